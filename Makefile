@@ -1,0 +1,46 @@
+# Targets make their own environments below .venvs/, from the lock files in requirements/.
+PYTHON ?= python3
+VENVS := .venvs
+RUNTIME := $(VENVS)/runtime
+DEV := $(VENVS)/dev
+TFLITE := $(VENVS)/tflite
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+SOURCES := pyproject.toml edge_srcnn/__init__.py
+
+.PHONY: help demo test test-tflite check format lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+demo: $(RUNTIME)/.made  ## up-scale a built-in test card (runtime only, no TensorFlow)
+	$(RUNTIME)/bin/edge-srcnn demo -o edge-srcnn-demo.png
+
+test: $(DEV)/.made  ## run all tests, those that train and convert included
+	$(DEV)/bin/python -m pytest
+
+test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (needs CPython 3.11)
+	$(TFLITE)/bin/python -m pytest tests/edge_srcnn
+
+check: $(DEV)/.made  ## format, lint, types, import layers
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+format: $(DEV)/.made  ## let ruff format and mend
+	$(DEV)/bin/ruff format .
+	$(DEV)/bin/ruff check --fix .
+
+lock: $(DEV)/.made  ## write the lock files anew
+	$(DEV)/bin/python $(PIP_INSTALL) uv
+	PATH=$(CURDIR)/$(DEV)/bin:$$PATH requirements/lock.sh
+
+clean:  ## remove environments, caches and results
+	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache edge-srcnn-demo.png exported dist
+
+$(VENVS)/%/.made: requirements/%.txt $(SOURCES)
+	$(PYTHON) -m venv --clear $(VENVS)/$*
+	$(VENVS)/$*/bin/python $(PIP_INSTALL) --require-hashes -r requirements/$*.txt
+	$(VENVS)/$*/bin/python $(PIP_INSTALL) --no-deps --editable .
+	@touch $@

@@ -1,0 +1,66 @@
+"""The command line. Only this package and ``export.cli`` print; each command is a small file."""
+
+import logging
+import os
+import sys
+import traceback
+from importlib.metadata import entry_points
+
+import typer
+
+import edge_srcnn
+from edge_srcnn.cli import demo, doctor, models, upscale
+from edge_srcnn.errors import EdgeSrcnnError
+
+OUR_BUG = 70
+COMMAND_GROUP = "edge_srcnn.commands"
+"""Entry points of this group are commands too: ``export`` and ``evaluate`` come from the workstation side."""
+
+app = typer.Typer(
+    name="edge-srcnn",
+    help="Sharper camera pictures on small computers: bicubic up-scaling, then a small int8 network.",
+    epilog="Try it: [bold]edge-srcnn demo[/bold]. Up-scale a folder: [bold]edge-srcnn upscale photos/ -o large/[/bold]",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("upscale", epilog=upscale.EXAMPLES)(upscale.upscale)
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+app.command("models", epilog=models.EXAMPLES)(models.models)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more in the log (standard error)."),
+) -> None:
+    if version:
+        typer.echo(f"edge-srcnn {edge_srcnn.__version__}")
+        raise typer.Exit
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
+    )
+
+
+def main() -> None:
+    """Run the command line; every error ends in one line and the exit status of its kind."""
+    for entry in entry_points(group=COMMAND_GROUP):
+        command = entry.load()
+        app.command(entry.name, epilog=getattr(sys.modules[command.__module__], "EXAMPLES", None))(command)
+    try:
+        app()
+    except EdgeSrcnnError as error:
+        typer.echo(f"edge-srcnn: {error}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if os.environ.get("EDGE_SRCNN_DEBUG"):
+            traceback.print_exc()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        typer.echo(
+            f"edge-srcnn: a bug of ours: {type(error).__name__}: {error} ({place.name}, line {place.lineno});"
+            " please report it, with the output of EDGE_SRCNN_DEBUG=1",
+            err=True,
+        )
+        sys.exit(OUR_BUG)

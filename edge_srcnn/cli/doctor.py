@@ -1,0 +1,43 @@
+"""``edge-srcnn doctor``: what works here, what does not, and the cure."""
+
+from typing import Annotated
+
+import typer
+
+from edge_srcnn.errors import Unavailable
+
+EXAMPLES = (
+    "Example: [bold]edge-srcnn doctor --json[/bold]. Exit status: 0 all well, 1 a self-test failed, 69 no engine."
+)
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False) -> None:
+    """Check interpreters, versions and processor, and prove that each model computes right (golden digest)."""
+    from dataclasses import asdict
+
+    from edge_srcnn.cli.console import print_json, print_table
+    from edge_srcnn.diagnosis import diagnose
+
+    found = diagnose()
+    if json:
+        print_json({**asdict(found), "healthy": found.healthy})
+    else:
+        packages = ", ".join(f"{name} {version}" for name, version in found.packages.items())
+        typer.echo(f"edge-srcnn {found.edge_srcnn}, Python {found.python}, {found.system}")
+        typer.echo(
+            f"{found.processor}, {found.processors} processors; int8: {', '.join(found.features) or 'nothing special'}"
+        )
+        typer.echo(f"{packages}\n")
+        print_table(
+            ["engine", "package", "version", ""],
+            [[e.name, e.package, e.version or "-", "" if e.version else e.cure] for e in found.engines],
+        )
+        typer.echo("")
+        print_table(
+            ["self-test", "engine", "", "result"],
+            [[t.model, t.engine, "ok" if t.ok else "FAILED", t.result] for t in found.self_tests],
+        )
+    if not any(e.version for e in found.engines):
+        raise typer.Exit(Unavailable.exit_code)
+    if not found.healthy:
+        raise typer.Exit(1)

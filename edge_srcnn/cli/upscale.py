@@ -1,0 +1,91 @@
+"""``edge-srcnn upscale``: pictures in, larger and sharper pictures out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_srcnn.errors import BadData, UsageError
+
+if TYPE_CHECKING:
+    from edge_srcnn.batch import Outcome
+
+EXAMPLES = (
+    "Examples: [bold]edge-srcnn upscale photo.jpg -o large.png[/bold] · "
+    "[bold]edge-srcnn upscale photos/ 'more/*.webp' -o large/ --scale 3 --format png[/bold]"
+)
+
+
+def upscale(
+    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures, folders (recursive) or globs.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="A folder; for a single picture also a file.")
+    ],
+    scale: Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. [default: 2]")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Bundled model, or a .tflite of ours.")] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow, or bicubic (no network).")
+    ] = "auto",
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="[default: all processors]")] = None,
+    tile: Annotated[
+        str, typer.Option("--tile", metavar="HxW", help="Pixels of the result worked on at a time.")
+    ] = "256x512",
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", help="png, jpg, webp, bmp or tiff. [default: as the input]")
+    ] = None,
+    quality: Annotated[int, typer.Option("--quality", "-q", min=1, max=100, help="JPEG and WebP.")] = 95,
+    lossless: Annotated[bool, typer.Option("--lossless", help="WebP without loss.")] = False,
+    compression: Annotated[int, typer.Option("--compression", min=0, max=9, help="PNG: 0 fast, 9 small.")] = 6,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Up-scale pictures and sharpen them. Metadata, colour profile and transparency are kept."""
+    from edge_srcnn.batch import plan_jobs, run_jobs
+    from edge_srcnn.cli.console import progress_bar
+    from edge_srcnn.sinks.images import Encoding
+    from edge_srcnn.upscaler import load_model
+
+    jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None)
+    encoding = Encoding(quality, lossless, compression)
+    failed: list[Outcome] = []
+    with load_model(model, scale=scale or 2, engine=engine, threads=threads, tile=_size(tile)) as upscaler:
+        if scale is not None and upscaler.scale != scale:
+            raise UsageError(f"--scale {scale}: model {model} is for x{upscaler.scale}; leave one of the two out")
+        with progress_bar() as bar:
+            task = bar.add_task("up-scaling", total=len(jobs))
+            for outcome in run_jobs(jobs, upscaler, encoding, overwrite=overwrite):
+                bar.advance(task)
+                if outcome.error is not None:
+                    failed.append(outcome)
+                elif not quiet:
+                    bar.console.print(end="")
+                    typer.echo(_line(outcome))
+    _report_failures(failed, len(jobs))
+
+
+def _line(outcome: "Outcome") -> str:
+    width, height = outcome.size or (0, 0)
+    new_width, new_height = outcome.new_size or (0, 0)
+    return (
+        f"{outcome.job.source} {width}x{height} -> {outcome.job.target} {new_width}x{new_height}"
+        f" ({outcome.seconds * 1000:.0f} ms)"
+    )
+
+
+def _report_failures(failed: "list[Outcome]", total: int) -> None:
+    if not failed:
+        return
+    errors = [outcome.error for outcome in failed if outcome.error is not None]
+    for error in errors:
+        typer.echo(f"edge-srcnn: {error}", err=True)
+    if total > 1:
+        typer.echo(f"edge-srcnn: {len(failed)} of {total} pictures failed; the others are written", err=True)
+    codes = {error.exit_code for error in errors}
+    raise typer.Exit(codes.pop() if len(codes) == 1 else BadData.exit_code)
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit()):
+        raise UsageError(f"--tile {text!r}: give height x width, such as 256x512")
+    return int(height), int(width)

@@ -1,0 +1,103 @@
+"""Every exception that edge-srcnn raises on purpose, on one screen.
+
+::
+
+    EdgeSrcnnError                exit 1   something failed; the message says what to do
+    ├── UsageError                exit 2   an option or argument makes no sense (ValueError)
+    ├── BadData                   exit 65  the input is there, but it is not what it claims (ValueError)
+    │   ├── BadPicture                     a picture cannot be decoded or is out of limits
+    │   └── ModelError                     a model file cannot be used
+    │       ├── NotAModel                  it is no .tflite file at all
+    │       ├── ModelTruncated             it ends too early
+    │       ├── ModelAltered               its bytes differ from those that were packaged
+    │       ├── ModelMetadataMissing       a plain .tflite without edge_srcnn.json
+    │       ├── ModelVersionUnknown        written by a newer edge-srcnn
+    │       └── ModelUnsupported           a shape, type or operator that this runtime does not know
+    ├── NoInput                   exit 66  a file or folder is missing or unreadable (OSError)
+    ├── Unavailable               exit 69  a library or device is missing (RuntimeError)
+    │   └── SelfTestFailed                 an engine computes other bytes than it must
+    └── CannotWrite               exit 73  the output cannot be written (OSError)
+        └── OutputExists                   it is there already, and ``--overwrite`` was not given
+
+Each class carries its process exit status in ``exit_code`` (the numbers of ``sysexits.h``). Foreign
+exceptions are mapped once, where they enter: Pillow's in ``sources.images`` and ``sinks.images``,
+the interpreter's in ``engine.interpreter``.
+"""
+
+from typing import ClassVar
+
+
+class EdgeSrcnnError(Exception):
+    """Base of all errors of this project; its text is one line meant for people."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(EdgeSrcnnError, ValueError):
+    """An option or argument makes no sense."""
+
+    exit_code = 2
+
+
+class BadData(EdgeSrcnnError, ValueError):
+    """The input exists, but is not what it claims to be."""
+
+    exit_code = 65
+
+
+class BadPicture(BadData):
+    """A picture cannot be decoded, or is larger than the limit."""
+
+
+class ModelError(BadData):
+    """A model file cannot be used."""
+
+
+class NotAModel(ModelError):
+    """The file is no TFLite flatbuffer."""
+
+
+class ModelTruncated(ModelError):
+    """The file ends before its own tables do."""
+
+
+class ModelAltered(ModelError):
+    """The file's bytes differ from those that were packaged."""
+
+
+class ModelMetadataMissing(ModelError):
+    """The file is a TFLite model, but carries no ``edge_srcnn.json``."""
+
+
+class ModelVersionUnknown(ModelError):
+    """The metadata was written by a newer edge-srcnn."""
+
+
+class ModelUnsupported(ModelError):
+    """The model has a shape, type or operator that this runtime does not know."""
+
+
+class NoInput(EdgeSrcnnError, OSError):
+    """A file or folder is missing or cannot be read."""
+
+    exit_code = 66
+
+
+class Unavailable(EdgeSrcnnError, RuntimeError):
+    """A library or a device is missing."""
+
+    exit_code = 69
+
+
+class SelfTestFailed(Unavailable):
+    """An engine computes other bytes than the model's golden digest says."""
+
+
+class CannotWrite(EdgeSrcnnError, OSError):
+    """The output cannot be written."""
+
+    exit_code = 73
+
+
+class OutputExists(CannotWrite):
+    """The output exists, and overwriting was not asked for."""

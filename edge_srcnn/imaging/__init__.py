@@ -1,0 +1,1 @@
+"""Pixels: luma, bicubic scaling, mirror padding and tiles, quality metrics."""

@@ -1,0 +1,272 @@
+"""The model file: a plain ``.tflite`` with a zip appended that says what it is, and proves it whole.
+
+::
+
+    TFLite flatbuffer            any TFLite tool opens it
+    zip (stored)
+      ├── edge_srcnn.json        the ModelSpec
+      └── golden.bin             what the network makes of ``golden_plane()``: uint8, row by row
+    zip comment                  "sha256:" and the hexadecimal SHA-256 of every byte before it
+
+An interpreter may crash on a damaged flatbuffer, so nothing reaches one before the digest fits.
+"""
+
+import hashlib
+import io
+import json
+import struct
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flatbuffers.table import Table
+
+from edge_srcnn.errors import (
+    ModelAltered,
+    ModelMetadataMissing,
+    ModelTruncated,
+    ModelVersionUnknown,
+    NoInput,
+    NotAModel,
+)
+from edge_srcnn.imaging.luma import UInt8Array
+
+FORMAT = 1
+"""Version of the metadata; a file with a higher one is refused."""
+
+SPEC_NAME = "edge_srcnn.json"
+GOLDEN_NAME = "golden.bin"
+GOLDEN_SHAPE = (48, 64)
+BUNDLED = Path(__file__).parent / "models"
+DEFAULT_ARCHITECTURE = "srcnn-915"
+
+_MAGIC = b"TFL3"
+_SEAL = b"sha256:"
+_SEAL_LENGTH = len(_SEAL) + 64
+_ZIP_MAGIC = b"PK\x03\x04"
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """PSNR (dB) and SSIM on luma of one benchmark set, in float32 and as packaged."""
+
+    set: str
+    bicubic_psnr: float
+    bicubic_ssim: float
+    float_psnr: float
+    float_ssim: float
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where the weights come from."""
+
+    data: tuple[str, ...]
+    licence: str
+    pictures: int
+    steps: int
+    minutes: float
+    seed: int
+    held_out_psnr: float | None = None
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model is.
+
+    Attributes
+    ----------
+    name
+        Such as ``srcnn-915-x2``.
+    kernels, filters
+        Sizes of the three convolutions, and output channels of the first two.
+    scale
+        The factor of up-scaling it was trained for.
+    residual
+        True: the graph puts out what is to be added to its input. False: it puts out the picture.
+    halo_px
+        Pixels of context that the graph uses up on each side.
+    quantization
+        ``int8`` or ``float32``.
+    degradation
+        How low-resolution pictures were made in training.
+    graph_sha256
+        Digest of the flatbuffer.
+    golden_input_sha256, golden_output_sha256
+        Digests of ``golden_plane()`` and of what the network makes of it.
+    """
+
+    name: str
+    architecture: str
+    kernels: tuple[int, int, int]
+    filters: tuple[int, int]
+    scale: int
+    residual: bool
+    halo_px: int
+    quantization: str
+    degradation: str
+    graph_sha256: str
+    golden_input_sha256: str
+    golden_output_sha256: str
+    training: Training
+    quality: tuple[Quality, ...]
+    versions: dict[str, str]
+    created_by: str
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model in memory: its spec, its graph (a TFLite flatbuffer) and its golden output."""
+
+    spec: ModelSpec
+    graph: bytes
+    golden: UInt8Array
+
+
+def golden_plane() -> UInt8Array:
+    """The input of the self-test: ramps, edges and arithmetic noise over the whole range, uint8 ``GOLDEN_SHAPE``."""
+    y, x = np.indices(GOLDEN_SHAPE, dtype=np.int64)
+    ramp = (x * 255) // (GOLDEN_SHAPE[1] - 1)
+    edges = np.where((x // 8 + y // 6) % 2 == 0, ramp, 255 - ramp)
+    noise = (x * 7919 + y * 104729 + x * y * 31) % 61 - 30
+    plane = np.where(y < 24, edges, ramp) + np.where(x % 16 < 8, noise, 0)
+    golden: UInt8Array = np.clip(plane, 0, 255).astype(np.uint8)
+    return golden
+
+
+def digest(data: bytes | UInt8Array) -> str:
+    """SHA-256 in hexadecimal, of bytes or of a plane row by row."""
+    return hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).hexdigest()
+
+
+def bundled_models() -> dict[str, Path]:
+    """The models that come with the package, by name."""
+    return {path.stem: path for path in sorted(BUNDLED.glob("*.tflite"))}
+
+
+def find_model(name: str | Path | None, scale: int) -> Path:
+    """The file of a bundled model or a path; None means the default network for ``scale``.
+
+    Raises
+    ------
+    NoInput
+        There is neither a bundled model nor a file of that name.
+    """
+    bundled = bundled_models()
+    wanted = f"{DEFAULT_ARCHITECTURE}-x{scale}" if name is None else str(name)
+    if wanted in bundled:
+        return bundled[wanted]
+    path = Path(wanted)
+    if path.is_file():
+        return path
+    raise NoInput(f"{wanted}: neither a file nor one of the bundled models ({', '.join(bundled) or 'none'})")
+
+
+def read_model(path: Path) -> Model:
+    """Read and check a model file.
+
+    Raises
+    ------
+    NoInput
+        The file is missing or unreadable.
+    NotAModel, ModelTruncated, ModelAltered, ModelMetadataMissing, ModelVersionUnknown
+        What is wrong with it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
+    return parse_model(data, str(path))
+
+
+def parse_model(data: bytes, where: str) -> Model:
+    """Like ``read_model``, of bytes; ``where`` names them in messages."""
+    if data[4:8] != _MAGIC and not _sealed(data):
+        raise NotAModel(f"{where}: not a TFLite model (no {_MAGIC.decode()} at byte 4)")
+    if not _sealed(data):
+        if _cut_short(data):
+            raise ModelTruncated(f"{where}: the file ends too early; copy it again")
+        if SPEC_NAME.encode() in data:
+            raise ModelAltered(f"{where}: its seal is damaged; copy it again")
+        raise ModelMetadataMissing(
+            f"{where}: a TFLite model without {SPEC_NAME}; models are made by 'edge-srcnn export'"
+        )
+    body, seal = data[:-_SEAL_LENGTH], data[-_SEAL_LENGTH:]
+    if seal != _SEAL + digest(body).encode():
+        raise ModelAltered(f"{where}: the bytes are not those that were packaged; copy it again")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            stored = json.loads(archive.read(SPEC_NAME))
+            golden = np.frombuffer(archive.read(GOLDEN_NAME), np.uint8).reshape(GOLDEN_SHAPE)
+            graph = data[: min(entry.header_offset for entry in archive.infolist())]
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ModelMetadataMissing(f"{where}: no usable {SPEC_NAME} in it ({error})") from error
+    return Model(_spec(stored, where), graph, golden)
+
+
+def seal_model(spec: ModelSpec, graph: bytes, golden: UInt8Array) -> bytes:
+    """The bytes of a model file, always the same for the same arguments."""
+    buffer = io.BytesIO()
+    buffer.write(graph)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo(SPEC_NAME, _ZIP_TIME), json.dumps(asdict(spec), indent=1))
+        archive.writestr(zipfile.ZipInfo(GOLDEN_NAME, _ZIP_TIME), golden.tobytes())
+        archive.comment = b" " * _SEAL_LENGTH
+    body = buffer.getvalue()[:-_SEAL_LENGTH]
+    return body + _SEAL + digest(body).encode()
+
+
+def _sealed(data: bytes) -> bool:
+    return data[-_SEAL_LENGTH:].startswith(_SEAL)
+
+
+def _spec(stored: Any, where: str) -> ModelSpec:
+    version = stored.get("format") if isinstance(stored, dict) else None
+    if not isinstance(version, int):
+        raise ModelMetadataMissing(f"{where}: {SPEC_NAME} has no format number")
+    if version > FORMAT:
+        raise ModelVersionUnknown(
+            f"{where}: metadata format {version}; this edge-srcnn knows up to {FORMAT}: pip install -U edge-srcnn"
+        )
+    try:
+        values = {field.name: stored[field.name] for field in fields(ModelSpec)}
+        training = {**values["training"], "data": tuple(values["training"]["data"])}
+        return ModelSpec(
+            **{
+                **values,
+                "kernels": tuple(values["kernels"]),
+                "filters": tuple(values["filters"]),
+                "training": Training(**training),
+                "quality": tuple(Quality(**row) for row in values["quality"]),
+            }
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelMetadataMissing(f"{where}: {SPEC_NAME} is incomplete ({error})") from error
+
+
+def _cut_short(data: bytes) -> bool:
+    """True when a table, string or buffer of the flatbuffer points beyond the end, or a zip was begun and not ended.
+
+    Walks the ``buffers`` of the root table (TFLite's schema: field 4 of ``Model``, whose field 0 is the data).
+    """
+    if _ZIP_MAGIC in data[-(1 << 16) :] and b"PK\x05\x06" not in data[-(1 << 16) :]:
+        return True
+    try:
+        model = Table(data, struct.unpack_from("<I", data)[0])
+        field = model.Offset(4 + 2 * 4)
+        count, start = model.VectorLen(field), model.Vector(field)
+        for i in range(count):
+            buffer = Table(data, model.Indirect(start + 4 * i))
+            content = buffer.Offset(4)
+            if content and buffer.Vector(content) + buffer.VectorLen(content) > len(data):
+                return True
+    except (struct.error, IndexError, TypeError, ValueError):
+        return True
+    return False

@@ -1,0 +1,144 @@
+"""Picture files out: PNG, JPEG, WebP, BMP or TIFF by suffix, with the metadata of the input."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image, PngImagePlugin
+
+from edge_srcnn.errors import CannotWrite, UsageError
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.picture import Metadata
+from edge_srcnn.sinks.atomic import whole_file
+
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+MAX_SIDE_PX = {"JPEG": 65_535, "WEBP": 16_383}
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_NO_ALPHA = {"LA": "L", "RGBA": "RGB"}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How pictures are written.
+
+    Attributes
+    ----------
+    quality
+        JPEG and WebP, 1..100.
+    lossless
+        WebP only.
+    compression
+        PNG, 0 (fast, large) to 9.
+    """
+
+    quality: int = 95
+    lossless: bool = False
+    compression: int = 6
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"quality {self.quality}: must be 1 to 100")
+        if not 0 <= self.compression <= 9:
+            raise UsageError(f"compression {self.compression}: must be 0 to 9")
+
+
+def format_of(path: Path) -> str:
+    """Name of the format that a path's suffix asks for.
+
+    Raises
+    ------
+    UsageError
+        There is none of that suffix.
+    """
+    found = FORMATS.get(path.suffix.lower())
+    if found is None:
+        raise UsageError(f"{path}: no picture format has the suffix {path.suffix!r}; use {', '.join(FORMATS)}")
+    return found
+
+
+def write_picture(
+    path: Path,
+    shape: tuple[int, ...],
+    bands: Iterable[tuple[int, UInt8Array]],
+    metadata: Metadata,
+    encoding: Encoding,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a picture that comes in bands of rows, so that it need not be held twice.
+
+    Parameters
+    ----------
+    shape
+        ``[h, w]`` or ``[h, w, channels]`` of the whole.
+    bands
+        (first row, uint8 rows), together the whole. They are not begun if ``path`` cannot be written.
+
+    Raises
+    ------
+    OutputExists, CannotWrite, UsageError
+        See ``whole_file`` and ``format_of``.
+    """
+    kind = format_of(path)
+    limit = MAX_SIDE_PX.get(kind)
+    if limit and max(shape[:2]) > limit:
+        raise CannotWrite(
+            f"{path}: {kind} holds at most {limit} pixels a side, not {max(shape[:2])}; choose png or tiff"
+        )
+    with whole_file(path, overwrite=overwrite) as file:
+        mode = _MODES[shape[2] if len(shape) == 3 else 1]
+        image = Image.new(mode, (shape[1], shape[0]))
+        for top, band in bands:
+            image.paste(Image.fromarray(band), (0, top))
+        if kind in ("JPEG", "BMP"):
+            image = _flattened(image)
+        _save(image, file, kind, metadata, encoding)
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """JPEG and BMP have no transparency: white shines through."""
+    if image.mode not in _NO_ALPHA:
+        return image
+    ground = Image.new(_NO_ALPHA[image.mode], image.size, "white")
+    ground.paste(image.convert(_NO_ALPHA[image.mode]), mask=image.getchannel("A"))
+    return ground
+
+
+def _save(image: Image.Image, file: BinaryIO, kind: str, metadata: Metadata, encoding: Encoding) -> None:
+    options: dict[str, Any] = {"icc_profile": metadata.icc_profile}
+    if metadata.exif and kind != "BMP":
+        options["exif"] = metadata.exif
+    if metadata.dpi:
+        options["dpi"] = metadata.dpi
+    if metadata.xmp and kind in ("JPEG", "WEBP"):
+        options["xmp"] = metadata.xmp
+    if kind == "JPEG":
+        options |= {"quality": encoding.quality, "subsampling": 0, "optimize": True}
+    elif kind == "WEBP":
+        options |= {"quality": encoding.quality, "lossless": encoding.lossless, "exact": encoding.lossless}
+    elif kind == "PNG":
+        options |= {"compress_level": encoding.compression, "pnginfo": _png_text(metadata)}
+    elif kind == "TIFF":
+        options["compression"] = "tiff_adobe_deflate"
+    try:
+        image.save(file, kind, **{key: value for key, value in options.items() if value is not None})
+    except ValueError as error:
+        raise CannotWrite(f"the {kind} encoder refuses the picture ({error})") from error
+
+
+def _png_text(metadata: Metadata) -> PngImagePlugin.PngInfo:
+    chunks = PngImagePlugin.PngInfo()
+    for key, value in metadata.text.items():
+        chunks.add_itxt(key, value)
+    if metadata.xmp:
+        chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+    return chunks

@@ -1,0 +1,125 @@
+"""Picture files in: whatever Pillow reads, turned into upright 8-bit grey or RGB and its metadata."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from edge_srcnn.errors import BadPicture, NoInput
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.picture import Metadata, Picture
+
+log = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+MAX_PIXELS = 150_000_000
+"""Larger pictures are refused before a byte of them is decoded."""
+
+_TOO_LARGE = f"more than the limit of {MAX_PIXELS // 1_000_000} megapixels; cut it into parts first"
+_GREY_MODES = frozenset({"1", "L", "LA", "La"})
+_DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """All picture files below a folder, sorted by path; hidden ones are left out.
+
+    Raises
+    ------
+    NoInput
+        The folder is missing, unreadable, or holds no picture.
+    """
+    if not folder.is_dir():
+        raise NoInput(f"{folder}: no such folder")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if not found:
+        raise NoInput(f"{folder}: no picture in it ({', '.join(sorted(PICTURE_SUFFIXES))})")
+    return found
+
+
+def read_picture(path: Path) -> Picture:
+    """Decode a picture file.
+
+    16-bit samples are reduced to 8 bits and the first frame of an animation is taken, with one warning in
+    the log for each. Palettes and CMYK become RGB.
+
+    Raises
+    ------
+    NoInput
+        The file is missing or unreadable.
+    BadPicture
+        It is no picture, is damaged, or has more than ``MAX_PIXELS`` pixels.
+    """
+    with _mapped_errors(path), Image.open(path) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise BadPicture(f"{path}: {image.width}x{image.height} pixels, {_TOO_LARGE}")
+        if image.mode == "F":
+            raise BadPicture(f"{path}: floating-point samples; save it as 8 or 16 bits first")
+        n_frames = getattr(image, "n_frames", 1)
+        if n_frames > 1:
+            log.warning("%s: %d frames; only the first is read", path, n_frames)
+        if image.mode in _DEEP_MODES or ";16" in str(getattr(image, "tile", "")):
+            log.warning("%s: 16 bits a sample, reduced to 8", path)
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        pixels, alpha = _samples(image)
+        return Picture(pixels, alpha, _metadata(image))
+
+
+def _samples(image: Image.Image) -> tuple[UInt8Array, UInt8Array | None]:
+    if image.mode in _DEEP_MODES:
+        deep = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        return ((deep + 128) // 257).astype(np.uint8), None
+    grey = image.mode in _GREY_MODES
+    if not image.has_transparency_data:
+        return _as_mode(image, "L" if grey else "RGB"), None
+    both = _as_mode(image, "LA" if grey else "RGBA")
+    colour = both[..., 0] if grey else both[..., :3]
+    return np.ascontiguousarray(colour), np.ascontiguousarray(both[..., -1])
+
+
+def _as_mode(image: Image.Image, mode: str) -> UInt8Array:
+    return np.asarray(image if image.mode == mode else image.convert(mode))
+
+
+def _metadata(image: Image.Image) -> Metadata:
+    exif = image.getexif()
+    dpi = image.info.get("dpi")
+    xmp = image.info.get("xmp")
+    text = getattr(image, "text", {})
+    return Metadata(
+        icc_profile=image.info.get("icc_profile") if image.mode != "CMYK" else None,
+        exif=exif.tobytes() if len(exif) else None,
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+        text={key: str(value) for key, value in text.items() if not key.startswith("XML:")},
+    )
+
+
+@contextmanager
+def _mapped_errors(path: Path) -> Iterator[None]:
+    """Pillow's and the system's errors become ours; its decompression-bomb alarm is replaced by our limit."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damaged metadata is no reason to speak; damaged pixels raise
+            yield
+    except BadPicture:
+        raise
+    except FileNotFoundError as error:
+        raise NoInput(f"{path}: no such file or folder") from error
+    except (PermissionError, IsADirectoryError) as error:
+        raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
+    except UnidentifiedImageError as error:
+        empty = path.stat().st_size == 0
+        raise BadPicture(f"{path}: {'the file is empty' if empty else 'not a picture that can be read'}") from error
+    except Image.DecompressionBombError as error:
+        raise BadPicture(f"{path}: {_TOO_LARGE}") from error
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise BadPicture(f"{path}: damaged picture ({error})") from error

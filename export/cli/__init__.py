@@ -1,0 +1,1 @@
+"""The workstation's commands; ``edge-srcnn`` finds them by their entry points."""

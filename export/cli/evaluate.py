@@ -1,0 +1,67 @@
+"""``edge-srcnn evaluate``: PSNR and SSIM beside bicubic, by the field's protocol."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_srcnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge_srcnn.upscaler import Upscaler
+    from export.evaluation import Method
+
+EXAMPLES = (
+    "Examples: [bold]edge-srcnn evaluate --data set5/ --scale 2[/bold] · "
+    "[bold]edge-srcnn evaluate --data set5/ --data set14/ --scale 3 --model mine.tflite --json[/bold]"
+)
+
+
+def evaluate(
+    data: Annotated[list[Path], typer.Option("--data", "-d", help="Folder of sharp pictures; may be repeated.")],
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="May be repeated. [default: the bundled one]")
+    ] = None,
+    scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor.")] = 2,
+    degrade: Annotated[str, typer.Option("--degrade", help="How pictures are made small: matlab or cv2.")] = "matlab",
+    engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """Make pictures small, up-scale them, and compare with the truth: mean PSNR and SSIM of luma."""
+    from dataclasses import asdict
+
+    from edge_srcnn.cli.console import print_json, print_table, progress_bar
+    from edge_srcnn.upscaler import load_model
+    from export.evaluation import BASELINES, DEGRADES, read_truths
+    from export.evaluation import evaluate as judge
+
+    if degrade not in DEGRADES:
+        raise UsageError(f"--degrade {degrade!r}: use {' or '.join(DEGRADES)}")
+    methods: dict[str, Method] = dict(BASELINES)
+    names: list[str | None] = [*model] if model else [None]
+    for name in names:
+        upscaler = load_model(name, scale=scale, engine=engine)
+        if upscaler.scale != scale:
+            raise UsageError(f"model {name} is for x{upscaler.scale}, not --scale {scale}")
+        label = Path(name).stem if name else (upscaler.spec.name if upscaler.spec else upscaler.engine)
+        if label in methods:
+            label = f"{label} ({len(methods)})"
+        methods[label] = _method(upscaler)
+    sets = {folder.resolve().name: read_truths(folder, scale) for folder in data}
+    scores = []
+    with progress_bar() as bar:
+        task = bar.add_task("judging", total=len(methods) * sum(map(len, sets.values())))
+        for set_name, truths in sets.items():
+            scores += judge(set_name, truths, scale, methods, degrade=degrade, on_step=lambda: bar.advance(task))
+    if json:
+        print_json([asdict(score) for score in scores])
+        return
+    print_table(
+        ["set", "scale", "degrade", "method", "PSNR dB", "SSIM"],
+        [[s.set, f"x{s.scale}", s.degrade, s.method, f"{s.psnr:.2f}", f"{s.ssim:.4f}"] for s in scores],
+        numbers_from=4,
+    )
+
+
+def _method(upscaler: "Upscaler") -> "Method":
+    return lambda small, scale: upscaler.upscale(small)

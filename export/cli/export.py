@@ -1,0 +1,160 @@
+"""``edge-srcnn export``: photographs in, a packaged int8 network out."""
+
+import logging
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from edge_srcnn.errors import UsageError
+
+EXAMPLES = (
+    "Examples: [bold]edge-srcnn export --int8 --minutes 5[/bold] (trains on the photographs inside scikit-image) · "
+    "[bold]edge-srcnn export --int8 --scale 3 --data photos/ --minutes 30 -o models/[/bold] · "
+    "[bold]edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915[/bold]"
+)
+DEFAULT_MINUTES = 12.0
+
+
+def export(
+    int8: Annotated[bool, typer.Option("--int8", help="Write the full-integer model. [default]")] = False,
+    float32: Annotated[bool, typer.Option("--float32", help="Write the float32 model (alone, or too).")] = False,
+    arch: Annotated[str, typer.Option("--arch", "-a", help="srcnn-915, srcnn-935 or srcnn-955.")] = "srcnn-915",
+    filters: Annotated[
+        str, typer.Option("--filters", metavar="N,N", help="Filters of the first two layers.")
+    ] = "64,32",
+    form: Annotated[
+        str | None,
+        typer.Option("--form", help="residual, or the paper's direct. [default: residual; direct with --weights]"),
+    ] = None,
+    scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor of up-scaling.")] = 2,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", "-d", help="Training pictures (recursive); may be repeated. [default: scikit-image's]"),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", help="Terms of the training pictures, for the model's card.")
+    ] = None,
+    evaluate_on: Annotated[
+        list[Path] | None,
+        typer.Option("--evaluate", help="Benchmark pictures for the report. [default: held-out training pictures]"),
+    ] = None,
+    degradation: Annotated[
+        str, typer.Option("--degradation", help="How training pictures are made small: bicubic or cv2.")
+    ] = "bicubic",
+    weights: Annotated[
+        Path | None, typer.Option("--weights", "-w", help="Published Keras weights (.h5) to package; no training.")
+    ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--start-from", help="Weights of a checkpoint (.weights.h5) to begin with.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help=f"How long to train. [default: {DEFAULT_MINUTES:g}]")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="How long to train, in batches instead.")] = None,
+    rate: Annotated[float, typer.Option("--learning-rate", help="Peak of Adam's learning rate.")] = 2e-3,
+    precision: Annotated[
+        str, typer.Option("--precision", help="float32, or mixed_bfloat16 (faster where the processor has it).")
+    ] = "float32",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed draws the same patches.")] = 0,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. [default: Keras' own]")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Drop checkpoints; begin anew.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace models that exist.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model, card and report.")] = Path(
+        "exported"
+    ),
+) -> None:
+    """Train SRCNN, quantize it, judge it, and package it. A training that is killed goes on where it stopped."""
+    if backend is not None:
+        os.environ["KERAS_BACKEND"] = backend
+    from edge_srcnn.engine.native_log import drop_native_log
+    from edge_srcnn.errors import Unavailable
+
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        drop_native_log()  # TensorFlow talks from its import to its exit
+    try:
+        from export.job import ExportJob, run_export
+    except ImportError as error:
+        raise Unavailable(f"export needs {error.name}: pip install 'edge-srcnn[export]'") from error
+    from export.architecture import KERNELS, Architecture
+    from export.degradation import DEGRADATIONS
+    from export.training import Progress as TrainingProgress
+    from export.training import TrainingPlan
+
+    _one_of("--arch", arch, KERNELS)
+    _one_of("--degradation", degradation, DEGRADATIONS)
+    _one_of("--form", form or "residual", ("residual", "direct"))
+    _one_of("--precision", precision, ("float32", "mixed_bfloat16"))
+    residual = form == "residual" if form else weights is None
+    if minutes is None and steps is None:
+        minutes = DEFAULT_MINUTES
+    job = ExportJob(
+        architecture=Architecture(arch, _pair(filters), residual),
+        scale=scale,
+        plan=TrainingPlan(steps=steps, minutes=minutes, learning_rate=rate, precision=precision, seed=seed),
+        output=output,
+        data=tuple(data or ()),
+        licence=licence or ("see each picture in scikit-image" if not data else "not stated"),
+        evaluate_on=tuple(evaluate_on or ()),
+        weights=weights,
+        start_from=start_from,
+        int8=int8 or not float32,
+        float32=float32,
+        degradation=degradation,
+        restart=restart,
+        overwrite=overwrite,
+    )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    from rich.console import Console
+
+    from edge_srcnn.cli.console import print_table
+
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("starting", total=None, note="")
+
+        def on_stage(stage: str) -> None:
+            bar.update(task, description=stage, total=1.0 if stage == "training" else None, completed=0.0, note="")
+
+        def on_progress(progress: TrainingProgress) -> None:
+            note = f"held-out {progress.psnr:.2f} dB" if progress.psnr == progress.psnr else ""
+            bar.update(task, completed=progress.done, note=f"step {progress.step} {note}")
+
+        made = run_export(job, on_stage=on_stage, on_progress=on_progress)
+
+    for line in made.skipped:
+        typer.echo(f"skipped: {line}", err=True)
+    print_table(
+        ["set", "method", "PSNR dB", "SSIM"],
+        [[s.set, s.method, f"{s.psnr:.2f}", f"{s.ssim:.4f}"] for s in made.scores],
+        numbers_from=2,
+    )
+    typer.echo("")
+    for kind, path in made.files.items():
+        typer.echo(f"{kind:8} {path}  ({path.stat().st_size / 1000:.0f} kB)")
+    model = made.files.get("int8", made.files.get("float32"))
+    typer.echo(f"\nUse it: edge-srcnn upscale photo.png -o large.png --model {model}")
+
+
+def _one_of(option: str, value: str, allowed: Collection[str]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{option} {value!r}: use one of {', '.join(allowed)}")
+
+
+def _pair(text: str) -> tuple[int, int]:
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise UsageError(f"--filters {text!r}: give two numbers, such as 64,32")
+    return int(parts[0]), int(parts[1])

@@ -1,0 +1,83 @@
+"""PSNR and SSIM beside bicubic, by the protocol of the super-resolution literature.
+
+The truth is the BT.601 Y channel as MATLAB's ``rgb2ycbcr`` gives it, cut to a multiple of the scale; it is made
+small by MATLAB's bicubic (or OpenCV's), up-scaled by each method, and compared without a border of ``scale``
+pixels; the figures are means over the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_srcnn.errors import BadData, UsageError
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range
+from edge_srcnn.imaging.metrics import psnr, ssim
+from edge_srcnn.sources.images import find_pictures, read_picture
+from export.degradation import cv2_bicubic, imresize, matlab_bicubic, modcrop
+
+Method = Callable[[UInt8Array, int], UInt8Array]
+"""Up-scales a small luma plane by a factor."""
+
+DEGRADES = {"matlab": matlab_bicubic, "cv2": cv2_bicubic}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One line of the result: mean PSNR (dB) and SSIM of a method on a set of pictures."""
+
+    set: str
+    scale: int
+    degrade: str
+    method: str
+    psnr: float
+    ssim: float
+
+
+def bicubic_matlab(small: UInt8Array, scale: int) -> UInt8Array:
+    """MATLAB's bicubic up-scaling: the literature's baseline."""
+    return imresize(small, small.shape[0] * scale, small.shape[1] * scale)
+
+
+BASELINES: dict[str, Method] = {"bicubic-matlab": bicubic_matlab, "bicubic": upscale_bicubic}
+
+
+def read_truths(folder: Path, scale: int) -> list[UInt8Array]:
+    """Y planes of all pictures of a folder, cut to a multiple of ``scale``."""
+    planes = [modcrop(luma_studio_range(read_picture(path).pixels), scale) for path in find_pictures(folder)]
+    smallest = min(min(plane.shape) for plane in planes)
+    if smallest <= 2 * scale:
+        raise BadData(f"{folder}: a picture is too small to be judged at x{scale} ({smallest} pixels)")
+    return planes
+
+
+def evaluate(
+    name: str,
+    truths: list[UInt8Array],
+    scale: int,
+    methods: dict[str, Method],
+    *,
+    degrade: str = "matlab",
+    on_step: Callable[[], None] = lambda: None,
+) -> list[Score]:
+    """Judge methods on one set; ``on_step`` is called ``len(truths) * len(methods)`` times.
+
+    Raises
+    ------
+    UsageError
+        ``degrade`` is not one of ``DEGRADES``.
+    """
+    if degrade not in DEGRADES:
+        raise UsageError(f"no degradation is called {degrade!r}; there are {', '.join(DEGRADES)}")
+    figures: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
+    inner = (slice(scale, -scale), slice(scale, -scale))
+    for truth in truths:
+        small = DEGRADES[degrade](truth, scale)
+        for method, run in methods.items():
+            result = run(small, scale)
+            figures[method].append((psnr(result[inner], truth[inner]), ssim(result[inner], truth[inner])))
+            on_step()
+    means = {method: np.mean(rows, axis=0) for method, rows in figures.items()}
+    return [Score(name, scale, degrade, method, float(p), float(s)) for method, (p, s) in means.items()]

@@ -1,0 +1,104 @@
+"""Graph and facts to one self-describing model file, and the card that people read."""
+
+import platform
+from dataclasses import replace
+from importlib import metadata
+
+import numpy as np
+
+import edge_srcnn
+from edge_srcnn.model import GOLDEN_SHAPE, Model, ModelSpec, Quality, Training, digest, golden_plane
+from edge_srcnn.upscaler import open_model
+from export.architecture import Architecture
+
+GOLDEN_ENGINE = "litert"
+"""The golden output is LiteRT's (XNNPACK): its bytes are the same on x86-64 and Arm."""
+
+_VERSIONED = ("keras", "tensorflow", "ai-edge-litert", "numpy", "opencv-python-headless")
+
+
+def model_name(architecture: Architecture, scale: int) -> str:
+    """Name of a network for a scale, such as ``srcnn-915-x2``."""
+    return f"{architecture.name}-x{scale}"
+
+
+def describe(
+    architecture: Architecture,
+    graph: bytes,
+    *,
+    scale: int,
+    quantization: str,
+    degradation: str,
+    training: Training,
+) -> Model:
+    """A model in memory, its golden output computed; ``quality`` is still empty."""
+    plane = golden_plane()
+    spec = ModelSpec(
+        name=model_name(architecture, scale),
+        architecture=architecture.name,
+        kernels=architecture.kernels,
+        filters=architecture.filters,
+        scale=scale,
+        residual=architecture.residual,
+        halo_px=architecture.halo_px,
+        quantization=quantization,
+        degradation=degradation,
+        graph_sha256=digest(graph),
+        golden_input_sha256=digest(plane),
+        golden_output_sha256="",
+        training=training,
+        quality=(),
+        versions={"python": platform.python_version()} | {name: metadata.version(name) for name in _VERSIONED},
+        created_by=f"edge-srcnn {edge_srcnn.__version__}",
+    )
+    unproven = Model(spec, graph, np.zeros(GOLDEN_SHAPE, np.uint8))
+    with open_model(unproven, engine=GOLDEN_ENGINE) as upscaler:
+        golden = upscaler.sharpen(plane)
+    return Model(replace(spec, golden_output_sha256=digest(golden)), graph, golden)
+
+
+def model_card(spec: ModelSpec) -> str:
+    """The model's card, in Markdown."""
+    training = spec.training
+    kernels = ", ".join(f"{k}x{k}" for k in spec.kernels)
+    form = "the residual over the bicubic picture" if spec.residual else "the picture itself (the paper's direct form)"
+    origin = (
+        f"published weights `{training.weights}`"
+        if training.weights
+        else f"{training.pictures} pictures of {', '.join(training.data)}; {training.steps} steps,"
+        f" {training.minutes:.0f} minutes, seed {training.seed}"
+    )
+    rows = "".join(
+        f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
+        f" | {q.psnr:.2f} / {q.ssim:.4f} |\n"
+        for q in spec.quality
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in spec.versions.items())
+    return f"""# {spec.name}
+
+SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {spec.filters[0]} and {spec.filters[1]} filters,
+on the luma plane of a bicubically up-scaled picture. Puts out {form}. Numbers: {spec.quantization}.
+
+- Weights: {origin}.
+- Low-resolution pictures in training: `{spec.degradation}`. No benchmark picture was trained on, or chosen by.
+- Licence of the training pictures: {training.licence}.
+- Made by {spec.created_by}; {versions}.
+- SHA-256 of the graph: `{spec.graph_sha256}`.
+
+PSNR (dB) / SSIM on luma, against truths made small by MATLAB's bicubic:
+
+| set | bicubic (OpenCV) | float32 | {spec.quantization} |
+|---|---|---|---|
+{rows}
+Good for photographs and camera pictures that are soft for want of resolution. It sharpens what bicubic scaling
+blurred; it does not remove noise or compression artefacts, and invents no detail.
+"""
+
+
+def quality_rows(
+    scores: dict[tuple[str, str], tuple[float, float]], sets: list[str], shipped: str
+) -> tuple[Quality, ...]:
+    """Collect the scores, {(set, method): (psnr, ssim)}, as the metadata wants them."""
+    return tuple(
+        Quality(name, *scores[name, "bicubic"], *scores[name, "float32"], *scores[name, shipped]) for name in sets
+    )

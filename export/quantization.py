@@ -1,0 +1,151 @@
+"""Keras weights to TFLite: float32, or full int8 with weights per channel. The only place that imports TensorFlow."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_srcnn.engine.interpreter import Interpreter, trace
+from edge_srcnn.engine.native_log import quiet_native_code
+from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
+from edge_srcnn.model import GOLDEN_SHAPE
+from export.architecture import LAYER_NAMES, Architecture, Layer
+from export.dataset import Float32Array, Pair
+
+INPUT_SCALE = 1 / 255
+INPUT_ZERO_POINT = -128
+N_REPRESENTATIVE = 256
+_TRACE_ENGINE = "litert"
+
+
+@dataclass(frozen=True)
+class LayerNoise:
+    """Signal-to-noise ratio of one layer's output, float32 against int8, in dB."""
+
+    name: str
+    snr_db: float
+
+
+def representative_dataset(pairs: tuple[Pair, ...], halo_px: int, *, seed: int = 0) -> list[Float32Array]:
+    """Inputs from the training pictures, float32 ``[1, h, w, 1]`` in 0..1, one of which spans the whole range.
+
+    The last one pins the input's quantization to scale 1/255 and zero point -128, so that on the device
+    int8 is uint8 XOR 0x80.
+    """
+    rng = np.random.default_rng(seed)
+    h, w = (side + 2 * halo_px for side in GOLDEN_SHAPE)
+    usable = [pair.bicubic for pair in pairs if pair.bicubic.shape[0] >= h and pair.bicubic.shape[1] >= w]
+    if not usable:
+        raise BadData(f"no training picture is {w}x{h} pixels or more")
+    crops = []
+    for number in range(N_REPRESENTATIVE):
+        plane = usable[number % len(usable)]
+        top, left = rng.integers(plane.shape[0] - h + 1), rng.integers(plane.shape[1] - w + 1)
+        crops.append(plane[top : top + h, left : left + w])
+    ramp = np.broadcast_to(np.linspace(0, 255, w).round().astype(np.uint8), (h, w))
+    return [crop[None, :, :, None].astype(np.float32) / np.float32(255) for crop in (*crops, ramp)]
+
+
+def convert(
+    layers: tuple[Layer, ...], architecture: Architecture, representative: list[Float32Array] | None = None
+) -> bytes:
+    """Write the three convolutions as a TFLite flatbuffer: full int8 with a representative dataset, else float32.
+
+    Raises
+    ------
+    Unavailable
+        TensorFlow is not installed.
+    EdgeSrcnnError
+        The converter failed, or left something in float.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise Unavailable("TensorFlow is needed to convert: pip install 'edge-srcnn[export]'") from error
+
+    h, w = (side + 2 * architecture.halo_px for side in GOLDEN_SHAPE)
+    weights = [(tf.constant(layer.kernel), tf.constant(layer.bias)) for layer in layers]
+
+    def stack(luma: "tf.Tensor") -> "tf.Tensor":
+        x = luma
+        for name, (kernel, bias) in zip(LAYER_NAMES, weights, strict=True):
+            x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="VALID", name=name), bias)
+            x = x if name == LAYER_NAMES[-1] else tf.nn.relu(x)
+        return x
+
+    traced = tf.function(stack, input_signature=[tf.TensorSpec((1, h, w, 1), tf.float32, name="luma")])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced.get_concrete_function()], tf.Module())
+    if representative is not None:
+
+        def samples() -> Iterator[list[Float32Array]]:
+            for sample in representative:
+                yield [sample]
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = samples
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+    try:
+        with quiet_native_code(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")  # said of every int8
+            graph: bytes = converter.convert()
+    except Exception as error:  # the converter raises a dozen kinds; all mean the same to the user
+        raise EdgeSrcnnError(f"TensorFlow could not convert the network: {error}") from error
+    if representative is not None:
+        check_full_int8(graph)
+    return graph
+
+
+def check_full_int8(graph: bytes) -> None:
+    """Refuse a graph in which any tensor stayed float, or whose input is not uint8 XOR 0x80.
+
+    Raises
+    ------
+    EdgeSrcnnError
+        Names the tensor.
+    """
+    network = Interpreter(_TRACE_ENGINE, graph, 1)
+    quantization = network.input_quantization
+    if network.dtype != np.int8 or not np.isclose(quantization.scale, INPUT_SCALE, rtol=1e-5):
+        raise EdgeSrcnnError(f"the input is {network.dtype} with scale {quantization.scale:g}; wanted int8, 1/255")
+    if quantization.zero_point != INPUT_ZERO_POINT:
+        raise EdgeSrcnnError(f"the input's zero point is {quantization.zero_point}; wanted {INPUT_ZERO_POINT}")
+    for tensor in trace(_TRACE_ENGINE, graph, np.zeros(network.input_size, np.int8)):
+        if tensor.dtype not in (np.int8, np.int32):
+            raise EdgeSrcnnError(f"tensor {tensor.name!r} stayed {tensor.dtype}: the model is not full int8")
+
+
+def layer_noise(
+    float_graph: bytes, int8_graph: bytes, architecture: Architecture, samples: list[Float32Array]
+) -> tuple[LayerNoise, ...]:
+    """Signal-to-noise ratio of each layer over ``samples``: power of the float output over that of the difference."""
+    signal = np.zeros(len(LAYER_NAMES))
+    noise = np.zeros(len(LAYER_NAMES))
+    for sample in samples:
+        plane = sample[0, :, :, 0]
+        real = _outputs(float_graph, plane, architecture)
+        integers = (np.rint(plane * 255).astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8)
+        approximate = _outputs(int8_graph, integers, architecture)
+        for i, (a, b) in enumerate(zip(real, approximate, strict=True)):
+            signal[i] += np.sum(a * a)
+            noise[i] += np.sum((a - b) ** 2)
+    ratio = 10 * np.log10(np.maximum(signal, 1e-30) / np.maximum(noise, 1e-30))
+    return tuple(LayerNoise(name, float(snr)) for name, snr in zip(LAYER_NAMES, ratio, strict=True))
+
+
+def _outputs(graph: bytes, plane: NDArray[np.generic], architecture: Architecture) -> list[NDArray[np.float64]]:
+    """Output of each layer, found by its shape."""
+    h, w = plane.shape
+    tensors = trace(_TRACE_ENGINE, graph, plane)
+    found = []
+    for kernel, channels in zip(architecture.kernels, (*architecture.filters, 1), strict=True):
+        h, w = h - kernel + 1, w - kernel + 1
+        shape = (1, h, w, channels)
+        # a converter may keep the sum before its activation under the same shape; the last one is the layer's
+        found.append([tensor.values for tensor in tensors if tensor.values.shape == shape][-1])
+    return found

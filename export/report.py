@@ -1,0 +1,245 @@
+"""One self-contained HTML file that shows at one look whether a model is good (template: ``report.html``)."""
+
+import base64
+import io
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from string import Template
+
+import matplotlib.style
+from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator, EngFormatter, LogLocator
+from PIL import Image
+
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.metrics import psnr
+
+BASELINE, FULL_PRECISION, QUANTIZED = "bicubic", "float32", "int8"
+"""The methods of the quality table that are compared with one another."""
+
+TOLERATED_LOSS_DB = 0.1
+"""What int8 may cost. A network that puts out the residual loses less, one that puts out pixels far more."""
+
+Point = tuple[int, float]
+
+LAYER_SCALE_DB = 60.0
+CROP_ZOOM = 2
+
+ACCENT, MUTED, LINE = CURVE_COLOURS = ("#010203", "#010204", "#010205")
+"""What stands for the page's CSS colours while Matplotlib draws: so the curves follow light and dark."""
+
+CURVE_STYLE = {
+    "svg.fonttype": "none",
+    "figure.figsize": (4.8, 2.7),
+    "figure.constrained_layout.use": True,
+    "lines.linewidth": 1.8,
+    "axes.grid": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": LINE,
+    **{f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")},
+    **{f"{axis}tick.major.size": 0.0 for axis in "xy"},
+}
+
+
+@dataclass(frozen=True)
+class QualityRow:
+    """Quality of a method (``bicubic``, ``float32``, ``int8``, others) on a benchmark set; PSNR in dB."""
+
+    set: str
+    method: str
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """What quantization did to a layer: signal-to-noise ratio of its output in dB, float32 against int8."""
+
+    name: str
+    snr_db: float
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The same piece of a picture three times: uint8 ``[h, w]`` each, of one shape."""
+
+    name: str
+    bicubic: UInt8Array
+    sharpened: UInt8Array
+    truth: UInt8Array
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows; where something is empty, the page says so.
+
+    Attributes
+    ----------
+    title
+        Name of the model.
+    facts
+        (label, value): architecture, scale, training data, licence, time, seed, versions, SHA-256 and so on.
+    history
+        (step, held-out PSNR in dB, loss). The loss is the mean square error of pictures in 0..1, or nan.
+    bicubic_psnr
+        PSNR in dB of bicubic on the held-out pictures; nan when nothing was trained.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    history: tuple[tuple[int, float, float], ...]
+    bicubic_psnr: float
+    quality: tuple[QualityRow, ...]
+    layers: tuple[LayerError, ...]
+    crops: tuple[Crop, ...]
+
+
+def render_report(report: Report) -> str:
+    """HTML text of the report: it loads nothing from anywhere, and is the same for the same report."""
+    template = resources.files("export").joinpath("report.html").read_text(encoding="utf-8")
+    state, verdict = _verdict(report.quality)
+    return Template(template).substitute(
+        title=escape(report.title),
+        state=state,
+        verdict=escape(verdict),
+        tiles=_tiles(report),
+        quality=_quality(report.quality) or "<tr><td>No benchmark set was measured.</td></tr>",
+        crops="\n".join(map(_crop, report.crops)) or "<p>No pictures were compared.</p>",
+        curves=_curves(report) or "<p>No curve: nothing was trained for this model.</p>",
+        layers=_layers(report.layers) or "<tr><td>No layer was measured.</td></tr>",
+        facts="\n".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in report.facts),
+    )
+
+
+def _verdict(rows: Sequence[QualityRow]) -> tuple[str, str]:
+    """CSS class and sentence of the judgement."""
+    gain, loss = _worst(rows, BASELINE), _worst(rows, FULL_PRECISION)
+    if gain is None:
+        return "unknown", "Not judged: no benchmark set has both int8 and bicubic."
+    if gain[0] <= 0.0:
+        return "bad", f"Do not use it: on {gain[1]} it is no better than bicubic."
+    if loss is None:
+        return "good", "Good: better than bicubic on every set."
+    if loss[0] < -TOLERATED_LOSS_DB:
+        return "fair", f"Usable: better than bicubic, but int8 costs {-loss[0]:.2f} dB on {loss[1]}."
+    return "good", "Good: better than bicubic on every set, and int8 costs next to nothing."
+
+
+def _worst(rows: Sequence[QualityRow], reference: str) -> tuple[float, str] | None:
+    """Smallest difference int8 - ``reference`` in dB, and its set."""
+    differences = [(_difference(row, rows, reference), row.set) for row in rows if row.method == QUANTIZED]
+    return min((found for found in differences if not math.isnan(found[0])), default=None)
+
+
+def _difference(row: QualityRow, rows: Sequence[QualityRow], reference: str) -> float:
+    """PSNR of a row less that of the ``reference`` method on the same set, in dB; nan when there is none."""
+    return row.psnr - next((r.psnr for r in rows if (r.set, r.method) == (row.set, reference)), math.nan)
+
+
+def _tiles(report: Report) -> str:
+    tiles = []
+    if gain := _worst(report.quality, BASELINE):
+        tiles.append((_number(gain[0], "+.2f"), "int8 over bicubic", f"smallest gain, on {gain[1]}"))
+    if loss := _worst(report.quality, FULL_PRECISION):
+        tiles.append((_number(loss[0], "+.2f"), "int8 against float32", f"largest loss, on {loss[1]}"))
+    if weakest := min(report.layers, key=lambda x: (math.isnan(x.snr_db), x.snr_db), default=None):
+        tiles.append((_number(weakest.snr_db, ".1f"), "weakest layer", f"signal to noise of {weakest.name}"))
+    if best := _best(report):
+        tiles.append((_number(best[1]), "held-out PSNR", f"best of the training, at step {best[0]:,}"))
+    return "\n".join(
+        f"<li><strong>{value} <small>dB</small></strong><b>{label}</b><span>{escape(detail)}</span></li>"
+        for value, label, detail in tiles
+    )
+
+
+def _quality(rows: Sequence[QualityRow]) -> str:
+    lines = []
+    for name in dict.fromkeys(row.set for row in rows):
+        lines.append(f'<tr class="set"><th scope="colgroup" colspan="5">{escape(name)}</th></tr>')
+        for row in (row for row in rows if row.set == name):
+            gain = "" if row.method == BASELINE else _number(_difference(row, rows, BASELINE), "+.2f")
+            loss = _number(_difference(row, rows, FULL_PRECISION), "+.2f") if row.method == QUANTIZED else ""
+            cells = "</td><td>".join((_number(row.psnr), _number(row.ssim, ".4f"), gain, loss))
+            method = escape(row.method)
+            lines.append(f'<tr data-method="{method}"><th scope="row">{method}</th><td>{cells}</td></tr>')
+    return "\n".join(lines)
+
+
+def _layers(layers: Sequence[LayerError]) -> str:
+    return "\n".join(
+        f'<tr><th scope="row">{escape(layer.name)}</th>'
+        f'<td><i style="width:{100 * min(max(0.0, layer.snr_db / LAYER_SCALE_DB), 1.0):.1f}%"></i></td>'
+        f"<td>{_number(layer.snr_db, '.1f')} dB</td></tr>"
+        for layer in layers
+    )
+
+
+def _crop(crop: Crop) -> str:
+    figures = []
+    for label, plane in (("bicubic", crop.bicubic), ("sharpened", crop.sharpened), ("truth", crop.truth)):
+        png = io.BytesIO()
+        Image.fromarray(plane).save(png, "PNG")
+        source = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
+        h, w = CROP_ZOOM * plane.shape[0], CROP_ZOOM * plane.shape[1]
+        image = f'<img src="{source}" width="{w}" height="{h}" alt="{escape(crop.name)}, {label}">'
+        quality = "" if label == "truth" else f"<b>{_number(psnr(plane, crop.truth))} dB</b>"
+        figures.append(f"<figure>{image}<figcaption>{label} {quality}</figcaption></figure>")
+    return f'<article class="crop"><h3>{escape(crop.name)}</h3><div>{"".join(figures)}</div></article>'
+
+
+def _best(report: Report) -> Point | None:
+    """Step and held-out PSNR in dB of the best judgement."""
+    judged = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
+    return max(judged, key=lambda point: point[1], default=None)
+
+
+def _curves(report: Report) -> str:
+    best = _best(report)
+    if best is None:
+        return ""
+    caption = f"<b>Held-out PSNR</b>, dB. Best: {_number(best[1])} at step {best[0]:,}."
+    if math.isfinite(report.bicubic_psnr):
+        caption += f" Dashed: bicubic, {_number(report.bicubic_psnr)}."
+    judged = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
+    curves = _curve(caption, judged, best, reference=report.bicubic_psnr)
+    if losses := [(step, loss) for step, _, loss in report.history if 0.0 < loss < math.inf]:
+        caption = "<b>Training loss</b>, mean square error of pictures in 0..1; log scale."
+        curves += _curve(caption, losses, losses[-1], log=True)
+    return curves
+
+
+def _curve(
+    caption: str, points: Sequence[Point], mark: Point, *, reference: float = math.nan, log: bool = False
+) -> str:
+    """One curve as inline SVG, with a point at ``mark`` and a dashed line at the height of ``reference``."""
+    text = io.StringIO()
+    with matplotlib.style.context(["default", CURVE_STYLE, {"svg.hashsalt": caption}]):
+        figure = Figure()
+        axes = figure.add_subplot(xlabel="step", yscale="log" if log else "linear")
+        axes.plot(*zip(*points, strict=True), color=ACCENT)
+        axes.plot(*mark, "o", color=ACCENT)
+        if math.isfinite(reference):
+            axes.axhline(reference, color=MUTED, linestyle="--")
+        if log:
+            low, high = axes.get_ylim()
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 10 * low else AutoLocator())
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.minorticks_off()
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # no dates, versions, addresses
+        figure.savefig(text, format="svg", transparent=True, metadata=metadata)
+    svg = text.getvalue()
+    svg = re.sub(r' id="[^"]*_[^"]*"', "", svg[svg.index("<svg") :])  # names that two curves would share
+    for colour, variable in zip(CURVE_COLOURS, ("accent", "muted", "line"), strict=True):
+        svg = svg.replace(colour, f"var(--{variable})")
+    return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
+
+
+def _number(value: float, form: str = ".2f") -> str:
+    """HTML of a number, with a true minus sign; a dash where nothing was measured."""
+    text = "&ndash;" if math.isnan(value) else format(value, form)
+    return text.replace("-", "&minus;").replace("inf", "&infin;")

@@ -1,0 +1,311 @@
+"""Train an SRCNN with Keras' ``fit`` on any Keras back end; a killed training goes on where it stopped."""
+
+import hashlib
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from edge_srcnn.errors import UsageError
+from export.architecture import Architecture, build_model
+from export.dataset import Float32Array, PatchSampler, PatchSpec, Split, centre_crops
+
+STATE_NAME = "training.json"
+PREDICT_BATCH = 4
+COLLAPSE_DB = 0.4
+"""A held-out PSNR this far below the best means dead units: the best weights come back, at half the rate."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Every knob of a training.
+
+    Attributes
+    ----------
+    steps, minutes
+        How long: exactly one of the two is given. Minutes count training time, over all restarts.
+    learning_rate, final_rate
+        Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
+    clip_norm
+        Gradients are scaled down to this global norm (the loss is the mean square error of pictures in 0..1).
+    epoch_steps
+        Steps between two checkpoints, each with a judgement on the held-out pictures.
+    precision
+        Keras dtype policy: ``float32``, or ``mixed_bfloat16``, twice as fast on processors with bfloat16 units.
+    """
+
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int = 64
+    learning_rate: float = 2e-3
+    final_rate: float = 1e-5
+    warmup: float = 0.02
+    clip_norm: float = 0.01
+    epoch_steps: int = 500
+    precision: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise UsageError("give either --steps or --minutes")
+        if (self.steps or self.minutes or 0) <= 0:
+            raise UsageError("--steps and --minutes must be more than 0")
+
+    def progress(self, step: int, seconds: float) -> float:
+        """How much of the training is done, 0..1."""
+        done = step / self.steps if self.steps else seconds / (60.0 * (self.minutes or 1.0))
+        return min(done, 1.0)
+
+    def rate(self, progress: float) -> float:
+        """Learning rate: linear warm-up, then half a cosine (Loshchilov & Hutter, "SGDR", equation 5)."""
+        if progress < self.warmup:
+            return self.learning_rate * max(progress / self.warmup, 0.01)
+        phase = (progress - self.warmup) / (1.0 - self.warmup)
+        return self.final_rate + (self.learning_rate - self.final_rate) * (1 + math.cos(math.pi * phase)) / 2
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a checkpoint knows besides weights.
+
+    ``history`` holds (step, held-out PSNR in dB, loss). ``rate_factor`` is 1 until the network collapses.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best_psnr: float = -math.inf
+    best_step: int = 0
+    history: tuple[tuple[int, float, float], ...] = ()
+    rate_factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the network with its best weights, and how it went."""
+
+    model: keras.Model
+    state: TrainingState
+    bicubic_psnr: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress bar shows: share done (0..1), step, held-out PSNR so far (dB), seconds."""
+
+    done: float
+    step: int
+    psnr: float
+    seconds: float
+
+
+def train(
+    architecture: Architecture,
+    spec: PatchSpec,
+    split: Split,
+    plan: TrainingPlan,
+    folder: Path,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    start_from: Path | None = None,
+) -> Trained:
+    """Train, or go on with, a network.
+
+    Parameters
+    ----------
+    folder
+        Holds the checkpoints. A checkpoint of the same settings is continued.
+    start_from
+        Weights (``.weights.h5``) of the same architecture to begin with instead of random ones.
+
+    Raises
+    ------
+    UsageError
+        ``folder`` holds the checkpoint of a training with other settings.
+    """
+    keras.utils.set_random_seed(plan.seed)
+    keras.mixed_precision.set_global_policy(plan.precision)
+    try:
+        model = build_model(architecture)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    if start_from is not None:
+        model.load_weights(start_from)
+    model.compile(
+        optimizer=keras.optimizers.Adam(plan.learning_rate, global_clipnorm=plan.clip_norm),
+        loss="mse",
+        jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
+    )
+    sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed)
+    judge = _Judge(*centre_crops(split.held_out, spec.halo_px), halo_px=spec.halo_px)
+    checkpoints = Checkpoints(folder, _fingerprint(architecture, spec, split, plan, start_from))
+    state = checkpoints.restore(model)
+    if plan.progress(state.step, state.seconds) < 1.0:
+        keeper = _Keeper(plan, state, judge, checkpoints, on_progress)
+        model.fit(
+            _Batches(sampler, plan.epoch_steps, state.step),
+            epochs=10**9,  # the keeper stops it
+            initial_epoch=state.step // plan.epoch_steps,
+            callbacks=[keeper],
+            verbose=0,
+        )
+        state = keeper.state
+    model.load_weights(checkpoints.weights(state.best_step))
+    return Trained(model, state, judge.bicubic_psnr)
+
+
+class Checkpoints:
+    """Weights, optimizer and state of a training in a folder; a crash at any moment loses one epoch at most."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self._folder, self._fingerprint = folder, fingerprint
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def weights(self, step: int) -> Path:
+        """The file with the weights of a step."""
+        return self._folder / f"step-{step}.weights.h5"
+
+    def restore(self, model: keras.Model) -> TrainingState:
+        """Put the last checkpoint into ``model``; a fresh state when there is none."""
+        path = self._folder / STATE_NAME
+        if not path.is_file():
+            return TrainingState()
+        stored = json.loads(path.read_text())
+        if stored.pop("fingerprint") != self._fingerprint:
+            raise UsageError(
+                f"{path}: a checkpoint of other settings or pictures; give another -o, or --restart to drop it"
+            )
+        state = TrainingState(**{**stored, "history": tuple(tuple(row) for row in stored["history"])})
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self.weights(state.step))
+        return state
+
+    def save(self, model: keras.Model, state: TrainingState) -> None:
+        """Write the weights, then the state that names them, then drop what it no longer names."""
+        model.save_weights(self.weights(state.step), overwrite=True)
+        partial = self._folder / (STATE_NAME + ".part")
+        partial.write_text(json.dumps({"fingerprint": self._fingerprint, **asdict(state)}))
+        os.replace(partial, self._folder / STATE_NAME)
+        kept = {self.weights(state.step), self.weights(state.best_step)}
+        for old in set(self._folder.glob("step-*.weights.h5")) - kept:
+            old.unlink()
+
+
+class _Judge:
+    """PSNR on the held-out crops, and that of bicubic on them."""
+
+    def __init__(self, x: Float32Array, truth: Float32Array, *, halo_px: int) -> None:
+        self._x, self._truth = x, truth
+        inner = slice(halo_px, -halo_px or None)
+        self.bicubic_psnr = self._psnr(x[:, inner, inner])
+
+    def psnr(self, model: keras.Model) -> float:
+        n = len(self._x)
+        out = [
+            keras.ops.convert_to_numpy(model(self._x[i : i + PREDICT_BATCH], training=False))
+            for i in range(0, n, PREDICT_BATCH)
+        ]
+        return self._psnr(np.concatenate(out))
+
+    def _psnr(self, pictures: Float32Array) -> float:
+        error = np.clip(pictures, 0.0, 1.0).astype(np.float64) - self._truth
+        mse = np.maximum(np.mean(error * error, axis=(1, 2, 3)), 1e-10)
+        return float(np.mean(-10.0 * np.log10(mse)))
+
+
+class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Sets the learning rate, judges, saves, and ends the training when its time or steps are over."""
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        state: TrainingState,
+        judge: _Judge,
+        checkpoints: Checkpoints,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        super().__init__()
+        self.state = state
+        self._plan, self._judge, self._checkpoints, self._on_progress = plan, judge, checkpoints, on_progress
+        self._step = state.step
+        self._seconds = state.seconds
+        self._clock = time.monotonic()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        done = self._plan.progress(self._step, self._seconds)
+        self.model.optimizer.learning_rate.assign(self._plan.rate(done) * self.state.rate_factor)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._step += 1
+        now = time.monotonic()
+        self._seconds += now - self._clock
+        self._clock = now
+        done = self._plan.progress(self._step, self._seconds)
+        if self._step % 10 == 0:
+            psnr = self.state.history[-1][1] if self.state.history else math.nan
+            self._on_progress(Progress(done, self._step, psnr, self._seconds))
+        if done >= 1.0:
+            self.model.stop_training = True
+            self._keep(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.state.step != self._step:
+            self._keep(logs)
+
+    def _keep(self, logs: dict[str, float] | None) -> None:
+        psnr = self._judge.psnr(self.model)
+        better = psnr > self.state.best_psnr
+        collapsed = psnr < self.state.best_psnr - COLLAPSE_DB
+        if collapsed:
+            log.warning("step %d: the network collapsed; back to step %d, slower", self._step, self.state.best_step)
+            self.model.load_weights(self._checkpoints.weights(self.state.best_step))
+        row = (self._step, psnr, float((logs or {}).get("loss", math.nan)))
+        self.state = replace(
+            self.state,
+            step=self._step,
+            seconds=self._seconds,
+            best_psnr=psnr if better else self.state.best_psnr,
+            best_step=self._step if better else self.state.best_step,
+            history=(*self.state.history, row),
+            rate_factor=self.state.rate_factor * (0.5 if collapsed else 1.0),
+        )
+        self._checkpoints.save(self.model, self.state)
+        self._on_progress(Progress(self._plan.progress(self._step, self._seconds), self._step, psnr, self._seconds))
+
+
+class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """The sampler's batches as Keras wants them; each epoch goes on where the last one ended."""
+
+    def __init__(self, sampler: PatchSampler, epoch_steps: int, first: int) -> None:
+        super().__init__()
+        self._sampler, self._epoch_steps, self._first = sampler, epoch_steps, first
+
+    def __len__(self) -> int:
+        return self._epoch_steps
+
+    def __getitem__(self, index: int) -> tuple[Float32Array, Float32Array]:
+        return self._sampler.batch(self._first + index)
+
+    def on_epoch_end(self) -> None:
+        self._first += self._epoch_steps
+
+
+def _fingerprint(
+    architecture: Architecture, spec: PatchSpec, split: Split, plan: TrainingPlan, start_from: Path | None
+) -> str:
+    """Digest of everything that makes two trainings the same one; the length may differ."""
+    settings = [
+        asdict(architecture),
+        asdict(spec),
+        asdict(replace(plan, steps=None, minutes=1.0)),
+        [p.truth.shape for p in (*split.train, *split.held_out)],
+        hashlib.sha256(start_from.read_bytes()).hexdigest() if start_from else "",
+    ]
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()

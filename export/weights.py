@@ -1,0 +1,93 @@
+"""Published Keras weights of the paper's direct form: any HDF5 file that holds three Conv2D layers."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from edge_srcnn.errors import BadData, NoInput
+from export.architecture import KERNELS, Architecture, Layer
+
+
+def read_weights(path: Path, architecture: Architecture) -> tuple[Layer, ...]:
+    """Read the weights of three Conv2D layers, in the order of their channels.
+
+    Files of Keras 2 (``layer_names``), whole saved models and Keras 3 (``.weights.h5``) are understood.
+
+    Raises
+    ------
+    NoInput
+        The file is missing or unreadable.
+    BadData
+        It is no HDF5 file, holds other layers, or their shapes are not those of ``architecture``.
+    """
+    if not path.is_file():
+        raise NoInput(f"{path}: no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            arrays = _arrays(file)
+    except OSError as error:
+        raise BadData(f"{path}: not an HDF5 file of Keras weights ({error})") from error
+    layers = _chained(arrays, path)
+    _check_shapes(layers, architecture, path)
+    return layers
+
+
+def _arrays(file: h5py.File) -> list[Layer]:
+    """Each group that holds a 4-D and a 1-D array is a convolution; optimizer states are not looked at."""
+    found: list[Layer] = []
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group) and "optimizer" not in name:
+            data = [np.asarray(child, np.float32) for child in item.values() if isinstance(child, h5py.Dataset)]
+            kernels = [array for array in data if array.ndim == 4]
+            biases = [array for array in data if array.ndim == 1]
+            if len(kernels) == 1 and len(biases) == 1:
+                found.append(Layer(kernels[0], biases[0]))
+
+    file.visititems(visit)
+    return found
+
+
+def _chained(layers: list[Layer], path: Path) -> tuple[Layer, ...]:
+    """Bring the layers into the order in which their channels fit, from one luma channel to one."""
+    if len(layers) != 3:
+        raise BadData(f"{path}: {len(layers)} convolutions with a bias; SRCNN has 3")
+    order: list[Layer] = []
+    channels = 1
+    rest = list(layers)
+    while rest:
+        fitting = [layer for layer in rest if layer.kernel.shape[2] == channels]
+        if not fitting:
+            raise BadData(f"{path}: no convolution takes {channels} channels; found {', '.join(map(_shape, layers))}")
+        order.append(fitting[0])
+        rest.remove(fitting[0])
+        channels = fitting[0].kernel.shape[3]
+    return tuple(order)
+
+
+def _check_shapes(layers: tuple[Layer, ...], architecture: Architecture, path: Path) -> None:
+    n1, n2 = architecture.filters
+    ends = zip((1, n1, n2), (n1, n2, 1), strict=True)
+    wanted = [(k, k, i, o) for k, (i, o) in zip(architecture.kernels, ends, strict=True)]
+    for number, (layer, shape) in enumerate(zip(layers, wanted, strict=True), 1):
+        if layer.kernel.shape != shape or layer.bias.shape != shape[3:]:
+            raise BadData(
+                f"{path}: layer {number} is {_shape(layer)}, but {architecture.name} with filters"
+                f" {n1},{n2} wants {_described(shape)}{_advice(layers)}"
+            )
+
+
+def _advice(layers: tuple[Layer, ...]) -> str:
+    sizes = tuple(layer.kernel.shape[0] for layer in layers)
+    fitting = [name for name, kernels in KERNELS.items() if kernels == sizes]
+    filters = ",".join(str(layer.kernel.shape[3]) for layer in layers[:2])
+    return f"; try --arch {fitting[0]} --filters {filters}" if fitting else ""
+
+
+def _shape(layer: Layer) -> str:
+    return _described(layer.kernel.shape)
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]}x{shape[1]}x{shape[2]}->{shape[3]}"
