@@ -15,7 +15,7 @@ from edge_srcnn.upscaler import Upscaler
 
 LABEL_ROWS = 36
 GAP = 8
-DETAIL = (slice(64, 184), slice(16, 176))
+DETAIL = (slice(84, 180), slice(12, 140))
 """The part of the card (text) that is shown enlarged."""
 
 N_TIMED = 5

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import BadData, NoInput, UsageError
 from export.architecture import Architecture, build_model
 from export.dataset import Float32Array, PatchSampler, PatchSpec, Split, centre_crops
 
@@ -137,7 +137,7 @@ def train(
     finally:
         keras.mixed_precision.set_global_policy("float32")
     if start_from is not None:
-        model.load_weights(start_from)
+        _begin_with(model, start_from)
     model.compile(
         optimizer=keras.optimizers.Adam(plan.learning_rate, global_clipnorm=plan.clip_norm),
         loss="mse",
@@ -159,6 +159,15 @@ def train(
         state = keeper.state
     model.load_weights(checkpoints.weights(state.best_step))
     return Trained(model, state, judge.bicubic_psnr)
+
+
+def _begin_with(model: keras.Model, path: Path) -> None:
+    if not path.is_file():
+        raise NoInput(f"{path}: no such file")
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadData(f"{path}: no weights of a {model.name} that was trained here ({error})") from error
 
 
 class Checkpoints:

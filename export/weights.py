@@ -25,12 +25,20 @@ def read_weights(path: Path, architecture: Architecture) -> tuple[Layer, ...]:
         raise NoInput(f"{path}: no such file")
     try:
         with h5py.File(path, "r") as file:
+            if any(name.endswith("/rescaling") for name in _names(file)):
+                raise BadData(f"{path}: a checkpoint of our own training; give it to --start-from, not --weights")
             arrays = _arrays(file)
     except OSError as error:
         raise BadData(f"{path}: not an HDF5 file of Keras weights ({error})") from error
     layers = _chained(arrays, path)
     _check_shapes(layers, architecture, path)
     return layers
+
+
+def _names(file: h5py.File) -> list[str]:
+    names: list[str] = []
+    file.visit(names.append)
+    return names
 
 
 def _arrays(file: h5py.File) -> list[Layer]:

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 
 def print_json(document: Any) -> None:
@@ -21,7 +22,7 @@ def print_table(columns: list[str], rows: list[list[str]], *, numbers_from: int 
         right = numbers_from is not None and index >= numbers_from
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # Text: no markup, brackets stay
     Console(soft_wrap=True, highlight=False).print(table)
 
 

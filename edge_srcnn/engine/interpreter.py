@@ -113,7 +113,8 @@ class Interpreter:
         self.engine = engine
         info = ENGINES[engine]
         try:
-            made: Any = importlib.import_module(info.module)
+            with quiet_native_code():
+                made: Any = importlib.import_module(info.module)
             for part in info.attribute.split("."):
                 made = getattr(made, part)
         except (ImportError, AttributeError) as error:
