@@ -97,7 +97,8 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
     held_out
         Share of the pictures (at least one) that training never sees.
     """
-    paths = [p for folder in folders for p in find_pictures(folder)] if folders else builtin_photographs()
+    found = [p for folder in folders for p in find_pictures(folder)] if folders else builtin_photographs()
+    paths = list({path.resolve(): path for path in found}.values())  # folders may overlap
     order = np.random.default_rng(seed).permutation(len(paths))
     usable: list[list[Pair]] = []
     skipped: list[str] = []

@@ -20,6 +20,7 @@ from export.evaluation import BASELINES, Method, Score, evaluate, read_truths
 from export.packaging import describe, model_card, model_name, quality_rows
 from export.quantization import LayerNoise, convert, layer_noise, representative_dataset
 from export.report import Crop, LayerError, QualityRow, Report, render_report
+from export.rounding import round_layers
 from export.training import Progress, TrainingPlan, TrainingState, train
 from export.weights import read_weights
 
@@ -123,7 +124,8 @@ def run_export(
     representative = representative_dataset(split.train, job.architecture.halo_px, seed=job.plan.seed)
     graphs = {"float32": convert(layers, job.architecture)}
     if job.int8:
-        graphs["int8"] = convert(layers, job.architecture, representative)
+        rounded = round_layers(layers, representative, seed=job.plan.seed)
+        graphs["int8"] = convert(rounded, job.architecture, representative)
     training = _training_facts(job, split, state)
     models = {
         kind: describe(

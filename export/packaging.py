@@ -80,7 +80,7 @@ SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {spec.filte
 on the luma plane of a bicubically up-scaled picture. Puts out {form}. Numbers: {spec.quantization}.
 
 - Weights: {origin}.
-- Low-resolution pictures in training: `{spec.degradation}`. No benchmark picture was trained on, or chosen by.
+- Low-resolution pictures in training: `{spec.degradation}`. {_choice(training)}
 - Licence of the training pictures: {training.licence}.
 - Made by {spec.created_by}; {versions}.
 - SHA-256 of the graph: `{spec.graph_sha256}`.
@@ -93,6 +93,12 @@ PSNR (dB) / SSIM on luma, against truths made small by MATLAB's bicubic:
 Good for photographs and camera pictures that are soft for want of resolution. It sharpens what bicubic scaling
 blurred; it does not remove noise or compression artefacts, and invents no detail.
 """
+
+
+def _choice(training: Training) -> str:
+    if training.held_out_psnr is None:
+        return "The weights are as published."
+    return f"The best weights were chosen by training pictures held out ({training.held_out_psnr:.2f} dB), nothing else."
 
 
 def quality_rows(

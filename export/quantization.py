@@ -17,6 +17,7 @@ from export.dataset import Float32Array, Pair
 
 INPUT_SCALE = 1 / 255
 INPUT_ZERO_POINT = -128
+OUTPUT_SCALE = 1 / 255
 N_REPRESENTATIVE = 256
 _TRACE_ENGINE = "litert"
 
@@ -96,9 +97,27 @@ def convert(
             graph: bytes = converter.convert()
     except Exception as error:  # the converter raises a dozen kinds; all mean the same to the user
         raise EdgeSrcnnError(f"TensorFlow could not convert the network: {error}") from error
-    if representative is not None:
-        check_full_int8(graph)
+    if representative is None:
+        return graph
+    graph = _with_output_in_levels(graph, 0 if architecture.residual else INPUT_ZERO_POINT)
+    check_full_int8(graph)
     return graph
+
+
+def _with_output_in_levels(graph: bytes, zero_point: int) -> bytes:
+    """Let the output count grey levels: scale 1/255 instead of the calibrated one.
+
+    The device adds the residual to a uint8 picture. With whole levels the int8 rounding is the very rounding that a
+    float result meets on its way to uint8; a finer scale would round twice. The last layer's weights and bias do
+    not depend on the output's scale.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(graph))
+    subgraph = model.subgraphs[0]
+    quantization = subgraph.tensors[subgraph.outputs[0]].quantization
+    quantization.scale, quantization.zeroPoint = [OUTPUT_SCALE], [zero_point]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def check_full_int8(graph: bytes) -> None:

@@ -1,5 +1,6 @@
 """Published Keras weights of the paper's direct form: any HDF5 file that holds three Conv2D layers."""
 
+from itertools import permutations
 from pathlib import Path
 
 import h5py
@@ -25,12 +26,13 @@ def read_weights(path: Path, architecture: Architecture) -> tuple[Layer, ...]:
         raise NoInput(f"{path}: no such file")
     try:
         with h5py.File(path, "r") as file:
-            if any(name.endswith("/rescaling") for name in _names(file)):
-                raise BadData(f"{path}: a checkpoint of our own training; give it to --start-from, not --weights")
-            arrays = _arrays(file)
-    except OSError as error:
+            ours = any(name.endswith("/rescaling") for name in _names(file))
+            found = _convolutions(file)
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # h5py's, of a damaged file
         raise BadData(f"{path}: not an HDF5 file of Keras weights ({error})") from error
-    layers = _chained(arrays, path)
+    if ours:
+        raise BadData(f"{path}: a checkpoint of our own training; give it to --start-from, not --weights")
+    layers = _chained(found, path)
     _check_shapes(layers, architecture, path)
     return layers
 
@@ -41,13 +43,13 @@ def _names(file: h5py.File) -> list[str]:
     return names
 
 
-def _arrays(file: h5py.File) -> list[Layer]:
+def _convolutions(file: h5py.File) -> list[Layer]:
     """Each group that holds a 4-D and a 1-D array is a convolution; optimizer states are not looked at."""
     found: list[Layer] = []
 
     def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Group) and "optimizer" not in name:
-            data = [np.asarray(child, np.float32) for child in item.values() if isinstance(child, h5py.Dataset)]
+            data = [np.asarray(child, np.float32) for child in item.values() if _holds_reals(child)]
             kernels = [array for array in data if array.ndim == 4]
             biases = [array for array in data if array.ndim == 1]
             if len(kernels) == 1 and len(biases) == 1:
@@ -57,21 +59,20 @@ def _arrays(file: h5py.File) -> list[Layer]:
     return found
 
 
+def _holds_reals(item: h5py.Group | h5py.Dataset) -> bool:
+    return isinstance(item, h5py.Dataset) and item.dtype.kind == "f"
+
+
 def _chained(layers: list[Layer], path: Path) -> tuple[Layer, ...]:
     """Bring the layers into the order in which their channels fit, from one luma channel to one."""
     if len(layers) != 3:
         raise BadData(f"{path}: {len(layers)} convolutions with a bias; SRCNN has 3")
-    order: list[Layer] = []
-    channels = 1
-    rest = list(layers)
-    while rest:
-        fitting = [layer for layer in rest if layer.kernel.shape[2] == channels]
-        if not fitting:
-            raise BadData(f"{path}: no convolution takes {channels} channels; found {', '.join(map(_shape, layers))}")
-        order.append(fitting[0])
-        rest.remove(fitting[0])
-        channels = fitting[0].kernel.shape[3]
-    return tuple(order)
+    for order in permutations(layers):
+        inputs, outputs = ([layer.kernel.shape[axis] for layer in order] for axis in (2, 3))
+        if [*inputs, 1] == [1, *outputs]:
+            return order
+    found = ", ".join(map(_shape, layers))
+    raise BadData(f"{path}: the convolutions do not lead from 1 channel to 1; found {found}")
 
 
 def _check_shapes(layers: tuple[Layer, ...], architecture: Architecture, path: Path) -> None:
@@ -84,6 +85,8 @@ def _check_shapes(layers: tuple[Layer, ...], architecture: Architecture, path: P
                 f"{path}: layer {number} is {_shape(layer)}, but {architecture.name} with filters"
                 f" {n1},{n2} wants {_described(shape)}{_advice(layers)}"
             )
+        if not (np.isfinite(layer.kernel).all() and np.isfinite(layer.bias).all()):
+            raise BadData(f"{path}: layer {number} holds values that are not finite")
 
 
 def _advice(layers: tuple[Layer, ...]) -> str:

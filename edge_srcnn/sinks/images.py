@@ -1,16 +1,20 @@
 """Picture files out: PNG, JPEG, WebP, BMP or TIFF by suffix, with the metadata of the input."""
 
+import logging
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from edge_srcnn.errors import CannotWrite, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.picture import Metadata
 from edge_srcnn.sinks.atomic import whole_file
+
+log = logging.getLogger(__name__)
 
 FORMATS = {
     ".png": "PNG",
@@ -22,6 +26,7 @@ FORMATS = {
     ".tiff": "TIFF",
 }
 MAX_SIDE_PX = {"JPEG": 65_535, "WEBP": 16_383}
+_JPEG_SEGMENT_BYTES = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _NO_ALPHA = {"LA": "L", "RGBA": "RGB"}
 
@@ -96,12 +101,15 @@ def write_picture(
         )
     with whole_file(path, overwrite=overwrite) as file:
         mode = _MODES[shape[2] if len(shape) == 3 else 1]
-        image = Image.new(mode, (shape[1], shape[0]))
+        image = Image.new(mode, (shape[1], shape[0]), None)  # None: its memory is not touched before the rows come
         for top, band in bands:
             image.paste(Image.fromarray(band), (0, top))
         if kind in ("JPEG", "BMP"):
             image = _flattened(image)
-        _save(image, file, kind, metadata, encoding)
+        try:
+            image.save(file, kind, **_options(path, kind, metadata, encoding))
+        except (ValueError, OverflowError, RuntimeError, struct.error) as error:
+            raise CannotWrite(f"{path}: the {kind} encoder refuses the picture ({error})") from error
 
 
 def _flattened(image: Image.Image) -> Image.Image:
@@ -113,26 +121,35 @@ def _flattened(image: Image.Image) -> Image.Image:
     return ground
 
 
-def _save(image: Image.Image, file: BinaryIO, kind: str, metadata: Metadata, encoding: Encoding) -> None:
-    options: dict[str, Any] = {"icc_profile": metadata.icc_profile}
-    if metadata.exif and kind != "BMP":
-        options["exif"] = metadata.exif
-    if metadata.dpi:
-        options["dpi"] = metadata.dpi
-    if metadata.xmp and kind in ("JPEG", "WEBP"):
-        options["xmp"] = metadata.xmp
+def _options(path: Path, kind: str, metadata: Metadata, encoding: Encoding) -> dict[str, Any]:
+    """The arguments of Pillow's encoder."""
+    options: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi}
+    if kind in ("JPEG", "WEBP"):
+        options |= {"exif": metadata.exif, "xmp": metadata.xmp, "quality": encoding.quality}
     if kind == "JPEG":
-        options |= {"quality": encoding.quality, "subsampling": 0, "optimize": True}
+        options |= {"subsampling": 0, "optimize": True}
+        for key in ("exif", "xmp"):
+            if len(options[key] or b"") > _JPEG_SEGMENT_BYTES:
+                log.warning("%s: %s data of %d bytes, too long for JPEG, left out", path, key, len(options.pop(key)))
     elif kind == "WEBP":
-        options |= {"quality": encoding.quality, "lossless": encoding.lossless, "exact": encoding.lossless}
+        options |= {"lossless": encoding.lossless, "exact": encoding.lossless}
     elif kind == "PNG":
-        options |= {"compress_level": encoding.compression, "pnginfo": _png_text(metadata)}
+        options |= {"exif": metadata.exif, "compress_level": encoding.compression, "pnginfo": _png_text(metadata)}
     elif kind == "TIFF":
-        options["compression"] = "tiff_adobe_deflate"
-    try:
-        image.save(file, kind, **{key: value for key, value in options.items() if value is not None})
-    except ValueError as error:
-        raise CannotWrite(f"the {kind} encoder refuses the picture ({error})") from error
+        exif = _tiff_tags(metadata)
+        # Pillow's deflating writer (libtiff) cannot write tables inside tables
+        nested = ExifTags.IFD.Exif in exif or ExifTags.IFD.GPSInfo in exif
+        options |= {"exif": exif, "compression": "raw" if nested else "tiff_adobe_deflate"}
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _tiff_tags(metadata: Metadata) -> Image.Exif:
+    tags = Image.Exif()
+    if metadata.exif:
+        tags.load(metadata.exif)
+    if metadata.xmp:
+        tags[ExifTags.Base.XMLPacket] = metadata.xmp
+    return tags
 
 
 def _png_text(metadata: Metadata) -> PngImagePlugin.PngInfo:

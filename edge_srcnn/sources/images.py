@@ -1,15 +1,17 @@
 """Picture files in: whatever Pillow reads, turned into upright 8-bit grey or RGB and its metadata."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from edge_srcnn.errors import BadPicture, NoInput
+from edge_srcnn.engine.native_log import quiet_native_code
+from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.picture import Metadata, Picture
 
@@ -22,6 +24,35 @@ MAX_PIXELS = 150_000_000
 _TOO_LARGE = f"more than the limit of {MAX_PIXELS // 1_000_000} megapixels; cut it into parts first"
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+_DEEP_SAMPLES = re.compile(r"(?<!BGR);16")  # of Pillow's raw modes; "BGR;16" is a BMP of 5 + 6 + 5 bits a pixel
+_MAX_DPI = 65_535  # what JPEG can hold
+
+# Other tags of the first EXIF table say how the old file stored its pixels, which is wrong in the new one.
+_EXIF_TAGS = frozenset(
+    {
+        ExifTags.Base.ImageDescription,
+        ExifTags.Base.Make,
+        ExifTags.Base.Model,
+        ExifTags.Base.XResolution,
+        ExifTags.Base.YResolution,
+        ExifTags.Base.ResolutionUnit,
+        ExifTags.Base.Software,
+        ExifTags.Base.DateTime,
+        ExifTags.Base.Artist,
+        ExifTags.Base.HostComputer,
+        ExifTags.Base.Rating,
+        ExifTags.Base.RatingPercent,
+        ExifTags.Base.Copyright,
+        ExifTags.Base.XPTitle,
+        ExifTags.Base.XPComment,
+        ExifTags.Base.XPAuthor,
+        ExifTags.Base.XPKeywords,
+        ExifTags.Base.XPSubject,
+        ExifTags.IFD.Exif,
+        ExifTags.IFD.GPSInfo,
+    }
+)
+_STALE_SETTINGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight, ExifTags.IFD.Interop)
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -47,8 +78,8 @@ def find_pictures(folder: Path) -> list[Path]:
 def read_picture(path: Path) -> Picture:
     """Decode a picture file.
 
-    16-bit samples are reduced to 8 bits and the first frame of an animation is taken, with one warning in
-    the log for each. Palettes and CMYK become RGB.
+    16-bit samples are reduced to 8 bits, the first frame of an animation is taken, and damaged EXIF data is
+    left out, with one warning in the log for each. Palettes and CMYK become RGB.
 
     Raises
     ------
@@ -65,12 +96,29 @@ def read_picture(path: Path) -> Picture:
         n_frames = getattr(image, "n_frames", 1)
         if n_frames > 1:
             log.warning("%s: %d frames; only the first is read", path, n_frames)
-        if image.mode in _DEEP_MODES or ";16" in str(getattr(image, "tile", "")):
+        if image.mode in _DEEP_MODES or _DEEP_SAMPLES.search(str(getattr(image, "tile", ""))):
             log.warning("%s: 16 bits a sample, reduced to 8", path)
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
+        with quiet_native_code() if image.format == "TIFF" else nullcontext():  # libtiff talks to the terminal
+            image.load()
+        exif = _turn_upright(path, image)
         pixels, alpha = _samples(image)
-        return Picture(pixels, alpha, _metadata(image))
+        return Picture(pixels, alpha, _metadata(image, exif))
+
+
+def _turn_upright(path: Path, image: Image.Image) -> bytes | None:
+    """Turn the picture in place as its EXIF or XMP orientation says, and give the EXIF data that still holds."""
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+        exif = image.getexif()
+        for tag in set(exif) - _EXIF_TAGS:
+            del exif[tag]
+        if ExifTags.IFD.Exif in exif:
+            for tag in _STALE_SETTINGS:
+                exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
+        return exif.tobytes() if len(exif) else None
+    except Exception as error:  # Pillow raises anything on damaged tables; the pixels are good
+        log.warning("%s: damaged EXIF data, left out (%s)", path, error)
+        return None
 
 
 def _samples(image: Image.Image) -> tuple[UInt8Array, UInt8Array | None]:
@@ -89,17 +137,16 @@ def _as_mode(image: Image.Image, mode: str) -> UInt8Array:
     return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
-def _metadata(image: Image.Image) -> Metadata:
-    exif = image.getexif()
-    dpi = image.info.get("dpi")
+def _metadata(image: Image.Image, exif: bytes | None) -> Metadata:
+    x_dpi, y_dpi = image.info.get("dpi") or (0, 0)
     xmp = image.info.get("xmp")
     text = getattr(image, "text", {})
     return Metadata(
         icc_profile=image.info.get("icc_profile") if image.mode != "CMYK" else None,
-        exif=exif.tobytes() if len(exif) else None,
+        exif=exif,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
-        text={key: str(value) for key, value in text.items() if not key.startswith("XML:")},
+        dpi=(float(x_dpi), float(y_dpi)) if 0 < x_dpi <= _MAX_DPI and 0 < y_dpi <= _MAX_DPI else None,
+        text={key: str(value) for key, value in text.items() if not key.startswith(("XML:", "Raw profile type "))},
     )
 
 
@@ -110,7 +157,7 @@ def _mapped_errors(path: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged metadata is no reason to speak; damaged pixels raise
             yield
-    except BadPicture:
+    except EdgeSrcnnError:
         raise
     except FileNotFoundError as error:
         raise NoInput(f"{path}: no such file or folder") from error
@@ -121,5 +168,5 @@ def _mapped_errors(path: Path) -> Iterator[None]:
         raise BadPicture(f"{path}: {'the file is empty' if empty else 'not a picture that can be read'}") from error
     except Image.DecompressionBombError as error:
         raise BadPicture(f"{path}: {_TOO_LARGE}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # decoders raise anything on damaged files
         raise BadPicture(f"{path}: damaged picture ({error})") from error

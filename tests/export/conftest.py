@@ -1,0 +1,85 @@
+"""Drawn pictures, and one small network that is trained once for all tests of the workstation side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_srcnn.imaging.luma import UInt8Array
+from export.architecture import Architecture, Layer, layers_of
+from export.dataset import Float32Array, PatchSpec, Split, load_split
+from export.quantization import convert, representative_dataset
+from export.training import Trained, TrainingPlan, train
+
+Draw = Callable[..., UInt8Array]
+
+
+@pytest.fixture(scope="session")
+def draw() -> Draw:
+    """Draws a plane of discs and bars with soft edges, uint8 ``[h, w]``: sharp, textured, different for each seed."""
+
+    def drawn(seed: int, height: int = 160, width: int = 160) -> UInt8Array:
+        rng = np.random.default_rng(seed)
+        y, x = np.indices((height, width), dtype=np.float64)
+        plane = np.full((height, width), float(rng.integers(60, 190)))
+        for _ in range(60):
+            dy, dx, radius = y - rng.integers(height), x - rng.integers(width), rng.integers(4, 24)
+            angle = rng.uniform(0, np.pi)
+            across, along = dy * np.cos(angle) + dx * np.sin(angle), dx * np.cos(angle) - dy * np.sin(angle)
+            distance = np.hypot(dy, dx) if rng.random() < 0.5 else np.maximum(abs(across), abs(along))
+            cover = np.clip(radius - distance, 0, 1)
+            plane = plane * (1 - cover) + cover * rng.integers(10, 245)
+        return plane.round().astype(np.uint8)
+
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def pictures(draw: Draw, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six textured PNG pictures, three of them in colour."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed in range(6):
+        grey = draw(seed)
+        colour = np.stack([grey, draw(seed + 100), 255 - grey], axis=-1)
+        Image.fromarray(colour if seed % 2 else grey).save(folder / f"{seed}.png")
+    return folder
+
+
+@dataclass(frozen=True)
+class Small:
+    """A small network, trained for seconds, and everything it was made of."""
+
+    architecture: Architecture
+    spec: PatchSpec
+    split: Split
+    plan: TrainingPlan
+    trained: Trained
+    layers: tuple[Layer, ...]
+    representative: list[Float32Array]
+    float32: bytes
+    int8: bytes
+
+
+@pytest.fixture(scope="session")
+def small(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    architecture = Architecture("srcnn-915", (8, 4))
+    spec = PatchSpec(scale=2, halo_px=architecture.halo_px)
+    split = load_split([pictures], spec)
+    plan = TrainingPlan(steps=90, batch=16, epoch_steps=30, learning_rate=5e-3)
+    trained = train(architecture, spec, split, plan, tmp_path_factory.mktemp("training"))
+    layers = layers_of(trained.model)
+    representative = representative_dataset(split.train, architecture.halo_px)
+    return Small(
+        architecture=architecture,
+        spec=spec,
+        split=split,
+        plan=plan,
+        trained=trained,
+        layers=layers,
+        representative=representative,
+        float32=convert(layers, architecture),
+        int8=convert(layers, architecture, representative),
+    )
