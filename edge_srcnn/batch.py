@@ -2,6 +2,7 @@
 
 import glob
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
+from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.picture import Picture
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
@@ -60,12 +61,12 @@ def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) ->
     if suffix is not None and suffix not in FORMATS:
         raise UsageError(f"format {suffix.lstrip('.')!r}: use one of {', '.join(sorted({s[1:] for s in FORMATS}))}")
     sources = [pair for text in inputs for pair in _find(text)]
-    to_file = len(sources) == 1 and sources[0][1] == Path(sources[0][0].name) and not output.is_dir()
+    to_file = len(sources) == 1 and sources[0][1] == Path(sources[0][0].name) and not os.path.isdir(output)
     if to_file and output.suffix:
         format_of(output)
         jobs = [Job(sources[0][0], output)]
     else:
-        if output.is_file():
+        if os.path.isfile(output):
             raise UsageError(f"{output}: a file, but {len(sources)} pictures are to be written; name a folder")
         jobs = [Job(source, output / _renamed(relative, suffix)) for source, relative in sources]
     seen: dict[Path, Path] = {}
@@ -73,7 +74,7 @@ def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) ->
         if job.target in seen:
             raise UsageError(f"{seen[job.target]} and {job.source} would both become {job.target}; name them apart")
         seen[job.target] = job.source
-        if job.target.exists() and job.target.samefile(job.source):
+        if _same_file(job.source, job.target):
             raise UsageError(f"{job.source}: the result would replace its source; give another -o")
     return jobs
 
@@ -87,6 +88,9 @@ def run_jobs(jobs: Sequence[Job], upscaler: Upscaler, encoding: Encoding, *, ove
             yield Outcome(job, time.perf_counter() - began, size, new_size)
         except EdgeSrcnnError as error:
             yield Outcome(job, time.perf_counter() - began, error=error)
+        except MemoryError:
+            too_large = BadPicture(f"{job.source}: too large for this machine's memory; cut it into parts first")
+            yield Outcome(job, time.perf_counter() - began, error=too_large)
 
 
 def _run(
@@ -100,6 +104,13 @@ def _run(
     return (width, height), (shape[1], shape[0])
 
 
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is missing, or may not be looked at
+        return False
+
+
 def _with_alpha(picture: Picture) -> UInt8Array:
     if picture.alpha is None:
         return picture.pixels
@@ -109,12 +120,12 @@ def _with_alpha(picture: Picture) -> UInt8Array:
 def _find(text: str) -> list[tuple[Path, Path]]:
     """Pictures that an argument names, each with the name its result gets inside the output folder."""
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises where it may not look
         return [(found, found.relative_to(path)) for found in find_pictures(path)]
-    if path.exists() or not glob.has_magic(text):
+    if os.path.exists(path) or not glob.has_magic(text):
         return [(path, Path(path.name))]  # one that is missing fails when its turn comes
     matches = [Path(m) for m in sorted(glob.glob(text, recursive=True))]
-    pictures = [m for m in matches if m.is_file() and m.suffix.lower() in PICTURE_SUFFIXES]
+    pictures = [m for m in matches if os.path.isfile(m) and m.suffix.lower() in PICTURE_SUFFIXES]
     if not pictures:
         raise NoInput(f"{text}: no picture matches")
     return [(found, Path(found.name)) for found in pictures]

@@ -14,6 +14,7 @@ An interpreter may crash on a damaged flatbuffer, so nothing reaches one before 
 import hashlib
 import io
 import json
+import os
 import struct
 import zipfile
 from dataclasses import asdict, dataclass, fields
@@ -27,6 +28,7 @@ from edge_srcnn.errors import (
     ModelAltered,
     ModelMetadataMissing,
     ModelTruncated,
+    ModelUnsupported,
     ModelVersionUnknown,
     NoInput,
     NotAModel,
@@ -164,7 +166,7 @@ def find_model(name: str | Path | None, scale: int) -> Path:
     if wanted in bundled:
         return bundled[wanted]
     path = Path(wanted)
-    if path.is_file():
+    if os.path.isfile(path):  # Path.is_file raises where it may not look
         return path
     raise NoInput(f"{wanted}: neither a file nor one of the bundled models ({', '.join(bundled) or 'none'})")
 
@@ -176,7 +178,7 @@ def read_model(path: Path) -> Model:
     ------
     NoInput
         The file is missing or unreadable.
-    NotAModel, ModelTruncated, ModelAltered, ModelMetadataMissing, ModelVersionUnknown
+    NotAModel, ModelTruncated, ModelAltered, ModelMetadataMissing, ModelVersionUnknown, ModelUnsupported
         What is wrong with it.
     """
     try:
@@ -238,7 +240,7 @@ def _spec(stored: Any, where: str) -> ModelSpec:
     try:
         values = {field.name: stored[field.name] for field in fields(ModelSpec)}
         training = {**values["training"], "data": tuple(values["training"]["data"])}
-        return ModelSpec(
+        spec = ModelSpec(
             **{
                 **values,
                 "kernels": tuple(values["kernels"]),
@@ -249,6 +251,11 @@ def _spec(stored: Any, where: str) -> ModelSpec:
         )
     except (KeyError, TypeError) as error:
         raise ModelMetadataMissing(f"{where}: {SPEC_NAME} is incomplete ({error})") from error
+    for name, lowest in (("scale", 1), ("halo_px", 0)):
+        value = getattr(spec, name)
+        if not isinstance(value, int) or value < lowest:
+            raise ModelUnsupported(f"{where}: {name} {value!r} in {SPEC_NAME}; it must be a whole number from {lowest}")
+    return spec
 
 
 def _cut_short(data: bytes) -> bool:

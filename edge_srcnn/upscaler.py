@@ -36,7 +36,7 @@ class Upscaler:
         self.scale = luma.scale
         self.engine = engine
         self.spec: ModelSpec | None = model.spec if model else None
-        self._luma = luma
+        self._luma: LumaUpscaler | None = luma
         self._model = model
 
     def upscale(self, pixels: UInt8Array) -> UInt8Array:
@@ -54,7 +54,7 @@ class Upscaler:
         Raises
         ------
         UsageError
-            Another dtype, shape or size.
+            Another dtype, shape or size; or the upscaler is closed.
         """
         pixels = _checked(pixels)
         h, w = pixels.shape[:2]
@@ -68,7 +68,7 @@ class Upscaler:
         pixels = _checked(pixels)
         grey = pixels.ndim == 2 or pixels.shape[2] == 2
         luma = (pixels if pixels.ndim == 2 else pixels[..., 0]) if grey else luma_full_range(pixels[..., :3])
-        for top, sharp, bicubic in self._luma.bands(np.ascontiguousarray(luma)):
+        for top, sharp, bicubic in self._open().bands(np.ascontiguousarray(luma)):
             if pixels.ndim == 2:
                 yield top, sharp
                 continue
@@ -82,7 +82,7 @@ class Upscaler:
 
     def sharpen(self, luma: UInt8Array) -> UInt8Array:
         """Run the network alone over a luma plane that is up-scaled already, uint8 ``[h, w]`` to ``[h, w]``."""
-        return self._luma.sharpen(luma)
+        return self._open().sharpen(luma)
 
     def self_test(self) -> str:
         """Compute the model's golden input, and compare with what it must give.
@@ -99,7 +99,7 @@ class Upscaler:
         if self._model is None:
             return "identical"
         plane = golden_plane()
-        out = self._luma.sharpen(plane)
+        out = self._open().sharpen(plane)
         if digest(plane) == self._model.spec.golden_input_sha256:
             if digest(out) == self._model.spec.golden_output_sha256:
                 return "identical"
@@ -114,7 +114,12 @@ class Upscaler:
 
     def close(self) -> None:
         """Let go of the interpreter; may be called twice."""
-        self._luma = LumaUpscaler(None, scale=self.scale)
+        self._luma = None
+
+    def _open(self) -> LumaUpscaler:
+        if self._luma is None:
+            raise UsageError("this upscaler is closed; load the model again")
+        return self._luma
 
     def __enter__(self) -> "Upscaler":
         return self

@@ -98,7 +98,9 @@ blurred; it does not remove noise or compression artefacts, and invents no detai
 def _choice(training: Training) -> str:
     if training.held_out_psnr is None:
         return "The weights are as published."
-    return f"The best weights were chosen by training pictures held out ({training.held_out_psnr:.2f} dB), nothing else."
+    return (
+        f"The best weights were chosen by training pictures held out ({training.held_out_psnr:.2f} dB), nothing else."
+    )
 
 
 def quality_rows(

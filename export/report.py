@@ -3,20 +3,17 @@
 import base64
 import io
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from string import Template
 
-import matplotlib.style
-from matplotlib.figure import Figure
-from matplotlib.ticker import AutoLocator, EngFormatter, LogLocator
 from PIL import Image
 
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
+from export.curve import Point, draw_curve
 
 BASELINE, FULL_PRECISION, QUANTIZED = "bicubic", "float32", "int8"
 """The methods of the quality table that are compared with one another."""
@@ -24,25 +21,8 @@ BASELINE, FULL_PRECISION, QUANTIZED = "bicubic", "float32", "int8"
 TOLERATED_LOSS_DB = 0.1
 """What int8 may cost. A network that puts out the residual loses less, one that puts out pixels far more."""
 
-Point = tuple[int, float]
-
 LAYER_SCALE_DB = 60.0
 CROP_ZOOM = 2
-
-ACCENT, MUTED, LINE = CURVE_COLOURS = ("#010203", "#010204", "#010205")
-"""What stands for the page's CSS colours while Matplotlib draws: so the curves follow light and dark."""
-
-CURVE_STYLE = {
-    "svg.fonttype": "none",
-    "figure.figsize": (4.8, 2.7),
-    "figure.constrained_layout.use": True,
-    "lines.linewidth": 1.8,
-    "axes.grid": True,
-    "axes.formatter.useoffset": False,
-    "grid.color": LINE,
-    **{f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")},
-    **{f"{axis}tick.major.size": 0.0 for axis in "xy"},
-}
 
 
 @dataclass(frozen=True)
@@ -205,38 +185,11 @@ def _curves(report: Report) -> str:
     if math.isfinite(report.bicubic_psnr):
         caption += f" Dashed: bicubic, {_number(report.bicubic_psnr)}."
     judged = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
-    curves = _curve(caption, judged, best, reference=report.bicubic_psnr)
+    curves = draw_curve(caption, judged, best, reference=report.bicubic_psnr)
     if losses := [(step, loss) for step, _, loss in report.history if 0.0 < loss < math.inf]:
         caption = "<b>Training loss</b>, mean square error of pictures in 0..1; log scale."
-        curves += _curve(caption, losses, losses[-1], log=True)
+        curves += draw_curve(caption, losses, losses[-1], log=True)
     return curves
-
-
-def _curve(
-    caption: str, points: Sequence[Point], mark: Point, *, reference: float = math.nan, log: bool = False
-) -> str:
-    """One curve as inline SVG, with a point at ``mark`` and a dashed line at the height of ``reference``."""
-    text = io.StringIO()
-    with matplotlib.style.context(["default", CURVE_STYLE, {"svg.hashsalt": caption}]):
-        figure = Figure()
-        axes = figure.add_subplot(xlabel="step", yscale="log" if log else "linear")
-        axes.plot(*zip(*points, strict=True), color=ACCENT)
-        axes.plot(*mark, "o", color=ACCENT)
-        if math.isfinite(reference):
-            axes.axhline(reference, color=MUTED, linestyle="--")
-        if log:
-            low, high = axes.get_ylim()
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 10 * low else AutoLocator())
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.minorticks_off()
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # no dates, versions, addresses
-        figure.savefig(text, format="svg", transparent=True, metadata=metadata)
-    svg = text.getvalue()
-    svg = re.sub(r' id="[^"]*_[^"]*"', "", svg[svg.index("<svg") :])  # names that two curves would share
-    for colour, variable in zip(CURVE_COLOURS, ("accent", "muted", "line"), strict=True):
-        svg = svg.replace(colour, f"var(--{variable})")
-    return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
 
 
 def _number(value: float, form: str = ".2f") -> str:

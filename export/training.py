@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,12 +14,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from edge_srcnn.errors import BadData, NoInput, UsageError
+from edge_srcnn.errors import BadData, CannotWrite, EdgeSrcnnError, NoInput, UsageError
 from export.architecture import Architecture, build_model
 from export.dataset import Float32Array, PatchSampler, PatchSpec, Split, centre_crops
 
 STATE_NAME = "training.json"
 PREDICT_BATCH = 4
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
+"""What Keras, h5py and json raise of files that are damaged, or not theirs."""
+
 COLLAPSE_DB = 0.4
 """A held-out PSNR this far below the best means dead units: the best weights come back, at half the rate."""
 
@@ -57,7 +61,7 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             raise UsageError("give either --steps or --minutes")
-        if (self.steps or self.minutes or 0) <= 0:
+        if not (self.steps or self.minutes or 0) > 0:  # nan, too
             raise UsageError("--steps and --minutes must be more than 0")
 
     def progress(self, step: int, seconds: float) -> float:
@@ -129,6 +133,12 @@ def train(
     ------
     UsageError
         ``folder`` holds the checkpoint of a training with other settings.
+    BadData
+        The pictures are flat, or a checkpoint or ``start_from`` is damaged.
+    NoInput, CannotWrite
+        ``start_from`` is missing; ``folder`` cannot be written to.
+    EdgeSrcnnError
+        The training diverged before it came to anything.
     """
     keras.utils.set_random_seed(plan.seed)
     keras.mixed_precision.set_global_policy(plan.precision)
@@ -157,7 +167,7 @@ def train(
             verbose=0,
         )
         state = keeper.state
-    model.load_weights(checkpoints.weights(state.best_step))
+    checkpoints.load(model, state.best_step)
     return Trained(model, state, judge.bicubic_psnr)
 
 
@@ -165,9 +175,11 @@ def _begin_with(model: keras.Model, path: Path) -> None:
     if not path.is_file():
         raise NoInput(f"{path}: no such file")
     try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise BadData(f"{path}: no weights of a {model.name} that was trained here ({error})") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras first warns of each layer, then raises
+            model.load_weights(path)
+    except UNREADABLE as error:
+        raise BadData(f"{path}: no weights of a {model.name} that was trained here ({_brief(error)})") from error
 
 
 class Checkpoints:
@@ -175,7 +187,10 @@ class Checkpoints:
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self._folder, self._fingerprint = folder, fingerprint
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
 
     def weights(self, step: int) -> Path:
         """The file with the weights of a step."""
@@ -186,25 +201,47 @@ class Checkpoints:
         path = self._folder / STATE_NAME
         if not path.is_file():
             return TrainingState()
-        stored = json.loads(path.read_text())
-        if stored.pop("fingerprint") != self._fingerprint:
+        try:
+            stored = json.loads(path.read_text())
+            fingerprint = stored.pop("fingerprint")
+            state = TrainingState(**{**stored, "history": tuple(tuple(row) for row in stored["history"])})
+        except UNREADABLE as error:
+            raise _damaged(path, error) from error
+        if fingerprint != self._fingerprint:
             raise UsageError(
                 f"{path}: a checkpoint of other settings or pictures; give another -o, or --restart to drop it"
             )
-        state = TrainingState(**{**stored, "history": tuple(tuple(row) for row in stored["history"])})
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(self.weights(state.step))
+        self.load(model, state.step)
         return state
+
+    def load(self, model: keras.Model, step: int) -> None:
+        """Put the weights of a step into ``model``."""
+        try:
+            model.load_weights(self.weights(step))
+        except UNREADABLE as error:
+            raise _damaged(self.weights(step), error) from error
 
     def save(self, model: keras.Model, state: TrainingState) -> None:
         """Write the weights, then the state that names them, then drop what it no longer names."""
-        model.save_weights(self.weights(state.step), overwrite=True)
         partial = self._folder / (STATE_NAME + ".part")
-        partial.write_text(json.dumps({"fingerprint": self._fingerprint, **asdict(state)}))
-        os.replace(partial, self._folder / STATE_NAME)
-        kept = {self.weights(state.step), self.weights(state.best_step)}
-        for old in set(self._folder.glob("step-*.weights.h5")) - kept:
-            old.unlink()
+        try:
+            model.save_weights(self.weights(state.step), overwrite=True)
+            partial.write_text(json.dumps({"fingerprint": self._fingerprint, **asdict(state)}))
+            os.replace(partial, self._folder / STATE_NAME)
+            kept = {self.weights(state.step), self.weights(state.best_step)}
+            for old in set(self._folder.glob("step-*.weights.h5")) - kept:
+                old.unlink()
+        except OSError as error:
+            raise CannotWrite(f"{self._folder}: no checkpoint can be written ({error.strerror or error})") from error
+
+
+def _damaged(path: Path, error: Exception) -> BadData:
+    return BadData(f"{path}: a damaged checkpoint ({_brief(error)}); --restart drops it")
+
+
+def _brief(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class _Judge:
@@ -271,10 +308,12 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def _keep(self, logs: dict[str, float] | None) -> None:
         psnr = self._judge.psnr(self.model)
         better = psnr > self.state.best_psnr
-        collapsed = psnr < self.state.best_psnr - COLLAPSE_DB
+        collapsed = not psnr >= self.state.best_psnr - COLLAPSE_DB  # nan, too
+        if collapsed and not self.state.history:
+            raise EdgeSrcnnError(f"the training diverged within {self._step} steps; give a lower --learning-rate")
         if collapsed:
             log.warning("step %d: the network collapsed; back to step %d, slower", self._step, self.state.best_step)
-            self.model.load_weights(self._checkpoints.weights(self.state.best_step))
+            self._checkpoints.load(self.model, self.state.best_step)
         row = (self._step, psnr, float((logs or {}).get("loss", math.nan)))
         self.state = replace(
             self.state,

@@ -28,7 +28,7 @@ def read_weights(path: Path, architecture: Architecture) -> tuple[Layer, ...]:
         with h5py.File(path, "r") as file:
             ours = any(name.endswith("/rescaling") for name in _names(file))
             found = _convolutions(file)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # h5py's, of a damaged file
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:  # h5py's, of a damaged file
         raise BadData(f"{path}: not an HDF5 file of Keras weights ({error})") from error
     if ours:
         raise BadData(f"{path}: a checkpoint of our own training; give it to --start-from, not --weights")

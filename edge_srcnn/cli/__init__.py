@@ -1,5 +1,6 @@
 """The command line. Only this package and ``export.cli`` print; each command is a small file."""
 
+import io
 import logging
 import os
 import sys
@@ -46,6 +47,8 @@ def _options(
 
 def main() -> None:
     """Run the command line; every error ends in one line and the exit status of its kind."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
     for entry in entry_points(group=COMMAND_GROUP):
         command = entry.load()
         app.command(entry.name, epilog=getattr(sys.modules[command.__module__], "EXAMPLES", None))(command)

@@ -48,7 +48,8 @@ def upscale(
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None)
     encoding = Encoding(quality, lossless, compression)
     failed: list[Outcome] = []
-    with load_model(model, scale=scale or 2, engine=engine, threads=threads, tile=_size(tile)) as upscaler:
+    wanted = 2 if scale is None else scale
+    with load_model(model, scale=wanted, engine=engine, threads=threads, tile=_size(tile)) as upscaler:
         if scale is not None and upscaler.scale != scale:
             raise UsageError(f"--scale {scale}: model {model} is for x{upscaler.scale}; leave one of the two out")
         with progress_bar() as bar:
@@ -86,6 +87,6 @@ def _report_failures(failed: "list[Outcome]", total: int) -> None:
 
 def _size(text: str) -> tuple[int, int]:
     height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit()):
+    if not (height.isdecimal() and width.isdecimal()):
         raise UsageError(f"--tile {text!r}: give height x width, such as 256x512")
     return int(height), int(width)

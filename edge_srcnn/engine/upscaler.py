@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.engine.interpreter import Network, Quantization
-from edge_srcnn.imaging.bicubic import bands, upscale_band, upscale_bicubic
+from edge_srcnn.errors import ModelUnsupported
+from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, cut, mirror_pad
 
@@ -64,12 +65,16 @@ class LumaUpscaler:
                 plain = upscale_band(luma, self.scale, start, stop)
                 yield start * self.scale, plain, plain
             return
-        padded = mirror_pad(upscale_bicubic(luma, self.scale), self._halo_px)
         halo, width = self._halo_px, luma.shape[1] * self.scale
-        for start, stop in bands(*luma.shape):
-            top, bottom = start * self.scale, stop * self.scale
-            sharp = self._sharpen(padded[top : bottom + 2 * halo])
-            yield top, sharp, padded[top + halo : bottom + halo, halo : halo + width]
+        spans = list(bands(*luma.shape))
+        for number, (start, stop) in enumerate(spans):
+            near = spans[max(number - 1, 0) : number + 2]  # the neighbours lend the halo
+            plane = np.vstack([upscale_band(luma, self.scale, *span) for span in near])
+            top, rows = (start - near[0][0]) * self.scale, (stop - start) * self.scale
+            above, below = min(halo, top), min(halo, len(plane) - top - rows)
+            window = plane[top - above : top + rows + below]
+            padded = mirror_pad(window, halo, lent_above=above, lent_below=below)
+            yield start * self.scale, self._sharpen(padded), padded[halo : halo + rows, halo : halo + width]
 
     def sharpen(self, bicubic: UInt8Array) -> UInt8Array:
         """Run the network over a plane that is up-scaled already: uint8 ``[h, w]`` to uint8 ``[h, w]``."""
@@ -88,10 +93,17 @@ class LumaUpscaler:
         assert self._network is not None  # noqa: S101  # a fact of this class, not input
         inner = window[self._halo_px : -self._halo_px or None, self._halo_px : -self._halo_px or None]
         if self._levels is None:
-            out = self._network.run(window.astype(np.float32) * np.float32(1 / 255)) * np.float32(255)
-            values = out + inner if self._residual else out
-            return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-        raw = self._network.run((window ^ _UINT8_TO_INT8).view(np.int8))
+            raw = self._network.run(window.astype(np.float32) * np.float32(1 / 255))
+        else:
+            raw = self._network.run((window ^ _UINT8_TO_INT8).view(np.int8))
+        if raw.shape != inner.shape:
+            raise ModelUnsupported(
+                f"the graph makes {list(raw.shape)} of {list(window.shape)}; a halo of {self._halo_px} px leaves"
+                f" {list(inner.shape)}"
+            )
+        if self._levels is None:
+            values: NDArray[np.float32] = raw * np.float32(255)
+            return np.clip(np.rint(values + inner if self._residual else values), 0, 255).astype(np.uint8)
         change = self._levels[raw.view(np.uint8)]
         return np.clip(change + inner if self._residual else change, 0, 255).astype(np.uint8)
 

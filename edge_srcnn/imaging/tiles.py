@@ -18,13 +18,14 @@ class Tile:
     width: int
 
 
-def mirror_pad(plane: UInt8Array, halo_px: int) -> UInt8Array:
+def mirror_pad(plane: UInt8Array, halo_px: int, *, lent_above: int = 0, lent_below: int = 0) -> UInt8Array:
     """``plane`` ``[h, w]`` with ``halo_px`` mirrored pixels on every side (the border pixel is not repeated).
 
-    Works for every size: a plane smaller than the halo is mirrored back and forth.
+    Works for every size: a plane smaller than the halo is mirrored back and forth. A band of a larger plane
+    brings ``lent_above`` and ``lent_below`` rows of its halo along; only the rest is mirrored.
     """
     padded: UInt8Array = cv2.copyMakeBorder(  # type: ignore[assignment]  # stubs: any dtype
-        plane, halo_px, halo_px, halo_px, halo_px, cv2.BORDER_REFLECT_101
+        plane, halo_px - lent_above, halo_px - lent_below, halo_px, halo_px, cv2.BORDER_REFLECT_101
     )
     return padded
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_srcnn.errors import CannotWrite, OutputExists
+from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, OutputExists
 
 _NEW_FILE_MODE = 0o666
+_NAME_CHARACTERS = 50  # of up to 4 bytes each; a file system's names hold 255 bytes
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         if path.exists() and not overwrite:
             raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:_NAME_CHARACTERS]}.", suffix=".part", dir=path.parent)
         partial = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -44,7 +45,7 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()
-    except (CannotWrite, OutputExists):
+    except EdgeSrcnnError:
         raise
     except OSError as error:
         raise CannotWrite(f"{path}: cannot be written ({error.strerror or error})") from error

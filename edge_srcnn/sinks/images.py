@@ -3,12 +3,14 @@
 import logging
 import struct
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
+from edge_srcnn.engine.native_log import quiet_native_code
 from edge_srcnn.errors import CannotWrite, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.picture import Metadata
@@ -27,6 +29,7 @@ FORMATS = {
 }
 MAX_SIDE_PX = {"JPEG": 65_535, "WEBP": 16_383}
 _JPEG_SEGMENT_BYTES = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
+_TALKATIVE = frozenset({"JPEG", "TIFF"})  # their libraries write to the terminal
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _NO_ALPHA = {"LA": "L", "RGBA": "RGB"}
 
@@ -107,7 +110,12 @@ def write_picture(
         if kind in ("JPEG", "BMP"):
             image = _flattened(image)
         try:
-            image.save(file, kind, **_options(path, kind, metadata, encoding))
+            with quiet_native_code() if kind in _TALKATIVE else nullcontext():
+                image.save(file, kind, **_options(path, kind, metadata, encoding))
+        except OSError as error:
+            if error.errno is None:  # what Pillow says when a library cannot write on
+                raise CannotWrite(f"{path}: cannot be written ({error}); is the disk full?") from error
+            raise
         except (ValueError, OverflowError, RuntimeError, struct.error) as error:
             raise CannotWrite(f"{path}: the {kind} encoder refuses the picture ({error})") from error
 

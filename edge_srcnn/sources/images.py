@@ -1,6 +1,7 @@
 """Picture files in: whatever Pillow reads, turned into upright 8-bit grey or RGB and its metadata."""
 
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -63,12 +64,12 @@ def find_pictures(folder: Path) -> list[Path]:
     NoInput
         The folder is missing, unreadable, or holds no picture.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # Path.is_dir raises where it may not look
         raise NoInput(f"{folder}: no such folder")
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and os.path.isfile(path)
     )
     if not found:
         raise NoInput(f"{folder}: no picture in it ({', '.join(sorted(PICTURE_SUFFIXES))})")
@@ -161,12 +162,14 @@ def _mapped_errors(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise NoInput(f"{path}: no such file or folder") from error
-    except (PermissionError, IsADirectoryError) as error:
-        raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
     except UnidentifiedImageError as error:
         empty = path.stat().st_size == 0
         raise BadPicture(f"{path}: {'the file is empty' if empty else 'not a picture that can be read'}") from error
     except Image.DecompressionBombError as error:
         raise BadPicture(f"{path}: {_TOO_LARGE}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # decoders raise anything on damaged files
+        if isinstance(error, OSError) and error.errno is not None:  # the system's; Pillow's own have no number
+            raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
         raise BadPicture(f"{path}: damaged picture ({error})") from error

@@ -17,7 +17,7 @@ _TEXT = (
 
 
 def draw_test_card() -> UInt8Array:
-    """The card, uint8 ``[HEIGHT, WIDTH, 3]`` in R, G, B. Its size is a multiple of 2, 3 and 4 (480 and 640 x 3/3)."""
+    """The card, uint8 ``[HEIGHT, WIDTH, 3]`` in R, G, B. 640 is no multiple of 3: whoever divides it by 3 crops."""
     card = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
     _text(card[0:190])
     card[196:206, 16:-16] = np.linspace(0, 255, WIDTH - 32).astype(np.uint8)[:, None]
