@@ -5,7 +5,7 @@ small by MATLAB's bicubic (or OpenCV's), up-scaled by each method, and compared 
 pixels; the figures are means over the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,15 @@ def read_truths(folder: Path, scale: int) -> list[UInt8Array]:
     if smallest <= 2 * scale:
         raise BadData(f"{folder}: a picture is too small to be judged at x{scale} ({smallest} pixels)")
     return planes
+
+
+def read_sets(folders: Sequence[Path], scale: int) -> dict[str, list[UInt8Array]]:
+    """``read_truths`` of several folders, by their names."""
+    names = [folder.resolve().name for folder in folders]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two folders of pictures are called {name!r}; rename one")
+    return {name: read_truths(folder, scale) for name, folder in zip(names, folders, strict=True)}
 
 
 def evaluate(

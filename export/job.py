@@ -16,7 +16,7 @@ from edge_srcnn.upscaler import open_model
 from export.architecture import Architecture, Layer, layers_of
 from export.dataset import PatchSpec, Split, load_split
 from export.degradation import DEGRADATIONS
-from export.evaluation import BASELINES, Method, Score, evaluate, read_truths
+from export.evaluation import BASELINES, Method, Score, evaluate, read_sets
 from export.packaging import describe, model_card, model_name, quality_rows
 from export.quantization import LayerNoise, convert, layer_noise, representative_dataset
 from export.report import Crop, LayerError, QualityRow, Report, render_report
@@ -118,13 +118,16 @@ def run_export(
 
     on_stage("reading pictures")
     split = load_split(list(job.data), job.patches, seed=job.plan.seed)
+    # all that can be wrong with the pictures shows before the training, not after it
+    sets = _sets(job, split)
+    halo_px, seed = job.architecture.halo_px, job.plan.seed
+    representative = representative_dataset(split.train, halo_px, seed=seed) if job.int8 else []
     layers, state, bicubic_psnr = _obtain_layers(job, split, on_stage, on_progress)
 
     on_stage("quantizing")
-    representative = representative_dataset(split.train, job.architecture.halo_px, seed=job.plan.seed)
     graphs = {"float32": convert(layers, job.architecture)}
     if job.int8:
-        rounded = round_layers(layers, representative, seed=job.plan.seed)
+        rounded = round_layers(layers, representative, seed=seed)
         graphs["int8"] = convert(rounded, job.architecture, representative)
     training = _training_facts(job, split, state)
     models = {
@@ -140,7 +143,6 @@ def run_export(
     }
 
     on_stage("judging")
-    sets = _sets(job, split)
     scores = _judge(job, models, sets)
     shipped = "int8" if job.int8 else "float32"
     models = {kind: _with_quality(model, scores, list(sets), kind) for kind, model in models.items()}
@@ -181,7 +183,7 @@ def _obtain_layers(
 def _training_facts(job: ExportJob, split: Split, state: TrainingState) -> Training:
     if job.weights is not None:
         return Training((), job.licence, 0, 0, 0.0, job.plan.seed, weights=job.weights.name)
-    names = tuple(folder.name for folder in job.data) or ("scikit-image photographs",)
+    names = tuple(folder.resolve().name for folder in job.data) or ("scikit-image photographs",)
     return Training(
         data=names,
         licence=job.licence,
@@ -195,7 +197,7 @@ def _training_facts(job: ExportJob, split: Split, state: TrainingState) -> Train
 
 def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
     if job.evaluate_on:
-        return {folder.name: read_truths(folder, job.scale) for folder in job.evaluate_on}
+        return read_sets(job.evaluate_on, job.scale)
     return {HELD_OUT: [pair.truth for pair in split.held_out]}
 
 

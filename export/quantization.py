@@ -158,13 +158,17 @@ def layer_noise(
 
 
 def _outputs(graph: bytes, plane: NDArray[np.generic], architecture: Architecture) -> list[NDArray[np.float64]]:
-    """Output of each layer, found by its shape."""
+    """Output of each layer, found by its shape; layers of one shape follow each other. Scratch tensors have no name."""
     h, w = plane.shape
-    tensors = trace(_TRACE_ENGINE, graph, plane)
-    found = []
+    shapes = []
     for kernel, channels in zip(architecture.kernels, (*architecture.filters, 1), strict=True):
         h, w = h - kernel + 1, w - kernel + 1
-        shape = (1, h, w, channels)
-        # a converter may keep the sum before its activation under the same shape; the last one is the layer's
-        found.append([tensor.values for tensor in tensors if tensor.values.shape == shape][-1])
+        shapes.append((1, h, w, channels))
+    named = [tensor.values for tensor in trace(_TRACE_ENGINE, graph, plane) if tensor.name]
+    found = []
+    for number, shape in enumerate(shapes):
+        same = [values for values in named if values.shape == shape]
+        # a converter may keep the sum before each activation under the same shape; the last one is the layer's
+        each = len(same) // shapes.count(shape)
+        found.append(same[each * (shapes[:number].count(shape) + 1) - 1])
     return found

@@ -164,6 +164,7 @@ def train(
             epochs=10**9,  # the keeper stops it
             initial_epoch=state.step // plan.epoch_steps,
             callbacks=[keeper],
+            shuffle=False,  # else the batches of an epoch come in another order after a restart
             verbose=0,
         )
         state = keeper.state

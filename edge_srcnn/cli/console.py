@@ -1,6 +1,7 @@
 """What the commands share: JSON on standard output, tables, progress bars on a terminal's standard error."""
 
 import json
+import sys
 from typing import Any
 
 import typer
@@ -8,6 +9,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+
+def say(line: str) -> None:
+    """Print a line; unlike ``typer.echo`` it goes above a progress bar that is on the same terminal."""
+    sys.stdout.write(line + "\n")
 
 
 def print_json(document: Any) -> None:
@@ -39,4 +45,5 @@ def progress_bar(*extra: TextColumn) -> Progress:
         console=console,
         disable=not console.is_terminal,
         transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # a redirected standard output must not end up beside the bar
     )

@@ -41,7 +41,7 @@ def upscale(
 ) -> None:
     """Up-scale pictures and sharpen them. Metadata, colour profile and transparency are kept."""
     from edge_srcnn.batch import plan_jobs, run_jobs
-    from edge_srcnn.cli.console import progress_bar
+    from edge_srcnn.cli.console import progress_bar, say
     from edge_srcnn.sinks.images import Encoding
     from edge_srcnn.upscaler import load_model
 
@@ -59,8 +59,7 @@ def upscale(
                 if outcome.error is not None:
                     failed.append(outcome)
                 elif not quiet:
-                    bar.console.print(end="")
-                    typer.echo(_line(outcome))
+                    say(_line(outcome))
     _report_failures(failed, len(jobs))
 
 

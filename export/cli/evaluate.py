@@ -32,7 +32,7 @@ def evaluate(
 
     from edge_srcnn.cli.console import print_json, print_table, progress_bar
     from edge_srcnn.upscaler import load_model
-    from export.evaluation import BASELINES, DEGRADES, read_truths
+    from export.evaluation import BASELINES, DEGRADES, read_sets
     from export.evaluation import evaluate as judge
 
     if degrade not in DEGRADES:
@@ -47,7 +47,7 @@ def evaluate(
         if label in methods:
             label = f"{label} ({len(methods)})"
         methods[label] = _method(upscaler)
-    sets = {folder.resolve().name: read_truths(folder, scale) for folder in data}
+    sets = read_sets(data, scale)
     scores = []
     with progress_bar() as bar:
         task = bar.add_task("judging", total=len(methods) * sum(map(len, sets.values())))

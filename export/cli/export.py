@@ -17,6 +17,7 @@ EXAMPLES = (
     "[bold]edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915[/bold]"
 )
 DEFAULT_MINUTES = 12.0
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def export(
@@ -59,7 +60,7 @@ def export(
     precision: Annotated[
         str, typer.Option("--precision", help="float32, or mixed_bfloat16 (faster where the processor has it).")
     ] = "float32",
-    seed: Annotated[int, typer.Option("--seed", help="The same seed draws the same patches.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same seed, the same patches.")] = 0,
     backend: Annotated[
         str | None, typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. [default: Keras' own]")
     ] = None,
@@ -71,6 +72,7 @@ def export(
 ) -> None:
     """Train SRCNN, quantize it, judge it, and package it. A training that is killed goes on where it stopped."""
     if backend is not None:
+        _one_of("--backend", backend, BACKENDS)
         os.environ["KERAS_BACKEND"] = backend
     from edge_srcnn.engine.native_log import drop_native_log
     from edge_srcnn.errors import Unavailable
@@ -80,7 +82,8 @@ def export(
     try:
         from export.job import ExportJob, run_export
     except ImportError as error:
-        raise Unavailable(f"export needs {error.name}: pip install 'edge-srcnn[export]'") from error
+        package = error.name if error.name in BACKENDS else "'edge-srcnn[export]'"
+        raise Unavailable(f"export needs {error.name}: pip install {package}") from error
     from export.architecture import KERNELS, Architecture
     from export.degradation import DEGRADATIONS
     from export.training import Progress as TrainingProgress
@@ -99,7 +102,7 @@ def export(
         plan=TrainingPlan(steps=steps, minutes=minutes, learning_rate=rate, precision=precision, seed=seed),
         output=output,
         data=tuple(data or ()),
-        licence=licence or ("see each picture in scikit-image" if not data else "not stated"),
+        licence=licence or ("not stated" if data or weights else "see each picture in scikit-image"),
         evaluate_on=tuple(evaluate_on or ()),
         weights=weights,
         start_from=start_from,
@@ -123,14 +126,15 @@ def export(
 
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("starting", total=None, note="")
+        bar.add_task("starting", total=None, note="")
 
         def on_stage(stage: str) -> None:
-            bar.update(task, description=stage, total=1.0 if stage == "training" else None, completed=0.0, note="")
+            bar.remove_task(bar.task_ids[0])
+            bar.add_task(stage, total=1.0 if stage == "training" else None, note="")
 
         def on_progress(progress: TrainingProgress) -> None:
             note = f"held-out {progress.psnr:.2f} dB" if progress.psnr == progress.psnr else ""
-            bar.update(task, completed=progress.done, note=f"step {progress.step} {note}")
+            bar.update(bar.task_ids[0], completed=progress.done, note=f"step {progress.step} {note}")
 
         made = run_export(job, on_stage=on_stage, on_progress=on_progress)
 
@@ -155,6 +159,6 @@ def _one_of(option: str, value: str, allowed: Collection[str]) -> None:
 
 def _pair(text: str) -> tuple[int, int]:
     parts = text.split(",")
-    if len(parts) != 2 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+    if len(parts) != 2 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
         raise UsageError(f"--filters {text!r}: give two numbers, such as 64,32")
     return int(parts[0]), int(parts[1])
