@@ -259,21 +259,25 @@ def _spec(stored: Any, where: str) -> ModelSpec:
 
 
 def _cut_short(data: bytes) -> bool:
-    """True when a table, string or buffer of the flatbuffer points beyond the end, or a zip was begun and not ended.
+    """True when a table or buffer of the flatbuffer reaches beyond the end, or a zip was begun and not ended.
 
-    Walks the ``buffers`` of the root table (TFLite's schema: field 4 of ``Model``, whose field 0 is the data).
+    Walks the vectors of the root table that hold a model's first and last bytes (TFLite's schema: fields 1, 2
+    and 4 of ``Model`` are operator codes, subgraphs and buffers; field 0 of ``Buffer`` is its data).
     """
     if _ZIP_MAGIC in data[-(1 << 16) :] and b"PK\x05\x06" not in data[-(1 << 16) :]:
         return True
     try:
         model = Table(data, struct.unpack_from("<I", data)[0])
-        field = model.Offset(4 + 2 * 4)
-        count, start = model.VectorLen(field), model.Vector(field)
-        for i in range(count):
-            buffer = Table(data, model.Indirect(start + 4 * i))
-            content = buffer.Offset(4)
-            if content and buffer.Vector(content) + buffer.VectorLen(content) > len(data):
-                return True
+        for number in (1, 2, 4):
+            field = model.Offset(4 + 2 * number)
+            for i in range(model.VectorLen(field)):
+                table = Table(data, model.Indirect(model.Vector(field) + 4 * i))
+                vtable = table.Pos - struct.unpack_from("<i", data, table.Pos)[0]
+                if table.Pos + struct.unpack_from("<H", data, vtable + 2)[0] > len(data):
+                    return True
+                content = table.Offset(4) if number == 4 else 0
+                if content and table.Vector(content) + table.VectorLen(content) > len(data):
+                    return True
     except (struct.error, IndexError, TypeError, ValueError):
         return True
     return False

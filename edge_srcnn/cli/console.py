@@ -14,6 +14,7 @@ from rich.text import Text
 def say(line: str) -> None:
     """Print a line; unlike ``typer.echo`` it goes above a progress bar that is on the same terminal."""
     sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def print_json(document: Any) -> None:

@@ -3,10 +3,10 @@
 import logging
 import struct
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, PngImagePlugin
 
@@ -27,9 +27,11 @@ FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-MAX_SIDE_PX = {"JPEG": 65_535, "WEBP": 16_383}
+MAX_SIDE_PX = {"JPEG": 65_500, "WEBP": 16_383}
+"""Limits of libjpeg (JPEG_MAX_DIMENSION) and of the WebP format."""
+
 _JPEG_SEGMENT_BYTES = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
-_TALKATIVE = frozenset({"JPEG", "TIFF"})  # their libraries write to the terminal
+_LIBTIFF = "tiff_adobe_deflate"  # written by libtiff, which talks to the terminal
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _NO_ALPHA = {"LA": "L", "RGBA": "RGB"}
 
@@ -110,14 +112,23 @@ def write_picture(
         if kind in ("JPEG", "BMP"):
             image = _flattened(image)
         try:
-            with quiet_native_code() if kind in _TALKATIVE else nullcontext():
-                image.save(file, kind, **_options(path, kind, metadata, encoding))
+            options = _options(path, kind, metadata, encoding)
+            if options.get("compression") == _LIBTIFF:
+                with quiet_native_code():
+                    image.save(file, kind, **options)
+            else:
+                image.save(_without_number(file), kind, **options)
         except OSError as error:
             if error.errno is None:  # what Pillow says when a library cannot write on
                 raise CannotWrite(f"{path}: cannot be written ({error}); is the disk full?") from error
             raise
         except (ValueError, OverflowError, RuntimeError, struct.error) as error:
             raise CannotWrite(f"{path}: the {kind} encoder refuses the picture ({error})") from error
+
+
+def _without_number(file: BinaryIO) -> Any:
+    """The file without its number: Pillow would write to that itself, and miss that a full disk took only a part."""
+    return SimpleNamespace(write=file.write, seek=file.seek, tell=file.tell, flush=file.flush)
 
 
 def _flattened(image: Image.Image) -> Image.Image:
@@ -135,7 +146,7 @@ def _options(path: Path, kind: str, metadata: Metadata, encoding: Encoding) -> d
     if kind in ("JPEG", "WEBP"):
         options |= {"exif": metadata.exif, "xmp": metadata.xmp, "quality": encoding.quality}
     if kind == "JPEG":
-        options |= {"subsampling": 0, "optimize": True}
+        options["subsampling"] = 0  # no "optimize": Pillow then needs a buffer for the whole, and underestimates it
         for key in ("exif", "xmp"):
             if len(options[key] or b"") > _JPEG_SEGMENT_BYTES:
                 log.warning("%s: %s data of %d bytes, too long for JPEG, left out", path, key, len(options.pop(key)))
@@ -147,7 +158,7 @@ def _options(path: Path, kind: str, metadata: Metadata, encoding: Encoding) -> d
         exif = _tiff_tags(metadata)
         # Pillow's deflating writer (libtiff) cannot write tables inside tables
         nested = ExifTags.IFD.Exif in exif or ExifTags.IFD.GPSInfo in exif
-        options |= {"exif": exif, "compression": "raw" if nested else "tiff_adobe_deflate"}
+        options |= {"exif": exif, "compression": "raw" if nested else _LIBTIFF}
     return {key: value for key, value in options.items() if value is not None}
 
 

@@ -28,15 +28,12 @@ _DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 _DEEP_SAMPLES = re.compile(r"(?<!BGR);16")  # of Pillow's raw modes; "BGR;16" is a BMP of 5 + 6 + 5 bits a pixel
 _MAX_DPI = 65_535  # what JPEG can hold
 
-# Other tags of the first EXIF table say how the old file stored its pixels, which is wrong in the new one.
+# Other tags of the first EXIF table say how the old file stored its pixels, or go as ``Metadata.dpi``.
 _EXIF_TAGS = frozenset(
     {
         ExifTags.Base.ImageDescription,
         ExifTags.Base.Make,
         ExifTags.Base.Model,
-        ExifTags.Base.XResolution,
-        ExifTags.Base.YResolution,
-        ExifTags.Base.ResolutionUnit,
         ExifTags.Base.Software,
         ExifTags.Base.DateTime,
         ExifTags.Base.Artist,

@@ -1,9 +1,11 @@
 """Drawn pictures, and one small network that is trained once for all tests of the workstation side."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads and TensorFlow's wait for each other on a busy machine
 import numpy as np
 import pytest
 from PIL import Image

@@ -1,0 +1,77 @@
+"""The doctor's report, its JSON, and its exit status."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import typer
+
+from edge_srcnn.cli.doctor import doctor
+from edge_srcnn.diagnosis import Diagnosis, EngineReport, SelfTest
+
+
+def found(version: str | None, *, ok: bool) -> Diagnosis:
+    return Diagnosis(
+        edge_srcnn="0.1.0",
+        python="3.11.2",
+        system="Linux 6.1",
+        processor="Cortex-A76 (aarch64)",
+        processors=4,
+        features=("NEON",),
+        packages={"numpy": "2.0"},
+        engines=(EngineReport("litert", "ai-edge-litert", version, "pip install [ai]-edge-litert"),),
+        self_tests=(SelfTest("srcnn-915-x2", "litert", ok, "identical" if ok else "off by 9"),) if version else (),
+    )
+
+
+@pytest.fixture(scope="module")
+def told(cli_environment) -> dict[str, Any]:
+    """What the doctor says of this machine, as JSON."""
+    command = [sys.executable, "-m", "edge_srcnn", "doctor", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=cli_environment, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_every_engine_of_this_machine_computes_every_model_right(told):
+    assert told["healthy"] is True
+    installed = [engine["name"] for engine in told["engines"] if engine["version"]]
+    assert {test["engine"] for test in told["self_tests"]} == set(installed)
+    assert len(told["self_tests"]) == 3 * len(installed)
+    assert all(test["ok"] for test in told["self_tests"])
+
+
+def test_tensorflow_computes_the_golden_output_too(told):
+    results = [test["result"] for test in told["self_tests"] if test["engine"] == "tensorflow"]
+    if not results:
+        pytest.skip("TensorFlow is not installed")
+    assert len(results) == 3
+    assert set(results) <= {"identical", "within 1 level"}
+
+
+@pytest.mark.parametrize(("version", "ok", "status"), [("2.3.0", False, 1), (None, False, 69)])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_is_wrong_shows_in_the_report_and_in_the_exit_status(monkeypatch, capsys, version, ok, status, as_json):
+    monkeypatch.setattr("edge_srcnn.diagnosis.diagnose", lambda: found(version, ok=ok))
+    with pytest.raises(typer.Exit) as exit_:
+        doctor(json=as_json)
+    assert exit_.value.exit_code == status
+    told = capsys.readouterr().out
+    if as_json:
+        assert json.loads(told)["healthy"] is False
+    elif version:
+        assert "FAILED" in told
+        assert "off by 9" in told
+    else:
+        assert "pip install [ai]-edge-litert" in told
+
+
+def test_a_healthy_machine_is_told_so(monkeypatch, capsys):
+    monkeypatch.setattr("edge_srcnn.diagnosis.diagnose", lambda: found("2.3.0", ok=True))
+    doctor()
+    told = capsys.readouterr().out
+    assert "Cortex-A76 (aarch64), 4 processors; int8: NEON" in told
+    assert "identical" in told

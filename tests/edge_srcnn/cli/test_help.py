@@ -1,0 +1,90 @@
+"""Help, version and mistakes in the command itself."""
+
+import json
+import re
+import resource
+from importlib.metadata import entry_points
+
+import pytest
+
+import edge_srcnn
+from edge_srcnn.cli import COMMAND_GROUP
+
+COMMANDS = ["upscale", "demo", "models", "doctor", *sorted(entry.name for entry in entry_points(group=COMMAND_GROUP))]
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_the_help_lists_every_command_and_an_example(run_cli):
+    done = run_cli("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "edge-srcnn demo" in done.stdout
+    for command in COMMANDS:
+        assert re.search(rf"│ {command} ", done.stdout), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_says_what_it_does_and_holds_an_example(run_cli, command):
+    done = run_cli(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Usage: python -m edge_srcnn {command}" in done.stdout
+    assert re.search(rf"Examples?: edge-srcnn {command}\b", done.stdout)
+
+
+def test_the_help_takes_less_than_half_a_second_of_processor_time(run_cli):
+    spent = []
+    for _ in range(2):
+        before = cpu_seconds()
+        run_cli("--help")
+        spent.append(cpu_seconds() - before)
+    assert min(spent) < 0.5
+
+
+def test_the_version_is_one_line(run_cli):
+    done = run_cli("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"edge-srcnn {edge_srcnn.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["upscal"], ["upscale", "a.png"], ["demo", "-s", "two"]])
+def test_a_command_that_makes_no_sense_is_a_usage_error_without_a_traceback(run_cli, arguments):
+    done = run_cli(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_installed_command_is_the_module():
+    (script,) = entry_points(group="console_scripts", name="edge-srcnn")
+    assert script.value == "edge_srcnn.cli:main"
+
+
+def test_a_bug_of_ours_ends_in_one_line_with_its_own_exit_status(run_cli, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import edge_srcnn.model\ndef broken():\n    raise KeyError('oh')\nedge_srcnn.model.bundled_models = broken\n"
+    )
+    environment = {"PYTHONPATH": str(tmp_path)}
+    done = run_cli("models", "--json", extra_env=environment)
+    assert (done.returncode, done.stdout) == (70, "")
+    assert done.stderr.count("\n") == 1
+    assert "a bug of ours: KeyError" in done.stderr
+    assert "Traceback" in run_cli("models", "--json", extra_env={**environment, "EDGE_SRCNN_DEBUG": "1"}).stderr
+
+
+def test_models_lists_what_is_shipped(run_cli):
+    done = run_cli("models")
+    assert (done.returncode, done.stderr) == (0, "")
+    for scale in (2, 3, 4):
+        assert re.search(rf"^srcnn-915-x{scale} +x{scale} +int8 ", done.stdout, re.MULTILINE)
+
+
+def test_models_as_json_is_one_document(run_cli):
+    done = run_cli("models", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [(model["name"], model["scale"]) for model in json.loads(done.stdout)] == [
+        ("srcnn-915-x2", 2),
+        ("srcnn-915-x3", 3),
+        ("srcnn-915-x4", 4),
+    ]

@@ -1,0 +1,61 @@
+"""The tree of errors is the one that its docstring draws."""
+
+import builtins
+import re
+
+import pytest
+
+from edge_srcnn import errors
+from edge_srcnn.errors import EdgeSrcnnError
+
+LINE = re.compile(r"^    (?P<branch>[│├└─ ]*)(?P<name>[A-Z]\w+) +(?:exit (?P<code>\d+))? +(?P<text>\S.*)$")
+
+
+def drawn() -> dict[str, tuple[str | None, int, str | None]]:
+    """Name to (parent, exit code, built-in) as the docstring draws it; children have their parent's code."""
+    found: dict[str, tuple[str | None, int, str | None]] = {}
+    above: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        if match := LINE.match(line):
+            depth = len(match["branch"]) // 4
+            above = [*above[:depth], match["name"]]
+            parent = above[-2] if depth else None
+            builtin = re.search(r"\((\w+Error)\)$", match["text"])
+            code = int(match["code"]) if match["code"] else found[parent or ""][1]
+            found[match["name"]] = (parent, code, builtin[1] if builtin else None)
+    return found
+
+
+def classes() -> list[type[EdgeSrcnnError]]:
+    return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, EdgeSrcnnError)]
+
+
+def test_every_class_is_drawn_and_every_drawn_one_is_a_class():
+    assert len(drawn()) > 10
+    assert {kind.__name__ for kind in classes()} == set(drawn())
+
+
+@pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.__name__)
+def test_the_class_stands_where_it_is_drawn(kind):
+    parent, code, builtin = drawn()[kind.__name__]
+    assert parent is None or kind.__bases__[0] is getattr(errors, parent)
+    assert kind.exit_code == code
+    assert builtin is None or issubclass(kind, getattr(builtins, builtin))
+
+
+@pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.__name__)
+def test_every_leaf_has_an_exit_code_of_its_kind_and_a_built_in_to_be_caught_by(kind):
+    if kind is not EdgeSrcnnError:
+        assert kind.exit_code in {2, 65, 66, 69, 73}  # usage, and sysexits.h: DATAERR, NOINPUT, UNAVAILABLE, CANTCREAT
+        assert issubclass(kind, ValueError | OSError | RuntimeError)
+
+
+def test_the_text_of_an_error_is_its_message():
+    for kind in classes():
+        assert str(kind("tried, found, to do")) == "tried, found, to do"
+
+
+def test_the_package_gives_the_root_of_the_tree():
+    import edge_srcnn
+
+    assert edge_srcnn.EdgeSrcnnError is EdgeSrcnnError

@@ -1,0 +1,286 @@
+"""Whole pictures: sizes, colours, transparency, errors, the self-test, and that the network helps."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_srcnn.errors import NoInput, SelfTestFailed, UsageError
+from edge_srcnn.imaging import bicubic
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.luma import luma_full_range, luma_studio_range
+from edge_srcnn.imaging.metrics import psnr
+from edge_srcnn.model import digest, parse_model
+from edge_srcnn.sources.testcard import draw_test_card
+from edge_srcnn.upscaler import available_processors, load_model, open_model, upscale
+
+SCALES = [2, 3, 4]
+CV2_LEVELS = {2: 0, 3: 1, 4: 0}
+"""By how much cv2's bicubic may differ between shapes: thirds are no binary fractions."""
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (1, 50), (13, 11, 2), (13, 11, 3), (5, 9, 4)])
+def test_the_result_is_exactly_scale_times_as_large(engine, upscalers, texture, shape, scale):
+    out = upscalers(scale, engine).upscale(texture(*shape))
+    assert out.shape == (shape[0] * scale, shape[1] * scale, *shape[2:])
+    assert out.dtype == np.uint8
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("grey", [0, 1, 64, 128, 200, 254, 255])
+def test_a_constant_picture_stays_constant_within_three_levels(engine, upscalers, scale, grey):
+    out = upscalers(scale, engine).upscale(np.full((9, 12), grey, np.uint8))
+    assert np.abs(out.astype(int) - grey).max() <= 3
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_hard_edges_between_black_and_white_do_not_wrap_around(engine, upscalers, scale):
+    picture = np.zeros((24, 32), np.uint8)
+    picture[:, 16:] = 255
+    out = upscalers(scale, engine).upscale(picture).astype(int)
+    assert out[:, : 12 * scale].max() <= 60  # bicubic rings by 255 x 0.1 at most; a wrap would be above 195
+    assert out[:, 20 * scale :].min() >= 195
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_colour_picture_without_colour_is_the_grey_one(engine, upscalers, texture, scale):
+    grey = texture(19, 14)
+    upscaler = upscalers(scale, engine)
+    colour = upscaler.upscale(np.dstack([grey] * 3))
+    assert (colour == colour[..., :1]).all()
+    assert np.abs(colour.astype(int) - upscaler.upscale(grey)[..., None]).max() <= CV2_LEVELS[scale]
+
+
+def test_colours_are_bicubic_and_move_by_the_change_of_luma(engine, upscalers, texture):
+    blocks = texture(8, 10, 3, seed=4) // 128 * 80 + 80  # edges between 80 and 160: nothing clips
+    picture = np.kron(blocks, np.ones((3, 3, 1), np.uint8))
+    upscaler = upscalers(2, engine)
+    soft, luma = upscale_bicubic(picture, 2).astype(int), luma_full_range(picture)
+    change = upscaler.upscale(luma).astype(int) - upscale_bicubic(luma, 2)
+    assert np.abs(change).max() > 3
+    assert (upscaler.upscale(picture) == soft + change[..., None]).all()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_transparency_is_bicubic_and_leaves_the_rest_alone(engine, upscalers, texture, scale):
+    upscaler = upscalers(scale, engine)
+    alpha = texture(11, 17, seed=5)
+    for colour in (texture(11, 17), texture(11, 17, 3)):
+        out = upscaler.upscale(np.dstack((colour, alpha)))
+        assert np.abs(out[..., -1].astype(int) - upscale_bicubic(alpha, scale)).max() <= CV2_LEVELS[scale]
+        rest = out[..., :-1].reshape(out.shape[:2] + colour.shape[2:])
+        assert np.abs(rest.astype(int) - upscaler.upscale(colour)).max() <= CV2_LEVELS[scale]
+
+
+@pytest.mark.parametrize("shape", [(29, 8), (29, 8, 2), (30, 11, 3), (23, 9, 4)])
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_picture_worked_through_in_bands_has_no_seam(monkeypatch, upscalers, texture, shape, scale):
+    picture = texture(*shape)
+    whole = upscalers(scale).upscale(picture)
+    monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
+    monkeypatch.setattr(bicubic, "BAND_ROWS", 7)
+    bands = list(upscalers(scale).bands(picture))
+    assert [top for top, _ in bands] == list(range(0, shape[0] * scale, 7 * scale))
+    difference = np.abs(np.vstack([band for _, band in bands]).astype(int) - whole)
+    assert difference.max() <= CV2_LEVELS[scale]
+
+
+@pytest.mark.parametrize("name", ["reversed", "transposed", "strided", "read-only"])
+def test_any_layout_in_memory_gives_the_same_bytes_and_the_input_is_left_alone(upscalers, texture, name):
+    large = texture(20, 20, 3)
+    view = {
+        "reversed": large[::-1, ::-1],
+        "transposed": large.transpose(1, 0, 2),
+        "strided": large[::2, ::2],
+        "read-only": large.view(),
+    }[name]
+    view.flags.writeable = False
+    before = view.copy()
+    assert (upscalers().upscale(view) == upscalers().upscale(before)).all()
+    assert (view == before).all()
+
+
+def test_both_interpreters_make_the_same_picture_to_one_level(upscalers, texture):
+    pytest.importorskip("tflite_runtime.interpreter")
+    pytest.importorskip("ai_edge_litert.interpreter")
+    for scale in SCALES:
+        picture = texture(40, 56, 3)
+        one, other = (upscalers(scale, engine).upscale(picture).astype(int) for engine in ("litert", "tflite"))
+        assert np.abs(one - other).max() <= 1
+
+
+def test_the_number_of_threads_does_not_change_the_bytes(engine, texture):
+    picture = texture(30, 40)
+    results = []
+    for threads in (1, 2, 5):
+        with load_model(engine=engine, threads=threads) as upscaler:
+            results.append(upscaler.upscale(picture))
+    assert (results[0] == results[1]).all()
+    assert (results[0] == results[2]).all()
+
+
+def test_the_network_brings_the_test_card_a_decibel_nearer_to_the_truth(engine, upscalers):
+    card = draw_test_card()
+    small = np.asarray(Image.fromarray(card).resize((320, 240), Image.Resampling.BICUBIC))
+    sharp, soft = (
+        luma_full_range(picture) for picture in (upscalers(2, engine).upscale(small), upscale_bicubic(small, 2))
+    )
+    assert psnr(sharp, luma_full_range(card)) > psnr(soft, luma_full_range(card)) + 1
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_network_beats_bicubic_by_a_decibel_on_set5(data_folder, upscalers, scale):
+    gains = []
+    for path in sorted((data_folder / "eval" / "set5").glob("*.bmp")):
+        picture = np.asarray(Image.open(path).convert("RGB"))
+        luma = luma_studio_range(picture)[: len(picture) // scale * scale, : picture.shape[1] // scale * scale]
+        size = (luma.shape[1] // scale, luma.shape[0] // scale)
+        small = np.asarray(Image.fromarray(luma).resize(size, Image.Resampling.BICUBIC))
+        inner = (slice(scale, -scale), slice(scale, -scale))
+        sharp, soft = upscalers(scale).upscale(small), upscale_bicubic(small, scale)
+        gains.append(psnr(sharp[inner], luma[inner]) - psnr(soft[inner], luma[inner]))
+    assert len(gains) == 5
+    assert np.mean(gains) > 1
+
+
+def test_sharpening_takes_a_plane_that_is_up_scaled_already(upscalers, texture):
+    plane = texture(12, 9)
+    assert (upscalers().sharpen(upscale_bicubic(plane, 2)) == upscalers().upscale(plane)).all()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_bicubic_engine_is_cv2s_filter_alone(texture, scale):
+    picture = texture(9, 14, 3)
+    with load_model(scale=scale, engine="bicubic") as upscaler:
+        assert (upscaler.engine, upscaler.spec, upscaler.scale) == ("bicubic", None, scale)
+        out = upscaler.upscale(picture)
+        assert upscaler.self_test() == "identical"
+    expected = cv2.resize(picture, (14 * scale, 9 * scale), interpolation=cv2.INTER_CUBIC)
+    assert (out == expected).all()
+    assert (upscale(picture, scale=scale, engine="bicubic") == expected).all()
+
+
+def test_a_named_model_brings_its_own_scale(texture):
+    for engine in ("auto", "bicubic"):
+        with load_model("srcnn-915-x3", scale=2, engine=engine) as upscaler:
+            assert upscaler.scale == 3
+            assert upscaler.upscale(texture(4, 5)).shape == (12, 15)
+
+
+def test_auto_says_what_it_came_to(engine, monkeypatch):
+    monkeypatch.setattr("edge_srcnn.engine.interpreter.installed_version", lambda name: "1" if name == engine else None)
+    with load_model() as upscaler:
+        assert upscaler.engine == engine
+        assert upscaler.spec is not None
+        assert upscaler.spec.name == "srcnn-915-x2"
+
+
+@pytest.mark.parametrize(
+    ("picture", "found"),
+    [
+        (np.zeros((4, 5), np.float32), "float32"),
+        (np.zeros((4, 5), np.uint16), "uint16"),
+        (np.zeros((4, 5), bool), "bool"),
+        (np.zeros(20, np.uint8), r"\[20\]"),
+        (np.zeros((4, 5, 5), np.uint8), r"\[4, 5, 5\]"),
+        (np.zeros((1, 4, 5, 3), np.uint8), r"\[1, 4, 5, 3\]"),
+        (np.zeros((0, 5), np.uint8), r"\[0, 5\]"),
+        (np.zeros((4, 0, 3), np.uint8), r"\[4, 0, 3\]"),
+    ],
+)
+def test_what_is_no_picture_is_a_usage_error_that_says_what_it_was(upscalers, picture, found):
+    with pytest.raises(UsageError, match=found):
+        upscalers().upscale(picture)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "says"),
+    [
+        ({"scale": 7}, UsageError, "2, 3, 4"),
+        ({"scale": 1}, UsageError, "2, 3, 4"),
+        ({"scale": 7, "engine": "bicubic"}, UsageError, "2, 3, 4"),
+        ({"tile": (0, 5)}, UsageError, "tile 0x5"),
+        ({"tile": (5, -1)}, UsageError, "tile 5x-1"),
+        ({"threads": 0}, UsageError, "threads 0"),
+        ({"engine": "onnx"}, UsageError, "onnx"),
+        ({"name": "nowhere.tflite"}, NoInput, "nowhere.tflite"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, kind, says):
+    with pytest.raises(kind, match=says):
+        load_model(**options)
+
+
+def test_closing_twice_is_allowed_and_a_closed_upscaler_says_so(texture):
+    upscaler = load_model()
+    upscaler.close()
+    upscaler.close()
+    for use in (upscaler.upscale, upscaler.sharpen):
+        with pytest.raises(UsageError, match="closed"):
+            use(texture(3, 3))
+    with pytest.raises(UsageError, match="closed"):
+        upscaler.self_test()
+
+
+def test_the_context_manager_closes():
+    with load_model() as upscaler:
+        pass
+    with pytest.raises(UsageError, match="closed"):
+        upscaler.self_test()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_engine_passes_the_golden_self_test(engine, upscalers, scale):
+    assert upscalers(scale, engine).self_test() in ("identical", "within 1 level")
+
+
+def changed_golden(levels: int):
+    """The golden output with one pixel moved by ``levels``, and the digest that goes with it."""
+
+    def golden(stored: bytes) -> bytes:
+        pixel = stored[100] + levels if stored[100] < 128 else stored[100] - levels
+        return stored[:100] + bytes([pixel]) + stored[101:]
+
+    return golden
+
+
+def tampered(model_bytes, reseal, levels: int) -> bytes:
+    golden = changed_golden(levels)
+    output = parse_model(model_bytes, "").golden.tobytes()
+    return reseal(
+        model_bytes,
+        golden=golden,
+        spec=lambda stored: {**stored, "golden_output_sha256": digest(golden(output))},
+    )
+
+
+@pytest.mark.parametrize("levels", [3, 50])
+def test_a_tampered_golden_output_fails_the_self_test(engine, model_bytes, reseal, levels):
+    with (
+        open_model(parse_model(tampered(model_bytes, reseal, levels), ""), engine=engine) as upscaler,
+        pytest.raises(SelfTestFailed, match=f"engine {engine} computes srcnn-915-x2 wrongly"),
+    ):
+        upscaler.self_test()
+
+
+def test_one_level_of_difference_passes_but_is_not_called_identical(model_bytes, reseal):
+    pytest.importorskip("ai_edge_litert.interpreter")
+    with open_model(parse_model(tampered(model_bytes, reseal, 1), ""), engine="litert") as upscaler:
+        assert upscaler.self_test() == "within 1 level"
+
+
+def test_another_golden_input_fails_the_self_test(model_bytes, reseal):
+    other = reseal(model_bytes, spec=lambda stored: {**stored, "golden_input_sha256": "0" * 64})
+    with open_model(parse_model(other, "")) as upscaler, pytest.raises(SelfTestFailed, match="golden input"):
+        upscaler.self_test()
+
+
+def test_a_model_that_lies_about_its_residual_fails_the_self_test(engine, model_bytes, reseal):
+    lie = reseal(model_bytes, spec=lambda stored: {**stored, "residual": False})
+    with open_model(parse_model(lie, ""), engine=engine) as upscaler, pytest.raises(SelfTestFailed, match="levels"):
+        upscaler.self_test()
+
+
+def test_at_least_one_processor_is_available():
+    assert available_processors() >= 1

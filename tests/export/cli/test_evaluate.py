@@ -1,0 +1,135 @@
+"""``edge-srcnn evaluate`` as users run it: one JSON list, a table, and the exit statuses of mistakes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import edge_srcnn.cli
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.metrics import psnr
+from edge_srcnn.model import Training, seal_model
+from export.degradation import matlab_bicubic
+from export.evaluation import bicubic_matlab, read_truths
+from export.packaging import describe
+
+Draw = Callable[..., UInt8Array]
+Cli = Callable[..., tuple[int, str, str]]
+
+
+def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "edge_srcnn", "evaluate", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs the command inside this process: (status, standard output, standard error)."""
+
+    def ended(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["edge-srcnn", "evaluate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            edge_srcnn.cli.main()
+        printed = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, printed.out, printed.err
+
+    return ended
+
+
+@pytest.fixture(scope="module")
+def mine(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of our own for x2."""
+    facts = Training(("drawn",), "CC0-1.0", 6, 90, 0.1, 0)
+    model = describe(
+        small.architecture, small.int8, scale=2, quantization="int8", degradation="bicubic", training=facts
+    )
+    path = tmp_path_factory.mktemp("model") / "mine.tflite"
+    path.write_bytes(seal_model(model.spec, model.graph, model.golden))
+    return path
+
+
+def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
+    done = run("--data", pictures, "--scale", "2", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = json.loads(done.stdout)
+    assert [row["method"] for row in rows] == ["bicubic-matlab", "bicubic", "srcnn-915-x2"]
+    for row in rows:
+        assert list(row) == ["set", "scale", "degrade", "method", "psnr", "ssim"]
+        assert (row["set"], row["scale"], row["degrade"]) == (pictures.name, 2, "matlab")
+        assert 15 < row["psnr"] < 60
+        assert 0.5 < row["ssim"] < 1
+    figures = {row["method"]: row["psnr"] for row in rows}
+    assert figures["srcnn-915-x2"] > figures["bicubic"], "the bundled network sharpens drawn edges too"
+
+
+def test_the_figures_are_those_of_the_protocol(cli: Cli, pictures: Path, mine: Path) -> None:
+    status, out, _ = cli("--data", pictures, "--model", mine, "--scale", "2", "--json")
+    assert status == 0
+    (matlab, *_) = json.loads(out)
+    truths = read_truths(pictures, 2)
+    shaved = [(bicubic_matlab(matlab_bicubic(truth, 2), 2)[2:-2, 2:-2], truth[2:-2, 2:-2]) for truth in truths]
+    assert matlab["psnr"] == pytest.approx(np.mean([psnr(*pair) for pair in shaved]))
+
+
+def test_sets_and_models_may_be_repeated(cli: Cli, pictures: Path, mine: Path, tmp_path: Path, draw: Draw) -> None:
+    (tmp_path / "other").mkdir()
+    Image.fromarray(draw(50, 64, 64)).save(tmp_path / "other" / "one.png")
+    status, out, _ = cli(
+        "--data", pictures, "--data", tmp_path / "other", "--model", mine, "--model", mine, "--degrade", "cv2", "--json"
+    )  # fmt: skip
+    assert status == 0
+    rows = json.loads(out)
+    assert [row["set"] for row in rows] == [pictures.name] * 4 + ["other"] * 4
+    assert [row["method"] for row in rows[:4]] == ["bicubic-matlab", "bicubic", "mine", "mine (3)"]
+    assert rows[2]["psnr"] == rows[3]["psnr"]
+    assert {row["degrade"] for row in rows} == {"cv2"}
+
+
+def test_without_json_it_is_a_table(cli: Cli, pictures: Path, mine: Path) -> None:
+    status, out, err = cli("--data", pictures, "--model", mine)
+    lines = [line.split() for line in out.splitlines()]
+    assert (status, err) == (0, "")
+    assert lines[0] == ["set", "scale", "degrade", "method", "PSNR", "dB", "SSIM"]
+    assert [line[3] for line in lines[1:]] == ["bicubic-matlab", "bicubic", "mine"]
+    assert all(line[:3] == [pictures.name, "x2", "matlab"] for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--scale", "3"], 2, "is for x2, not --scale 3"),
+        (["--degrade", "blur"], 2, "--degrade 'blur': use matlab or cv2"),
+        (["--engine", "abacus"], 2, "no engine is called 'abacus'"),
+        (["--model", "nowhere.tflite"], 66, "nowhere.tflite: neither a file nor one of the bundled models"),
+        (["--data", "nowhere"], 66, "nowhere: no such folder"),
+    ],
+)
+def test_mistakes_end_with_one_line_and_their_status(
+    cli: Cli, pictures: Path, mine: Path, arguments: list[str], status: int, message: str
+) -> None:
+    ended, out, err = cli("--data", pictures, "--model", mine, "--json", *arguments)
+    assert (ended, out) == (status, "")
+    assert err.startswith("edge-srcnn: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--data", "x", "--scale", "5"]])
+def test_options_that_make_no_sense_at_all_end_with_2(cli: Cli, arguments: list[str]) -> None:
+    assert cli(*arguments)[0] == 2
+
+
+def test_pictures_that_are_too_small_or_damaged_end_with_65(cli: Cli, mine: Path, tmp_path: Path, draw: Draw) -> None:
+    Image.fromarray(draw(0, 4, 4)).save(tmp_path / "tiny.png")
+    status, _, err = cli("--data", tmp_path, "--model", mine)
+    assert status == 65
+    assert "too small to be judged at x2" in err
+    (tmp_path / "tiny.png").write_text("hello")
+    assert cli("--data", tmp_path, "--model", mine)[0] == 65

@@ -1,0 +1,205 @@
+"""``edge-srcnn export`` as users run it: a real process for what it makes, its exit statuses, and what it says."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import edge_srcnn.cli
+from edge_srcnn.engine import native_log
+from edge_srcnn.imaging.luma import UInt8Array
+
+Draw = Callable[..., UInt8Array]
+Process = subprocess.CompletedProcess[str]
+
+
+def run(*arguments: str | Path) -> Process:
+    command = [sys.executable, "-m", "edge_srcnn", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended inside this process."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Runs a command inside this process, which has TensorFlow loaded already."""
+
+    def ended(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr(native_log, "drop_native_log", lambda: None)  # it would drop pytest's standard error
+        monkeypatch.setattr(sys, "argv", ["edge-srcnn", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            edge_srcnn.cli.main()
+        printed = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return Ended(caught.value.code, printed.out, printed.err)
+
+    return ended
+
+
+@pytest.fixture(scope="module")
+def exported(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Process]:
+    output = tmp_path_factory.mktemp("exported")
+    return output, run("export", "--int8", "--steps", "3", "--data", pictures, "-o", output)
+
+
+def test_it_makes_a_model_a_card_and_a_report(exported: tuple[Path, Process]) -> None:
+    output, done = exported
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in output.iterdir()} == {
+        "srcnn-915-x2.tflite",
+        "srcnn-915-x2.md",
+        "srcnn-915-x2.html",
+        "srcnn-915-x2.training",
+    }
+
+
+def test_it_says_nothing_on_standard_error(exported: tuple[Path, Process]) -> None:
+    assert exported[1].stderr == "", "TensorFlow's chatter is dropped; there is no progress bar without a terminal"
+
+
+def test_it_prints_what_it_made(exported: tuple[Path, Process]) -> None:
+    output, done = exported
+    for method in ("bicubic-matlab", "bicubic", "float32", "int8"):
+        assert re.search(rf"^held-out +{method} +\d\d\.\d\d +0\.\d{{4}}$", done.stdout, re.MULTILINE)
+    for kind, name in (("int8", "srcnn-915-x2.tflite"), ("card", "srcnn-915-x2.md"), ("report", "srcnn-915-x2.html")):
+        assert re.search(rf"^{kind} +{re.escape(str(output / name))}  \(\d+ kB\)$", done.stdout, re.MULTILINE)
+    assert f"edge-srcnn upscale photo.png -o large.png --model {output}/srcnn-915-x2.tflite" in done.stdout
+
+
+def test_the_model_it_made_upscales_a_picture(exported: tuple[Path, Process], tmp_path: Path, draw: Draw) -> None:
+    Image.fromarray(draw(3, 40, 50)).save(tmp_path / "photo.png")
+    model = exported[0] / "srcnn-915-x2.tflite"
+    done = run("upscale", tmp_path / "photo.png", "-o", tmp_path / "large.png", "--model", model)
+    assert (done.returncode, done.stderr) == (0, "")
+    with Image.open(tmp_path / "large.png") as large:
+        assert large.size == (100, 80)
+
+
+def test_a_missing_folder_ends_with_66_and_one_line(tmp_path: Path) -> None:
+    done = run("export", "--int8", "--data", tmp_path / "nowhere", "-o", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (66, "")
+    assert done.stderr == f"edge-srcnn: {tmp_path}/nowhere: no such folder\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_existing_files_end_with_73(exported: tuple[Path, Process], pictures: Path, cli: Callable[..., Ended]) -> None:
+    output, _ = exported
+    before = (output / "srcnn-915-x2.tflite").read_bytes()
+    ended = cli("export", "--int8", "--steps", "3", "--data", pictures, "-o", output)
+    assert ended.status == 73
+    assert ended.err == f"edge-srcnn: {output}/srcnn-915-x2.tflite: exists already; give --overwrite to replace it\n"
+    assert (output / "srcnn-915-x2.tflite").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--arch", "srcnn-999"], "--arch 'srcnn-999': use one of srcnn-915, srcnn-935, srcnn-955"),
+        (["--filters", "64"], "--filters '64': give two numbers, such as 64,32"),
+        (["--filters", "64,zero"], "--filters '64,zero'"),
+        (["--filters", "0,32"], "--filters '0,32'"),
+        (["--filters", "8²,4"], "--filters '8²,4'"),
+        (["--form", "fancy"], "--form 'fancy': use one of residual, direct"),
+        (["--degradation", "blur"], "--degradation 'blur': use one of bicubic, cv2"),
+        (["--precision", "int4"], "--precision 'int4': use one of float32, mixed_bfloat16"),
+        (["--backend", "abacus"], "--backend 'abacus': use one of tensorflow, jax, torch"),
+        (["--steps", "0"], "--steps and --minutes must be more than 0"),
+        (["--minutes", "-1"], "--steps and --minutes must be more than 0"),
+        (["--minutes", "nan"], "--steps and --minutes must be more than 0"),
+        (["--minutes", "1", "--steps", "5"], "give either --steps or --minutes"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_in_an_option_ends_with_2_and_one_line(
+    cli: Callable[..., Ended], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    ended = cli("export", "-o", tmp_path / "out", *arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(f"edge-srcnn: {message}")
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--scale", "5"], ["--seed", "-1"], ["--steps", "many"], ["--nonsense"]])
+def test_options_that_make_no_sense_at_all_end_with_2(cli: Callable[..., Ended], arguments: list[str]) -> None:
+    ended = cli("export", *arguments)
+    assert ended.status == 2
+    assert arguments[0] in ended.err
+
+
+def published(folder: Path) -> Path:
+    """Weights of the direct form with 8 and 4 filters."""
+    convolutions = [keras.layers.Conv2D(n, k) for n, k in ((8, 9), (4, 1), (1, 5))]
+    path = folder / "trained_SRCNN.weights.h5"
+    keras.Sequential([keras.Input((None, None, 1)), *convolutions]).save_weights(path)
+    return path
+
+
+def test_weights_of_another_shape_end_with_65_and_the_options_that_fit(
+    cli: Callable[..., Ended], tmp_path: Path, pictures: Path
+) -> None:
+    weights = published(tmp_path)
+    ended = cli("export", "--weights", weights, "--data", pictures, "-o", tmp_path / "out")
+    assert (ended.status, ended.out) == (65, "")
+    assert ended.err == (
+        f"edge-srcnn: {weights}: layer 1 is 9x9x1->8, but srcnn-915 with filters 64,32"
+        " wants 9x9x1->64; try --arch srcnn-915 --filters 8,4\n"
+    )
+
+
+def test_published_weights_become_a_direct_model_of_unstated_licence(
+    cli: Callable[..., Ended], tmp_path: Path, pictures: Path
+) -> None:
+    common = ("export", "--weights", published(tmp_path), "--filters", "8,4", "--float32")
+    assert cli(*common, "--data", pictures, "-o", tmp_path / "out").status == 0
+    card = (tmp_path / "out" / "srcnn-915-x2.md").read_text()
+    assert "the picture itself (the paper's direct form)" in card
+    assert "Licence of the training pictures: not stated." in card
+    assert {path.name for path in (tmp_path / "out").glob("*.tflite")} == {"srcnn-915-x2-float32.tflite"}
+
+
+def test_missing_weights_end_with_66(cli: Callable[..., Ended], tmp_path: Path, pictures: Path) -> None:
+    ended = cli("export", "--weights", tmp_path / "nowhere.h5", "--data", pictures, "-o", tmp_path / "out")
+    assert (ended.status, ended.err) == (66, f"edge-srcnn: {tmp_path}/nowhere.h5: no such file\n")
+
+
+def test_pictures_that_were_skipped_are_listed_on_standard_error(
+    cli: Callable[..., Ended], tmp_path: Path, draw: Draw
+) -> None:
+    (tmp_path / "data").mkdir()
+    for seed in range(2):
+        Image.fromarray(draw(seed, 100, 100)).save(tmp_path / "data" / f"{seed}.png")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "data" / "tiny.png")
+    ended = cli(
+        "export", "--int8", "--filters", "4,2", "--steps", "1", "--data", tmp_path / "data", "-o", tmp_path / "out"
+    )
+    assert ended.status == 0
+    assert ended.err == f"skipped: {tmp_path}/data/tiny.png: smaller than 48 pixels\n"
+
+
+def test_an_interrupt_ends_with_130(cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("export.job.run_export", interrupt)
+    assert cli("export", "-o", tmp_path / "out").status == 130
+
+
+def test_help_shows_examples_without_loading_tensorflow() -> None:
+    done = run("export", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "edge-srcnn export --int8 --minutes 5" in " ".join(done.stdout.split())
