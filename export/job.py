@@ -14,14 +14,16 @@ from edge_srcnn.model import Model, Quality, Training, seal_model
 from edge_srcnn.sinks.atomic import write_whole
 from edge_srcnn.upscaler import open_model
 from export.architecture import Architecture, Layer, layers_of
+from export.checkpoints import TrainingState
 from export.dataset import PatchSpec, Split, load_split
 from export.degradation import DEGRADATIONS
 from export.evaluation import BASELINES, Method, Score, evaluate, read_sets
 from export.packaging import describe, model_card, model_name, quality_rows
+from export.plan import TrainingPlan
 from export.quantization import LayerNoise, convert, layer_noise, representative_dataset
 from export.report import Crop, LayerError, QualityRow, Report, render_report
 from export.rounding import round_layers
-from export.training import Progress, TrainingPlan, TrainingState, train
+from export.training import Progress, train
 from export.weights import read_weights
 
 HELD_OUT = "held-out"

@@ -4,9 +4,7 @@ import hashlib
 import json
 import logging
 import math
-import os
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,82 +12,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from edge_srcnn.errors import BadData, CannotWrite, EdgeSrcnnError, NoInput, UsageError
+from edge_srcnn.errors import EdgeSrcnnError
 from export.architecture import Architecture, build_model
+from export.checkpoints import Checkpoints, TrainingState, begin_with
 from export.dataset import Float32Array, PatchSampler, PatchSpec, Split, centre_crops
+from export.plan import TrainingPlan
 
-STATE_NAME = "training.json"
 PREDICT_BATCH = 4
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
-"""What Keras, h5py and json raise of files that are damaged, or not theirs."""
-
 COLLAPSE_DB = 0.4
 """A held-out PSNR this far below the best means dead units: the best weights come back, at half the rate."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """Every knob of a training.
-
-    Attributes
-    ----------
-    steps, minutes
-        How long: exactly one of the two is given. Minutes count training time, over all restarts.
-    learning_rate, final_rate
-        Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
-    clip_norm
-        Gradients are scaled down to this global norm (the loss is the mean square error of pictures in 0..1).
-    epoch_steps
-        Steps between two checkpoints, each with a judgement on the held-out pictures.
-    precision
-        Keras dtype policy: ``float32``, or ``mixed_bfloat16``, twice as fast on processors with bfloat16 units.
-    """
-
-    steps: int | None = None
-    minutes: float | None = None
-    batch: int = 64
-    learning_rate: float = 2e-3
-    final_rate: float = 1e-5
-    warmup: float = 0.02
-    clip_norm: float = 0.01
-    epoch_steps: int = 500
-    precision: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if (self.steps is None) == (self.minutes is None):
-            raise UsageError("give either --steps or --minutes")
-        if not (self.steps or self.minutes or 0) > 0:  # nan, too
-            raise UsageError("--steps and --minutes must be more than 0")
-
-    def progress(self, step: int, seconds: float) -> float:
-        """How much of the training is done, 0..1."""
-        done = step / self.steps if self.steps else seconds / (60.0 * (self.minutes or 1.0))
-        return min(done, 1.0)
-
-    def rate(self, progress: float) -> float:
-        """Learning rate: linear warm-up, then half a cosine (Loshchilov & Hutter, "SGDR", equation 5)."""
-        if progress < self.warmup:
-            return self.learning_rate * max(progress / self.warmup, 0.01)
-        phase = (progress - self.warmup) / (1.0 - self.warmup)
-        return self.final_rate + (self.learning_rate - self.final_rate) * (1 + math.cos(math.pi * phase)) / 2
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """What a checkpoint knows besides weights.
-
-    ``history`` holds (step, held-out PSNR in dB, loss). ``rate_factor`` is 1 until the network collapses.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    best_psnr: float = -math.inf
-    best_step: int = 0
-    history: tuple[tuple[int, float, float], ...] = ()
-    rate_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -147,7 +80,7 @@ def train(
     finally:
         keras.mixed_precision.set_global_policy("float32")
     if start_from is not None:
-        _begin_with(model, start_from)
+        begin_with(model, start_from)
     model.compile(
         optimizer=keras.optimizers.Adam(plan.learning_rate, global_clipnorm=plan.clip_norm),
         loss="mse",
@@ -170,79 +103,6 @@ def train(
         state = keeper.state
     checkpoints.load(model, state.best_step)
     return Trained(model, state, judge.bicubic_psnr)
-
-
-def _begin_with(model: keras.Model, path: Path) -> None:
-    if not path.is_file():
-        raise NoInput(f"{path}: no such file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras first warns of each layer, then raises
-            model.load_weights(path)
-    except UNREADABLE as error:
-        raise BadData(f"{path}: no weights of a {model.name} that was trained here ({_brief(error)})") from error
-
-
-class Checkpoints:
-    """Weights, optimizer and state of a training in a folder; a crash at any moment loses one epoch at most."""
-
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        self._folder, self._fingerprint = folder, fingerprint
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
-
-    def weights(self, step: int) -> Path:
-        """The file with the weights of a step."""
-        return self._folder / f"step-{step}.weights.h5"
-
-    def restore(self, model: keras.Model) -> TrainingState:
-        """Put the last checkpoint into ``model``; a fresh state when there is none."""
-        path = self._folder / STATE_NAME
-        if not path.is_file():
-            return TrainingState()
-        try:
-            stored = json.loads(path.read_text())
-            fingerprint = stored.pop("fingerprint")
-            state = TrainingState(**{**stored, "history": tuple(tuple(row) for row in stored["history"])})
-        except UNREADABLE as error:
-            raise _damaged(path, error) from error
-        if fingerprint != self._fingerprint:
-            raise UsageError(
-                f"{path}: a checkpoint of other settings or pictures; give another -o, or --restart to drop it"
-            )
-        model.optimizer.build(model.trainable_variables)
-        self.load(model, state.step)
-        return state
-
-    def load(self, model: keras.Model, step: int) -> None:
-        """Put the weights of a step into ``model``."""
-        try:
-            model.load_weights(self.weights(step))
-        except UNREADABLE as error:
-            raise _damaged(self.weights(step), error) from error
-
-    def save(self, model: keras.Model, state: TrainingState) -> None:
-        """Write the weights, then the state that names them, then drop what it no longer names."""
-        partial = self._folder / (STATE_NAME + ".part")
-        try:
-            model.save_weights(self.weights(state.step), overwrite=True)
-            partial.write_text(json.dumps({"fingerprint": self._fingerprint, **asdict(state)}))
-            os.replace(partial, self._folder / STATE_NAME)
-            kept = {self.weights(state.step), self.weights(state.best_step)}
-            for old in set(self._folder.glob("step-*.weights.h5")) - kept:
-                old.unlink()
-        except OSError as error:
-            raise CannotWrite(f"{self._folder}: no checkpoint can be written ({error.strerror or error})") from error
-
-
-def _damaged(path: Path, error: Exception) -> BadData:
-    return BadData(f"{path}: a damaged checkpoint ({_brief(error)}); --restart drops it")
-
-
-def _brief(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class _Judge:

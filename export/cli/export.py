@@ -86,8 +86,8 @@ def export(
         raise Unavailable(f"export needs {error.name}: pip install {package}") from error
     from export.architecture import KERNELS, Architecture
     from export.degradation import DEGRADATIONS
+    from export.plan import TrainingPlan
     from export.training import Progress as TrainingProgress
-    from export.training import TrainingPlan
 
     _one_of("--arch", arch, KERNELS)
     _one_of("--degradation", degradation, DEGRADATIONS)

@@ -13,8 +13,9 @@ from PIL import Image
 from edge_srcnn.imaging.luma import UInt8Array
 from export.architecture import Architecture, Layer, layers_of
 from export.dataset import Float32Array, PatchSpec, Split, load_split
+from export.plan import TrainingPlan
 from export.quantization import convert, representative_dataset
-from export.training import Trained, TrainingPlan, train
+from export.training import Trained, train
 
 Draw = Callable[..., UInt8Array]
 

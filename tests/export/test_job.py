@@ -16,10 +16,11 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.model import read_model
 from export import job as job_module
 from export.architecture import Architecture
+from export.checkpoints import STATE_NAME
 from export.dataset import PatchSampler
 from export.job import Exported, ExportJob, run_export
 from export.packaging import model_card
-from export.training import STATE_NAME, TrainingPlan
+from export.plan import TrainingPlan
 
 Draw = Callable[..., UInt8Array]
 

@@ -20,8 +20,10 @@ from edge_srcnn.errors import BadData, CannotWrite, EdgeSrcnnError, NoInput, Usa
 from edge_srcnn.imaging.luma import UInt8Array
 from export import training
 from export.architecture import Architecture, Layer, layers_of
+from export.checkpoints import STATE_NAME, TrainingState
 from export.dataset import Pair, PatchSampler, PatchSpec, Split, centre_crops, load_split
-from export.training import COLLAPSE_DB, STATE_NAME, Progress, Trained, TrainingPlan, TrainingState, train
+from export.plan import TrainingPlan
+from export.training import COLLAPSE_DB, Progress, Trained, train
 
 Draw = Callable[..., UInt8Array]
 
@@ -208,7 +210,8 @@ import json, sys
 from pathlib import Path
 from export.dataset import PatchSpec, load_split
 from export.architecture import Architecture
-from export.training import TrainingPlan, train
+from export.plan import TrainingPlan
+from export.training import train
 
 pictures, folder = map(Path, sys.argv[1:])
 spec = PatchSpec(scale=2, halo_px=6, patch_px=16)

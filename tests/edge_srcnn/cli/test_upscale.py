@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -149,6 +150,6 @@ def test_fifty_megapixels_stay_below_one_and_a_half_gigabytes(run_cli, tmp_path,
     done = run_cli("upscale", f"in{suffix}", "-o", "out.png", "--compression", "1", timeout=1200)
     assert (done.returncode, done.stderr) == (0, "")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    with Image.open(tmp_path / "out.png") as result:
-        assert result.size == (2 * width, 2 * height)
+    header = (tmp_path / "out.png").read_bytes()[16:24]  # Pillow refuses to open 200 megapixels
+    assert struct.unpack(">II", header) == (2 * width, 2 * height)
     assert peak < 1.5e9, f"{peak / 1e6:.0f} MB"

@@ -1,0 +1,111 @@
+"""Checkpoints of a training: weights and state in a folder, consistent at every moment."""
+
+import json
+import math
+import os
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+from edge_srcnn.errors import BadData, CannotWrite, NoInput, UsageError
+
+STATE_NAME = "training.json"
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
+"""What Keras, h5py and json raise of files that are damaged, or not theirs."""
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a checkpoint knows besides weights.
+
+    ``history`` holds (step, held-out PSNR in dB, loss). ``rate_factor`` is 1 until the network collapses.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best_psnr: float = -math.inf
+    best_step: int = 0
+    history: tuple[tuple[int, float, float], ...] = ()
+    rate_factor: float = 1.0
+
+
+class Checkpoints:
+    """Weights, optimizer and state of a training in a folder; a crash at any moment loses one epoch at most."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self._folder, self._fingerprint = folder, fingerprint
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
+
+    def weights(self, step: int) -> Path:
+        """The file with the weights of a step."""
+        return self._folder / f"step-{step}.weights.h5"
+
+    def restore(self, model: keras.Model) -> TrainingState:
+        """Put the last checkpoint into ``model``; a fresh state when there is none."""
+        path = self._folder / STATE_NAME
+        if not path.is_file():
+            return TrainingState()
+        try:
+            stored = json.loads(path.read_text())
+            fingerprint = stored.pop("fingerprint")
+            state = TrainingState(**{**stored, "history": tuple(tuple(row) for row in stored["history"])})
+        except UNREADABLE as error:
+            raise _damaged(path, error) from error
+        if fingerprint != self._fingerprint:
+            raise UsageError(
+                f"{path}: a checkpoint of other settings or pictures; give another -o, or --restart to drop it"
+            )
+        model.optimizer.build(model.trainable_variables)
+        self.load(model, state.step)
+        return state
+
+    def load(self, model: keras.Model, step: int) -> None:
+        """Put the weights of a step into ``model``."""
+        try:
+            model.load_weights(self.weights(step))
+        except UNREADABLE as error:
+            raise _damaged(self.weights(step), error) from error
+
+    def save(self, model: keras.Model, state: TrainingState) -> None:
+        """Write the weights, then the state that names them, then drop what it no longer names."""
+        partial = self._folder / (STATE_NAME + ".part")
+        try:
+            model.save_weights(self.weights(state.step), overwrite=True)
+            partial.write_text(json.dumps({"fingerprint": self._fingerprint, **asdict(state)}))
+            os.replace(partial, self._folder / STATE_NAME)
+            kept = {self.weights(state.step), self.weights(state.best_step)}
+            for old in set(self._folder.glob("step-*.weights.h5")) - kept:
+                old.unlink()
+        except OSError as error:
+            raise CannotWrite(f"{self._folder}: no checkpoint can be written ({error.strerror or error})") from error
+
+
+def begin_with(model: keras.Model, path: Path) -> None:
+    """Put weights of another training into ``model``.
+
+    Raises
+    ------
+    NoInput, BadData
+        ``path`` is missing; it holds no weights of such a network.
+    """
+    if not path.is_file():
+        raise NoInput(f"{path}: no such file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras first warns of each layer, then raises
+            model.load_weights(path)
+    except UNREADABLE as error:
+        raise BadData(f"{path}: no weights of a {model.name} that was trained here ({_brief(error)})") from error
+
+
+def _damaged(path: Path, error: Exception) -> BadData:
+    return BadData(f"{path}: a damaged checkpoint ({_brief(error)}); --restart drops it")
+
+
+def _brief(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,54 @@
+"""How a training goes: its length, its learning rate, and every other knob."""
+
+import math
+from dataclasses import dataclass
+
+from edge_srcnn.errors import UsageError
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Every knob of a training.
+
+    Attributes
+    ----------
+    steps, minutes
+        How long: exactly one of the two is given. Minutes count training time, over all restarts.
+    learning_rate, final_rate
+        Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
+    clip_norm
+        Gradients are scaled down to this global norm (the loss is the mean square error of pictures in 0..1).
+    epoch_steps
+        Steps between two checkpoints, each with a judgement on the held-out pictures.
+    precision
+        Keras dtype policy: ``float32``, or ``mixed_bfloat16``, twice as fast on processors with bfloat16 units.
+    """
+
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int = 64
+    learning_rate: float = 2e-3
+    final_rate: float = 1e-5
+    warmup: float = 0.02
+    clip_norm: float = 0.01
+    epoch_steps: int = 500
+    precision: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise UsageError("give either --steps or --minutes")
+        if not (self.steps or self.minutes or 0) > 0:  # nan, too
+            raise UsageError("--steps and --minutes must be more than 0")
+
+    def progress(self, step: int, seconds: float) -> float:
+        """How much of the training is done, 0..1."""
+        done = step / self.steps if self.steps else seconds / (60.0 * (self.minutes or 1.0))
+        return min(done, 1.0)
+
+    def rate(self, progress: float) -> float:
+        """Learning rate: linear warm-up, then half a cosine (Loshchilov & Hutter, "SGDR", equation 5)."""
+        if progress < self.warmup:
+            return self.learning_rate * max(progress / self.warmup, 0.01)
+        phase = (progress - self.warmup) / (1.0 - self.warmup)
+        return self.final_rate + (self.learning_rate - self.final_rate) * (1 + math.cos(math.pi * phase)) / 2
