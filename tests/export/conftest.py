@@ -1,7 +1,8 @@
 """Drawn pictures, and one small network that is trained once for all tests of the workstation side."""
 
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,19 @@ from export.quantization import convert, representative_dataset
 from export.training import Trained, train
 
 Draw = Callable[..., UInt8Array]
+
+
+@pytest.fixture(scope="session")
+def _imports_are_not_garbage() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def prompt_clean_up(_imports_are_not_garbage: None) -> Iterator[None]:
+    """Ends the threads of TensorFlow's datasets now: on a busy machine, ending old ones can take a minute."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ from export.plan import TrainingPlan
 
 Draw = Callable[..., UInt8Array]
 
+pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+
 TINY = Architecture("srcnn-915", (4, 2))
 PLAN = TrainingPlan(steps=2, batch=4, epoch_steps=2)
 

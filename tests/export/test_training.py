@@ -27,6 +27,8 @@ from export.training import COLLAPSE_DB, Progress, Trained, train
 
 Draw = Callable[..., UInt8Array]
 
+pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+
 TINY = Architecture("srcnn-915", (4, 2))
 SPEC = PatchSpec(scale=2, halo_px=6, patch_px=16)
 PLAN = TrainingPlan(steps=6, batch=4, epoch_steps=2)

@@ -16,6 +16,8 @@ import edge_srcnn.cli
 from edge_srcnn.engine import native_log
 from edge_srcnn.imaging.luma import UInt8Array
 
+pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+
 Draw = Callable[..., UInt8Array]
 Process = subprocess.CompletedProcess[str]
 
