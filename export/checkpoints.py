@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from edge_srcnn.errors import BadData, CannotWrite, NoInput, UsageError
 STATE_NAME = "training.json"
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
 """What Keras, h5py and json raise of files that are damaged, or not theirs."""
+
+ROOM_BASE, ROOM_PER_WEIGHT = 200_000, 3 * 4
+"""Bytes that a checkpoint may take: float32 weights and Adam's two moments of each, and what HDF5 adds."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,9 @@ class Checkpoints:
     def save(self, model: keras.Model, state: TrainingState) -> None:
         """Write the weights, then the state that names them, then drop what it no longer names."""
         partial = self._folder / (STATE_NAME + ".part")
+        wanted = ROOM_BASE + ROOM_PER_WEIGHT * model.count_params()
+        if shutil.disk_usage(self._folder).free < wanted:  # HDF5 would end the process on a full disk
+            raise CannotWrite(f"{self._folder}: no room for a checkpoint of {wanted // 1000} kB")
         try:
             model.save_weights(self.weights(state.step), overwrite=True)
             partial.write_text(json.dumps({"fingerprint": self._fingerprint, **asdict(state)}))
@@ -82,7 +89,8 @@ class Checkpoints:
             for old in set(self._folder.glob("step-*.weights.h5")) - kept:
                 old.unlink()
         except OSError as error:
-            raise CannotWrite(f"{self._folder}: no checkpoint can be written ({error.strerror or error})") from error
+            reason = error.strerror or _brief(error)
+            raise CannotWrite(f"{self._folder}: no checkpoint can be written ({reason})") from error
 
 
 def begin_with(model: keras.Model, path: Path) -> None:

@@ -21,17 +21,19 @@ def upscale(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="A folder; for a single picture also a file.")
     ],
-    scale: Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. [default: 2]")] = None,
+    scale: Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Bundled model, or a .tflite of ours.")] = None,
     engine: Annotated[
         str, typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow, or bicubic (no network).")
     ] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="[default: all processors]")] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Of the interpreter. (default: all processors)")
+    ] = None,
     tile: Annotated[
         str, typer.Option("--tile", metavar="HxW", help="Pixels of the result worked on at a time.")
     ] = "256x512",
     format: Annotated[
-        str | None, typer.Option("--format", "-f", help="png, jpg, webp, bmp or tiff. [default: as the input]")
+        str | None, typer.Option("--format", "-f", help="png, jpg, webp, bmp or tiff. (default: as the input)")
     ] = None,
     quality: Annotated[int, typer.Option("--quality", "-q", min=1, max=100, help="JPEG and WebP.")] = 95,
     lossless: Annotated[bool, typer.Option("--lossless", help="WebP without loss.")] = False,

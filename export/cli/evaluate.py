@@ -20,7 +20,7 @@ EXAMPLES = (
 def evaluate(
     data: Annotated[list[Path], typer.Option("--data", "-d", help="Folder of sharp pictures; may be repeated.")],
     model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="May be repeated. [default: the bundled one]")
+        list[str] | None, typer.Option("--model", "-m", help="May be repeated. (default: the bundled one)")
     ] = None,
     scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor.")] = 2,
     degrade: Annotated[str, typer.Option("--degrade", help="How pictures are made small: matlab or cv2.")] = "matlab",

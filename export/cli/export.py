@@ -21,7 +21,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def export(
-    int8: Annotated[bool, typer.Option("--int8", help="Write the full-integer model. [default]")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Write the full-integer model. (the default)")] = False,
     float32: Annotated[bool, typer.Option("--float32", help="Write the float32 model (alone, or too).")] = False,
     arch: Annotated[str, typer.Option("--arch", "-a", help="srcnn-915, srcnn-935 or srcnn-955.")] = "srcnn-915",
     filters: Annotated[
@@ -29,19 +29,19 @@ def export(
     ] = "64,32",
     form: Annotated[
         str | None,
-        typer.Option("--form", help="residual, or the paper's direct. [default: residual; direct with --weights]"),
+        typer.Option("--form", help="residual, or the paper's direct. (default: residual; direct with --weights)"),
     ] = None,
     scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor of up-scaling.")] = 2,
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", "-d", help="Training pictures (recursive); may be repeated. [default: scikit-image's]"),
+        typer.Option("--data", "-d", help="Training pictures (recursive); may be repeated. (default: scikit-image's)"),
     ] = None,
     licence: Annotated[
         str | None, typer.Option("--licence", help="Terms of the training pictures, for the model's card.")
     ] = None,
     evaluate_on: Annotated[
         list[Path] | None,
-        typer.Option("--evaluate", help="Benchmark pictures for the report. [default: held-out training pictures]"),
+        typer.Option("--evaluate", help="Benchmark pictures for the report. (default: held-out training pictures)"),
     ] = None,
     degradation: Annotated[
         str, typer.Option("--degradation", help="How training pictures are made small: bicubic or cv2.")
@@ -53,7 +53,7 @@ def export(
         Path | None, typer.Option("--start-from", help="Weights of a checkpoint (.weights.h5) to begin with.")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help=f"How long to train. [default: {DEFAULT_MINUTES:g}]")
+        float | None, typer.Option("--minutes", help=f"How long to train. (default: {DEFAULT_MINUTES:g})")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="How long to train, in batches instead.")] = None,
     rate: Annotated[float, typer.Option("--learning-rate", help="Peak of Adam's learning rate.")] = 2e-3,
@@ -62,7 +62,7 @@ def export(
     ] = "float32",
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same seed, the same patches.")] = 0,
     backend: Annotated[
-        str | None, typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. [default: Keras' own]")
+        str | None, typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. (default: Keras' own)")
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Drop checkpoints; begin anew.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace models that exist.")] = False,

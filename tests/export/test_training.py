@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -353,6 +354,16 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_training(
     monkeypatch.setattr(keras.Model, "save_weights", full)
     with pytest.raises(CannotWrite, match=r"no checkpoint can be written .No space left on device"):
         train(TINY, SPEC, split, PLAN, tmp_path)
+
+
+def test_a_full_disk_ends_the_training_before_hdf5_meets_it(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100_000))
+    with pytest.raises(CannotWrite, match=r"no room for a checkpoint of 20\d kB"):
+        train(TINY, SPEC, split, PLAN, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- it begins with given weights ---

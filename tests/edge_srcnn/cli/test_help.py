@@ -34,6 +34,11 @@ def test_the_help_of_every_command_says_what_it_does_and_holds_an_example(run_cl
     assert re.search(rf"Examples?: edge-srcnn {command}\b", done.stdout)
 
 
+def test_the_help_tells_the_defaults_that_are_not_plain_values(run_cli):
+    # rich takes words in square brackets for markup, and drops them
+    assert "(default: 2)" in run_cli("upscale", "--help").stdout
+
+
 def test_the_help_takes_less_than_half_a_second_of_processor_time(run_cli):
     spent = []
     for _ in range(2):
