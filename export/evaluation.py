@@ -16,6 +16,7 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range
 from edge_srcnn.imaging.metrics import psnr, ssim
 from edge_srcnn.sources.images import find_pictures, read_picture
+from edge_srcnn.upscaler import Upscaler
 from export.degradation import cv2_bicubic, imresize, matlab_bicubic, modcrop
 
 Method = Callable[[UInt8Array, int], UInt8Array]
@@ -42,6 +43,11 @@ def bicubic_matlab(small: UInt8Array, scale: int) -> UInt8Array:
 
 
 BASELINES: dict[str, Method] = {"bicubic-matlab": bicubic_matlab, "bicubic": upscale_bicubic}
+
+
+def method_of(upscaler: Upscaler) -> Method:
+    """An upscaler as a method; it must be of the scale that it is called with."""
+    return lambda small, scale: upscaler.upscale(small)
 
 
 def read_truths(folder: Path, scale: int) -> list[UInt8Array]:

@@ -17,7 +17,7 @@ from export.architecture import Architecture, Layer, layers_of
 from export.checkpoints import TrainingState
 from export.dataset import PatchSpec, Split, load_split
 from export.degradation import DEGRADATIONS
-from export.evaluation import BASELINES, Method, Score, evaluate, read_sets
+from export.evaluation import BASELINES, Method, Score, evaluate, method_of, read_sets
 from export.packaging import describe, model_card, model_name, quality_rows
 from export.plan import TrainingPlan
 from export.quantization import LayerNoise, convert, layer_noise, representative_dataset
@@ -204,10 +204,8 @@ def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
 
 
 def _judge(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
-    upscalers = {kind: open_model(model) for kind, model in models.items()}
-    methods: dict[str, Method] = dict(BASELINES)
-    for kind, upscaler in upscalers.items():
-        methods[kind] = lambda small, scale, upscaler=upscaler: upscaler.upscale(small)  # type: ignore[misc]  # bound early
+    methods: dict[str, Method] = {**BASELINES}
+    methods |= {kind: method_of(open_model(model)) for kind, model in models.items()}
     return [score for name, truths in sets.items() for score in evaluate(name, truths, job.scale, methods)]
 
 

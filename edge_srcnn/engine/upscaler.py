@@ -60,7 +60,8 @@ class LumaUpscaler:
 
     def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
         """The same from top to bottom: (first row, sharp band, bicubic band), each uint8 ``[rows, w * scale]``."""
-        if self._network is None:
+        network = self._network
+        if network is None:
             for start, stop in bands(*luma.shape):
                 plain = upscale_band(luma, self.scale, start, stop)
                 yield start * self.scale, plain, plain
@@ -74,28 +75,28 @@ class LumaUpscaler:
             above, below = min(halo, top), min(halo, len(plane) - top - rows)
             window = plane[top - above : top + rows + below]
             padded = mirror_pad(window, halo, lent_above=above, lent_below=below)
-            yield start * self.scale, self._sharpen(padded), padded[halo : halo + rows, halo : halo + width]
+            yield start * self.scale, self._sharpen(network, padded), padded[halo : halo + rows, halo : halo + width]
 
     def sharpen(self, bicubic: UInt8Array) -> UInt8Array:
         """Run the network over a plane that is up-scaled already: uint8 ``[h, w]`` to uint8 ``[h, w]``."""
-        return bicubic if self._network is None else self._sharpen(mirror_pad(bicubic, self._halo_px))
+        network = self._network
+        return bicubic if network is None else self._sharpen(network, mirror_pad(bicubic, self._halo_px))
 
-    def _sharpen(self, padded: UInt8Array) -> UInt8Array:
+    def _sharpen(self, network: Network, padded: UInt8Array) -> UInt8Array:
         halo = self._halo_px
         height, width = padded.shape[0] - 2 * halo, padded.shape[1] - 2 * halo
         out = np.empty((height, width), np.uint8)
         for tile in cut(height, width, *self._tile):
             rows, columns = slice(tile.top, tile.top + tile.height), slice(tile.left, tile.left + tile.width)
-            out[rows, columns] = self._sharpen_tile(_with_halo(padded, tile, halo))
+            out[rows, columns] = self._sharpen_tile(network, _with_halo(padded, tile, halo))
         return out
 
-    def _sharpen_tile(self, window: UInt8Array) -> UInt8Array:
-        assert self._network is not None  # noqa: S101  # a fact of this class, not input
+    def _sharpen_tile(self, network: Network, window: UInt8Array) -> UInt8Array:
         inner = window[self._halo_px : -self._halo_px or None, self._halo_px : -self._halo_px or None]
         if self._levels is None:
-            raw = self._network.run(window.astype(np.float32) * np.float32(1 / 255))
+            raw = network.run(window.astype(np.float32) * np.float32(1 / 255))
         else:
-            raw = self._network.run((window ^ _UINT8_TO_INT8).view(np.int8))
+            raw = network.run((window ^ _UINT8_TO_INT8).view(np.int8))
         if raw.shape != inner.shape:
             raise ModelUnsupported(
                 f"the graph makes {list(raw.shape)} of {list(window.shape)}; a halo of {self._halo_px} px leaves"

@@ -8,7 +8,6 @@ import typer
 from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge_srcnn.upscaler import Upscaler
     from export.evaluation import Method
 
 EXAMPLES = (
@@ -29,10 +28,11 @@ def evaluate(
 ) -> None:
     """Make pictures small, up-scale them, and compare with the truth: mean PSNR and SSIM of luma."""
     from dataclasses import asdict
+    from math import isfinite
 
     from edge_srcnn.cli.console import print_json, print_table, progress_bar
     from edge_srcnn.upscaler import load_model
-    from export.evaluation import BASELINES, DEGRADES, read_sets
+    from export.evaluation import BASELINES, DEGRADES, method_of, read_sets
     from export.evaluation import evaluate as judge
 
     if degrade not in DEGRADES:
@@ -46,7 +46,7 @@ def evaluate(
         label = Path(name).stem if name else (upscaler.spec.name if upscaler.spec else upscaler.engine)
         if label in methods:
             label = f"{label} ({len(methods)})"
-        methods[label] = _method(upscaler)
+        methods[label] = method_of(upscaler)
     sets = read_sets(data, scale)
     scores = []
     with progress_bar() as bar:
@@ -54,14 +54,11 @@ def evaluate(
         for set_name, truths in sets.items():
             scores += judge(set_name, truths, scale, methods, degrade=degrade, on_step=lambda: bar.advance(task))
     if json:
-        print_json([asdict(score) for score in scores])
+        # JSON knows no infinity: the PSNR of a perfect picture is null
+        print_json([{**asdict(score), "psnr": score.psnr if isfinite(score.psnr) else None} for score in scores])
         return
     print_table(
         ["set", "scale", "degrade", "method", "PSNR dB", "SSIM"],
         [[s.set, f"x{s.scale}", s.degrade, s.method, f"{s.psnr:.2f}", f"{s.ssim:.4f}"] for s in scores],
         numbers_from=4,
     )
-
-
-def _method(upscaler: "Upscaler") -> "Method":
-    return lambda small, scale: upscaler.upscale(small)

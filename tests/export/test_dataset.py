@@ -341,7 +341,7 @@ def test_without_scikit_image_the_message_names_the_package(monkeypatch: pytest.
     def without(name: str, *rest: object) -> object:
         if name == "skimage":
             raise ImportError(name)
-        return real(name, *rest)  # type: ignore[arg-type]
+        return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(Unavailable, match=r"pip install 'edge-srcnn\[export\]'"):

@@ -10,8 +10,9 @@ from PIL import Image
 from edge_srcnn.errors import BadData, BadPicture, NoInput, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.upscaler import load_model
 from export.degradation import cv2_bicubic, imresize
-from export.evaluation import BASELINES, Score, bicubic_matlab, evaluate, read_sets, read_truths
+from export.evaluation import BASELINES, Score, bicubic_matlab, evaluate, method_of, read_sets, read_truths
 
 Draw = Callable[..., UInt8Array]
 
@@ -173,3 +174,11 @@ def test_matlabs_bicubic_reaches_its_published_figure(data_folder: Path, name: s
     assert score.psnr == pytest.approx(PUBLISHED[name, scale], abs=0.02)
     if (name, scale) in PUBLISHED_SSIM:
         assert score.ssim == pytest.approx(PUBLISHED_SSIM[name, scale], abs=0.002)
+
+
+@pytest.mark.parametrize(("scale", "least_db"), [(2, 36.30), (3, 32.30), (4, 30.00)])
+def test_shipped_models_reach_the_original_srcnn_on_set5(data_folder: Path, scale: int, least_db: float) -> None:
+    # Dong et al. (2015): the float 9-1-5 reaches 36.34 / 32.39 / 30.08 dB
+    truths = read_truths(data_folder / "eval" / "set5", scale)
+    (score,) = evaluate("set5", truths, scale, {"int8": method_of(load_model(scale=scale))})
+    assert score.psnr >= least_db

@@ -69,6 +69,17 @@ def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
     assert figures["srcnn-915-x2"] > figures["bicubic"], "the bundled network sharpens drawn edges too"
 
 
+def test_a_perfect_picture_is_null_since_json_knows_no_infinity(cli: Cli, mine: Path, tmp_path: Path) -> None:
+    Image.new("L", (40, 40), 90).save(tmp_path / "flat.png")
+    _, out, _ = cli("--data", tmp_path, "--model", mine, "--json")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    (matlab, *_) = json.loads(out, parse_constant=refuse)
+    assert (matlab["psnr"], matlab["ssim"]) == (None, 1.0)
+
+
 def test_the_figures_are_those_of_the_protocol(cli: Cli, pictures: Path, mine: Path) -> None:
     status, out, _ = cli("--data", pictures, "--model", mine, "--scale", "2", "--json")
     assert status == 0
