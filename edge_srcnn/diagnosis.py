@@ -1,17 +1,16 @@
 """What is installed, what the processor can do, and whether each engine computes each model right."""
 
-import os
 import platform
 import sys
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 import edge_srcnn
-from edge_srcnn.engine.interpreter import ENGINES, installed_version
+from edge_srcnn.engine.interpreter import BICUBIC, ENGINES, choose_engine, installed_version
 from edge_srcnn.errors import EdgeSrcnnError
-from edge_srcnn.model import bundled_models
-from edge_srcnn.upscaler import available_processors, load_model
+from edge_srcnn.loading import load_model, tuned_or_default
+from edge_srcnn.model import bundled_models, find_model, read_model
+from edge_srcnn.processor import available_processors, this_processor
 
 INT8_FEATURES = (
     ("avx2", "AVX2"),
@@ -25,7 +24,10 @@ INT8_FEATURES = (
 )
 """Flags of /proc/cpuinfo that int8 kernels use, and their names."""
 
-_PACKAGES = ("numpy", "opencv-python-headless", "pillow", "flatbuffers")
+FRAME = (480, 640)
+"""Height and width of the camera frame whose setting is shown."""
+
+_PACKAGES = ("numpy", "opencv-python-headless", "pillow", "flatbuffers", "tflite")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Diagnosis:
     features: tuple[str, ...]
     packages: dict[str, str]
     engines: tuple[EngineReport, ...]
+    setting: str
+    tuned: bool
     self_tests: tuple[SelfTest, ...]
 
     @property
@@ -70,7 +74,8 @@ class Diagnosis:
 
 def diagnose() -> Diagnosis:
     """Look at the machine, and run the golden self-test of every bundled model in every installed engine."""
-    flags, name = _processor()
+    processor = this_processor()
+    setting, tuned = _setting()
     engines = tuple(
         EngineReport(name, info.package, installed_version(name), info.cure) for name, info in ENGINES.items()
     )
@@ -78,13 +83,28 @@ def diagnose() -> Diagnosis:
         edge_srcnn=edge_srcnn.__version__,
         python=sys.version.split()[0],
         system=f"{platform.system()} {platform.release()}",
-        processor=f"{name} ({platform.machine()})",
+        processor=f"{processor.name} ({processor.machine})",
         processors=available_processors(),
-        features=tuple(label for flag, label in INT8_FEATURES if flag in flags),
+        features=tuple(label for flag, label in INT8_FEATURES if flag in processor.flags),
         packages={package: _version(package) for package in _PACKAGES},
         engines=engines,
+        setting=setting,
+        tuned=tuned,
         self_tests=tuple(_self_test(m, e.name) for e in engines if e.version for m in bundled_models()),
     )
+
+
+def _setting() -> tuple[str, bool]:
+    """How frames of ``FRAME`` are computed, and whether that was measured here."""
+    try:
+        model, engine = read_model(find_model(None, 2)), choose_engine("auto")
+        if engine == BICUBIC:
+            return "bicubic alone", False
+        height, width = (side * model.spec.scale for side in FRAME)
+        setting, measured = tuned_or_default(model, engine, height, width)
+        return str(setting), measured
+    except EdgeSrcnnError as error:
+        return f"nothing ({error})", False
 
 
 def _self_test(model: str, engine: str) -> SelfTest:
@@ -93,16 +113,6 @@ def _self_test(model: str, engine: str) -> SelfTest:
             return SelfTest(model, engine, True, upscaler.self_test())
     except EdgeSrcnnError as error:
         return SelfTest(model, engine, False, str(error))
-
-
-def _processor() -> tuple[frozenset[str], str]:
-    """Feature flags and name of the processor, as Linux tells them."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.is_file() else []
-    fields = [tuple(part.strip() for part in line.split(":", 1)) for line in lines if ":" in line]
-    known = {key: value for key, value in reversed([f for f in fields if len(f) == 2])}
-    flags = frozenset((known.get("flags") or known.get("Features") or "").split())
-    return flags, known.get("model name") or known.get("Model") or platform.processor() or os.uname().machine
 
 
 def _version(package: str) -> str:

@@ -15,13 +15,14 @@
     │       └── ModelUnsupported           a shape, type or operator that this runtime does not know
     ├── NoInput                   exit 66  a file or folder is missing or unreadable (OSError)
     ├── Unavailable               exit 69  a library or device is missing (RuntimeError)
-    │   └── SelfTestFailed                 an engine computes other bytes than it must
+    │   ├── SelfTestFailed                 an engine computes other bytes than it must
+    │   └── SourceLost                     a camera or stream delivers no more frames
     └── CannotWrite               exit 73  the output cannot be written (OSError)
         └── OutputExists                   it is there already, and ``--overwrite`` was not given
 
 Each class carries its process exit status in ``exit_code`` (the numbers of ``sysexits.h``). Foreign
 exceptions are mapped once, where they enter: Pillow's in ``sources.images`` and ``sinks.images``,
-the interpreter's in ``engine.interpreter``.
+the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video`` and ``sinks.video``.
 """
 
 from typing import ClassVar
@@ -91,6 +92,10 @@ class Unavailable(EdgeSrcnnError, RuntimeError):
 
 class SelfTestFailed(Unavailable):
     """An engine computes other bytes than the model's golden digest says."""
+
+
+class SourceLost(Unavailable):
+    """A camera or stream was there, and delivers no more frames."""
 
 
 class CannotWrite(EdgeSrcnnError, OSError):

@@ -17,6 +17,7 @@ import json
 import os
 import struct
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,10 @@ def parse_model(data: bytes, where: str) -> Model:
             stored = json.loads(archive.read(SPEC_NAME))
             golden = np.frombuffer(archive.read(GOLDEN_NAME), np.uint8).reshape(GOLDEN_SHAPE)
             graph = data[: min(entry.header_offset for entry in archive.infolist())]
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (
+        *(zipfile.BadZipFile, KeyError, ValueError, EOFError),
+        *(RuntimeError, NotImplementedError, zlib.error, OverflowError),  # encrypted or compressed in an unknown way
+    ) as error:
         raise ModelMetadataMissing(f"{where}: no usable {SPEC_NAME} in it ({error})") from error
     return Model(_spec(stored, where), graph, golden)
 

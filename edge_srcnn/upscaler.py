@@ -1,20 +1,22 @@
 """Whole pictures: luma through the network, colours and transparency by bicubic scaling."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from types import TracebackType
 
 import cv2
 import numpy as np
 
-from edge_srcnn.engine.interpreter import BICUBIC, Interpreter, choose_engine
-from edge_srcnn.engine.upscaler import DEFAULT_TILE, LumaUpscaler
+from edge_srcnn.engine.sharpener import Statistics
+from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.errors import SelfTestFailed, UsageError
+from edge_srcnn.frame import Frame
 from edge_srcnn.imaging.bicubic import upscale_band
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
-from edge_srcnn.model import Model, ModelSpec, digest, find_model, golden_plane, read_model
+from edge_srcnn.imaging.planes import upscale_chroma
+from edge_srcnn.imaging.tiles import Tile
+from edge_srcnn.model import Model, ModelSpec, digest, golden_plane
 
-SCALES = (2, 3, 4)
 SELF_TEST_TOLERANCE = 1
 """Levels by which the older, non-XNNPACK kernels may differ from the golden output."""
 
@@ -30,7 +32,11 @@ class Upscaler:
         The engine in use: what ``auto`` came to.
     spec
         The model's description, or None for bicubic alone.
+    share
+        The part of a picture that the network sees: all of it.
     """
+
+    share = 1.0
 
     def __init__(self, luma: LumaUpscaler, engine: str, model: Model | None) -> None:
         self.scale = luma.scale
@@ -39,13 +45,16 @@ class Upscaler:
         self._luma: LumaUpscaler | None = luma
         self._model = model
 
-    def upscale(self, pixels: UInt8Array) -> UInt8Array:
+    def upscale(self, pixels: UInt8Array, out: UInt8Array | None = None) -> UInt8Array:
         """Up-scale a picture.
 
         Parameters
         ----------
         pixels
             uint8: grey ``[h, w]``, grey and alpha ``[h, w, 2]``, RGB ``[h, w, 3]`` or RGBA ``[h, w, 4]``.
+        out
+            Where the result is to be written, for video: with a grey plane, nothing of a frame's size is then
+            allocated from the second frame on. None makes a new array.
 
         Returns
         -------
@@ -57,11 +66,30 @@ class Upscaler:
             Another dtype, shape or size; or the upscaler is closed.
         """
         pixels = _checked(pixels)
-        h, w = pixels.shape[:2]
-        out = np.empty((h * self.scale, w * self.scale, *pixels.shape[2:]), np.uint8)
+        shape = (pixels.shape[0] * self.scale, pixels.shape[1] * self.scale, *pixels.shape[2:])
+        if out is None:
+            out = np.empty(shape, np.uint8)
+        elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous or not out.flags.writeable:
+            raise UsageError(
+                f"out must be a writable, contiguous uint8 {list(shape)}, this is {out.dtype} {list(out.shape)}"
+            )
+        if pixels.ndim == 2:
+            return self._open().upscale(np.ascontiguousarray(pixels), out)
         for top, band in self.bands(pixels):
             out[top : top + len(band)] = band
         return out
+
+    def upscale_frame(self, frame: Frame, region: Tile | None = None) -> Frame:
+        """Up-scale a frame of video: luma through the network, chroma by bicubic scaling; tags and times stay.
+
+        Outside of ``region`` (in pixels of the result) luma is bicubic too; None: the network sees all of it.
+        """
+        luma = self._open().upscale(frame.luma, region=region)
+        chroma = None
+        if frame.chroma is not None:
+            height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, frame.subsampling, strict=True))
+            chroma = upscale_chroma(frame.chroma, self.scale, height, width)
+        return replace(frame, luma=luma, chroma=chroma)
 
     def bands(self, pixels: UInt8Array) -> Iterator[tuple[int, UInt8Array]]:
         """The same as bands of rows from top to bottom, (first row, band), for pictures that fill the memory."""
@@ -82,7 +110,15 @@ class Upscaler:
 
     def sharpen(self, luma: UInt8Array) -> UInt8Array:
         """Run the network alone over a luma plane that is up-scaled already, uint8 ``[h, w]`` to ``[h, w]``."""
+        luma = _checked(luma)
+        if luma.ndim != 2:
+            raise UsageError(f"a luma plane must be [h, w], this one is {list(luma.shape)}")
         return self._open().sharpen(luma)
+
+    @property
+    def statistics(self) -> Statistics:
+        """What the work so far cost, stage by stage."""
+        return self._open().statistics
 
     def self_test(self) -> str:
         """Compute the model's golden input, and compare with what it must give.
@@ -128,79 +164,6 @@ class Upscaler:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def load_model(
-    name: str | Path | None = None,
-    *,
-    scale: int = 2,
-    engine: str = "auto",
-    threads: int | None = None,
-    tile: tuple[int, int] = DEFAULT_TILE,
-) -> Upscaler:
-    """Load a network and make it ready.
-
-    Parameters
-    ----------
-    name
-        A bundled model (``srcnn-915-x2``), the path of a ``.tflite`` made by ``edge-srcnn export``, or None
-        for the bundled default of ``scale``.
-    scale
-        Counts only without ``name``: a named model brings its own.
-    engine
-        ``auto``, ``litert``, ``tflite``, ``tensorflow`` or ``bicubic`` (no network).
-    threads
-        Threads of the interpreter; None means all processors that this process may use.
-    tile
-        Height and width in pixels of the up-scaled picture; it costs memory, and does not change the bytes.
-
-    Raises
-    ------
-    UsageError, NoInput, ModelError, Unavailable
-        See ``edge_srcnn.errors``.
-    """
-    if name is None and scale not in SCALES:
-        raise UsageError(f"scale {scale}: the bundled models are for {', '.join(map(str, SCALES))}")
-    if min(tile) < 1:
-        raise UsageError(f"tile {tile[0]}x{tile[1]}: sides must be 1 or more pixels")
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads {threads}: must be 1 or more")
-    chosen = choose_engine(engine)
-    if chosen == BICUBIC and name is None:
-        return Upscaler(LumaUpscaler(None, scale=scale), BICUBIC, None)
-    return open_model(read_model(find_model(name, scale)), engine=chosen, threads=threads, tile=tile)
-
-
-def open_model(
-    model: Model, *, engine: str = "auto", threads: int | None = None, tile: tuple[int, int] = DEFAULT_TILE
-) -> Upscaler:
-    """Make a model that is in memory ready; the arguments are those of ``load_model``."""
-    chosen = choose_engine(engine)
-    if chosen == BICUBIC:
-        return Upscaler(LumaUpscaler(None, scale=model.spec.scale), BICUBIC, None)
-    network = Interpreter(chosen, model.graph, threads or available_processors())
-    luma = LumaUpscaler(
-        network,
-        scale=model.spec.scale,
-        halo_px=model.spec.halo_px,
-        residual=model.spec.residual,
-        quantization=None if network.dtype == np.float32 else network.output_quantization,
-        tile=tile,
-    )
-    return Upscaler(luma, chosen, model)
-
-
-def upscale(pixels: UInt8Array, model: str | Path | None = None, *, scale: int = 2, engine: str = "auto") -> UInt8Array:
-    """Up-scale one picture: ``load_model`` and ``Upscaler.upscale`` in one call."""
-    with load_model(model, scale=scale, engine=engine) as upscaler:
-        return upscaler.upscale(pixels)
-
-
-def available_processors() -> int:
-    """Processors that this process may run on."""
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _checked(pixels: UInt8Array) -> UInt8Array:

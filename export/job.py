@@ -7,12 +7,12 @@ from pathlib import Path
 
 import keras
 
+from edge_srcnn.atomic import write_whole
 from edge_srcnn.errors import OutputExists, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.loading import open_model
 from edge_srcnn.model import Model, Quality, Training, seal_model
-from edge_srcnn.sinks.atomic import write_whole
-from edge_srcnn.upscaler import open_model
 from export.architecture import Architecture, Layer, layers_of
 from export.checkpoints import TrainingState
 from export.dataset import PatchSpec, Split, load_split

@@ -7,8 +7,8 @@ from importlib import metadata
 import numpy as np
 
 import edge_srcnn
+from edge_srcnn.loading import open_model
 from edge_srcnn.model import GOLDEN_SHAPE, Model, ModelSpec, Quality, Training, digest, golden_plane
-from edge_srcnn.upscaler import open_model
 from export.architecture import Architecture
 
 GOLDEN_ENGINE = "litert"

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import typer
 
 import edge_srcnn
-from edge_srcnn.cli import demo, doctor, models, upscale
+from edge_srcnn.cli import bench, demo, doctor, models, tune, upscale
 from edge_srcnn.errors import EdgeSrcnnError
 
 OUR_BUG = 70
@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 app.command("upscale", epilog=upscale.EXAMPLES)(upscale.upscale)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("models", epilog=models.EXAMPLES)(models.models)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 

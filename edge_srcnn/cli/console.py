@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -48,3 +50,11 @@ def progress_bar(*extra: TextColumn) -> Progress:
         transient=True,
         redirect_stdout=sys.stdout.isatty(),  # a redirected standard output must not end up beside the bar
     )
+
+
+@contextmanager
+def share_bar(description: str) -> Iterator[Callable[[float], None]]:
+    """A progress bar for work that is told as a share, 0 to 1."""
+    with progress_bar() as bar:
+        task = bar.add_task(description, total=100)
+        yield lambda share: bar.update(task, completed=round(share * 100))

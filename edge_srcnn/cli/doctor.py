@@ -27,7 +27,9 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
         typer.echo(
             f"{found.processor}, {found.processors} processors; int8: {', '.join(found.features) or 'nothing special'}"
         )
-        typer.echo(f"{packages}\n")
+        typer.echo(f"{packages}")
+        origin = "as tuned here" if found.tuned else "by the table; 'edge-srcnn tune' measures"
+        typer.echo(f"640x480 is computed with {found.setting} ({origin})\n")
         print_table(
             ["engine", "package", "version", ""],
             [[e.name, e.package, e.version or "-", "" if e.version else e.cure] for e in found.engines],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_srcnn.cli.options import Block, Threads, TileSize
 from edge_srcnn.errors import BadData, UsageError
 
 if TYPE_CHECKING:
@@ -26,12 +27,9 @@ def upscale(
     engine: Annotated[
         str, typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow, or bicubic (no network).")
     ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Of the interpreter. (default: all processors)")
-    ] = None,
-    tile: Annotated[
-        str, typer.Option("--tile", metavar="HxW", help="Pixels of the result worked on at a time.")
-    ] = "256x512",
+    threads: Threads = None,
+    block: Block = "auto",
+    tile: TileSize = "auto",
     format: Annotated[
         str | None, typer.Option("--format", "-f", help="png, jpg, webp, bmp or tiff. (default: as the input)")
     ] = None,
@@ -44,14 +42,14 @@ def upscale(
     """Up-scale pictures and sharpen them. Metadata, colour profile and transparency are kept."""
     from edge_srcnn.batch import plan_jobs, run_jobs
     from edge_srcnn.cli.console import progress_bar, say
+    from edge_srcnn.loading import load_model
     from edge_srcnn.sinks.images import Encoding
-    from edge_srcnn.upscaler import load_model
 
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None)
     encoding = Encoding(quality, lossless, compression)
     failed: list[Outcome] = []
     wanted = 2 if scale is None else scale
-    with load_model(model, scale=wanted, engine=engine, threads=threads, tile=_size(tile)) as upscaler:
+    with load_model(model, scale=wanted, engine=engine, threads=threads, block=block, tile=tile) as upscaler:
         if scale is not None and upscaler.scale != scale:
             raise UsageError(f"--scale {scale}: model {model} is for x{upscaler.scale}; leave one of the two out")
         with progress_bar() as bar:
@@ -84,10 +82,3 @@ def _report_failures(failed: "list[Outcome]", total: int) -> None:
         typer.echo(f"edge-srcnn: {len(failed)} of {total} pictures failed; the others are written", err=True)
     codes = {error.exit_code for error in errors}
     raise typer.Exit(codes.pop() if len(codes) == 1 else BadData.exit_code)
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal()):
-        raise UsageError(f"--tile {text!r}: give height x width, such as 256x512")
-    return int(height), int(width)

@@ -3,13 +3,15 @@
 import importlib
 import logging
 import os
+import sys
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_srcnn.engine.graph import Quantization
 from edge_srcnn.engine.native_log import quiet_native_code
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 
@@ -45,24 +47,6 @@ AUTO = "auto"
 ENGINE_NAMES = (AUTO, *ENGINES, BICUBIC)
 
 
-class Network(Protocol):
-    """A convolution stack that is ready to run."""
-
-    engine: str
-
-    def run(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Input ``[h, w]`` to output ``[h - 2 halo, w - 2 halo]``, both in the graph's own type."""
-        ...
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """``real = scale * (integer - zero_point)``; scale 0 means that the tensor is float."""
-
-    scale: float
-    zero_point: int
-
-
 def installed_version(engine: str) -> str | None:
     """Version of an engine's package, or None when it is not installed. Imports nothing."""
     try:
@@ -96,8 +80,34 @@ def choose_engine(name: str) -> str:
     return name
 
 
+def load_interpreter(engine: str) -> Any:
+    """Import an engine's interpreter class; a second time costs nothing.
+
+    Raises
+    ------
+    Unavailable
+        It cannot be imported.
+    """
+    info = ENGINES[engine]
+    try:
+        if info.module in sys.modules:
+            made: Any = sys.modules[info.module]
+        else:
+            with quiet_native_code():
+                made = importlib.import_module(info.module)
+        for part in info.attribute.split("."):
+            made = getattr(made, part)
+    except (ImportError, AttributeError) as error:
+        raise Unavailable(f"engine {engine}: {info.package} cannot be imported ({error}): {info.cure}") from error
+    return made
+
+
 class Interpreter:
-    """A TFLite graph with one input and one output of one channel, in one of the interpreters.
+    """A TFLite graph with one input and one output, in one of the interpreters.
+
+    There are two ways to use it. ``run`` takes and gives planes of any size; the graph's shapes are changed to fit.
+    ``input``, ``invoke`` and ``output`` work on the graph's own memory, in the shapes that it came with: write, invoke,
+    read. The arrays must not outlive the step: the interpreter refuses to run while one is held.
 
     Parameters
     ----------
@@ -111,14 +121,7 @@ class Interpreter:
 
     def __init__(self, engine: str, graph: bytes, threads: int) -> None:
         self.engine = engine
-        info = ENGINES[engine]
-        try:
-            with quiet_native_code():
-                made: Any = importlib.import_module(info.module)
-            for part in info.attribute.split("."):
-                made = getattr(made, part)
-        except (ImportError, AttributeError) as error:
-            raise Unavailable(f"engine {engine}: {info.package} cannot be imported ({error}): {info.cure}") from error
+        made = load_interpreter(engine)
         try:
             with quiet_native_code():
                 self._interpreter = made(model_content=graph, num_threads=threads)
@@ -127,6 +130,8 @@ class Interpreter:
             raise ModelUnsupported(f"engine {engine} refuses the model: {_first_line(error)}") from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
+        self._input_tensor = self._interpreter.tensor(self._input["index"])
+        self._output_tensor = self._interpreter.tensor(self._output["index"])
         self._shape = tuple(int(side) for side in self._input["shape"])
 
     @property
@@ -151,6 +156,22 @@ class Interpreter:
         """How the output's integers are to be read."""
         scale, zero_point = self._output["quantization"]
         return Quantization(float(scale), int(zero_point))
+
+    @property
+    def input(self) -> NDArray[Any]:
+        """The graph's input in place, ``[h, w, channels]``: to be written, and let go before ``invoke``."""
+        pixels: NDArray[Any] = self._input_tensor()[0]
+        return pixels
+
+    @property
+    def output(self) -> NDArray[Any]:
+        """The graph's output in place, ``[h, w, channels]``: to be read, and let go before ``invoke``."""
+        pixels: NDArray[Any] = self._output_tensor()[0]
+        return pixels
+
+    def invoke(self) -> None:
+        """Compute the output from the input."""
+        self._interpreter.invoke()
 
     def run(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Compute ``[h, w]`` to ``[h - 2 halo, w - 2 halo]``; the size may differ from call to call."""

@@ -1,21 +1,14 @@
-"""The way of the luma plane: bicubic, mirror halo, tiles, XOR, network, residual, clip."""
+"""The way of the luma plane: bicubic, in bands where it is large, and the network over it."""
 
 from collections.abc import Iterator
+from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_srcnn.engine.interpreter import Network, Quantization
-from edge_srcnn.errors import ModelUnsupported
+from edge_srcnn.engine.sharpener import Sharpener, Statistics
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.tiles import Tile, cut, mirror_pad
-
-DEFAULT_TILE = (256, 512)
-"""Height and width of a tile in pixels of the up-scaled picture."""
-
-_UINT8_TO_INT8 = np.uint8(0x80)
-_INT8_VALUES = np.arange(-128, 128)
+from edge_srcnn.imaging.tiles import Tile
 
 
 class LumaUpscaler:
@@ -23,98 +16,83 @@ class LumaUpscaler:
 
     Parameters
     ----------
-    network
-        Runs the graph, or None for bicubic alone.
+    sharpener
+        Runs the network, or None for bicubic alone.
     scale
         Factor of up-scaling.
-    halo_px
-        Context that the graph uses up on each side.
-    residual
-        Whether the graph puts out what is to be added to the bicubic picture, or the picture itself.
-    quantization
-        How the graph's int8 output is to be read; None for a float32 graph in 0..1.
-    tile
-        Height and width of the tiles, in pixels of the output. The bytes do not depend on it.
     """
 
-    def __init__(
-        self,
-        network: Network | None,
-        *,
-        scale: int,
-        halo_px: int = 0,
-        residual: bool = True,
-        quantization: Quantization | None = None,
-        tile: tuple[int, int] = DEFAULT_TILE,
-    ) -> None:
+    def __init__(self, sharpener: Sharpener | None, scale: int) -> None:
         self.scale = scale
-        self._network, self._halo_px, self._residual, self._tile = network, halo_px, residual, tile
-        self._levels = None if quantization is None else _levels(quantization)
+        self.statistics = Statistics() if sharpener is None else sharpener.statistics
+        self._sharpener = sharpener
+        self._bicubic = np.empty((0, 0), np.uint8)
 
-    def upscale(self, luma: UInt8Array) -> UInt8Array:
-        """Up-scale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``."""
-        out = np.empty((luma.shape[0] * self.scale, luma.shape[1] * self.scale), np.uint8)
-        for top, band, _ in self.bands(luma):
-            out[top : top + len(band)] = band
+    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+        """Up-scale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, into ``out`` if it is given.
+
+        With ``out``, nothing of the size of a frame is allocated from the second frame of one size on. Outside of
+        ``region`` (of the result) it is bicubic.
+        """
+        if out is None:
+            out = np.empty((luma.shape[0] * self.scale, luma.shape[1] * self.scale), np.uint8)
+        for _ in self._bands(luma, out, region):
+            pass
         return out
 
     def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """The same from top to bottom: (first row, sharp band, bicubic band), each uint8 ``[rows, w * scale]``."""
-        network = self._network
-        if network is None:
-            for start, stop in bands(*luma.shape):
-                plain = upscale_band(luma, self.scale, start, stop)
-                yield start * self.scale, plain, plain
-            return
-        halo, width = self._halo_px, luma.shape[1] * self.scale
-        spans = list(bands(*luma.shape))
-        for number, (start, stop) in enumerate(spans):
-            near = spans[max(number - 1, 0) : number + 2]  # the neighbours lend the halo
-            plane = np.vstack([upscale_band(luma, self.scale, *span) for span in near])
-            top, rows = (start - near[0][0]) * self.scale, (stop - start) * self.scale
-            above, below = min(halo, top), min(halo, len(plane) - top - rows)
-            window = plane[top - above : top + rows + below]
-            padded = mirror_pad(window, halo, lent_above=above, lent_below=below)
-            yield start * self.scale, self._sharpen(network, padded), padded[halo : halo + rows, halo : halo + width]
+        """The same from top to bottom: (first row, sharp band, bicubic band), each uint8 ``[rows, w * scale]``.
+
+        A band is valid until the next one is asked for.
+        """
+        return self._bands(luma, None)
 
     def sharpen(self, bicubic: UInt8Array) -> UInt8Array:
         """Run the network over a plane that is up-scaled already: uint8 ``[h, w]`` to uint8 ``[h, w]``."""
-        network = self._network
-        return bicubic if network is None else self._sharpen(network, mirror_pad(bicubic, self._halo_px))
-
-    def _sharpen(self, network: Network, padded: UInt8Array) -> UInt8Array:
-        halo = self._halo_px
-        height, width = padded.shape[0] - 2 * halo, padded.shape[1] - 2 * halo
-        out = np.empty((height, width), np.uint8)
-        for tile in cut(height, width, *self._tile):
-            rows, columns = slice(tile.top, tile.top + tile.height), slice(tile.left, tile.left + tile.width)
-            out[rows, columns] = self._sharpen_tile(network, _with_halo(padded, tile, halo))
+        out = bicubic.copy()
+        if self._sharpener is not None:
+            self._sharpener.sharpen(bicubic, out)
         return out
 
-    def _sharpen_tile(self, network: Network, window: UInt8Array) -> UInt8Array:
-        inner = window[self._halo_px : -self._halo_px or None, self._halo_px : -self._halo_px or None]
-        if self._levels is None:
-            raw = network.run(window.astype(np.float32) * np.float32(1 / 255))
-        else:
-            raw = network.run((window ^ _UINT8_TO_INT8).view(np.int8))
-        if raw.shape != inner.shape:
-            raise ModelUnsupported(
-                f"the graph makes {list(raw.shape)} of {list(window.shape)}; a halo of {self._halo_px} px leaves"
-                f" {list(inner.shape)}"
-            )
-        if self._levels is None:
-            values: NDArray[np.float32] = raw * np.float32(255)
-            return np.clip(np.rint(values + inner if self._residual else values), 0, 255).astype(np.uint8)
-        change = self._levels[raw.view(np.uint8)]
-        return np.clip(change + inner if self._residual else change, 0, 255).astype(np.uint8)
+    def _bands(
+        self, luma: UInt8Array, whole: UInt8Array | None, region: Tile | None = None
+    ) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        context = 0 if self._sharpener is None else self._sharpener.context_rows
+        spans = list(bands(*luma.shape))
+        for number, (start, stop) in enumerate(spans):
+            near = spans[max(number - 1, 0) : number + 2] if context else [(start, stop)]  # neighbours lend rows
+            plane = self._upscale_spans(luma, near)
+            top, rows = (start - near[0][0]) * self.scale, (stop - start) * self.scale
+            above, below = min(context, top), min(context, len(plane) - top - rows)
+            bicubic, first = plane[top : top + rows], start * self.scale
+            sharp = np.empty_like(bicubic) if whole is None else whole[first : first + rows]
+            if self._sharpener is None:
+                sharp[:] = bicubic
+            else:
+                window = plane[top - above : top + rows + below]
+                self._sharpener.sharpen(
+                    window, sharp, lent_above=above, lent_below=below, region=_part(region, first, sharp)
+                )
+            yield first, sharp, bicubic
+        self.statistics.frames += 1
+
+    def _upscale_spans(self, luma: UInt8Array, spans: list[tuple[int, int]]) -> UInt8Array:
+        """Neighbouring bands, up-scaled bicubically one by one into a buffer that is kept."""
+        began = perf_counter()
+        rows, width = (spans[-1][1] - spans[0][0]) * self.scale, luma.shape[1] * self.scale
+        if self._bicubic.shape[0] < rows or self._bicubic.shape[1] != width:
+            self._bicubic = np.empty((rows, width), np.uint8)
+        for start, stop in spans:
+            part = self._bicubic[(start - spans[0][0]) * self.scale : (stop - spans[0][0]) * self.scale]
+            upscale_band(luma, self.scale, start, stop, out=part)
+        self.statistics.resize_s += perf_counter() - began
+        return self._bicubic[:rows]
 
 
-def _with_halo(padded: UInt8Array, tile: Tile, halo_px: int) -> UInt8Array:
-    return padded[tile.top : tile.top + tile.height + 2 * halo_px, tile.left : tile.left + tile.width + 2 * halo_px]
-
-
-def _levels(quantization: Quantization) -> NDArray[np.int16]:
-    """Grey levels for each int8 value, in the order of its bits read as uint8: ``[256]`` int16."""
-    real = (_INT8_VALUES - quantization.zero_point) * np.float64(quantization.scale) * 255.0
-    by_value = np.rint(np.clip(real, -512, 512)).astype(np.int16)
-    return np.roll(by_value, 128)
+def _part(region: Tile | None, first_row: int, band: UInt8Array) -> Tile | None:
+    """What of a region lies in a band, in the band's own rows."""
+    if region is None:
+        return None
+    top = min(max(region.top - first_row, 0), len(band))
+    bottom = min(max(region.top + region.height - first_row, 0), len(band))
+    return Tile(top, region.left, bottom - top, region.width)

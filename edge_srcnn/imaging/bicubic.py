@@ -45,15 +45,19 @@ def bands(height: int, width: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + rows, height)
 
 
-def upscale_band(plane: UInt8Array, scale: int, start: int, stop: int) -> UInt8Array:
-    """Source rows ``start`` to ``stop`` of ``plane``, up-scaled as ``upscale_bicubic`` does it.
+def upscale_band(plane: UInt8Array, scale: int, start: int, stop: int, out: UInt8Array | None = None) -> UInt8Array:
+    """Source rows ``start`` to ``stop`` of ``plane``, up-scaled as ``upscale_bicubic`` does it; into ``out`` if given.
 
     ``start`` and ``stop`` are one of ``bands``: so a picture that is worked through in bands has the
     bytes of one that is not.
     """
     top, bottom = max(start - _CONTEXT_ROWS, 0), min(stop + _CONTEXT_ROWS, plane.shape[0])
-    part = plane[top:bottom]
-    size = (part.shape[1] * scale, part.shape[0] * scale)
-    scaled = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC)
-    out: UInt8Array = scaled[(start - top) * scale : (stop - top) * scale]  # type: ignore[assignment]  # stubs: any dtype
+    size = (plane.shape[1] * scale, (bottom - top) * scale)
+    into = out if (top, bottom) == (start, stop) else None
+    scaled: UInt8Array = cv2.resize(plane[top:bottom], size, dst=into, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]  # stubs: any dtype
+    band = scaled[(start - top) * scale : (stop - top) * scale]
+    if out is None:
+        return band
+    if into is None:
+        out[:] = band
     return out

@@ -10,24 +10,54 @@ from edge_srcnn.imaging.luma import UInt8Array
 
 @dataclass(frozen=True)
 class Tile:
-    """One rectangle of the output, in pixels."""
+    """A rectangle of the output, in pixels."""
 
     top: int
     left: int
     height: int
     width: int
 
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Rows and columns, to index a plane with."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
-def mirror_pad(plane: UInt8Array, halo_px: int, *, lent_above: int = 0, lent_below: int = 0) -> UInt8Array:
+    def touches(self, other: "Tile") -> bool:
+        """Whether they share a pixel."""
+        down = self.top < other.top + other.height and other.top < self.top + self.height
+        return down and self.left < other.left + other.width and other.left < self.left + self.width
+
+
+def mirror_pad(plane: UInt8Array, halo_px: int) -> UInt8Array:
     """``plane`` ``[h, w]`` with ``halo_px`` mirrored pixels on every side (the border pixel is not repeated).
 
-    Works for every size: a plane smaller than the halo is mirrored back and forth. A band of a larger plane
-    brings ``lent_above`` and ``lent_below`` rows of its halo along; only the rest is mirrored.
+    Works for every size: a plane smaller than the halo is mirrored back and forth.
     """
+    return mirror_border(plane, halo_px, halo_px, halo_px, halo_px)
+
+
+def mirror_border(
+    plane: UInt8Array, above: int, below: int, left: int, right: int, out: UInt8Array | None = None
+) -> UInt8Array:
+    """Like ``mirror_pad``, with a width for each side; into ``out`` (contiguous, of the right size) if it is given."""
     padded: UInt8Array = cv2.copyMakeBorder(  # type: ignore[assignment]  # stubs: any dtype
-        plane, halo_px - lent_above, halo_px - lent_below, halo_px, halo_px, cv2.BORDER_REFLECT_101
+        plane, above, below, left, right, cv2.BORDER_REFLECT_101, dst=out
     )
     return padded
+
+
+def round_up(length: int, grain: int) -> int:
+    """The smallest multiple of ``grain`` that is not below ``length``."""
+    return -(-length // grain) * grain
+
+
+def even_side(length: int, wanted: int, grain: int) -> int:
+    """The side of the tiles that cover ``length`` with as many of them as ``wanted`` needs, but with little overlap.
+
+    A multiple of ``grain``; ``length`` 480 and ``wanted`` 200 give 160, not 200 and a rest of 80.
+    """
+    tiles = -(-length // max(wanted, 1))
+    return round_up(-(-length // tiles), grain)
 
 
 def cut(height: int, width: int, tile_height: int, tile_width: int) -> Iterator[Tile]:

@@ -9,9 +9,10 @@ from PIL import Image
 from edge_srcnn.batch import Job, plan_jobs, run_jobs
 from edge_srcnn.errors import BadPicture, NoInput, OutputExists, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.loading import load_model
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.sources.images import read_picture
-from edge_srcnn.upscaler import Upscaler, load_model
+from edge_srcnn.upscaler import Upscaler
 
 
 @pytest.fixture

@@ -6,9 +6,27 @@ import shutil
 import pytest
 
 import edge_srcnn
-from edge_srcnn import diagnosis, model
+from edge_srcnn import diagnosis, model, processor
 from edge_srcnn.diagnosis import diagnose
 from edge_srcnn.engine import interpreter
+from edge_srcnn.engine.packing import Blocks
+from edge_srcnn.engine.setting import Setting
+from edge_srcnn.engine.tuned import Tuned, remember
+from edge_srcnn.loading import occasion_of
+
+
+@pytest.fixture
+def cpuinfo(monkeypatch, tmp_path):
+    """Pretend that this is what the system tells of its processor."""
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "cpuinfo")
+
+    def write(text: str) -> None:
+        (tmp_path / "cpuinfo").write_text(text)
+        processor.this_processor.cache_clear()
+
+    processor.this_processor.cache_clear()
+    yield write
+    processor.this_processor.cache_clear()
 
 
 @pytest.fixture
@@ -40,7 +58,7 @@ def test_it_tells_versions_processor_and_the_cure_for_what_is_missing(only):
     assert found.python == platform.python_version()
     assert platform.machine() in found.processor
     assert found.processors >= 1
-    assert set(found.packages) == {"numpy", "opencv-python-headless", "pillow", "flatbuffers"}
+    assert set(found.packages) == {"numpy", "opencv-python-headless", "pillow", "flatbuffers", "tflite"}
     assert [engine.name for engine in found.engines] == ["litert", "tflite", "tensorflow"]
     assert all(engine.version is None and "pip install" in engine.cure for engine in found.engines)
 
@@ -67,7 +85,31 @@ def test_damaged_and_wrong_models_are_reported_beside_good_ones(
     assert not found.healthy
 
 
-def test_processor_flags_become_names(only, monkeypatch, tmp_path):
+def test_it_tells_how_a_camera_frame_is_computed_and_whether_that_was_measured(only, engine, monkeypatch, tmp_path):
+    only(engine)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found = diagnose()
+    assert not found.tuned
+    assert found.setting.startswith("block ")
+    measured = Setting(Blocks((3, 5), (3, 5)), (77, 99), 1)
+    bundled = model.read_model(model.bundled_models()["srcnn-915-x2"])
+    remember(Tuned(occasion_of(bundled, engine, 2 * 480, 2 * 640), measured, 1))
+    found = diagnose()
+    assert found.tuned
+    assert found.setting == "block 3x5, tile 77x99, 1 thread"
+
+
+def test_a_damaged_tuning_is_warned_of_once(only, engine, monkeypatch, tmp_path, caplog):
+    only(engine)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "edge-srcnn").mkdir()
+    (tmp_path / "edge-srcnn" / "tuned.json").write_text("damaged")
+    monkeypatch.setattr(diagnosis, "bundled_models", dict)  # the self-tests are not asked
+    assert not diagnose().tuned
+    assert len([record for record in caplog.records if "tuned.json" in record.getMessage()]) == 1
+
+
+def test_processor_flags_become_names(only, cpuinfo):
     only()
     cases = {
         "model name\t: Some x86\nflags\t\t: fpu avx2 avx512_vnni\n": ("Some x86", ("AVX2", "AVX-512 VNNI")),
@@ -77,16 +119,14 @@ def test_processor_flags_become_names(only, monkeypatch, tmp_path):
         ),
     }
     for text, (name, features) in cases.items():
-        (tmp_path / "cpuinfo").write_text(text)
-        monkeypatch.setattr(diagnosis, "Path", lambda _: tmp_path / "cpuinfo")
+        cpuinfo(text)
         found = diagnose()
         assert found.processor.startswith(name)
         assert found.features == features
 
 
-def test_a_machine_without_cpuinfo_is_described_all_the_same(only, monkeypatch, tmp_path):
+def test_a_machine_without_cpuinfo_is_described_all_the_same(only, cpuinfo):
     only()
-    monkeypatch.setattr(diagnosis, "Path", lambda _: tmp_path / "none")
     found = diagnose()
     assert found.features == ()
     assert platform.machine() in found.processor

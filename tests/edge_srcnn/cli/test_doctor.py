@@ -22,6 +22,8 @@ def found(version: str | None, *, ok: bool) -> Diagnosis:
         features=("NEON",),
         packages={"numpy": "2.0"},
         engines=(EngineReport("litert", "ai-edge-litert", version, "pip install [ai]-edge-litert"),),
+        setting="block 2x2-4x4, tile 64x128, 4 threads",
+        tuned=True,
         self_tests=(SelfTest("srcnn-915-x2", "litert", ok, "identical" if ok else "off by 9"),) if version else (),
     )
 
@@ -74,4 +76,5 @@ def test_a_healthy_machine_is_told_so(monkeypatch, capsys):
     doctor()
     told = capsys.readouterr().out
     assert "Cortex-A76 (aarch64), 4 processors; int8: NEON" in told
+    assert "block 2x2-4x4, tile 64x128, 4 threads (as tuned here)" in told
     assert "identical" in told

@@ -10,7 +10,10 @@ import pytest
 import edge_srcnn
 from edge_srcnn.cli import COMMAND_GROUP
 
-COMMANDS = ["upscale", "demo", "models", "doctor", *sorted(entry.name for entry in entry_points(group=COMMAND_GROUP))]
+COMMANDS = [
+    *("upscale", "demo", "bench", "tune", "models", "doctor"),
+    *sorted(entry.name for entry in entry_points(group=COMMAND_GROUP)),
+]
 
 
 def cpu_seconds() -> float:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine import interpreter
+from edge_srcnn.engine.flatbuffer import write_graph
+from edge_srcnn.engine.graph import FLOAT
 from edge_srcnn.engine.interpreter import Interpreter, choose_engine, installed_version, trace
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.model import Model, bundled_models, golden_plane, parse_model
@@ -90,6 +92,67 @@ def test_sizes_may_change_from_call_to_call(engine, model):
     first = network.run(plane).copy()
     network.run(plane[:20, :30])
     assert (network.run(plane) == first).all()
+
+
+def test_input_and_output_are_the_graphs_own_memory_in_the_shapes_that_it_came_with(engine, networks):
+    network = Interpreter(engine, write_graph(networks.tap(4, 1)), 1)
+    assert network.input_size == (16, 16)
+    assert (network.input.shape, network.input.dtype) == ((16, 16, 1), np.int8)
+    assert (network.output.shape, network.output.dtype) == ((12, 12, 1), np.int8)
+    for seed in range(3):
+        pixels = np.random.default_rng(seed).integers(-128, 128, (16, 16, 1), dtype=np.int8)
+        network.input[...] = pixels
+        network.invoke()
+        assert (network.output == pixels[4:16, 1:13]).all()
+        assert (network.input == pixels).all()
+
+
+def test_the_two_ways_give_the_same(engine, networks):
+    network = Interpreter(engine, write_graph(networks.random()), 1)
+    plane = as_int8(golden_plane())[:16, :16]
+    network.input[:, :, 0] = plane
+    network.invoke()
+    in_place = network.output[:, :, 0].copy()
+    assert (network.run(np.ascontiguousarray(plane)) == in_place).all()
+
+
+def test_in_place_follows_a_change_of_size(engine, networks):
+    network = Interpreter(engine, write_graph(networks.tap(0, 0)), 1)
+    network.run(np.zeros((20, 30), np.int8))
+    assert network.input.shape == (20, 30, 1)
+    network.input[...] = 5
+    network.invoke()
+    assert network.output.shape == (16, 26, 1)
+    assert (network.output == 5).all()
+
+
+@pytest.mark.parametrize("held", ["input", "output"])
+def test_while_an_array_is_held_the_interpreter_refuses_to_run_and_afterwards_it_runs(engine, networks, held):
+    network = Interpreter(engine, write_graph(networks.tap(2, 2)), 1)
+    network.invoke()
+    view = getattr(network, held)
+    for use in (network.invoke, lambda: network.run(np.zeros((16, 16), np.int8))):
+        with pytest.raises(RuntimeError, match="reference to internal data"):
+            use()
+    del view
+    network.input[...] = 9
+    network.invoke()
+    assert (network.output == 9).all()
+
+
+def test_a_float_graph_is_not_quantized(engine, networks):
+    network = Interpreter(engine, write_graph(networks.tap(1, 1, real=True)), 1)
+    assert network.dtype == np.float32
+    assert network.input_quantization == network.output_quantization == FLOAT
+    pixels = np.random.default_rng(0).random((9, 8), np.float32)
+    assert (network.run(pixels) == pixels[1:6, 1:5]).all()
+
+
+def test_quantizations_are_those_of_the_graph(engine, networks):
+    graph = networks.random()
+    network = Interpreter(engine, write_graph(graph), 1)
+    assert network.input_quantization == graph.input
+    assert network.output_quantization == graph.output
 
 
 def test_a_part_of_the_input_gives_that_part_of_the_output(engine, model):

@@ -1,9 +1,11 @@
-"""Tiles cover a plane; the mirror halo is numpy's reflection."""
+"""Tiles cover a plane, with little overlap; the mirror halo is numpy's reflection."""
+
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
-from edge_srcnn.imaging.tiles import Tile, cut, mirror_pad
+from edge_srcnn.imaging.tiles import Tile, cut, even_side, mirror_border, mirror_pad, round_up
 
 PLANES = [(1, 1), (3, 2), (7, 640), (48, 64), (61, 37), (256, 512), (257, 513)]
 TILES = [(1, 1), (3, 2), (7, 640), (16, 16), (256, 512)]
@@ -39,9 +41,90 @@ def test_the_halo_is_mirrored_without_the_border_pixel(texture, shape, halo):
     assert (mirror_pad(plane, halo) == np.pad(plane, halo, mode="reflect")).all()
 
 
-def test_a_band_that_brings_rows_of_its_halo_is_padded_like_the_whole(texture):
-    plane = texture(20, 9)
-    whole = np.pad(plane, 6, mode="reflect")
-    assert (mirror_pad(plane[:16], 6, lent_below=6) == whole[:22]).all()  # rows 0 to 10
-    assert (mirror_pad(plane[2:18], 6, lent_above=6, lent_below=6) == whole[8:24]).all()  # rows 8 to 12
-    assert (mirror_pad(plane[4:], 6, lent_above=6) == whole[10:]).all()  # rows 10 to 20
+BORDERS = [(0, 0, 0, 0), (1, 2, 3, 4), (6, 0, 0, 8), (0, 9, 6, 0), (8, 8, 16, 18)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (1, 9), (9, 1), (6, 6), (20, 31)])
+@pytest.mark.parametrize("border", BORDERS)
+def test_each_side_has_a_border_of_its_own(texture, shape, border):
+    plane, (above, below, left, right) = texture(*shape), border
+    expected = np.pad(plane, ((above, below), (left, right)), mode="reflect")
+    assert (mirror_border(plane, above, below, left, right) == expected).all()
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_the_border_is_written_in_place(texture, border):
+    plane, (above, below, left, right) = texture(11, 7), border
+    out = np.full((11 + above + below, 7 + left + right), 77, np.uint8)
+    made = mirror_border(plane, above, below, left, right, out=out)
+    assert np.shares_memory(made, out)
+    assert (out == np.pad(plane, ((above, below), (left, right)), mode="reflect")).all()
+
+
+def test_what_is_around_a_window_is_not_its_border(texture):
+    window = texture(20, 30)[5:14, 7:19]
+    assert (mirror_border(window, 3, 2, 4, 1) == np.pad(window, ((3, 2), (4, 1)), mode="reflect")).all()
+
+
+@pytest.mark.parametrize(
+    ("length", "grain", "expected"),
+    [(1, 1, 1), (7, 1, 7), (1, 4, 4), (4, 4, 4), (5, 4, 8), (480, 16, 480), (481, 16, 496), (10, 3, 12)],
+)
+def test_rounding_up_by_hand(length, grain, expected):
+    assert round_up(length, grain) == expected
+
+
+@pytest.mark.parametrize(
+    ("length", "wanted", "grain", "expected"),
+    [
+        (480, 200, 1, 160),  # three tiles, as with 200, and no overlap
+        (480, 200, 16, 160),
+        (480, 200, 64, 192),  # 160 is no multiple of 64
+        (480, 480, 1, 480),
+        (480, 481, 1, 480),
+        (480, 1 << 20, 4, 480),
+        pytest.param(480, 10**400, 4, 480, id="more digits than a float holds"),
+        (480, 479, 1, 240),
+        (481, 240, 1, 161),  # three: 3 * 161 = 483
+        (1080, 128, 4, 120),  # nine
+        (1920, 256, 4, 240),  # eight
+        (100, 1, 1, 1),
+        (100, 1, 4, 4),
+        (12, 5, 4, 4),  # three
+        (4, 1, 4, 4),
+        (1, 1, 1, 1),
+    ],
+)
+def test_even_sides_by_hand(length, wanted, grain, expected):
+    assert even_side(length, wanted, grain) == expected
+
+
+LENGTHS = [1, 2, 3, 5, 16, 17, 60, 97, 480, 1079]
+
+
+@pytest.mark.parametrize("grain", [1, 2, 3, 4, 8])
+def test_even_sides_cover_with_no_more_tiles_than_were_wanted(grain):
+    for blocks, wanted in product(LENGTHS, [1, 2, 3, 7, 16, 64, 128, 200, 256, 5000]):
+        length = blocks * grain  # a plane is rounded up to whole blocks before it is cut
+        side = even_side(length, wanted, grain)
+        as_wanted = -(-length // wanted)
+        count = -(-length // side)
+        assert side % grain == 0
+        assert grain <= side <= length
+        assert side < wanted + grain
+        assert count <= as_wanted
+        assert side * count - length <= grain * (as_wanted - 1)  # the overlap of all together
+        tops = [tile.top for tile in cut(length, 1, side, 1)]
+        assert len(tops) == count
+        assert all(top % grain == 0 for top in tops)
+        assert tops[0] == 0
+        assert tops[-1] + side == length
+        assert all(later - former <= side for former, later in pairwise(tops))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("grain", [1, 2, 3, 4, 8, 16])
+def test_rounding_up_is_the_nearest_multiple_from_above(length, grain):
+    rounded = round_up(length, grain)
+    assert rounded % grain == 0
+    assert length <= rounded < length + grain

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_srcnn.atomic import whole_file, write_whole
 from edge_srcnn.errors import CannotWrite, NoInput, OutputExists
-from edge_srcnn.sinks.atomic import whole_file, write_whole
 
 
 def everything_in(folder: Path) -> list[str]:

@@ -1,0 +1,116 @@
+"""``edge-srcnn bench``: how fast it is here, and how near to what the processor can do."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_srcnn.cli.options import Block, FrameSize, Json, Model, Scale, Threads, TileSize, parse_frame_size
+from edge_srcnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge_srcnn.benchmark import Benchmark
+
+EXAMPLES = (
+    "Examples: [bold]edge-srcnn bench[/bold] · [bold]edge-srcnn bench --size 1280x720 --threads 1 --compare[/bold] · "
+    "[bold]edge-srcnn bench --block 1x1 --tile whole --json[/bold]"
+)
+
+
+def bench(
+    size: FrameSize = "640x480",
+    scale: Scale = 2,
+    model: Model = None,
+    engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
+    threads: Threads = None,
+    block: Block = "auto",
+    tile: TileSize = "auto",
+    compare: Annotated[bool, typer.Option("--compare", help="Also float32, cv2's bicubic and Lanczos.")] = False,
+    reuse: Annotated[bool, typer.Option("--reuse", help="Also still pictures, whose tiles are used again.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="How long to measure, about.")] = 5,
+    json: Json = False,
+) -> None:
+    """Time the network plain and packed, each stage of a frame, and the share of the processor's int8 ceiling."""
+    from dataclasses import asdict
+
+    from edge_srcnn.benchmark import measure
+    from edge_srcnn.cli.console import print_json, share_bar
+    from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version
+    from edge_srcnn.loading import read_named, setting_for, wish_for, with_reuse
+    from edge_srcnn.processor import this_processor
+
+    width, height = parse_frame_size(size)
+    wish = wish_for(threads=threads, block=block, tile=tile)
+    chosen = choose_engine(engine)
+    if chosen == BICUBIC:
+        raise UsageError("--engine bicubic: there is no network to measure; see --compare")
+    found = read_named(model, scale)
+    factor = found.spec.scale
+    setting = setting_for(found, chosen, height * factor, width * factor, wish)
+    with share_bar("measuring") as progress:
+        result = measure(
+            found,
+            chosen,
+            setting,
+            (width, height),
+            seconds=seconds,
+            compare=compare,
+            reuse=None if not reuse else setting if wish.tile else with_reuse(setting),
+            progress=progress,
+        )
+    name = f"{found.spec.name} {found.spec.quantization}"
+    interpreter = f"{chosen} {installed_version(chosen)}"
+    if json:
+        setting_texts = {"block": str(setting.blocks), "tile": setting.tile, "threads": setting.threads}
+        about = {"model": name, "engine": interpreter, "processor": this_processor().name}
+        print_json({**about, **asdict(result), "setting": setting_texts})
+        return
+    typer.echo(f"{name}, {interpreter}, {this_processor().name}")
+    typer.echo(f"{width}x{height} -> {width * factor}x{height * factor}, {setting}\n")
+    _print_result(result)
+
+
+def _print_result(result: "Benchmark") -> None:
+    from edge_srcnn.cli.console import print_table
+
+    plain_gmacs = result.gmacs / result.ratio
+    print_table(
+        ["network alone", "ms", "GMAC/s", "of the ceiling"],
+        [
+            ["plain", f"{result.plain_ms:.2f}", f"{plain_gmacs:.0f}", f"{plain_gmacs / result.ceiling_gmacs:.0%}"],
+            [
+                "packed",
+                f"{result.packed_ms:.2f}",
+                f"{result.gmacs:.0f}",
+                f"{result.ceiling_fraction:.0%}",
+            ],
+            ["ceiling", "", f"{result.ceiling_gmacs:.0f}", "100%"],
+        ],
+        numbers_from=1,
+    )
+    same = "the same bytes" if result.identical else "OTHER BYTES: please report this"
+    typer.echo(f"\npacked is {result.ratio:.2f} times as fast as plain, and puts out {same}\n")
+    rows = [[stage, f"{ms:.2f}", f"{ms / result.frame_ms:.1%}"] for stage, ms in result.stages.items()]
+    print_table(["frame", "ms", "share"], [*rows, ["whole frame", f"{result.frame_ms:.2f}", "100%"]], numbers_from=1)
+    first = f"{result.first_frame_cpu_ms:.0f} ms of CPU time from a model in memory to the first frame"
+    typer.echo(f"\n{result.frames_per_second:.1f} frames/s; {first}")
+    if result.others:
+        typer.echo("")
+        print_table(
+            ["other ways", "ms", "of a frame of ours"],
+            [
+                ["int8 TFLite, plain", f"{result.plain_ms:.2f}", f"{result.plain_ms / result.frame_ms:.2f}"],
+                *([name, f"{ms:.2f}", f"{ms / result.frame_ms:.2f}"] for name, ms in result.others.items()),
+            ],
+            numbers_from=1,
+        )
+    if result.reuse is not None:
+        again = result.reuse
+        typer.echo("")
+        print_table(
+            ["with reuse", "of a fresh frame", "tiles used again"],
+            [
+                ["still picture", f"{again.still:.1%}", f"{again.still_tiles_reused:.0%}"],
+                ["a tenth changed", f"{again.tenth_changed:.1%}", f"{again.tenth_changed_tiles_reused:.0%}"],
+            ],
+            numbers_from=1,
+        )

@@ -1,0 +1,114 @@
+"""How a frame is computed: packing, tile, threads; and what a processor gets that has not been measured."""
+
+import re
+from dataclasses import dataclass
+
+from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.packing import Blocks
+from edge_srcnn.errors import UsageError
+from edge_srcnn.processor import Processor
+
+AUTO = "auto"
+MAX_THREADS = 1024
+WHOLE = "whole"
+WHOLE_TILE = (1 << 20, 1 << 20)
+"""A tile that no picture exceeds."""
+
+_SIZE_TEXT = re.compile(r"([0-9]{1,99})x([0-9]{1,99})")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a frame is computed; none of it changes a byte of an int8 network's result.
+
+    Attributes
+    ----------
+    blocks
+        The packing.
+    tile
+        Height and width in pixels of the up-scaled picture that go through the interpreter at a time, at most.
+    threads
+        Threads of the interpreter.
+    """
+
+    blocks: Blocks
+    tile: tuple[int, int]
+    threads: int
+
+    def __str__(self) -> str:
+        return f"block {self.blocks}, tile {tile_text(self.tile)}, {self.threads} thread{'s'[: self.threads - 1]}"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for; None is left to a tuning or the table."""
+
+    blocks: Blocks | None = None
+    tile: tuple[int, int] | None = None
+    threads: int | None = None
+
+    def applied_to(self, setting: Setting) -> Setting:
+        """``setting``, with what was asked for."""
+        return Setting(self.blocks or setting.blocks, self.tile or setting.tile, self.threads or setting.threads)
+
+
+# Measured: x86-64 with VNNI on the machine of docs/numbers.md; the others by emulation, which counts instructions.
+_INT8_BLOCKS = (
+    ("avx512_vnni", "2x4-4x4"),
+    ("avx_vnni", "2x4-4x4"),
+    ("avx2", "2x4"),
+    ("asimddp", "2x2-4x4"),
+    ("asimd", "2x4"),
+)
+_OTHER_INT8_BLOCKS = "2x2"
+_LARGE_HIDDEN_KERNEL_BLOCKS = "1x4-4x4"  # 9-3-5 and 9-5-5
+_FLOAT_BLOCKS = "2x2"
+_TILE = (128, 256)  # 64 bytes a pixel in the widest layer: 2 MiB, and little overlap
+_SMALL_CACHE_TILE = (64, 128)
+_SMALL_CACHE = 2 << 20
+REUSE_TILE = (96, 128)
+"""Small enough that a moving thing leaves most tiles as they were."""
+
+
+def default_setting(graph: Graph, processor: Processor, threads: int) -> Setting:
+    """The setting for a processor that was not tuned, by its features and caches, and by the network's shape."""
+    int8 = graph.dtype == "int8"
+    text = _OTHER_INT8_BLOCKS if int8 else _FLOAT_BLOCKS
+    for flag, blocks in _INT8_BLOCKS if int8 else ():
+        if flag in processor.flags:
+            text = blocks
+            break
+    if any(layer.kernel != (1, 1) for layer in graph.layers[1:-1]):
+        text = _LARGE_HIDDEN_KERNEL_BLOCKS
+    largest = max(processor.caches.values(), default=0)
+    return Setting(Blocks.parse(text), _TILE if largest > _SMALL_CACHE else _SMALL_CACHE_TILE, threads)
+
+
+def parse_tile(text: str) -> tuple[int, int] | None:
+    """Read ``128x256`` (height x width), ``whole``, or ``auto``, which gives None.
+
+    Raises
+    ------
+    UsageError
+        It is none of these.
+    """
+    if text == AUTO:
+        return None
+    if text == WHOLE:
+        return WHOLE_TILE
+    match = _SIZE_TEXT.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(f"tile {text!r}: give height x width, such as 128x256, or {WHOLE} or {AUTO}")
+    return check_tile((int(match[1]), int(match[2])))
+
+
+def check_tile(tile: tuple[int, int]) -> tuple[int, int]:
+    """``tile``, if its sides are 1 or more; otherwise ``UsageError``."""
+    if min(tile) < 1:
+        raise UsageError(f"tile {tile[0]}x{tile[1]}: sides must be 1 or more pixels")
+    return tile
+
+
+def tile_text(tile: tuple[int, int]) -> str:
+    """``128x256``, or ``whole``: what ``parse_tile`` reads."""
+    return WHOLE if tile == WHOLE_TILE else f"{tile[0]}x{tile[1]}"

@@ -1,0 +1,213 @@
+"""The network over a bicubic plane of any size: mirror halo, tiles, blocks, XOR, invoke, blocks back, residual."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_srcnn.engine.flatbuffer import write_graph
+from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.packing import halo, pack
+from edge_srcnn.engine.residual import output_for
+from edge_srcnn.engine.setting import Setting
+from edge_srcnn.errors import UsageError
+from edge_srcnn.imaging.blocks import from_blocks, to_blocks
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.tiles import Tile, cut, even_side, mirror_border, round_up
+
+_SIGN = np.uint8(0x80)
+_LEVEL = np.float32(1 / 255)
+
+
+@dataclass
+class Statistics:
+    """What the frames so far cost, in seconds and tiles."""
+
+    frames: int = 0
+    resize_s: float = 0.0
+    pack_s: float = 0.0
+    invoke_s: float = 0.0
+    unpack_s: float = 0.0
+    tiles: int = 0
+    tiles_reused: int = 0
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.__init__()  # type: ignore[misc]  # the defaults again
+
+
+class Sharpener:
+    """Sharpens planes of any size; what one size needs is made when it first comes, and kept until another comes.
+
+    Parameters
+    ----------
+    graph
+        The plain network, one channel in, one out.
+    engine
+        One of ``ENGINES``.
+    residual
+        Whether the graph puts out what is to be added to the bicubic picture, or the picture itself.
+    setting_for
+        Says how planes of (height, width) are to be computed.
+    reuse
+        Do not compute a tile again whose input (halo included) is that of the last plane.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        engine: str,
+        *,
+        residual: bool,
+        setting_for: Callable[[int, int], Setting],
+        reuse: bool = False,
+    ) -> None:
+        self.context_rows = graph.radius[0]
+        self.statistics = Statistics()
+        self._graph, self._engine, self._residual = graph, engine, residual
+        self._setting_for, self._reuse = setting_for, reuse
+        self._workspace: _Workspace | None = None
+
+    @property
+    def raw(self) -> NDArray[Any]:
+        """What the network put out for the last plane, not yet added to it: ``[h, w]``, the graph's dtype."""
+        workspace = self._workspace
+        if workspace is None:
+            raise UsageError("nothing has been sharpened yet")
+        return workspace.raw
+
+    def sharpen(
+        self,
+        bicubic: UInt8Array,
+        out: UInt8Array,
+        *,
+        lent_above: int = 0,
+        lent_below: int = 0,
+        region: Tile | None = None,
+    ) -> None:
+        """Sharpen a plane.
+
+        Parameters
+        ----------
+        bicubic
+            uint8 ``[lent_above + h + lent_below, w]``.
+        out
+            uint8 ``[h, w]``, written to.
+        lent_above, lent_below
+            Rows of ``bicubic`` that are only there as context, where it is a band of a larger plane:
+            ``context_rows``, or fewer where the plane ends.
+        region
+            The part of ``out`` that is to be sharpened; the rest is bicubic. None: all of it.
+        """
+        workspace = self._workspace
+        if workspace is None or workspace.size != out.shape:
+            height, width = out.shape
+            setting = self._setting_for(height, width)
+            self._workspace = None  # its memory goes before the next one's comes
+            workspace = _Workspace(self._graph, self._engine, (height, width), setting, self._residual, self._reuse)
+            self._workspace = workspace
+        workspace.compute(bicubic, lent_above, lent_below, region, self.statistics)
+        began = perf_counter()
+        plane = bicubic[lent_above : lent_above + len(out)]
+        if region is None:
+            workspace.finish(plane, out)
+        else:
+            out[:] = plane
+            workspace.finish(plane, out, region)
+        self.statistics.unpack_s += perf_counter() - began
+
+
+class _Workspace:
+    """Interpreter and buffers for planes of one size."""
+
+    def __init__(
+        self, graph: Graph, engine: str, size: tuple[int, int], setting: Setting, residual: bool, reuse: bool
+    ) -> None:
+        self.size, self._reuse = size, reuse
+        self._inner, self._outer = setting.blocks.inner, setting.blocks.outer
+        self._halo = around = halo(graph, setting.blocks)
+        height, width = (round_up(side, grain) for side, grain in zip(size, self._outer, strict=True))
+        tile_height, tile_width = (
+            even_side(side, wanted, grain)
+            for side, wanted, grain in zip((height, width), setting.tile, self._outer, strict=True)
+        )
+        self._tiles = tuple(cut(height, width, tile_height, tile_width))
+        packed = pack(graph, setting.blocks, (self._tiles[0].height, self._tiles[0].width))
+        self._network = Interpreter(engine, write_graph(packed), setting.threads)
+        self._raw = np.empty((height, width), graph.dtype)
+        self._output = output_for(graph.output, residual=residual, width=size[1])
+        padded_shape = (height + around.above + around.below, width + around.left + around.right)
+        self._padded = np.empty(padded_shape, np.uint8)
+        self._last = np.empty(padded_shape if reuse else (0, 0), np.uint8)
+        self._known = frozenset[Tile]()  # the tiles of raw that belong to last
+
+    def compute(
+        self, bicubic: UInt8Array, lent_above: int, lent_below: int, region: Tile | None, statistics: Statistics
+    ) -> None:
+        """Run the network over every tile of the region that is not known already."""
+        began = perf_counter()
+        known, self._known = self._known, frozenset()  # nothing is known if this fails half-way
+        if self._reuse:
+            self._padded, self._last = self._last, self._padded
+        (height, width), around = self._raw.shape, self._halo
+        mirror_border(
+            bicubic,
+            around.above - lent_above,
+            around.below - lent_below + height - self.size[0],
+            around.left,
+            around.right + width - self.size[1],
+            out=self._padded,
+        )
+        statistics.pack_s += perf_counter() - began
+        wanted = [tile for tile in self._tiles if region is None or tile.touches(region)]
+        for tile in wanted:
+            self._compute_tile(tile, tile in known, statistics)
+        statistics.tiles += len(wanted)
+        if self._reuse:
+            self._known = frozenset(wanted)
+
+    @property
+    def raw(self) -> NDArray[Any]:
+        """The network's last output, without what rounds the size up to whole blocks."""
+        return self._raw[: self.size[0], : self.size[1]]
+
+    def finish(self, bicubic: UInt8Array, out: UInt8Array, region: Tile | None = None) -> None:
+        """Put raw output and bicubic picture together."""
+        if region is None:
+            self._output.apply(self.raw, bicubic, out)
+        else:
+            self._output.apply(self.raw[region.place], bicubic[region.place], out[region.place])
+
+    def _compute_tile(self, tile: Tile, known: bool, statistics: Statistics) -> None:
+        start = perf_counter()
+        around = self._halo
+        rows = slice(tile.top, tile.top + tile.height + around.above + around.below)
+        columns = slice(tile.left, tile.left + tile.width + around.left + around.right)
+        window = self._padded[rows, columns]
+        if known and cv2.norm(window, self._last[rows, columns], cv2.NORM_INF) == 0:
+            statistics.tiles_reused += 1
+            statistics.pack_s += perf_counter() - start
+            return
+        self._load(window)
+        packed = perf_counter()
+        self._network.invoke()
+        computed = perf_counter()
+        from_blocks(self._network.output, self._raw[tile.place], self._outer)
+        statistics.pack_s += packed - start
+        statistics.invoke_s += computed - packed
+        statistics.unpack_s += perf_counter() - computed
+
+    def _load(self, window: UInt8Array) -> None:
+        """Write a tile into the interpreter's own memory; its view must be gone when this returns."""
+        tensor: NDArray[Any] = self._network.input
+        if tensor.dtype == np.int8:
+            bits = tensor.view(np.uint8)
+            to_blocks(window, bits, self._inner)
+            np.bitwise_xor(bits, _SIGN, out=bits)  # int8 = uint8 - 128
+        else:
+            to_blocks(window * _LEVEL, tensor, self._inner)

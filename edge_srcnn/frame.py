@@ -1,0 +1,72 @@
+"""A frame of video: luma as the network wants it, chroma as the source gave it."""
+
+from dataclasses import dataclass
+
+from edge_srcnn.imaging.luma import UInt8Array
+
+UNSPECIFIED = 2
+BT601 = 6
+BT709 = 1
+"""Code points of ITU-T H.273, the same for matrix, primaries and transfer."""
+
+
+@dataclass(frozen=True)
+class Colour:
+    """How luma and chroma are to be read.
+
+    Attributes
+    ----------
+    full_range
+        True: 0 to 255. False: luma 16 to 235, chroma 16 to 240. None: not said; players assume the latter.
+    matrix, primaries, transfer
+        Code points of ITU-T H.273.
+    """
+
+    full_range: bool | None = True
+    matrix: int = BT601
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture of a stream. Nobody writes into the planes of a frame that was handed on.
+
+    Attributes
+    ----------
+    luma
+        uint8 ``[h, w]``.
+    chroma
+        Cb and Cr, each uint8 ``[h, w]`` (4:4:4), ``[h, ceil(w / 2)]`` (4:2:2) or ``[ceil(h / 2), ceil(w / 2)]``
+        (4:2:0); None for grey.
+    colour
+        How the numbers are to be read.
+    index
+        Counts the frames of the source from 0, those that were dropped included.
+    time_s
+        When it is to be shown: seconds from the first frame.
+    captured_s
+        When the sensor saw it, or it was read: seconds of ``time.monotonic()``.
+    """
+
+    luma: UInt8Array
+    chroma: tuple[UInt8Array, UInt8Array] | None
+    colour: Colour
+    index: int
+    time_s: float
+    captured_s: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return int(self.luma.shape[1]), int(self.luma.shape[0])
+
+    @property
+    def subsampling(self) -> tuple[int, int]:
+        """By how much chroma is coarser than luma, down and across: 1 or 2. (1, 1) for grey."""
+        if self.chroma is None:
+            return 1, 1
+        down, across = (
+            2 if chroma < luma else 1 for chroma, luma in zip(self.chroma[0].shape, self.luma.shape, strict=True)
+        )
+        return down, across

@@ -1,0 +1,169 @@
+"""From the name of a model to an ``Upscaler`` that is ready: engine, packing, tile, threads."""
+
+from pathlib import Path
+
+from edge_srcnn.engine.flatbuffer import read_graph
+from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version, load_interpreter
+from edge_srcnn.engine.packing import Blocks
+from edge_srcnn.engine.setting import (
+    AUTO,
+    MAX_THREADS,
+    REUSE_TILE,
+    Setting,
+    Wish,
+    check_tile,
+    default_setting,
+    parse_tile,
+)
+from edge_srcnn.engine.sharpener import Sharpener
+from edge_srcnn.engine.tuned import Occasion, recall
+from edge_srcnn.engine.upscaler import LumaUpscaler
+from edge_srcnn.errors import ModelUnsupported, UsageError
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.model import Model, find_model, read_model
+from edge_srcnn.processor import available_processors, this_processor
+from edge_srcnn.upscaler import Upscaler
+
+SCALES = (2, 3, 4)
+_SCALE_TOLERANCE = 1e-4
+
+
+def load_model(
+    name: str | Path | None = None,
+    *,
+    scale: int = 2,
+    engine: str = AUTO,
+    threads: int | None = None,
+    block: str | Blocks = AUTO,
+    tile: str | tuple[int, int] = AUTO,
+    reuse: bool = False,
+) -> Upscaler:
+    """Load a network and make it ready.
+
+    Parameters
+    ----------
+    name
+        A bundled model (``srcnn-915-x2``), the path of a ``.tflite`` made by ``edge-srcnn export``, or None
+        for the bundled default of ``scale``.
+    scale
+        Counts only without ``name``: a named model brings its own.
+    engine
+        ``auto``, ``litert``, ``tflite``, ``tensorflow`` or ``bicubic`` (no network).
+    threads
+        Threads of the interpreter; None leaves it to ``edge-srcnn tune``, or takes all processors.
+    block
+        The packing of pixels into channels: ``2x4``, ``2x4-4x4``, ``1x1`` for none; ``auto`` is what
+        ``edge-srcnn tune`` found, or suits the processor. It does not change the bytes of an int8 network.
+    tile
+        Height and width in pixels of the up-scaled picture that are worked on at a time, ``128x256``, ``whole``, or
+        ``auto``. It costs memory, and does not change the bytes.
+    reuse
+        For still cameras: do not compute a tile again whose input (halo included) is that of the last picture.
+        The result is the same, always.
+
+    Raises
+    ------
+    UsageError, NoInput, ModelError, Unavailable
+        See ``edge_srcnn.errors``.
+    """
+    _check_scale(name, scale)
+    wish = wish_for(threads=threads, block=block, tile=tile)
+    chosen = choose_engine(engine)
+    if chosen == BICUBIC and name is None:
+        return Upscaler(LumaUpscaler(None, scale), BICUBIC, None)
+    return open_model(read_named(name, scale), engine=chosen, wish=wish, reuse=reuse)
+
+
+def read_named(name: str | Path | None, scale: int) -> Model:
+    """Read a model by name or path, or the bundled default of ``scale``; errors as those of ``load_model``."""
+    _check_scale(name, scale)
+    return read_model(find_model(name, scale))
+
+
+def _check_scale(name: str | Path | None, scale: int) -> None:
+    if name is None and scale not in SCALES:
+        raise UsageError(f"scale {scale}: the bundled models are for {', '.join(map(str, SCALES))}")
+
+
+def open_model(model: Model, *, engine: str = AUTO, wish: Wish | None = None, reuse: bool = False) -> Upscaler:
+    """Make a model that is in memory ready; ``wish`` overrides what a tuning or the table says."""
+    chosen = choose_engine(engine)
+    scale = model.spec.scale
+    if chosen == BICUBIC:
+        return Upscaler(LumaUpscaler(None, scale), BICUBIC, None)
+    load_interpreter(chosen)
+    graph = graph_of(model)
+    wish = wish or Wish()
+
+    def choose(height: int, width: int) -> Setting:
+        setting = setting_for(model, chosen, height, width, wish)
+        return with_reuse(setting) if reuse and wish.tile is None else setting
+
+    sharpener = Sharpener(graph, chosen, residual=model.spec.residual, setting_for=choose, reuse=reuse)
+    return Upscaler(LumaUpscaler(sharpener, scale), chosen, model)
+
+
+def upscale(pixels: UInt8Array, model: str | Path | None = None, *, scale: int = 2, engine: str = AUTO) -> UInt8Array:
+    """Up-scale one picture: ``load_model`` and ``Upscaler.upscale`` in one call."""
+    with load_model(model, scale=scale, engine=engine) as upscaler:
+        return upscaler.upscale(pixels)
+
+
+def graph_of(model: Model) -> Graph:
+    """The model's network: one channel in, one out, and the halo that its description claims.
+
+    Raises
+    ------
+    ModelUnsupported
+        It is another one.
+    """
+    graph, spec = read_graph(model.graph), model.spec
+    channels = graph.input_shape[2], len(graph.layers[-1].bias)
+    if channels != (1, 1):
+        raise ModelUnsupported(f"{spec.name}: {channels[0]} channels in, {channels[1]} out; 1 and 1 are known")
+    if graph.radius != (spec.halo_px, spec.halo_px):
+        raise ModelUnsupported(
+            f"{spec.name}: its kernels use up {graph.radius[0]}x{graph.radius[1]} px on each side, its description says"
+            f" {spec.halo_px}"
+        )
+    if graph.dtype == "int8" and (
+        abs(graph.input.scale * 255 - 1) > _SCALE_TOLERANCE or graph.input.zero_point != -128
+    ):
+        raise ModelUnsupported(
+            f"{spec.name}: its input has scale {graph.input.scale:.6g} and zero point {graph.input.zero_point}; the"
+            " camera's greys want 1/255 and -128"
+        )
+    return graph
+
+
+def wish_for(*, threads: int | None = None, block: str | Blocks = AUTO, tile: str | tuple[int, int] = AUTO) -> Wish:
+    """What was asked for, checked; ``UsageError`` where it makes no sense."""
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise UsageError(f"threads {threads}: must be 1 to {MAX_THREADS}")
+    blocks = block if isinstance(block, Blocks) else None if block == AUTO else Blocks.parse(block)
+    return Wish(blocks, parse_tile(tile) if isinstance(tile, str) else check_tile(tile), threads)
+
+
+def occasion_of(model: Model, engine: str, height: int, width: int) -> Occasion:
+    """What a tuning of this model, on this machine, for up-scaled pictures of this size, is remembered under."""
+    processor = f"{this_processor().name}, {available_processors()} processors"
+    return Occasion(model.spec.graph_sha256, processor, f"{engine} {installed_version(engine)}", height, width)
+
+
+def setting_for(model: Model, engine: str, height: int, width: int, wish: Wish) -> Setting:
+    """How up-scaled pictures of this size are computed: what was asked for, then what was tuned, then the table."""
+    return wish.applied_to(tuned_or_default(model, engine, height, width)[0])
+
+
+def tuned_or_default(model: Model, engine: str, height: int, width: int) -> tuple[Setting, bool]:
+    """The setting where nothing is asked for, and whether it was measured here."""
+    setting = recall(occasion_of(model, engine, height, width))
+    if setting is not None:
+        return setting, True
+    return default_setting(graph_of(model), this_processor(), available_processors()), False
+
+
+def with_reuse(setting: Setting) -> Setting:
+    """The same with tiles small enough that a moving thing leaves most of them as they were."""
+    return Setting(setting.blocks, REUSE_TILE, setting.threads)

@@ -1,0 +1,155 @@
+"""Names of sources and sinks: ``scheme:target?option=value&option=value``, and paths."""
+
+import math
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+from urllib.parse import parse_qsl
+
+from edge_srcnn.errors import UsageError
+
+MAX_SIDE = 16384
+NETWORK = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps"})
+"""Schemes whose query belongs to the server; our options follow a ``#``."""
+
+_SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
+_QUERY = re.compile(r"\?(?=[a-z_]+=)")  # a question mark in a glob is none
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Uri:
+    """A parsed name.
+
+    Attributes
+    ----------
+    text
+        As it was given.
+    scheme
+        In front of the first colon; empty for a path.
+    target
+        The rest without options; for a network address all of it.
+    options
+        Name to value.
+    """
+
+    text: str
+    scheme: str
+    target: str
+    options: dict[str, str]
+
+    def names_pictures(self) -> bool:
+        """Whether the target is a folder, a glob or a picture."""
+        if self.target.endswith("/") or os.path.isdir(self.target):
+            return True
+        return self.target.lower().endswith(_PICTURES)
+
+
+def parse_uri(text: str) -> Uri:
+    """Take a name apart.
+
+    Raises
+    ------
+    UsageError
+        It is empty, or an option has no value.
+    """
+    match = _SCHEME.fullmatch(text)
+    scheme, rest = (match[1], match[2]) if match else ("", text)
+    if not text.strip():
+        raise UsageError("a source or sink needs a name, this one is empty")
+    if scheme in NETWORK:
+        address, _, query = text.partition("#")
+        return Uri(text, scheme, address, _options(text, query))
+    parts = _QUERY.split(rest, maxsplit=1)
+    target, query = parts[0], parts[1] if len(parts) > 1 else ""
+    if scheme == "test" and "=" in target:  # test:size=640x480,fps=30
+        target, query = "", "&".join(filter(None, (target.replace(",", "&"), query)))
+    return Uri(text, scheme, target, _options(text, query))
+
+
+def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
+    """The options by name, read; those that were not given are missing.
+
+    Raises
+    ------
+    UsageError
+        An option that is not among the readers, or a value that its reader refuses.
+    """
+    values = {}
+    for name, text in uri.options.items():
+        if name not in readers:
+            known = ", ".join(readers) or "none"
+            raise UsageError(f"{uri.text}: no option is called {name!r}; there are: {known}")
+        try:
+            values[name] = readers[name](text)
+        except ValueError as error:
+            raise UsageError(f"{uri.text}: {name}={text}: {error}") from error
+    return values
+
+
+def frame_size(text: str) -> tuple[int, int]:
+    """Read ``640x480``: width and height."""
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text.lower())
+    if match is None or not 1 <= min(int(match[1]), int(match[2])) <= max(int(match[1]), int(match[2])) <= MAX_SIDE:
+        raise ValueError(f"give width x height, such as 640x480, up to {MAX_SIDE}")
+    return int(match[1]), int(match[2])
+
+
+def frame_rate(text: str) -> Fraction:
+    """Read ``30``, ``29.97`` or ``30000/1001``: frames a second."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= 1000:
+        raise ValueError("give frames a second, such as 30 or 30000/1001")
+    return rate
+
+
+def seconds(text: str) -> float:
+    """Read a duration above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError("give seconds, such as 5 or 0.5")
+    return value
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number from 1."""
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise ValueError("give a whole number from 1")
+    return int(text)
+
+
+def flag(text: str) -> bool:
+    """Read ``1``, ``yes``, ``true``, ``on``, or the opposites."""
+    if text.lower() in ("1", "yes", "true", "on"):
+        return True
+    if text.lower() in ("0", "no", "false", "off"):
+        return False
+    raise ValueError("give yes or no")
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """A reader for one of some words."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"give one of {', '.join(names)}")
+        return text
+
+    return read
+
+
+def _options(text: str, query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError as error:
+        raise UsageError(f"{text}: options are name=value, with & between them") from error
+    return dict(pairs)

@@ -1,0 +1,158 @@
+"""What ``bench`` measures, as a table and as JSON, and what it refuses."""
+
+import json
+import re
+
+import pytest
+
+from edge_srcnn.cli.options import parse_frame_size
+from edge_srcnn.engine.interpreter import ENGINES, installed_version
+from edge_srcnn.errors import UsageError
+
+SMALL = ("--size", "64x48", "--seconds", "0.1")
+USAGE, NO_INPUT, UNAVAILABLE = 2, 66, 69  # sysexits.h, and argparse's 2
+
+BAD = [
+    (("--size", "abc"), USAGE, "--size abc"),
+    (("--size", "0x5"), USAGE, "--size"),
+    (("--block", "3"), USAGE, "block '3'"),
+    (("--block", "2x4-3x3"), USAGE, "block 2x4-3x3"),
+    (("--tile", "x"), USAGE, "tile 'x'"),
+    (("--threads", str(1 << 31)), USAGE, "threads"),
+    (("--engine", "bicubic"), USAGE, "no network"),
+    (("--engine", "onnx"), USAGE, "onnx"),
+    (("--model", "srcnn-915-x9"), NO_INPUT, "srcnn-915-x2"),
+    (("--scale", "7"), USAGE, "scale 7"),  # as upscale has it
+]
+"""Arguments, exit status, and what the one line says."""
+
+
+@pytest.fixture
+def fails(run_cli, tmp_path):
+    """Run ``bench``, which must fail with ``status``, one line, and no new file; gives the line."""
+
+    def check(*arguments: object, status: int, **options) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        done = run_cli("bench", *arguments, **options)
+        assert (done.returncode, done.stdout) == (status, ""), done.stderr[:1000]
+        assert done.stderr.startswith("edge-srcnn: ")
+        assert done.stderr.count("\n") == 1
+        assert "Traceback" not in done.stderr
+        assert "bug of ours" not in done.stderr
+        assert sorted(tmp_path.rglob("*")) == before
+        return done.stderr
+
+    return check
+
+
+def test_the_json_document_tells_all_that_was_measured(run_cli):
+    done = run_cli("bench", *SMALL, "--json", "--block", "2x4-4x4", "--tile", "40x60", "--threads", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert document["size"] == [64, 48]
+    assert document["output"] == [128, 96]
+    assert document["setting"]["block"] == "2x4-4x4"
+    assert document["setting"]["tile"] in ("40x60", [40, 60])
+    assert document["setting"]["threads"] == 1
+    assert document["identical"] is True
+    assert min(document[name] for name in ("plain_ms", "packed_ms", "frame_ms", "ceiling_gmacs", "gmacs")) > 0
+    assert document["ratio"] == pytest.approx(document["plain_ms"] / document["packed_ms"])
+    assert document["ceiling_fraction"] == pytest.approx(document["gmacs"] / document["ceiling_gmacs"])
+    assert list(document["stages"]) == ["resize", "pack", "invoke", "unpack"]
+    assert 0 < document["around_invoke"] < 1
+    assert document["model"].startswith("srcnn-915-x2")
+    assert document["processor"]
+    assert document["reuse"] is None
+
+
+def test_the_table_tells_it_to_people(run_cli):
+    done = run_cli("bench", *SMALL, "--scale", "3", "--block", "1x1", "--tile", "whole", "--threads", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "srcnn-915-x3 int8" in done.stdout
+    assert "64x48 -> 192x144, block 1x1, tile whole, 2 threads" in done.stdout
+    for row in ("plain", "packed", "ceiling", "resize", "pack", "invoke", "unpack", "whole frame"):
+        assert re.search(rf"^{row}\b.* \d", done.stdout, re.MULTILINE), row
+    assert "the same bytes" in done.stdout
+    assert re.search(r"^\d+\.\d frames/s\b", done.stdout, re.MULTILINE)
+    assert "Lanczos" not in done.stdout
+    assert "reuse" not in done.stdout
+
+
+def test_other_ways_and_still_pictures_when_they_are_asked_for(run_cli):
+    done = run_cli("bench", *SMALL, "--compare", "--reuse")
+    assert (done.returncode, done.stderr) == (0, "")
+    for row in ("int8 TFLite, plain", "float32 TFLite", r"bicubic \(cv2\)", r"Lanczos \(cv2\)"):
+        assert re.search(rf"^{row} +\d", done.stdout, re.MULTILINE), row
+    assert re.search(r"^still picture +\d.* 100%$", done.stdout, re.MULTILINE)
+    assert re.search(r"^a tenth changed +\d.* \d+%$", done.stdout, re.MULTILINE)
+
+
+def test_the_smallest_frame_is_measured_too(run_cli):
+    done = run_cli("bench", "--size", "1x1", "--seconds", "0.1", "--reuse", "--compare", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert document["identical"] is True
+    assert set(document["others"]) == {"float32 TFLite", "bicubic (cv2)", "Lanczos (cv2)"}
+    assert document["reuse"]["still_tiles_reused"] == 1
+
+
+def test_each_engine_can_be_asked_for(run_cli, engine):
+    done = run_cli("bench", *SMALL, "--engine", engine, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert document["engine"].startswith(engine)
+    assert document["identical"] is True
+
+
+def test_a_model_may_be_a_file(run_cli, tmp_path, model_bytes):
+    (tmp_path / "mine.tflite").write_bytes(model_bytes)
+    done = run_cli("bench", *SMALL, "--model", "mine.tflite", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("arguments", "status", "says"), BAD, ids=lambda value: str(value)[:30])
+def test_what_makes_no_sense_ends_in_one_line(fails, arguments, status, says):
+    assert says in fails(*arguments, status=status)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--threads", "0"), ("--threads", "two"), ("--seconds", "0"), ("--seconds", "nan")], ids=" ".join
+)
+def test_what_the_parser_refuses_is_a_usage_error_without_a_traceback(run_cli, arguments):
+    done = run_cli("bench", *arguments)
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert "Usage:" in done.stderr
+    assert arguments[0] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("640x480", (640, 480)), ("1X2", (1, 2)), ("16384x1", (16384, 1)), ("007x3", (7, 3))]
+)
+def test_a_size_is_width_x_height(text, size):
+    assert parse_frame_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "x", "64", "64x", "x48", "64x48x3", "64 x 48", "²x5", "٣x5", "-5x5", "6.4x48", "1e3x48"),
+        *("0x5", "5x0", "16385x5", "5x16385", "9" * 400 + "x5", "9" * 5000 + "x5"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_is_no_size_is_a_usage_error(text):
+    with pytest.raises(UsageError, match="--size"):
+        parse_frame_size(text)
+
+
+def test_a_damaged_model(fails, tmp_path, model_bytes):
+    (tmp_path / "mine.tflite").write_bytes(model_bytes[:6000])
+    assert "ends too early" in fails("--model", "mine.tflite", status=65)
+
+
+def test_an_engine_that_is_not_installed(fails):
+    missing = [name for name in ENGINES if installed_version(name) is None]
+    if not missing:
+        pytest.skip("every engine is installed")
+    assert "pip install" in fails("--engine", missing[0], status=UNAVAILABLE)
