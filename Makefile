@@ -7,7 +7,7 @@ TFLITE := $(VENVS)/tflite
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := pyproject.toml edge_srcnn/__init__.py
 
-.PHONY: help demo test test-tflite check format lock clean
+.PHONY: help demo test test-tflite test-pi check format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -21,6 +21,9 @@ test: $(DEV)/.made  ## run all tests, those that train and convert included
 
 test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (needs CPython 3.11)
 	$(TFLITE)/bin/python -m pytest tests/edge_srcnn
+
+test-pi:  ## prove on emulated Raspberry Pi 3, 4 and 5 that the bytes are the same (needs root and apt)
+	tests/rigs/arm64.sh cortex-a53 cortex-a72 cortex-a76
 
 check: $(DEV)/.made  ## format, lint, types, import layers
 	$(DEV)/bin/ruff format --check .
