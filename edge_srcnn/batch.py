@@ -1,31 +1,45 @@
-"""Picture files in, sharper picture files out, one after another; a bad one does not stop the others."""
+"""Pictures and videos in, sharper ones out, one after another; a bad one does not stop the others."""
 
 import glob
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput, UsageError
+from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, OutputExists, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.picture import Picture
+from edge_srcnn.pipeline import Pipeline
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
+from edge_srcnn.sinks.video import SUFFIXES, open_video_sink
 from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
+from edge_srcnn.sources.video import open_video
 from edge_srcnn.upscaler import Upscaler
+from edge_srcnn.uri import Uri
 
 log = logging.getLogger(__name__)
+
+VIDEO_SUFFIXES = frozenset(
+    {*SUFFIXES, ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}
+)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to be up-scaled."""
+    """One picture or video to be up-scaled."""
 
     source: Path
     target: Path
+
+    @property
+    def is_video(self) -> bool:
+        """By the name of the source."""
+        return self.source.suffix.lower() in VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) ->
     sources = [pair for text in inputs for pair in _find(text)]
     to_file = len(sources) == 1 and sources[0][1] == Path(sources[0][0].name) and not os.path.isdir(output)
     if to_file and output.suffix:
-        format_of(output)
+        _check_target(sources[0][0], output)
         jobs = [Job(sources[0][0], output)]
     else:
         if os.path.isfile(output):
@@ -79,12 +93,25 @@ def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) ->
     return jobs
 
 
-def run_jobs(jobs: Sequence[Job], upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -> Iterator[Outcome]:
-    """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others."""
+def run_jobs(
+    jobs: Sequence[Job],
+    upscaler: Upscaler,
+    encoding: Encoding,
+    *,
+    overwrite: bool,
+    progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
+) -> Iterator[Outcome]:
+    """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others.
+
+    ``progress`` is told of each frame of a video: the job, frames done, and how many there are, if it is known.
+    """
     for job in jobs:
         began = time.perf_counter()
         try:
-            size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
+            if job.is_video:
+                size, new_size = _run_video(job, upscaler, partial(progress, job), overwrite=overwrite)
+            else:
+                size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
             yield Outcome(job, time.perf_counter() - began, size, new_size)
         except EdgeSrcnnError as error:
             yield Outcome(job, time.perf_counter() - began, error=error)
@@ -102,6 +129,31 @@ def _run(
     shape = (height * upscaler.scale, width * upscaler.scale, *pixels.shape[2:])
     write_picture(job.target, shape, upscaler.bands(pixels), picture.metadata, encoding, overwrite=overwrite)
     return (width, height), (shape[1], shape[0])
+
+
+def _run_video(
+    job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    if job.target.exists() and not overwrite:
+        raise OutputExists(f"{job.target}: exists already; give --overwrite to replace it")
+    source = open_video(Uri(str(job.source), "", str(job.source), {}))
+    frames = source.frames
+    options = {"preset": "medium", "overwrite": "yes" if overwrite else "no"}
+    sink = open_video_sink(Uri(str(job.target), "", str(job.target), options))
+    pipeline = Pipeline(source, upscaler, [sink])
+    pipeline.run(lambda done: progress(done, frames))
+    state = pipeline.state()
+    if state.size_in is None or state.size_out is None:
+        raise BadData(f"{job.source}: holds no frame that can be decoded")
+    return state.size_in, state.size_out
+
+
+def _check_target(source: Path, target: Path) -> None:
+    """Refuse a picture's suffix for a video and the reverse."""
+    if source.suffix.lower() not in VIDEO_SUFFIXES:
+        format_of(target)
+    elif target.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{target}: {source} is a video; end the result in one of {', '.join(SUFFIXES)}")
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -125,13 +177,16 @@ def _find(text: str) -> list[tuple[Path, Path]]:
     if os.path.exists(path) or not glob.has_magic(text):
         return [(path, Path(path.name))]  # one that is missing fails when its turn comes
     matches = [Path(m) for m in sorted(glob.glob(text, recursive=True))]
-    pictures = [m for m in matches if os.path.isfile(m) and m.suffix.lower() in PICTURE_SUFFIXES]
-    if not pictures:
-        raise NoInput(f"{text}: no picture matches")
-    return [(found, Path(found.name)) for found in pictures]
+    known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
+    files = [m for m in matches if os.path.isfile(m) and m.suffix.lower() in known]
+    if not files:
+        raise NoInput(f"{text}: no picture or video matches")
+    return [(found, Path(found.name)) for found in files]
 
 
 def _renamed(relative: Path, suffix: str | None) -> Path:
+    if relative.suffix.lower() in VIDEO_SUFFIXES:
+        return relative if relative.suffix.lower() in SUFFIXES else relative.with_suffix(".mkv")
     if suffix is not None:
         return relative.with_suffix(suffix)
     return relative if relative.suffix.lower() in FORMATS else relative.with_suffix(".png")

@@ -22,7 +22,8 @@
 
 Each class carries its process exit status in ``exit_code`` (the numbers of ``sysexits.h``). Foreign
 exceptions are mapped once, where they enter: Pillow's in ``sources.images`` and ``sinks.images``,
-the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video`` and ``sinks.video``.
+the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video``, ``sinks.video_file`` and ``sinks.push``,
+the cameras' in ``sources.libcamera_camera`` and ``sources.v4l2_capture``.
 """
 
 from typing import ClassVar

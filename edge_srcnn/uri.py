@@ -16,7 +16,7 @@ NETWORK = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps"})
 """Schemes whose query belongs to the server; our options follow a ``#``."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
-_QUERY = re.compile(r"\?(?=[a-z_]+=)")  # a question mark in a glob is none
+_QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 

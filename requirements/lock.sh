@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 lock() { uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
   --no-annotate --quiet -c requirements/constraints.in "$@"; }
 lock --universal --extra export --extra stream --extra video --extra dev -o requirements/dev.txt
-lock --universal -c requirements/dev.txt -o requirements/runtime.txt
+lock --universal --extra stream -c requirements/dev.txt -o requirements/runtime.txt
 lock --python-platform x86_64-manylinux_2_28 --extra tflite -o requirements/tflite.txt requirements/tflite.in

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import typer
 
 import edge_srcnn
-from edge_srcnn.cli import bench, demo, doctor, models, tune, upscale
+from edge_srcnn.cli import bench, demo, doctor, models, run, tune, upscale
 from edge_srcnn.errors import EdgeSrcnnError
 
 OUR_BUG = 70
@@ -27,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("upscale", epilog=upscale.EXAMPLES)(upscale.upscale)
+app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("tune", epilog=tune.EXAMPLES)(tune.tune)

@@ -9,10 +9,11 @@ from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_srcnn.benchmark import Benchmark
+    from edge_srcnn.throughput import Throughput
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn bench[/bold] · [bold]edge-srcnn bench --size 1280x720 --threads 1 --compare[/bold] · "
-    "[bold]edge-srcnn bench --block 1x1 --tile whole --json[/bold]"
+    "[bold]edge-srcnn bench --source test:fps=max,frames=200[/bold]"
 )
 
 
@@ -26,6 +27,10 @@ def bench(
     tile: TileSize = "auto",
     compare: Annotated[bool, typer.Option("--compare", help="Also float32, cv2's bicubic and Lanczos.")] = False,
     reuse: Annotated[bool, typer.Option("--reuse", help="Also still pictures, whose tiles are used again.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", "-i", metavar="URI", help="Also the whole way from this video to null: and a viewer."),
+    ] = None,
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="How long to measure, about.")] = 5,
     json: Json = False,
 ) -> None:
@@ -57,16 +62,27 @@ def bench(
             reuse=None if not reuse else setting if wish.tile else with_reuse(setting),
             progress=progress,
         )
+    throughput = None
+    if source is not None:
+        from edge_srcnn.loading import open_model
+        from edge_srcnn.throughput import measure_throughput
+
+        with open_model(found, engine=chosen, wish=wish) as upscaler:
+            throughput = measure_throughput(upscaler, source)
     name = f"{found.spec.name} {found.spec.quantization}"
     interpreter = f"{chosen} {installed_version(chosen)}"
     if json:
         setting_texts = {"block": str(setting.blocks), "tile": setting.tile, "threads": setting.threads}
         about = {"model": name, "engine": interpreter, "processor": this_processor().name}
-        print_json({**about, **asdict(result), "setting": setting_texts})
+        print_json(
+            {**about, **asdict(result), "setting": setting_texts, "throughput": throughput and asdict(throughput)}
+        )
         return
     typer.echo(f"{name}, {interpreter}, {this_processor().name}")
     typer.echo(f"{width}x{height} -> {width * factor}x{height * factor}, {setting}\n")
     _print_result(result)
+    if throughput is not None:
+        _print_throughput(throughput)
 
 
 def _print_result(result: "Benchmark") -> None:
@@ -114,3 +130,18 @@ def _print_result(result: "Benchmark") -> None:
             ],
             numbers_from=1,
         )
+
+
+def _print_throughput(found: "Throughput") -> None:
+    from edge_srcnn.cli.console import print_table
+
+    typer.echo("")
+    print_table(
+        ["the whole way", "frames/s", "of the engine"],
+        [
+            ["engine alone", f"{found.engine:.1f}", "100%"],
+            ["source to null:", f"{found.null:.1f}", f"{found.null_share:.0%}"],
+            ["source to one viewer", f"{found.http:.1f}", f"{found.http_share:.0%}"],
+        ],
+        numbers_from=1,
+    )

@@ -9,18 +9,19 @@ from edge_srcnn.cli.options import Block, Threads, TileSize
 from edge_srcnn.errors import BadData, UsageError
 
 if TYPE_CHECKING:
-    from edge_srcnn.batch import Outcome
+    from edge_srcnn.batch import Job, Outcome
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn upscale photo.jpg -o large.png[/bold] · "
-    "[bold]edge-srcnn upscale photos/ 'more/*.webp' -o large/ --scale 3 --format png[/bold]"
+    "[bold]edge-srcnn upscale photos/ 'more/*.webp' -o large/ --scale 3 --format png[/bold] · "
+    "[bold]edge-srcnn upscale clip.mp4 -o large.mp4[/bold]"
 )
 
 
 def upscale(
-    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures, folders (recursive) or globs.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures, videos, folders of pictures, globs.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="A folder; for a single picture also a file.")
+        Path, typer.Option("--output", "-o", metavar="OUT", help="A folder; for a single input also a file.")
     ],
     scale: Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Bundled model, or a .tflite of ours.")] = None,
@@ -39,7 +40,10 @@ def upscale(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Up-scale pictures and sharpen them. Metadata, colour profile and transparency are kept."""
+    """Up-scale pictures and videos and sharpen them.
+
+    Pictures keep metadata, colour profile and transparency; videos keep sound, subtitles and colour tags.
+    """
     from edge_srcnn.batch import plan_jobs, run_jobs
     from edge_srcnn.cli.console import progress_bar, say
     from edge_srcnn.loading import load_model
@@ -54,7 +58,13 @@ def upscale(
             raise UsageError(f"--scale {scale}: model {model} is for x{upscaler.scale}; leave one of the two out")
         with progress_bar() as bar:
             task = bar.add_task("up-scaling", total=len(jobs))
-            for outcome in run_jobs(jobs, upscaler, encoding, overwrite=overwrite):
+            frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
+
+            def show_frames(job: "Job", done: int, total: int | None) -> None:
+                if frames is not None:
+                    bar.update(frames, description=job.source.name, completed=done, total=total)
+
+            for outcome in run_jobs(jobs, upscaler, encoding, overwrite=overwrite, progress=show_frames):
                 bar.advance(task)
                 if outcome.error is not None:
                     failed.append(outcome)

@@ -1,1 +1,129 @@
-"""Where results go."""
+"""Where results go: ``images`` writes files one by one, ``open_sink`` anything that takes a stream of frames."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol, runtime_checkable
+
+from edge_srcnn.errors import UsageError
+from edge_srcnn.frame import Frame
+from edge_srcnn.uri import Uri, parse_uri
+
+
+@dataclass(frozen=True)
+class Result:
+    """What comes out of the pipeline: the enhanced frame, the camera's, and the factor between them."""
+
+    frame: Frame
+    original: Frame
+    scale: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a sink may want to know before the first frame.
+
+    Attributes
+    ----------
+    rate, frames
+        Of the source, where they are known.
+    companion
+        A file whose sound and subtitles belong to the frames.
+    state
+        Tells how the pipeline is doing.
+    """
+
+    rate: Fraction | None
+    frames: int | None
+    companion: str | None
+    state: Callable[[], Any]
+
+
+class Sink(Protocol):
+    """Takes results.
+
+    Attributes
+    ----------
+    name
+        As it was asked for.
+    live
+        True: shows the newest, and may miss others. False: records, and wants every one.
+    """
+
+    name: str
+    live: bool
+
+    def begin(self, stream: Stream) -> None:
+        """Get ready; called once, before the first frame."""
+        ...
+
+    def write(self, result: Result) -> None:
+        """Take one result; called from one thread.
+
+        Raises
+        ------
+        CannotWrite
+            The disk, file or peer refuses; the sink is closed then, and the others go on.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish files and connections; more than once."""
+        ...
+
+
+@runtime_checkable
+class Abandonable(Protocol):
+    """A sink that makes a whole of all frames, and can give it up."""
+
+    def abandon(self) -> None:
+        """The frames broke off: leave nothing behind that would look whole. ``close`` follows."""
+        ...
+
+
+SINKS: dict[str, str] = {
+    "null": "edge_srcnn.sinks.null:open_null",
+    "folder": "edge_srcnn.sinks.folder:open_folder_sink",
+    "video": "edge_srcnn.sinks.video:open_video_sink",
+    "http": "edge_srcnn.sinks.http:open_http",
+    "push": "edge_srcnn.sinks.push:open_push",
+    "y4m": "edge_srcnn.sinks.y4m:open_y4m",
+}
+"""What opens a kind of sink; imported when it is chosen."""
+
+_PUSH = frozenset({"rtsp", "rtsps", "rtmp", "rtmps"})
+EXAMPLES = ("out.mp4", "pictures/", "http://127.0.0.1:8080", "rtsp://server:8554/pi", "y4m:-", "null:")
+
+
+def open_sink(uri: str) -> Sink:
+    """Open a place for results.
+
+    Parameters
+    ----------
+    uri
+        A video file, a folder (ends with a slash, or is there), ``http://HOST:PORT``, ``rtsp://`` or ``rtmp://`` of a
+        server that others read from, ``y4m:-`` for standard output, ``null:``.
+
+    Raises
+    ------
+    UsageError
+        No such kind, or an option that it does not have.
+    CannotWrite, Unavailable
+        It cannot be written to, or needs a library that is not there.
+    """
+    parsed = parse_uri(uri)
+    module, _, function = SINKS[_kind(parsed)].partition(":")
+    opener: Any = getattr(importlib.import_module(module), function)
+    sink: Sink = opener(parsed)
+    return sink
+
+
+def _kind(uri: Uri) -> str:
+    if uri.scheme in _PUSH:
+        return "push"
+    if uri.scheme in SINKS:
+        return uri.scheme
+    if uri.scheme:
+        raise UsageError(f"{uri.text}: no sink is called {uri.scheme!r}; such as {', '.join(EXAMPLES)}")
+    return "folder" if uri.names_pictures() else "video"

@@ -101,7 +101,7 @@ def test_a_name_too_long_to_look_for_is_planned_too(folder):
 
 @pytest.mark.parametrize("text", ["photos/*.bmp", "none/*", "photos/*.txt"])
 def test_a_glob_without_pictures_is_no_input(folder, text):
-    with pytest.raises(NoInput, match="no picture matches"):
+    with pytest.raises(NoInput, match="no picture or video matches"):
         plan_jobs([str(folder / text)], folder / "large")
 
 

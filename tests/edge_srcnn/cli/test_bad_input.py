@@ -107,7 +107,7 @@ def test_an_empty_folder(fails, tmp_path):
 
 
 def test_a_glob_that_matches_nothing(fails):
-    assert "no picture matches" in fails("*.webp", "-o", "out", *FAST, status=NO_INPUT)
+    assert "no picture or video matches" in fails("*.webp", "-o", "out", *FAST, status=NO_INPUT)
 
 
 def test_a_dangling_link(fails, tmp_path):

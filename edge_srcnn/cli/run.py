@@ -1,0 +1,181 @@
+"""``edge-srcnn run``: a camera or file in, sharper video out, live."""
+
+import signal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge_srcnn.cli.options import Block, Model, Threads, TileSize
+from edge_srcnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge_srcnn.pipeline import FrameUpscaler, Pipeline, State
+    from edge_srcnn.upscaler import Upscaler
+
+EXAMPLES = (
+    "Examples: [bold]edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080[/bold] · "
+    "[bold]edge-srcnn run --source /dev/video0 --sink 'out.mp4?segment=60&keep=30'[/bold] · "
+    "[bold]edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -[/bold] · "
+    "[bold]edge-srcnn run --source test: --sink http://:8080[/bold]"
+)
+STATISTICS_EVERY_S = 60.0
+_LINE_EVERY_S = 0.5
+
+
+def run(
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            "-i",
+            metavar="URI",
+            help="picamera2:0?size=640x480&fps=30, /dev/video0, a video, folder or glob, rtsp://, http:// (MJPEG), "
+            "y4m:-, test:",
+        ),
+    ],
+    sink: Annotated[
+        list[str],
+        typer.Option(
+            "--sink",
+            "-o",
+            metavar="URI",
+            help="http://127.0.0.1:8080, a video file, a folder/, rtsp:// or rtmp:// of a server, y4m:-, null: "
+            "May be given more than once.",
+        ),
+    ],
+    scale: Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")] = 2,
+    model: Model = None,
+    engine: Annotated[
+        str, typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow or bicubic.")
+    ] = "auto",
+    threads: Threads = None,
+    block: Block = "auto",
+    tile: TileSize = "auto",
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="Do not compute still parts of the picture again; same bytes.")
+    ] = False,
+    roi: Annotated[
+        str | None,
+        typer.Option("--roi", metavar="X,Y,W,H", help="Sharpen this region of the camera's picture only."),
+    ] = None,
+    keep_fps: Annotated[
+        str | None,
+        typer.Option("--keep-fps", metavar="FPS", help="When too slow for this rate, sharpen the middle only."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the final statistics as one JSON document.")] = False,
+) -> None:
+    """Enhance a stream of pictures until it ends, or until SIGINT or SIGTERM.
+
+    Live sources: the newest frame counts, and those that were overtaken are counted. Files: no frame is lost.
+    """
+    from edge_srcnn.loading import load_model
+    from edge_srcnn.pipeline import Pipeline
+    from edge_srcnn.sinks import open_sink
+    from edge_srcnn.sources import open_source
+
+    if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
+        raise UsageError("--json and --sink y4m:- both want standard output")
+    with load_model(
+        model, scale=scale, engine=engine, threads=threads, block=block, tile=tile, reuse=reuse or keep_fps is not None
+    ) as upscaler:
+        enhancing = _enhancing(upscaler, roi, keep_fps)
+        opened = open_source(source)
+        sinks: list[Any] = []
+        try:
+            sinks.extend(map(open_sink, sink))
+            pipeline = Pipeline(opened, enhancing, sinks)
+        except BaseException:
+            opened.close()
+            for each in sinks:
+                each.close()
+            raise
+        _run(pipeline, sinks, seconds, quiet=json)
+        _report(pipeline.state(), json=json)
+
+
+def _enhancing(upscaler: "Upscaler", roi: str | None, keep_fps: str | None) -> "FrameUpscaler":
+    from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
+    from edge_srcnn.uri import frame_rate
+
+    if roi is not None and keep_fps is not None:
+        raise UsageError("--roi and --keep-fps: give one of the two")
+    if roi is not None:
+        numbers = [part.strip() for part in roi.split(",")]
+        if len(numbers) != 4 or not all(n.isascii() and n.isdecimal() for n in numbers):
+            raise UsageError(f"--roi {roi!r}: give left,top,width,height, such as 160,120,320,240")
+        left, top, width, height = map(int, numbers)
+        if min(width, height) < 1:
+            raise UsageError(f"--roi {roi}: width and height must be 1 or more")
+        return RegionUpscaler(upscaler, (left, top, width, height))
+    if keep_fps is not None:
+        try:
+            return PacedUpscaler(upscaler, frame_rate(keep_fps))
+        except ValueError as error:
+            raise UsageError(f"--keep-fps {keep_fps}: {error}") from error
+    return upscaler
+
+
+def _run(pipeline: "Pipeline", sinks: list[Any], seconds: float | None, *, quiet: bool) -> None:
+    """Run until the end, with a line of statistics on a terminal; signals and time end it in good order."""
+    import threading
+
+    from rich.console import Console
+
+    before = {number: signal.signal(number, lambda *_: pipeline.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    timer = None if seconds is None else threading.Timer(seconds, pipeline.stop)
+    console = Console(stderr=True)
+    ended = threading.Event()
+    shown = threading.Thread(target=_show, args=(console, pipeline, ended), daemon=True)
+    try:
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+        if console.is_terminal and not quiet:
+            shown.start()
+        pipeline.run(begun=lambda: _tell_addresses(sinks))
+    finally:
+        ended.set()
+        if timer is not None:
+            timer.cancel()
+        if shown.ident is not None:
+            shown.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(console: Any, pipeline: "Pipeline", ended: Any) -> None:
+    with console.status("waiting for the first frame") as status:
+        while not ended.wait(_LINE_EVERY_S):
+            state = pipeline.state()
+            if state.frames_out:
+                status.update(_line(state))
+
+
+def _tell_addresses(sinks: list[Any]) -> None:
+    for each in sinks:
+        address = getattr(each, "address", None)
+        if address:
+            typer.echo(f"look at {address}", err=True)
+
+
+def _line(state: "State") -> str:
+    (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
+    share = "" if state.enhanced_share > 0.995 else f", {state.enhanced_share:.0%} enhanced"
+    return (
+        f"{width}x{height} -> {new_width}x{new_height}  {state.frames_out} frames, {state.fps_out:.1f} a second, "
+        f"{state.dropped} dropped, latency {state.latency.median_ms:.0f} ms{share}"
+    )
+
+
+def _report(state: "State", *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from edge_srcnn.cli.console import print_json
+
+    if json:
+        print_json(asdict(state))
+        return
+    typer.echo(_line(state) if state.frames_out else "no frame came", err=True)
+    for each in state.sinks:
+        typer.echo(f"{each.name.rstrip(':')}: {each.written} frames, {each.dropped} missed", err=True)

@@ -1,0 +1,80 @@
+"""Planes as JPEG (JFIF) and RGB pictures want them: full range, and the matrix of BT.601."""
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_srcnn.frame import BT709, Frame
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.planes import Chroma, resample_chroma
+
+_BT2020 = 9
+_WEIGHTS = {BT709: (0.2126, 0.0722), _BT2020: (0.2627, 0.0593)}
+_JFIF_WEIGHTS = (0.299, 0.114)
+"""Shares of R and B in luma, by the code point of the matrix: ITU-R BT.709-6, BT.2020-2, ITU-T T.871."""
+
+_ZERO = 128
+"""The level that stands for no colour."""
+
+
+def jfif_planes(frame: Frame) -> tuple[UInt8Array, Chroma | None]:
+    """Luma and chroma of a frame, expanded to full range (if that is not what it has) and changed into BT.601.
+
+    A range that is not told is taken to be limited, a matrix that is not known to be BT.601. Source: ITU-T T.871.
+    """
+    luma, chroma = frame.luma, frame.chroma
+    if not frame.colour.full_range:
+        luma, chroma = _expanded(luma, chroma)
+    if chroma is not None and frame.colour.matrix in _WEIGHTS:
+        luma, chroma = _to_bt601(luma, chroma, *_WEIGHTS[frame.colour.matrix])
+    return luma, chroma
+
+
+def rgb_picture(frame: Frame) -> UInt8Array:
+    """A frame as a picture: uint8 ``[h, w]`` grey or ``[h, w, 3]`` RGB."""
+    luma, chroma = jfif_planes(frame)
+    if chroma is None:
+        return luma
+    cb, cr = resample_chroma(chroma, *luma.shape)
+    return np.asarray(cv2.cvtColor(np.dstack((luma, cr, cb)), cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def _expanded(luma: UInt8Array, chroma: Chroma | None) -> tuple[UInt8Array, Chroma | None]:
+    """Limited range to full: luma 16..235 and chroma 16..240 to 0..255. Source: ITU-R BT.601-7, section 2.5.3."""
+    full_luma = np.asarray(cv2.LUT(luma, _table(16, 219, 0)), np.uint8)
+    if chroma is None:
+        return full_luma, None
+    cb, cr = (np.asarray(cv2.LUT(plane, _table(_ZERO, 224, _ZERO)), np.uint8) for plane in chroma)
+    return full_luma, (cb, cr)
+
+
+@cache
+def _table(zero_in: int, span: int, zero_out: int) -> UInt8Array:
+    levels = (np.arange(256) - zero_in) * (255 / span) + zero_out
+    return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)
+
+
+def _to_bt601(luma: UInt8Array, chroma: Chroma, red: float, blue: float) -> tuple[UInt8Array, Chroma]:
+    """Full-range planes of another matrix as those of BT.601; what luma gains is computed at chroma's resolution."""
+    planes = cv2.transform(cv2.merge(chroma), _to_bt601_matrix(red, blue))
+    gain, cb, cr = (np.asarray(plane, np.uint8) for plane in cv2.split(planes))
+    height, width = luma.shape
+    if gain.shape != luma.shape:
+        gain = np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.addWeighted(luma, 1, gain, 1, -_ZERO), np.uint8), (cb, cr)
+
+
+@cache
+def _to_bt601_matrix(red: float, blue: float) -> NDArray[np.float64]:
+    """``[3, 3]``: from Cb, Cr and 1 to the gain of luma (offset by 128), Cb and Cr, all as levels around 128."""
+    change = (_from_rgb(*_JFIF_WEIGHTS) @ np.linalg.inv(_from_rgb(red, blue)))[:, 1:]
+    return np.hstack([change, _ZERO * (1 - change.sum(axis=1, keepdims=True))])
+
+
+def _from_rgb(red: float, blue: float) -> NDArray[np.float64]:
+    """``[3, 3]``: R, G, B to Y, Cb, Cr. Source: ITU-T H.273, section 8.3, equations for a non-constant luminance."""
+    luma = np.array([red, 1 - red - blue, blue])
+    cb, cr = (([0, 0, 1] - luma) / (2 * (1 - blue)), ([1, 0, 0] - luma) / (2 * (1 - red)))
+    return np.stack([luma, cb, cr])

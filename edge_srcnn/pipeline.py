@@ -1,0 +1,273 @@
+"""Source to upscaler to sinks: three kinds of threads, with a slot (live) or a short queue (files) between them."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic, perf_counter
+from typing import Protocol
+
+from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
+from edge_srcnn.frame import Frame
+from edge_srcnn.handoff import Handoff
+from edge_srcnn.sinks import Abandonable, Result, Sink, Stream
+from edge_srcnn.sources import Source
+from edge_srcnn.timing import Durations, Meter, Percentiles
+
+log = logging.getLogger(__name__)
+
+FILE_DEPTH = 4
+RECORDER_DEPTH = 32
+STALL_S = 30.0
+"""A sink that takes nothing for so long, while others wait for it, is given up."""
+
+_CLOSE_S = 5.0
+
+
+class FrameUpscaler(Protocol):
+    """Enhances frames.
+
+    Attributes
+    ----------
+    scale
+        Factor of up-scaling.
+    share
+        The part of the last picture that the network saw, 0 to 1.
+    """
+
+    scale: int
+    share: float
+
+    def upscale_frame(self, frame: Frame) -> Frame:
+        """The same frame, larger and sharper."""
+        ...
+
+
+@dataclass(frozen=True)
+class SinkState:
+    """One sink: frames it took, frames it missed, and what ended it."""
+
+    name: str
+    written: int
+    dropped: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class State:
+    """A look at a pipeline.
+
+    Attributes
+    ----------
+    frames_in, frames_out
+        Frames that the source gave, and that were enhanced.
+    dropped
+        Frames that a newer one overtook.
+    fps_in, fps_out
+        Frames a second of late.
+    enhance, latency
+        Of the upscaler; and from the sensor (or the file) until the sinks have the frame.
+    enhanced_share
+        The part of the picture that the network sees, 0 to 1.
+    age_s
+        Seconds since the last enhanced frame, or None.
+    """
+
+    running_s: float
+    frames_in: int
+    frames_out: int
+    dropped: int
+    fps_in: float
+    fps_out: float
+    enhance: Percentiles
+    latency: Percentiles
+    enhanced_share: float
+    age_s: float | None
+    size_in: tuple[int, int] | None
+    size_out: tuple[int, int] | None
+    sinks: tuple[SinkState, ...]
+
+
+class Pipeline:
+    """Runs frames from a source through an upscaler into sinks.
+
+    Live sources: the newest frame counts, those that were overtaken are counted. Files: no frame is lost.
+    A sink that fails or stalls is left out; the others go on.
+    """
+
+    def __init__(self, source: Source, upscaler: FrameUpscaler, sinks: Sequence[Sink]) -> None:
+        self._source, self._upscaler = source, upscaler
+        self._frames: Handoff[Frame] = Handoff(1 if source.live else FILE_DEPTH, lossless=not source.live)
+        self._workers = [_SinkWorker(sink, live=source.live, alone=len(sinks) == 1) for sink in sinks]
+        self._stopping = threading.Event()
+        self._source_error: BaseException | None = None
+        self._in, self._out = Meter(), Meter()
+        self._skipped = 0
+        self._enhance, self._latency = Durations(), Durations()
+        self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+        self._began = monotonic()
+
+    def run(
+        self, progress: Callable[[int], None] = lambda frames: None, *, begun: Callable[[], None] = lambda: None
+    ) -> None:
+        """Run until the source ends or ``stop`` is called; then finish and close everything.
+
+        ``progress`` is told of each frame, ``begun`` when all sinks are ready.
+
+        Raises
+        ------
+        SourceLost
+            The source broke off.
+        CannotWrite
+            No sink is left.
+        EdgeSrcnnError
+            Of a sink that failed, when the rest is done.
+        """
+        self._began = monotonic()
+        whole = False
+        stream = Stream(self._source.rate, self._source.frames, getattr(self._source, "companion", None), self.state)
+        capture = threading.Thread(target=self._capture, name="capture", daemon=True)
+        try:
+            for worker in self._workers:
+                worker.start(stream)
+            begun()
+            capture.start()
+            while (frame := self._frames.take()) is not None and not self._stopping.is_set():
+                self._process(frame)
+                progress(self._out.count)
+            whole = self._source_error is None or self._source.live
+        finally:
+            stopped = self._stopping.is_set()
+            self.stop()
+            self._frames.close(drop=True)
+            if capture.ident is not None:
+                capture.join(_CLOSE_S)
+            for worker in self._workers:
+                worker.finish(whole=whole, timeout_s=STALL_S if whole and not stopped else _CLOSE_S)
+        self._raise_what_went_wrong()
+
+    def stop(self) -> None:
+        """End soon; from any thread or a signal handler, more than once. What sinks have already, they finish."""
+        self._stopping.set()
+        self._source.close()
+        self._frames.close(drop=True)
+        for worker in self._workers:
+            worker.stop_taking()
+
+    def state(self) -> State:
+        """A look at it, from any thread."""
+        sizes = self._sizes or (None, None)
+        return State(
+            running_s=monotonic() - self._began,
+            frames_in=self._in.count,
+            frames_out=self._out.count,
+            dropped=self._skipped + self._frames.dropped,
+            fps_in=self._in.per_second(),
+            fps_out=self._out.per_second(),
+            enhance=self._enhance.percentiles(),
+            latency=self._latency.percentiles(),
+            enhanced_share=self._upscaler.share,
+            age_s=self._out.age_s(),
+            size_in=sizes[0],
+            size_out=sizes[1],
+            sinks=tuple(worker.state() for worker in self._workers),
+        )
+
+    def _capture(self) -> None:
+        expected = 0
+        try:
+            for frame in self._source:
+                self._in.tick()
+                self._skipped += max(frame.index - expected, 0)  # the source itself left some out
+                expected = frame.index + 1
+                if not self._frames.put(frame):
+                    return
+        except BaseException as error:  # raised again in the thread that runs the pipeline
+            if not self._stopping.is_set():
+                self._source_error = error
+        finally:
+            self._frames.close()
+
+    def _process(self, frame: Frame) -> None:
+        began = perf_counter()
+        enhanced = self._upscaler.upscale_frame(frame)
+        self._enhance.add(perf_counter() - began)
+        self._sizes = frame.size, enhanced.size
+        result = Result(enhanced, frame, self._upscaler.scale)
+        for worker in self._workers:
+            worker.offer(result)
+        self._latency.add(monotonic() - frame.captured_s)
+        self._out.tick()
+        if self._workers and all(worker.error for worker in self._workers):
+            self._stopping.set()
+
+    def _raise_what_went_wrong(self) -> None:
+        if self._source_error is not None:
+            raise self._source_error
+        for worker in self._workers:
+            if worker.error is not None:
+                raise worker.error
+
+
+class _SinkWorker:
+    """A sink in a thread of its own."""
+
+    def __init__(self, sink: Sink, *, live: bool, alone: bool) -> None:
+        self.error: BaseException | None = None
+        self._sink, self._alone, self._missed = sink, alone, 0
+        self._lossless = not live and not sink.live
+        depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
+        self._results: Handoff[Result] = Handoff(depth, lossless=self._lossless)
+        self._written = 0
+        self._ending = False
+        self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
+
+    def start(self, stream: Stream) -> None:
+        self._sink.begin(stream)
+        self._thread.start()
+
+    def offer(self, result: Result) -> None:
+        if self.error is not None or self._results.put(result, STALL_S):
+            return
+        self._missed += 1
+        if not self._ending:
+            self._fail(CannotWrite(f"{self._sink.name}: took nothing for {STALL_S:.0f} s; it is left out from now on"))
+
+    def stop_taking(self) -> None:
+        """No more results; those that it has are written."""
+        self._ending = True
+        self._results.close()
+
+    def finish(self, *, whole: bool, timeout_s: float) -> None:
+        """Let it write what it has, and close it; a file that would look whole and is not is given up."""
+        self._results.close(drop=self.error is not None)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s if self._lossless else _CLOSE_S)
+        if self._thread.is_alive():
+            self._fail(CannotWrite(f"{self._sink.name}: does not end; it is left as it is"))
+            return
+        try:
+            if isinstance(self._sink, Abandonable) and (not whole or self.error is not None):
+                self._sink.abandon()
+            self._sink.close()
+        except Exception as error:  # the others are to be closed too; raised again when the pipeline ends
+            self._fail(error)
+
+    def state(self) -> SinkState:
+        error = None if self.error is None else str(self.error)
+        return SinkState(self._sink.name, self._written, self._results.dropped + self._missed, error)
+
+    def _work(self) -> None:
+        try:
+            while (result := self._results.take()) is not None:
+                self._sink.write(result)
+                self._written += 1
+        except BaseException as error:  # raised again when the pipeline ends
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self.error is None:
+            self.error = error
+            if not self._alone:  # the others go on; one that is alone ends the run, which raises it
+                log.error("%s", error, exc_info=not isinstance(error, EdgeSrcnnError))
+        self._results.close(drop=True)

@@ -1,0 +1,109 @@
+"""Folders of pictures: numbered or with the time in their names; the oldest make room."""
+
+import time
+from collections import deque
+from pathlib import Path
+
+from edge_srcnn.errors import CannotWrite
+from edge_srcnn.imaging.jfif import rgb_picture
+from edge_srcnn.imaging.picture import Metadata
+from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks.images import Encoding, write_picture
+from edge_srcnn.uri import Uri, one_of, read_options, seconds, whole_number
+
+_MEGABYTE = 1_000_000
+_TIME_TOLERANCE_S = 1e-6  # sums of rounded times
+
+
+def open_folder_sink(uri: Uri) -> "FolderSink":
+    """Options: format (jpg, png, webp), names (number, time), every (seconds), keep (pictures), keep_mb (megabytes).
+
+    Raises
+    ------
+    CannotWrite
+        The folder cannot be made.
+    """
+    options = read_options(
+        uri,
+        format=one_of("jpg", "png", "webp"),
+        names=one_of("number", "time"),
+        every=seconds,
+        keep=whole_number,
+        keep_mb=whole_number,
+    )
+    folder = Path(uri.target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
+    return FolderSink(
+        uri.text,
+        folder,
+        suffix=f".{options.get('format', 'jpg')}",
+        by_time=options.get("names") == "time",
+        every_s=options.get("every", 0.0),
+        keep=options.get("keep"),
+        keep_bytes=options["keep_mb"] * _MEGABYTE if "keep_mb" in options else None,
+    )
+
+
+class FolderSink:
+    """Each frame, or one every so often, as a picture of its own; pictures of earlier runs stay."""
+
+    live = False
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        suffix: str,
+        by_time: bool,
+        every_s: float,
+        keep: int | None,
+        keep_bytes: int | None,
+    ) -> None:
+        self.name, self._folder, self._suffix, self._by_time = name, folder, suffix, by_time
+        self._every_s, self._keep, self._keep_bytes = every_s, keep, keep_bytes
+        self._next_s = float("-inf")
+        self._written: deque[tuple[Path, int]] = deque()
+        self._number = 1 + max(
+            (int(path.stem) for path in folder.glob(f"*{suffix}") if path.stem.isdecimal()), default=-1
+        )
+
+    def begin(self, stream: Stream) -> None:
+        """Nothing to prepare."""
+
+    def write(self, result: Result) -> None:
+        """Write the frame, if it is time for one."""
+        frame = result.frame
+        if frame.time_s < self._next_s - _TIME_TOLERANCE_S:
+            return
+        late_s = frame.time_s - self._next_s
+        begins_anew = not late_s <= self._every_s
+        self._next_s = (frame.time_s if begins_anew else self._next_s) + self._every_s
+        path = self._folder / f"{self._stem()}{self._suffix}"
+        pixels = rgb_picture(frame)
+        write_picture(path, pixels.shape, [(0, pixels)], Metadata(), Encoding(), overwrite=False)
+        self._written.append((path, path.stat().st_size))
+        self._make_room()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _stem(self) -> str:
+        if self._by_time:
+            now = time.time()
+            return time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{int(now % 1 * 1e6):06d}"
+        self._number += 1
+        return f"{self._number - 1:08d}"
+
+    def _make_room(self) -> None:
+        def too_much() -> bool:
+            total = sum(size for _, size in self._written)
+            return (self._keep is not None and len(self._written) > self._keep) or (
+                self._keep_bytes is not None and total > self._keep_bytes
+            )
+
+        while len(self._written) > 1 and too_much():
+            self._written.popleft()[0].unlink(missing_ok=True)

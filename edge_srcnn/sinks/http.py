@@ -1,0 +1,115 @@
+"""``http://HOST:PORT``: a page with the live picture, MJPEG, snapshots and metrics."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
+from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.uri import Uri, read_options, whole_number
+
+if TYPE_CHECKING:
+    from edge_srcnn.web.address import Address
+    from edge_srcnn.web.server import Server, Settings
+
+CURE = "pip install 'edge-srcnn[stream]'"
+LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_client": "prometheus-client"}
+"""Modules and the projects that bring them."""
+
+_BEST_QUALITY = 100
+
+
+def open_http(uri: Uri) -> "HttpSink":
+    """Get ready to serve; nothing listens before ``begin``.
+
+    Options: quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show),
+    token_file (a file that holds it).
+
+    Raises
+    ------
+    Unavailable
+        A library is not installed.
+    UsageError
+        The address is none to listen at.
+    """
+    uri = replace(uri, text=uri.target)  # messages leave the token out
+    options = read_options(uri, quality=_quality, clients=whole_number, token=_token, token_file=_token_file)
+    if "token" in options and "token_file" in options:
+        raise UsageError(f"{uri.text}: give token or token_file, not both")
+    missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise Unavailable(f"{uri.text}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
+    from edge_srcnn.web.address import address_of
+    from edge_srcnn.web.server import Settings
+
+    if "token_file" in options:
+        options["token"] = options.pop("token_file")
+    return HttpSink(uri.text, address_of(uri), Settings(**options))
+
+
+class HttpSink:
+    """Shows the newest result to whoever looks.
+
+    Attributes
+    ----------
+    address
+        Where it is, such as ``http://127.0.0.1:8080``; known from ``begin`` on.
+    """
+
+    live = True
+
+    def __init__(self, name: str, address: "Address", settings: "Settings") -> None:
+        self.name, self._address, self._settings = name, address, settings
+        self.address = name
+        self._server: Server | None = None
+
+    def begin(self, stream: Stream) -> None:
+        """Listen and serve.
+
+        Raises
+        ------
+        CannotWrite
+            The port is taken, or the address is not one of this machine.
+        """
+        from edge_srcnn.web.server import Server
+
+        self._server = Server(self._address, self._settings, stream.state)
+        self._server.start()
+        self.address = self._server.url
+
+    def write(self, result: Result) -> None:
+        """Make this the newest picture; it is encoded when somebody looks."""
+        from edge_srcnn.web.encoding import MAX_SIDE_PX
+
+        if max(result.frame.size) > MAX_SIDE_PX:
+            raise CannotWrite(f"{self.name}: JPEG holds at most {MAX_SIDE_PX} pixels a side")
+        if self._server is not None:
+            self._server.publish(result)
+
+    def close(self) -> None:
+        """End all connections."""
+        if self._server is not None:
+            self._server.stop()
+
+
+def _quality(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= _BEST_QUALITY:
+        raise ValueError(f"give 1 to {_BEST_QUALITY}")
+    return int(text)
+
+
+def _token(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def _token_file(text: str) -> str:
+    try:
+        token = Path(text).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if not token:
+        raise ValueError("the file is empty")
+    return token

@@ -1,0 +1,165 @@
+"""Video files, whole or in segments; older segments make room for new ones."""
+
+import importlib.util
+import os
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
+from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.uri import Uri, flag, one_of, read_options, seconds, whole_number
+
+if TYPE_CHECKING:
+    from edge_srcnn.sinks.video_file import VideoFile
+
+CURE = "pip install 'edge-srcnn[video]'"
+SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
+DEFAULT_CRF = 18
+
+_HARDWARE_DEVICE = "/dev/video11"  # the encoder of Raspberry Pi 1 to 4
+_ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m", "mjpeg": "mjpeg"}
+_MEGABYTE = 1_000_000
+_TIME_TOLERANCE_S = 1e-6  # sums of rounded times
+_NUMBER = re.compile(r"[0-9]{5,9}")
+
+
+def open_video_sink(uri: Uri) -> "VideoSink":
+    """Open a video file.
+
+    Options: codec (h264, h264-hw, mjpeg; by itself h264, in hardware where a Pi has it), crf (1 good to 51 small; 18),
+    preset (of x264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files; the oldest go),
+    overwrite (no).
+
+    Raises
+    ------
+    Unavailable
+        PyAV is not installed.
+    OutputExists
+        The file is there already.
+    """
+    options = read_options(
+        uri,
+        codec=one_of(*_ENCODERS),
+        crf=whole_number,
+        preset=str,
+        segment=seconds,
+        segment_mb=whole_number,
+        keep=whole_number,
+        overwrite=flag,
+    )
+    path = Path(uri.target)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{uri.text}: a video file ends in one of {', '.join(SUFFIXES)}")
+    if importlib.util.find_spec("av") is None:
+        raise Unavailable(f"{uri.text}: PyAV is needed for video, and not installed: {CURE}")
+    segmented = "segment" in options or "segment_mb" in options
+    if "keep" in options and not segmented:
+        raise UsageError(f"{uri.text}: keep=N goes with segment=SECONDS or segment_mb=MEGABYTES")
+    if not segmented and path.exists() and not options.get("overwrite", False):
+        raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
+    return VideoSink(
+        uri.text,
+        path,
+        codec=options.get("codec") or ("h264-hw" if os.path.exists(_HARDWARE_DEVICE) else "h264"),
+        crf=options.get("crf", DEFAULT_CRF),
+        preset=options.get("preset", "veryfast"),
+        segment_s=options.get("segment"),
+        segment_bytes=options["segment_mb"] * _MEGABYTE if "segment_mb" in options else None,
+        keep=options.get("keep"),
+        overwrite=options.get("overwrite", False),
+    )
+
+
+class VideoSink:
+    """Encodes every frame; one file, or one after another."""
+
+    live = False
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        *,
+        codec: str,
+        crf: int,
+        preset: str,
+        segment_s: float | None,
+        segment_bytes: int | None,
+        keep: int | None,
+        overwrite: bool,
+    ) -> None:
+        self.name, self._path, self._codec = name, path, codec
+        self._options = {"crf": str(crf), "preset": preset} if codec == "h264" else {}
+        self._segment_s, self._segment_bytes, self._keep = segment_s, segment_bytes, keep
+        self._overwrite = overwrite
+        self._stream: Stream | None = None
+        self._file: VideoFile | None = None
+        self._file_began_s = 0.0
+        self._written: list[Path] = []
+        self._number = 0
+
+    def begin(self, stream: Stream) -> None:
+        """Keep what the files need to know."""
+        self._stream = stream
+
+    def write(self, result: Result) -> None:
+        """Encode a frame, in a new file when the present one is long enough."""
+        frame = result.frame
+        if self._file is not None and self._is_full(self._file, frame.time_s):
+            self._finish(self._file)
+        if self._file is None:
+            self._file = self._open()
+            self._file_began_s = frame.time_s
+        self._file.write(frame)
+
+    def abandon(self) -> None:
+        """Give up a video that was to be as long as its source; recordings of a camera are finished by ``close``."""
+        if self._file is not None and self._stream is not None and self._stream.companion is not None:
+            self._file.discard()
+            self._file = None
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            self._finish(self._file)
+
+    @property
+    def _segmented(self) -> bool:
+        return self._segment_s is not None or self._segment_bytes is not None
+
+    def _is_full(self, file: "VideoFile", time_s: float) -> bool:
+        long = self._segment_s is not None and time_s - self._file_began_s >= self._segment_s - _TIME_TOLERANCE_S
+        return long or (self._segment_bytes is not None and file.bytes >= self._segment_bytes)
+
+    def _open(self) -> "VideoFile":
+        from edge_srcnn.sinks.video_file import VideoFile
+
+        stream = self._stream
+        rate: Fraction | None = None if stream is None else stream.rate
+        companion = None if stream is None or self._segmented else stream.companion
+        path = self._next_segment() if self._segmented else self._path
+        durable = companion is None
+        return VideoFile(path, _ENCODERS[self._codec], self._options, rate, companion, durable=durable)
+
+    def _finish(self, file: "VideoFile") -> None:
+        self._file = None
+        try:
+            file.finish(overwrite=self._overwrite and not self._segmented)
+        except OutputExists:
+            raise
+        except CannotWrite:
+            if self._stream is not None and self._stream.companion is not None:
+                file.discard()  # half of a video that was to be whole
+            raise
+        self._written.append(file.path)
+        while self._keep is not None and len(self._written) > self._keep:
+            self._written.pop(0).unlink(missing_ok=True)
+
+    def _next_segment(self) -> Path:
+        """The number after the highest; recordings of earlier runs stay."""
+        stem, suffix = self._path.stem, self._path.suffix
+        names = (path.stem.removeprefix(f"{stem}-") for path in self._path.parent.glob(f"*{suffix}"))
+        self._number = max(self._number, *(int(name) for name in names if _NUMBER.fullmatch(name)), 0) + 1
+        return self._path.with_name(f"{stem}-{self._number:05d}{suffix}")

@@ -1,0 +1,239 @@
+"""One video file in the making: frames encoded, the source's sound and subtitles copied as they are."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from edge_srcnn.av_frames import FORMATS, av_frame, set_tags
+from edge_srcnn.errors import CannotWrite, OutputExists
+from edge_srcnn.frame import BT601, Colour, Frame
+from edge_srcnn.imaging.jfif import jfif_planes
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.planes import Chroma, quarter_turns, resample_chroma
+
+log = logging.getLogger(__name__)
+
+_TIME_BASE = Fraction(1, 90000)
+_UNKNOWN_RATE = Fraction(25)
+_NEUTRAL = 128
+_GOP_S = 2
+_COPIED = frozenset({"audio", "subtitle"})
+_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+_FAST_START = {"movflags": "faststart"}
+_MP4 = frozenset({".mp4", ".mov", ".m4v"})
+_AVI = ".avi"
+_MJPEG = "mjpeg"
+
+
+class VideoFile:
+    """A file that is written under a hidden name, and takes its own when it is finished.
+
+    Parameters
+    ----------
+    path
+        What it is to be called in the end.
+    encoder, options
+        FFmpeg's encoder and its options.
+    rate
+        Frames a second, if it is known.
+    companion
+        A file whose sound and subtitles are copied.
+    durable
+        True: what was written until a power cut can be played, under the hidden name. False: smaller, starts faster.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        encoder: str,
+        options: dict[str, str],
+        rate: Fraction | None,
+        companion: str | None,
+        *,
+        durable: bool,
+    ) -> None:
+        self.path = path
+        self.partial = _free_hidden_name(path)
+        self._encoder, self._options, self._rate = encoder, options, rate or _UNKNOWN_RATE
+        self._known_rate = rate is not None
+        flags = (_FRAGMENTED if durable else _FAST_START) if path.suffix.lower() in _MP4 else {}
+        if durable:
+            flags = flags | {"flush_packets": "1"}
+        # AVI has no times, only a rate
+        self._time_base = 1 / self._rate if path.suffix.lower() == _AVI else _TIME_BASE
+        with self._mapped():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._container: Any = av.open(str(self.partial), "w", options=flags)
+        self._companion = None if companion is None else _Companion(companion, self._container)
+        self._stream: Any = None
+        self._first_s = 0.0
+        self._last = -1
+
+    def write(self, frame: Frame) -> None:
+        """Encode a frame."""
+        if self._encoder == _MJPEG:
+            luma, chroma = jfif_planes(frame)
+            frame = replace(frame, luma=luma, chroma=chroma, colour=Colour(full_range=True, matrix=BT601))
+        with self._mapped():
+            if self._stream is None:
+                self._begin(frame)
+            luma, chroma = even_planes(frame, self._format)
+            if luma.shape != (self._stream.codec_context.height, self._stream.codec_context.width):
+                raise CannotWrite(f"{self.path}: the picture's size changed, which a video file cannot say")
+            picture = av_frame(luma, chroma, self._format, frame.colour)
+            picture.time_base = self._time_base
+            start = 0.0 if self._companion is None else self._companion.video_start_s
+            picture.pts = max(round((frame.time_s - self._first_s + start) / self._time_base), self._last + 1)
+            picture.duration = round(1 / self._rate / self._time_base)
+            self._last = picture.pts
+            self._mux(self._stream.encode(picture))
+
+    def finish(self, *, overwrite: bool) -> None:
+        """Write what the encoder holds back and the rest of the sound, and give the file its name."""
+        with self._mapped():
+            if self._stream is not None:
+                self._mux(self._stream.encode(None))
+            if self._companion is not None:
+                self._companion.mux_until(None)
+                self._companion.close()
+            self._container.close()
+            with open(self.partial, "rb") as file:
+                os.fsync(file.fileno())
+            if overwrite:
+                os.replace(self.partial, self.path)
+            else:
+                self._link()
+
+    def discard(self) -> None:
+        """Stop, and leave nothing behind."""
+        with suppress(av.FFmpegError, OSError):
+            if self._companion is not None:
+                self._companion.close()
+            self._container.close()
+        with suppress(OSError):
+            self.partial.unlink()
+
+    @property
+    def bytes(self) -> int:
+        """How large it is so far."""
+        return self.partial.stat().st_size if self.partial.exists() else 0
+
+    def _begin(self, frame: Frame) -> None:
+        self._format = FORMATS[frame.subsampling] if frame.chroma is not None else FORMATS[2, 2]
+        luma, _ = even_planes(frame, self._format)
+        stream = self._container.add_stream(self._encoder, rate=self._rate, options=self._options)
+        stream.height, stream.width = luma.shape
+        stream.pix_fmt = self._format
+        stream.time_base = self._time_base
+        stream.codec_context.time_base = self._time_base
+        stream.codec_context.gop_size = max(round(self._rate * _GOP_S), 1)
+        set_tags(stream.codec_context, frame.colour)
+        if self._time_base != _TIME_BASE:
+            stream.codec_context.max_b_frames = 0  # AVI cannot say their order
+        if self._companion is not None and self._companion.aspect is not None:
+            stream.codec_context.sample_aspect_ratio = self._companion.aspect
+        self._stream, self._first_s = stream, frame.time_s
+
+    def _mux(self, packets: Any) -> None:
+        for packet in packets:
+            if self._companion is not None and packet.dts is not None:
+                self._companion.mux_until(float(packet.dts * packet.time_base))
+            self._container.mux(packet)
+
+    def _link(self) -> None:
+        try:
+            os.link(self.partial, self.path)
+        except FileExistsError as error:
+            raise OutputExists(f"{self.path}: came up meanwhile; the video is in {self.partial}") from error
+        except OSError:  # a file system without hard links
+            os.replace(self.partial, self.path)
+        else:
+            self.partial.unlink()
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            if isinstance(error, CannotWrite):
+                raise
+            raise CannotWrite(f"{self.path}: cannot be written ({error.strerror or error})") from error
+
+
+class _Companion:
+    """The other streams of the source file, copied packet by packet in step with the pictures."""
+
+    def __init__(self, path: str, output: Any) -> None:
+        self._container: Any = av.open(path)
+        self._output = output
+        video: Any = self._container.streams.video[0]
+        self.video_start_s = float((video.start_time or 0) * video.time_base)
+        self.aspect = _turned_aspect(path, video.sample_aspect_ratio)
+        self._copies: dict[int, Any] = {}
+        for stream in self._container.streams:
+            if stream.type in _COPIED:
+                try:
+                    self._copies[stream.index] = output.add_stream_from_template(stream)
+                except (av.FFmpegError, ValueError) as error:
+                    log.warning("%s: its %s stream %s is left out (%s)", path, stream.type, stream.index, error)
+        wanted = [stream for stream in self._container.streams if stream.index in self._copies]
+        self._packets = self._container.demux(wanted) if wanted else iter(())
+        self._next: Any = None
+
+    def mux_until(self, time_s: float | None) -> None:
+        """Copy what belongs before ``time_s``; None: the rest."""
+        while True:
+            if self._next is None:
+                self._next = next(self._packets, None)
+            packet = self._next
+            if packet is None:
+                return
+            if packet.dts is not None:
+                if time_s is not None and packet.dts * packet.time_base > time_s:
+                    return
+                packet.stream = self._copies[packet.stream.index]
+                self._output.mux(packet)
+            self._next = None
+
+    def close(self) -> None:
+        """Close the source."""
+        self._container.close()
+
+
+def _turned_aspect(path: str, aspect: Fraction | None) -> Fraction | None:
+    """The shape of a pixel, upright: the frames come turned as the file says."""
+    if aspect is None or aspect in (0, 1):
+        return aspect
+    with av.open(path) as container:
+        first = next(container.decode(video=0), None)
+    return 1 / aspect if first is not None and quarter_turns(first.rotation) % 2 else aspect
+
+
+def _free_hidden_name(path: Path) -> Path:
+    """A hidden neighbour that is not there: what a killed run left behind stays."""
+    for number in count(1):
+        hidden = path.with_name(f".{path.stem}.part{'' if number == 1 else f'-{number}'}{path.suffix}")
+        if not hidden.exists():
+            return hidden
+    raise AssertionError("numbers do not end")
+
+
+def even_planes(frame: Frame, format: str) -> tuple[UInt8Array, Chroma]:
+    """The planes as the encoder takes them: grey gets neutral chroma, and an odd last row or column goes."""
+    luma, chroma = frame.luma, frame.chroma
+    down, across = next(key for key, name in FORMATS.items() if name == format)
+    height, width = luma.shape[0] // down * down, luma.shape[1] // across * across
+    if chroma is None:
+        neutral = np.full((height // down, width // across), _NEUTRAL, np.uint8)
+        return luma[:height, :width], (neutral, neutral)
+    cb, cr = resample_chroma(chroma, -(-luma.shape[0] // down), -(-luma.shape[1] // across))
+    return luma[:height, :width], (cb[: height // down, : width // across], cr[: height // down, : width // across])

@@ -1,0 +1,90 @@
+"""``y4m:-``: YUV4MPEG2 on standard output (or into a file or FIFO), for other programs."""
+
+import os
+import sys
+from fractions import Fraction
+from typing import BinaryIO
+
+import numpy as np
+
+from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
+from edge_srcnn.frame import Frame
+from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.uri import Uri, flag, read_options
+
+_UNKNOWN_RATE = Fraction(25)
+_SPACES = {(2, 2): "C420jpeg", (1, 2): "C422", (1, 1): "C444"}
+
+
+def open_y4m(uri: Uri) -> "Y4mSink":
+    """Options: overwrite (no). ``y4m:-`` is standard output.
+
+    Raises
+    ------
+    OutputExists
+        The file is there already.
+    CannotWrite
+        It cannot be written.
+    """
+    if uri.target in ("", "-"):
+        read_options(uri)
+        if sys.stdout.isatty():
+            raise UsageError("y4m:-: standard output is a terminal; give it to another program, such as | ffplay -")
+        return Y4mSink(uri.text, os.fdopen(os.dup(1), "wb"))
+    options = read_options(uri, overwrite=flag)
+    if os.path.isfile(uri.target) and not options.get("overwrite", False):
+        raise OutputExists(f"{uri.target}: exists already; overwrite=yes replaces it")
+    try:
+        return Y4mSink(uri.text, open(uri.target, "wb"))  # closed by the sink
+    except OSError as error:
+        raise CannotWrite(f"{uri.target}: cannot be written ({error.strerror})") from error
+
+
+class Y4mSink:
+    """A header, then each frame's planes. Source: yuv4mpeg(5) of mjpegtools."""
+
+    live = False
+
+    def __init__(self, name: str, file: BinaryIO) -> None:
+        self.name, self._file = name, file
+        self._rate = _UNKNOWN_RATE
+        self._shape: tuple[tuple[int, int], tuple[int, int] | None] | None = None
+
+    def begin(self, stream: Stream) -> None:
+        """Keep the rate for the header."""
+        self._rate = stream.rate or _UNKNOWN_RATE
+
+    def write(self, result: Result) -> None:
+        """Write a frame; its size and subsampling must be those of the first one."""
+        frame = result.frame
+        shape = frame.luma.shape, None if frame.chroma is None else frame.chroma[0].shape
+        try:
+            if self._shape is None:
+                self._shape = shape
+                self._file.write(self._header(frame))
+            if shape != self._shape:
+                raise CannotWrite(f"{self.name}: the picture's size changed, which Y4M cannot say")
+            self._file.write(b"FRAME\n")
+            for plane in (frame.luma, *(frame.chroma or ())):
+                self._file.write(np.ascontiguousarray(plane).data)
+            self._file.flush()
+        except CannotWrite:
+            raise
+        except BrokenPipeError as error:
+            raise CannotWrite(f"{self.name}: the program that reads it is gone") from error
+        except OSError as error:
+            raise CannotWrite(f"{self.name}: cannot be written ({error.strerror})") from error
+
+    def close(self) -> None:
+        """Flush and close."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise CannotWrite(f"{self.name}: cannot be written ({error.strerror})") from error
+
+    def _header(self, frame: Frame) -> bytes:
+        width, height = frame.size
+        space = "Cmono" if frame.chroma is None else _SPACES[frame.subsampling]
+        span = "FULL" if frame.colour.full_range else "LIMITED"
+        rate = f"F{self._rate.numerator}:{self._rate.denominator}"
+        return f"YUV4MPEG2 W{width} H{height} {rate} Ip A1:1 {space} XCOLORRANGE={span}\n".encode()

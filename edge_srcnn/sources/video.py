@@ -1,0 +1,241 @@
+"""Video files, network cameras (RTSP, HTTP MJPEG) and Y4M from standard input or a FIFO, by PyAV."""
+
+import errno
+import os
+import re
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, Unavailable
+from edge_srcnn.frame import Frame
+from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, turned
+from edge_srcnn.uri import NETWORK, Uri, one_of, read_options, seconds
+
+TIMEOUT_S = 5.0
+CURE = "pip install 'edge-srcnn[video]'"
+
+_POLL_S = 0.1
+_MOST_OF_IT = 0.9
+_SHORT_S, _SHORT_SHARE = 0.5, 0.02
+_MISSING_SHARE = 0.05
+_CLOCK = re.compile(r"[0-9]+:[0-9]{2}:[0-9.]+")
+_Y4M = "yuv4mpegpipe"
+_RTSP = {"fflags": "nobuffer", "flags": "low_delay"}
+
+
+def open_video(uri: Uri) -> "Video":
+    """Options: timeout in seconds (network and Y4M: 5), transport (RTSP: tcp or udp).
+
+    Raises
+    ------
+    Unavailable
+        PyAV is not installed, or the network does not answer.
+    NoInput, BadData
+        The file is missing, or holds no video that can be decoded.
+    """
+    network = uri.scheme in NETWORK
+    options = read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
+    timeout_s = options.get("timeout", TIMEOUT_S)
+    if uri.scheme == "y4m":
+        return Video(uri.text, _Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
+    if not network and not Path(uri.target).is_file():
+        if Path(uri.target).is_fifo():
+            return Video(uri.text, _Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
+        raise NoInput(f"{uri.target}: there is no such file")
+    ffmpeg = _RTSP | {"rtsp_transport": options.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
+    return Video(uri.target, uri.target, timeout_s if network else None, options=ffmpeg)
+
+
+class Video:
+    """One video stream, decoded.
+
+    Attributes
+    ----------
+    companion
+        The file, whose sound and subtitles belong to the frames; None for a stream.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: "str | _Pipe",
+        timeout_s: float | None,
+        *,
+        format: str | None = None,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        try:
+            import av
+        except ImportError as error:
+            raise Unavailable(f"{name}: PyAV is needed for video, and not installed: {CURE}") from error
+        self._name, self._target, self._closed = name, target, threading.Event()
+        try:
+            with _mapped(name, under_way=False, timeout_s=timeout_s):
+                opened: Any = av.open(target, format=format, options=options or {}, timeout=timeout_s)
+        except EdgeSrcnnError:
+            if isinstance(target, _Pipe):
+                target.release()
+            raise
+        self._container = opened
+        if not self._container.streams.video:
+            self._container.close()
+            raise BadData(f"{name}: holds no video")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self.live = timeout_s is not None and not isinstance(target, _Pipe) and self._container.duration is None
+        self.rate: Fraction | None = self._stream.average_rate or self._stream.guessed_rate or None
+        self.frames: int | None = self._stream.frames or None
+        self.companion = target if timeout_s is None and isinstance(target, str) else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Decode until the end; a live stream that ends is lost."""
+        first: float | None = None
+        index = 0
+        try:
+            with _mapped(self._name, under_way=True):
+                for decoded in self._container.decode(self._stream):
+                    if self._closed.is_set():
+                        return
+                    time_s = _time_of(decoded, index, self.rate)
+                    first = time_s if first is None else first
+                    yield _frame(decoded, index, time_s - first)
+                    index += 1
+            self._check_whole(index, 0.0 if first is None else time_s - first)
+        except EdgeSrcnnError:
+            if not self._closed.is_set():
+                raise
+        finally:
+            self._container.close()
+            if isinstance(self._target, _Pipe):
+                self._target.release()
+        if self.live and not self._closed.is_set():
+            raise SourceLost(f"{self._name}: the stream ended after {index} frames")
+
+    def _check_whole(self, frames: int, last_s: float) -> None:
+        """FFmpeg takes a file that was cut off for one that ends; compare with what the file says of itself."""
+        if self.companion is None or self._closed.is_set():
+            return
+        expected_s = _duration_s(self._container, self._stream)
+        ends_s = last_s + (float(1 / self.rate) if self.rate else 0.0)
+        too_short = expected_s is not None and ends_s < expected_s - max(_SHORT_S, expected_s * _SHORT_SHARE)
+        if too_short or (self.frames is not None and frames < self.frames * (1 - _MISSING_SHARE)):
+            whole = f"{expected_s:.1f} s" if too_short else f"{self.frames} frames"
+            raise BadData(
+                f"{self._name}: is damaged or was cut off; {frames} frames ({ends_s:.1f} s) of {whole} are there"
+            )
+
+    def close(self) -> None:
+        """End the iteration at the next frame, or at the time limit."""
+        self._closed.set()
+        if isinstance(self._target, _Pipe):
+            self._target.close()
+
+
+def _frame(decoded: Any, index: int, time_s: float) -> Frame:
+    from edge_srcnn.av_frames import colour_of, planes_of
+
+    now = monotonic()
+    luma, chroma = planes_of(decoded)
+    turns = quarter_turns(decoded.rotation)
+    if turns:
+        luma = turned(luma, turns)
+        if chroma is not None:
+            chroma = turned(chroma[0], turns), turned(chroma[1], turns)
+            if chroma[0].shape[0] < luma.shape[0] and chroma[0].shape[1] == luma.shape[1]:  # 4:2:2 on its side
+                chroma = resample_chroma(chroma, *luma.shape)
+    return Frame(luma, chroma, colour_of(decoded), index, time_s, now)
+
+
+def _duration_s(container: Any, stream: Any) -> float | None:
+    """What a file says of its video's length; None where it says it of all its streams together."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    told = stream.metadata.get("DURATION", "")  # Matroska: 00:01:02.500000000
+    if _CLOCK.fullmatch(told):
+        hours, minutes, rest = told.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+    alone = len(container.streams) == 1 and container.duration is not None
+    return container.duration / 1e6 if alone else None
+
+
+def _time_of(decoded: Any, index: int, rate: Fraction | None) -> float:
+    if decoded.time is not None:
+        return float(decoded.time)
+    return float(index / rate) if rate else float(index)
+
+
+@contextmanager
+def _mapped(name: str, *, under_way: bool, timeout_s: float | None = None) -> Iterator[None]:
+    """Foreign exceptions to ours. ``under_way``: the stream was opened already."""
+    import av
+
+    began = monotonic()
+    try:
+        yield
+    except EdgeSrcnnError:
+        raise
+    except (av.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, FileNotFoundError):
+            raise NoInput(f"{name}: there is no such file") from error
+        waited = timeout_s is not None and monotonic() - began > timeout_s * _MOST_OF_IT  # RTSP calls it bad data
+        if isinstance(error, (av.error.ExitError, TimeoutError)) or waited:
+            what = "no frame came" if under_way else "does not answer"
+            raise SourceLost(f"{name}: {what} within the time limit, which timeout=SECONDS changes") from error
+        if isinstance(error, (PermissionError, IsADirectoryError)):
+            raise NoInput(f"{name}: cannot be read ({reason})") from error
+        if isinstance(error, av.error.DecoderNotFoundError) or (
+            isinstance(error, av.error.ArgumentError) and not under_way
+        ):
+            raise BadData(f"{name}: is no video that can be decoded ({reason})") from error
+        if isinstance(error, av.error.InvalidDataError) and not under_way:
+            raise BadData(f"{name}: is no video that can be decoded ({reason})") from error
+        raise SourceLost(f"{name}: broke off ({reason})") from error
+
+
+class _Pipe:
+    """Standard input or a FIFO as a file for PyAV, whose reads end at a time limit or when it is closed."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        self.name = path
+        self._timeout_s = timeout_s
+        self._closed = threading.Event()
+        self._began = False
+        if path in ("", "-"):
+            self._descriptor = os.dup(0)
+        else:
+            try:
+                self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            except OSError as error:
+                raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; empty at the end."""
+        end = monotonic() + self._timeout_s
+        while not self._closed.is_set():
+            ready, _, _ = select.select([self._descriptor], [], [], _POLL_S)
+            if ready:
+                data = os.read(self._descriptor, size)
+                if data or self._began:
+                    self._began = True
+                    return data
+                self._closed.wait(_POLL_S)  # a FIFO that nobody writes to yet
+            if monotonic() > end:
+                raise TimeoutError(errno.ETIMEDOUT, "nothing came")
+        return b""
+
+    def release(self) -> None:
+        """Let go of the descriptor; nothing is read any more."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def close(self) -> None:
+        """Wake a read that waits."""
+        self._closed.set()

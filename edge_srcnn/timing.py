@@ -1,0 +1,67 @@
+"""What a running pipeline costs: counts, rates, and percentiles of the last frames."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from time import monotonic
+
+WINDOW = 256
+"""Frames that percentiles are taken over."""
+
+_RATE_WINDOW_S = 5.0
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Milliseconds: the median, and what 95 and 99 of 100 do not exceed. 0 before anything was measured."""
+
+    median_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+class Durations:
+    """The last ``WINDOW`` durations of one stage; one thread adds, any thread looks."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[float] = deque(maxlen=WINDOW)
+
+    def add(self, seconds: float) -> None:
+        """Add one."""
+        self._seconds.append(seconds)
+
+    def percentiles(self) -> Percentiles:
+        """Of those at hand."""
+        ordered = sorted(self._seconds.copy())
+        if not ordered:
+            return Percentiles(0.0, 0.0, 0.0)
+        median, p95, p99 = (ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.5, 0.95, 0.99))
+        return Percentiles(median * 1000, p95 * 1000, p99 * 1000)
+
+
+class Meter:
+    """Counts events, and tells how many a second there were of late."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._times: deque[float] = deque(maxlen=WINDOW)
+        self._lock = threading.Lock()
+
+    def tick(self) -> None:
+        """One more, now."""
+        with self._lock:
+            self.count += 1
+            self._times.append(monotonic())
+
+    def per_second(self) -> float:
+        """Over the last seconds; 0 when nothing came."""
+        with self._lock:
+            recent = [time for time in self._times if time > monotonic() - _RATE_WINDOW_S]
+        if len(recent) < 2:
+            return 0.0
+        return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-9)
+
+    def age_s(self) -> float | None:
+        """Seconds since the last event, or None."""
+        with self._lock:
+            return monotonic() - self._times[-1] if self._times else None

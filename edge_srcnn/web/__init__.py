@@ -1,0 +1,1 @@
+"""The viewer: a page, live pictures as multipart JPEG, snapshots, state and metrics over HTTP."""

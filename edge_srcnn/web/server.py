@@ -1,0 +1,149 @@
+"""The viewer's server: a thread with an event loop of its own."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+from aiohttp import web
+
+from edge_srcnn.errors import CannotWrite
+from edge_srcnn.web.address import Address, is_loopback, reachable_url
+from edge_srcnn.web.broadcast import Broadcast
+from edge_srcnn.web.metrics import registry
+from edge_srcnn.web.routes import Routes
+from edge_srcnn.web.security import add_headers, host_check, token_check
+from edge_srcnn.web.views import Result
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 15.0
+"""A connection that asks nothing for so long is closed."""
+
+_FAREWELL_S = 0.3
+_JOIN_S = 2.0
+_LINE_BYTES = 4096
+_BODY_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen.
+
+    Attributes
+    ----------
+    quality
+        Of JPEG, 1 to 100.
+    clients
+        Streams at a time.
+    token
+        What visitors must show; None lets everybody in.
+    """
+
+    quality: int = 85
+    clients: int = 20
+    token: str | None = None
+
+
+class Server:
+    """Serves results over HTTP from ``start`` until ``stop``; ``look`` gives the pipeline's state, a dataclass.
+
+    Attributes
+    ----------
+    url
+        Where it is.
+    """
+
+    def __init__(self, address: Address, settings: Settings, look: Callable[[], Any]) -> None:
+        self._host, self._settings, self._look = address.host, settings, look
+        self._listener = address.listen()
+        self.url = reachable_url(self._listener)
+        self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Broadcast]] = Future()
+        self._thread = Thread(target=self._run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Serve."""
+        if not is_loopback(self._listener) and self._settings.token is None:
+            log.warning(
+                "%s is open to everybody who reaches it; #token=... or #token_file=... asks for a token", self.url
+            )
+        self._thread.start()
+        self._loop, self._stopping, self._broadcast = self._ready.result()
+
+    def publish(self, result: Result) -> None:
+        """Show a result; from one thread.
+
+        Raises
+        ------
+        CannotWrite
+            The server has ended.
+        """
+        if not self._thread.is_alive():
+            raise CannotWrite(f"{self.url}: the server has ended")
+        self._broadcast.publish(result)
+
+    def stop(self) -> None:
+        """End all connections and the thread; more than once."""
+        if self._thread.is_alive():
+            with suppress(RuntimeError):  # the loop is closed: the thread is about to end
+                self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(_JOIN_S)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+        finally:
+            self._listener.close()
+
+    async def _serve(self) -> None:
+        with ThreadPoolExecutor(1, thread_name_prefix="jpeg") as encoder:
+            stopping, broadcast = asyncio.Event(), Broadcast(self._settings.quality, encoder)
+            runner = web.AppRunner(
+                self._application(broadcast),
+                access_log=None,  # it would hold tokens
+                handler_cancellation=True,  # a viewer that leaves while no frames come is seen to leave
+                keepalive_timeout=IDLE_S,
+                lingering_time=1.0,
+                max_line_size=_LINE_BYTES,
+                max_field_size=_LINE_BYTES,
+                shutdown_timeout=_FAREWELL_S,
+            )
+            await runner.setup()
+            try:
+                await web.SockSite(runner, self._listener).start()
+                self._ready.set_result((asyncio.get_running_loop(), stopping, broadcast))
+                await stopping.wait()
+            finally:
+                await _end(runner, broadcast)
+
+    def _application(self, broadcast: Broadcast) -> web.Application:
+        checks = []
+        if is_loopback(self._listener):
+            checks.append(host_check(self._host))
+        if self._settings.token is not None:
+            checks.append(token_check(self._settings.token))
+        application = web.Application(middlewares=checks, client_max_size=_BODY_BYTES)
+        application.on_response_prepare.append(add_headers)
+        metrics = registry(self._look, broadcast)
+        application.add_routes(Routes(self._look, broadcast, metrics, self._settings.clients).table())
+        return application
+
+
+async def _end(runner: web.AppRunner, broadcast: Broadcast) -> None:
+    """Let viewers read the end of their streams; cut off those that do not."""
+    broadcast.close()
+    deadline = asyncio.get_running_loop().time() + _FAREWELL_S
+    while broadcast.viewers.total() and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.01)
+    for connection in runner.server.connections if runner.server else ():
+        if connection.transport is not None:
+            connection.transport.abort()
+    await runner.cleanup()

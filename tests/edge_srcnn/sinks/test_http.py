@@ -1,0 +1,102 @@
+import importlib.util
+import os
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+pytest.importorskip("aiohttp")
+pytest.importorskip("simplejpeg")
+pytest.importorskip("prometheus_client")
+
+from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
+from edge_srcnn.sinks import Stream, open_sink
+from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, noisy
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("quality=0", "give 1 to 100"),
+        ("quality=101", "give 1 to 100"),
+        ("clients=0", "give a whole number from 1"),
+        ("token=", "it is empty"),
+        ("token_file=/missing", "cannot be read"),
+        ("token_file=/dev/null", "the file is empty"),
+        ("token=a&token_file=/etc/hostname", "give token or token_file, not both"),
+        ("port=80", "no option is called 'port'; there are: quality, clients, token, token_file"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        open_sink(f"http://:0#{options}")
+
+
+def test_a_port_in_use_is_told_when_it_begins() -> None:
+    with by_hand() as first:
+        second = open_sink(first.address)
+        with pytest.raises(
+            CannotWrite, match=r"^http://127.0.0.1:\d+: cannot listen there \(Address already in use\)$"
+        ):
+            second.begin(Stream(None, None, None, lambda: None))
+        second.close()
+
+
+def test_missing_libraries_are_named_with_their_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    missing = {"aiohttp", "prometheus_client"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name in missing else find(name, *more))
+
+    with pytest.raises(Unavailable, match=r"aiohttp and prometheus-client .*pip install 'edge-srcnn\[stream\]'"):
+        open_sink("http://:0")
+
+
+def test_a_picture_that_jpeg_cannot_hold_is_refused() -> None:
+    with by_hand() as sink, pytest.raises(CannotWrite, match="at most 65500 pixels a side"):
+        sink.write(flat(size=(65_502, 2)))
+
+
+def test_it_shows_the_newest_and_misses_others() -> None:
+    sink = open_sink("http://127.0.0.1:0")
+
+    assert sink.live
+    assert sink.name == "http://127.0.0.1:0"
+    sink.close()  # it never began
+
+
+def test_the_end_comes_soon_and_leaves_nothing_behind() -> None:
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    with by_hand() as sink, ExitStack() as stack:
+        watcher = stack.enter_context(Viewer(sink))
+        idle = stack.enter_context(Viewer(sink))
+        stack.enter_context(Viewer(sink, receive_bytes=4096))  # reads nothing
+        stack.enter_context(Viewer(sink, "/snapshot", receive_bytes=4096))
+        watcher.open()
+        for number in range(5):
+            sink.write(noisy(512, number))
+            watcher.part()
+        idle.open()
+
+        began = time.monotonic()
+        sink.close()
+        took_s = time.monotonic() - began
+
+        assert took_s < 2
+        assert threading.active_count() == threads
+        with pytest.raises(OSError):
+            get(sink, "/healthz")
+        with pytest.raises(CannotWrite, match="the server has ended"):
+            sink.write(flat())
+        sink.close()
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_a_viewer_reads_the_end_of_its_stream() -> None:
+    with by_hand() as sink, Viewer(sink) as viewer:
+        viewer.open()
+        sink.write(flat())
+        viewer.part()
+        sink.close()
+        with pytest.raises(ConnectionError, match="the stream is over"):
+            viewer.part()

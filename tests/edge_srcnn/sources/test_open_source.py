@@ -1,0 +1,59 @@
+"""A name says which kind of source it is; what it cannot be is said in one line."""
+
+import importlib
+
+import pytest
+
+from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
+from edge_srcnn.sources import EXAMPLES, SOURCES, open_source
+
+
+def test_a_test_card():
+    source = open_source("test:size=64x48,fps=max,frames=3")
+    assert [frame.index for frame in source] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["webcam:0", "ftp://host/clip.mp4", "files:x", "null:"])
+def test_an_unknown_kind_is_refused_with_examples(name):
+    with pytest.raises(UsageError, match=f"no source is called '{name.split(':')[0]}'") as raised:
+        open_source(name)
+    assert "/dev/video0" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_empty_name_is_refused():
+    with pytest.raises(UsageError, match="empty"):
+        open_source("")
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_has_its_code(kind):
+    # none of them may need its library before it is opened
+    module, _, function = SOURCES[kind].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+@pytest.mark.parametrize(
+    "name", ["/dev/video99", "/dev/video99?size=640x480&fps=30", "v4l2:/dev/video99", "none.mp4", "none/", "none*.png"]
+)
+def test_what_is_not_there_is_one_line(name):
+    if "mp4" in name:
+        pytest.importorskip("av")
+    with pytest.raises(EdgeSrcnnError) as raised:
+        open_source(name)
+    assert raised.value.exit_code in (66, 69)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_video_is_no_input_even_without_its_library(tmp_path):
+    with pytest.raises(NoInput, match="no such file"):
+        open_source(str(tmp_path / "none.mp4"))
+
+
+@pytest.mark.parametrize("name", [text for text in EXAMPLES if ":" not in text or text.startswith("test")])
+def test_the_examples_parse(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        open_source(name.strip("'")).close()
+    except EdgeSrcnnError as error:
+        assert not isinstance(error, UsageError)

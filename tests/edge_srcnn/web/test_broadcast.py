@@ -1,0 +1,107 @@
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+pytest.importorskip("simplejpeg")
+
+from edge_srcnn.web import broadcast as module
+from edge_srcnn.web.broadcast import Broadcast
+from tests.edge_srcnn.web.serving import flat
+
+
+def within_loop(check: Callable[[Broadcast], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        with ThreadPoolExecutor(1) as encoder:
+            async with asyncio.timeout(10):
+                await check(Broadcast(85, encoder))
+
+    asyncio.run(run())
+
+
+def test_one_encoding_serves_all_who_ask_at_once() -> None:
+    async def check(broadcast: Broadcast) -> None:
+        broadcast.publish(flat())
+        shot = await broadcast.newer(0)
+        assert shot is not None
+
+        pictures = await asyncio.gather(*(broadcast.jpeg(shot, "enhanced") for _ in range(50)))
+
+        assert broadcast.jpegs == {"enhanced": 1}
+        assert broadcast.jpeg_bytes == {"enhanced": len(pictures[0])}
+        assert set(pictures) == {pictures[0]}
+
+    within_loop(check)
+
+
+def test_one_who_leaves_does_not_take_the_picture_from_the_others() -> None:
+    async def check(broadcast: Broadcast) -> None:
+        broadcast.publish(flat())
+        shot = await broadcast.newer(0)
+        assert shot is not None
+        leaver, stayer = (asyncio.create_task(broadcast.jpeg(shot, "split")) for _ in range(2))
+        await asyncio.sleep(0)
+
+        leaver.cancel()
+
+        assert (await stayer).startswith(b"\xff\xd8")
+
+    within_loop(check)
+
+
+def test_who_comes_late_gets_the_newest_alone() -> None:
+    async def check(broadcast: Broadcast) -> None:
+        for level in (10, 20, 30):
+            broadcast.publish(flat(level))
+
+        shot = await broadcast.newer(0)
+
+        assert shot is not None
+        assert (shot.number, shot.result.frame.luma[0, 0]) == (3, 30)
+
+    within_loop(check)
+
+
+def test_waiting_ends_with_a_result_of_another_thread() -> None:
+    async def check(broadcast: Broadcast) -> None:
+        waiting = [asyncio.create_task(broadcast.newer(number)) for number in (0, 0, 1)]
+        for _ in range(2):
+            threading.Thread(target=broadcast.publish, args=(flat(),)).start()
+
+        shots = await asyncio.gather(*waiting)
+
+        assert shots[2] is not None
+        assert shots[2].number == 2
+
+    within_loop(check)
+
+
+def test_waiting_ends_when_it_is_closed() -> None:
+    async def check(broadcast: Broadcast) -> None:
+        broadcast.publish(flat())
+        waiting = asyncio.create_task(broadcast.newer(1))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+
+        broadcast.close()
+        broadcast.close()
+
+        assert await waiting is None
+        assert await broadcast.newer(0) is None
+
+    within_loop(check)
+
+
+def test_the_newest_becomes_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(broadcast: Broadcast) -> None:
+        assert not broadcast.is_fresh()
+        broadcast.publish(flat())
+        assert broadcast.is_fresh()
+        monkeypatch.setattr(module, "FRESH_S", 0.02)
+        await asyncio.sleep(0.03)
+        assert not broadcast.is_fresh()
+
+    within_loop(check)
