@@ -5,6 +5,9 @@ RUNTIME := $(VENVS)/runtime
 DEV := $(VENVS)/dev
 TFLITE := $(VENVS)/tflite
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+DEMO_SOURCE ?= test:
+DEMO_SINK ?= http://127.0.0.1:0
+DEMO_SECONDS ?= $(shell [ -t 0 ] || echo 5) # nobody is there to end it
 SOURCES := pyproject.toml edge_srcnn/__init__.py
 
 .PHONY: help demo test test-tflite test-pi check format lock clean
@@ -13,17 +16,20 @@ SOURCES := pyproject.toml edge_srcnn/__init__.py
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
-demo: $(RUNTIME)/.made  ## up-scale a built-in test card (runtime only, no TensorFlow)
+demo: $(RUNTIME)/.made  ## up-scale a test card, then go live on a moving one (DEMO_SOURCE, DEMO_SECONDS); Ctrl-C ends it
 	$(RUNTIME)/bin/edge-srcnn demo -o edge-srcnn-demo.png
+	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
-test: $(DEV)/.made  ## run all tests, those that train and convert included
-	$(DEV)/bin/python -m pytest
+test: $(DEV)/.made  ## run all tests, those that train and convert included (TESTS=folder: some)
+	$(DEV)/bin/python -m pytest $(TESTS)
 
 test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (needs CPython 3.11)
-	$(TFLITE)/bin/python -m pytest tests/edge_srcnn
+	$(TFLITE)/bin/python -m pytest $(or $(TESTS),tests/edge_srcnn)
 
-test-pi:  ## prove on emulated Raspberry Pi 3, 4 and 5 that the bytes are the same (needs root and apt)
+test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults (root, apt)
 	tests/rigs/arm64.sh cortex-a53 cortex-a72 cortex-a76
+	tests/rigs/picamera2.sh
+	tests/rigs/vivid.sh
 
 check: $(DEV)/.made  ## format, lint, types, import layers
 	$(DEV)/bin/ruff format --check .
