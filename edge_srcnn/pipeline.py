@@ -22,6 +22,7 @@ STALL_S = 30.0
 """A sink that takes nothing for so long, while others wait for it, is given up."""
 
 _CLOSE_S = 5.0
+_STEP_S = 0.1
 
 
 class FrameUpscaler(Protocol):
@@ -227,16 +228,20 @@ class _SinkWorker:
         self._thread.start()
 
     def offer(self, result: Result) -> None:
-        if self.error is not None or self._results.put(result, STALL_S):
-            return
-        self._missed += 1
-        if not self._ending:
-            self._fail(CannotWrite(f"{self._sink.name}: took nothing for {STALL_S:.0f} s; it is left out from now on"))
+        end = monotonic() + STALL_S
+        while self.error is None and not self._results.put(result, _STEP_S):
+            stalled = monotonic() > end
+            if stalled and self.error is None:
+                self._fail(
+                    CannotWrite(f"{self._sink.name}: took nothing for {STALL_S:.0f} s; it is left out from now on")
+                )
+            if stalled or self._ending:
+                self._missed += 1
+                return
 
     def stop_taking(self) -> None:
-        """No more results; those that it has are written."""
+        """Wait no more for a sink that is full; what it has is written."""
         self._ending = True
-        self._results.close()
 
     def finish(self, *, whole: bool, timeout_s: float) -> None:
         """Let it write what it has, and close it; a file that would look whole and is not is given up."""
