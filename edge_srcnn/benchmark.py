@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter, process_time
 from typing import Any
 
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.flatbuffer import write_graph
+from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.interpreter import Interpreter, load_interpreter
 from edge_srcnn.engine.packing import PLAIN
@@ -180,8 +181,7 @@ def measure(
 def picture_for(width: int, height: int) -> UInt8Array:
     """Luma of the test card, stretched to a size: uint8 ``[height, width]``."""
     card = luma_full_range(draw_test_card())
-    picture: UInt8Array = cv2.resize(card, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]  # stubs: any dtype
-    return picture
+    return np.asarray(cv2.resize(card, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _measure_reuse(graph: Graph, engine: str, setting: Setting, luma: UInt8Array, model: Model) -> Reuse:
@@ -197,7 +197,7 @@ def _measure_reuse(graph: Graph, engine: str, setting: Setting, luma: UInt8Array
     for _ in range(MIN_ROUNDS):
         for name, frame in (("fresh", ~luma), ("again", luma), ("still", luma), ("tenth", moved)):
             upscaler.statistics.clear()
-            watch.time(name, lambda frame=frame: upscaler.upscale(frame, out))  # type: ignore[misc]  # a default
+            watch.time(name, partial(upscaler.upscale, frame, out))
             share[name] = upscaler.statistics.tiles_reused / upscaler.statistics.tiles
     fresh = watch.ms("fresh")
     return Reuse(watch.ms("still") / fresh, share["still"], watch.ms("tenth") / fresh, share["tenth"])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge_srcnn.engine.flatbuffer import read_graph
+from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version, load_interpreter
 from edge_srcnn.engine.packing import Blocks

@@ -18,7 +18,6 @@ EXAMPLES = (
     "[bold]edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -[/bold] · "
     "[bold]edge-srcnn run --source test: --sink http://:8080[/bold]"
 )
-STATISTICS_EVERY_S = 60.0
 _LINE_EVERY_S = 0.5
 
 
@@ -76,6 +75,7 @@ def run(
 
     if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
         raise UsageError("--json and --sink y4m:- both want standard output")
+    # --keep-fps: small tiles, so that the middle of the picture can be of any size
     with load_model(
         model, scale=scale, engine=engine, threads=threads, block=block, tile=tile, reuse=reuse or keep_fps is not None
     ) as upscaler:

@@ -1,7 +1,7 @@
 """The network over a bicubic plane of any size: mirror halo, tiles, blocks, XOR, invoke, blocks back, residual."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from time import perf_counter
 from typing import Any
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.flatbuffer import write_graph
+from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.engine.packing import halo, pack
@@ -38,7 +38,8 @@ class Statistics:
 
     def clear(self) -> None:
         """Begin anew."""
-        self.__init__()  # type: ignore[misc]  # the defaults again
+        for each in fields(self):
+            setattr(self, each.name, each.default)
 
 
 class Sharpener:

@@ -54,7 +54,7 @@ def upscale_band(plane: UInt8Array, scale: int, start: int, stop: int, out: UInt
     top, bottom = max(start - _CONTEXT_ROWS, 0), min(stop + _CONTEXT_ROWS, plane.shape[0])
     size = (plane.shape[1] * scale, (bottom - top) * scale)
     into = out if (top, bottom) == (start, stop) else None
-    scaled: UInt8Array = cv2.resize(plane[top:bottom], size, dst=into, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]  # stubs: any dtype
+    scaled = np.asarray(cv2.resize(plane[top:bottom], size, dst=into, interpolation=cv2.INTER_CUBIC), np.uint8)
     band = scaled[(start - top) * scale : (stop - top) * scale]
     if out is None:
         return band

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from edge_srcnn.imaging.luma import UInt8Array
 
@@ -40,10 +41,8 @@ def mirror_border(
     plane: UInt8Array, above: int, below: int, left: int, right: int, out: UInt8Array | None = None
 ) -> UInt8Array:
     """Like ``mirror_pad``, with a width for each side; into ``out`` (contiguous, of the right size) if it is given."""
-    padded: UInt8Array = cv2.copyMakeBorder(  # type: ignore[assignment]  # stubs: any dtype
-        plane, above, below, left, right, cv2.BORDER_REFLECT_101, dst=out
-    )
-    return padded
+    padded = cv2.copyMakeBorder(plane, above, below, left, right, cv2.BORDER_REFLECT_101, dst=out)
+    return np.asarray(padded, np.uint8)
 
 
 def round_up(length: int, grain: int) -> int:

@@ -64,7 +64,6 @@ class VideoFile:
         self.path = path
         self.partial = _free_hidden_name(path)
         self._encoder, self._options, self._rate = encoder, options, rate or _UNKNOWN_RATE
-        self._known_rate = rate is not None
         flags = (_FRAGMENTED if durable else _FAST_START) if path.suffix.lower() in _MP4 else {}
         if durable:
             flags = flags | {"flush_packets": "1"}

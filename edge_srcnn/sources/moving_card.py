@@ -32,7 +32,8 @@ class MovingCard:
 
     def __init__(self, size: tuple[int, int], rate: Fraction | None, frames: int | None) -> None:
         self.live = rate is not None
-        self.rate: Fraction | None = rate or RATE
+        self._pace = rate or RATE
+        self.rate: Fraction | None = self._pace
         self.frames = frames
         self._size = size
         self._closed = threading.Event()
@@ -47,16 +48,15 @@ class MovingCard:
 
     def __iter__(self) -> Iterator[Frame]:
         """Give frames at the rate, by the clock; one that nobody took in time is left out, and counted by ``index``."""
-        assert self.rate is not None  # noqa: S101  # set above; the protocol allows None
         began, index = time.monotonic(), 0
         while (self.frames is None or index < self.frames) and not self._closed.is_set():
-            due = began + float(index / self.rate)
+            due = began + float(index / self._pace)
             if self.live and self._closed.wait(max(due - time.monotonic(), 0)):
                 return
             yield self._draw(index, time.monotonic())
             index += 1
             if self.live:
-                index = max(index, int((time.monotonic() - began) * self.rate))
+                index = max(index, int((time.monotonic() - began) * self._pace))
 
     def close(self) -> None:
         """End the iteration."""
@@ -64,7 +64,7 @@ class MovingCard:
 
     def _draw(self, index: int, now: float) -> Frame:
         width, height = self._size
-        rate = float(self.rate or RATE)
+        rate = float(self._pace)
         left = index * _PAN_PX % width // 2 * 2
         luma = self._luma[:, left : left + width].copy()
         chroma_width = (width + 1) // 2

@@ -7,7 +7,7 @@ import pytest
 
 from edge_srcnn import benchmark
 from edge_srcnn.benchmark import MIN_ROUNDS, STAGES, measure, picture_for
-from edge_srcnn.engine.flatbuffer import write_graph
+from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import WHOLE_TILE, Setting

@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.flatbuffer import write_graph
+from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import REUSE_TILE, WHOLE_TILE, Setting, Wish

@@ -9,7 +9,8 @@ import pytest
 import tflite
 from hypothesis import given
 
-from edge_srcnn.engine.flatbuffer import read_graph, write_graph
+from edge_srcnn.engine.flatbuffer_reader import read_graph
+from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT, Graph, Quantization
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.engine.packing import Blocks, pack

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine import interpreter
-from edge_srcnn.engine.flatbuffer import write_graph
+from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT
 from edge_srcnn.engine.interpreter import Interpreter, choose_engine, installed_version, trace
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edge_srcnn.engine.flatbuffer import read_graph, write_graph
+from edge_srcnn.engine.flatbuffer_reader import read_graph
+from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Convolution, Graph, Reshape
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.engine.packing import MAX_SIDE, PLAIN, Blocks, Halo, halo, pack, pack_kernel, pack_layer
