@@ -1,17 +1,21 @@
 """Between PyAV's frames and ours: planes without conversion where there is one, tags as H.273 has them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import av
 import numpy as np
 
-from edge_srcnn.frame import BT601, BT709, UNSPECIFIED, Colour
+from edge_srcnn.errors import CannotWrite
+from edge_srcnn.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.planes import Chroma
+from edge_srcnn.imaging.planes import Chroma, resample_chroma
 
 _LIMITED, _FULL = 1, 2  # AVColorRange
 _RGB_MATRIX = 0
 _HD_ROWS = 720
+_NEUTRAL = 128
 
 _PLANAR = {
     "yuv420p": (2, 2),
@@ -61,12 +65,35 @@ def av_frame(luma: UInt8Array, chroma: Chroma, format: str, colour: Colour) -> A
     return frame
 
 
+def even_planes(frame: Frame, format: str) -> tuple[UInt8Array, Chroma]:
+    """The planes as the encoder takes them: grey gets neutral chroma, and an odd last row or column goes."""
+    luma, chroma = frame.luma, frame.chroma
+    down, across = next(key for key, name in FORMATS.items() if name == format)
+    height, width = luma.shape[0] // down * down, luma.shape[1] // across * across
+    if chroma is None:
+        neutral = np.full((height // down, width // across), _NEUTRAL, np.uint8)
+        return luma[:height, :width], (neutral, neutral)
+    cb, cr = resample_chroma(chroma, -(-luma.shape[0] // down), -(-luma.shape[1] // across))
+    return luma[:height, :width], (cb[: height // down, : width // across], cr[: height // down, : width // across])
+
+
 def set_tags(target: Any, colour: Colour) -> None:
     """Write the tags to a frame or an encoder's context."""
     target.color_range = {None: 0, False: _LIMITED, True: _FULL}[colour.full_range]
     target.colorspace = colour.matrix
     target.color_primaries = colour.primaries
     target.color_trc = colour.transfer
+
+
+@contextmanager
+def writing(failure: str) -> Iterator[None]:
+    """Turn FFmpeg's and the system's errors into ``CannotWrite``, which begins with ``failure``."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        if isinstance(error, CannotWrite):
+            raise
+        raise CannotWrite(f"{failure} ({error.strerror or error})") from error
 
 
 def _pixels(plane: Any) -> UInt8Array:

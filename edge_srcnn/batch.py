@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, OutputExists, UsageError
+from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.picture import Picture
 from edge_srcnn.pipeline import Pipeline
@@ -134,12 +134,12 @@ def _run(
 def _run_video(
     job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    if job.target.exists() and not overwrite:
-        raise OutputExists(f"{job.target}: exists already; give --overwrite to replace it")
+    if not job.source.is_file():
+        raise NoInput(f"{job.source}: there is no such file")
+    options = {"preset": "medium", "overwrite": "yes" if overwrite else "no"}
+    sink = open_video_sink(Uri(str(job.target), "", str(job.target), options))  # nothing is written yet
     source = open_video(Uri(str(job.source), "", str(job.source), {}))
     frames = source.frames
-    options = {"preset": "medium", "overwrite": "yes" if overwrite else "no"}
-    sink = open_video_sink(Uri(str(job.target), "", str(job.target), options))
     pipeline = Pipeline(source, upscaler, [sink])
     pipeline.run(lambda done: progress(done, frames))
     state = pipeline.state()

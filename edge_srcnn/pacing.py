@@ -31,7 +31,7 @@ class RegionUpscaler:
     """
 
     def __init__(self, upscaler: Upscaler, region: tuple[int, int, int, int]) -> None:
-        self.scale, self.share = upscaler.scale, 1.0
+        self.scale, self.engine, self.share = upscaler.scale, upscaler.engine, 1.0
         self._upscaler, self._region = upscaler, region
 
     def upscale_frame(self, frame: Frame) -> Frame:
@@ -67,7 +67,7 @@ class PacedUpscaler:
     """
 
     def __init__(self, upscaler: Upscaler, rate: Fraction) -> None:
-        self.scale, self.share = upscaler.scale, 1.0
+        self.scale, self.engine, self.share = upscaler.scale, upscaler.engine, 1.0
         self._upscaler, self._budget_s = upscaler, _BUDGET / float(rate)
         self._cost_s: float | None = None  # of a whole frame, were it enhanced
         self._reported = 1.0

@@ -32,11 +32,14 @@ class FrameUpscaler(Protocol):
     ----------
     scale
         Factor of up-scaling.
+    engine
+        What computes.
     share
         The part of the last picture that the network saw, 0 to 1.
     """
 
     scale: int
+    engine: str
     share: float
 
     def upscale_frame(self, frame: Frame) -> Frame:
@@ -68,8 +71,8 @@ class State:
         Frames a second of late.
     enhance, latency
         Of the upscaler; and from the sensor (or the file) until the sinks have the frame.
-    enhanced_share
-        The part of the picture that the network sees, 0 to 1.
+    engine, enhanced_share
+        What computes, and the part of the picture that the network sees, 0 to 1.
     age_s
         Seconds since the last enhanced frame, or None.
     """
@@ -82,6 +85,7 @@ class State:
     fps_out: float
     enhance: Percentiles
     latency: Percentiles
+    engine: str
     enhanced_share: float
     age_s: float | None
     size_in: tuple[int, int] | None
@@ -167,6 +171,7 @@ class Pipeline:
             fps_out=self._out.per_second(),
             enhance=self._enhance.percentiles(),
             latency=self._latency.percentiles(),
+            engine=self._upscaler.engine,
             enhanced_share=self._upscaler.share,
             age_s=self._out.age_s(),
             size_in=sizes[0],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_srcnn.cli.options import Block, Model, Threads, TileSize
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import EdgeSrcnnError, UsageError
 
 if TYPE_CHECKING:
     from edge_srcnn.pipeline import FrameUpscaler, Pipeline, State
@@ -90,7 +90,12 @@ def run(
             for each in sinks:
                 each.close()
             raise
-        _run(pipeline, sinks, seconds, quiet=json)
+        try:
+            _run(pipeline, sinks, seconds, quiet=json)
+        except EdgeSrcnnError:
+            if json:  # a program that asked wants to know, above all then
+                _report(pipeline.state(), json=True)
+            raise
         _report(pipeline.state(), json=json)
 
 

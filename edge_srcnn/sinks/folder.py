@@ -1,7 +1,7 @@
 """Folders of pictures: numbered or with the time in their names; the oldest make room."""
 
+import re
 import time
-from collections import deque
 from pathlib import Path
 
 from edge_srcnn.errors import CannotWrite
@@ -9,14 +9,18 @@ from edge_srcnn.imaging.jfif import rgb_picture
 from edge_srcnn.imaging.picture import Metadata
 from edge_srcnn.sinks import Result, Stream
 from edge_srcnn.sinks.images import Encoding, write_picture
+from edge_srcnn.sinks.rotation import Rotation
 from edge_srcnn.uri import Uri, one_of, read_options, seconds, whole_number
 
 _MEGABYTE = 1_000_000
 _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
+_NUMBERS, _TIMES = r"[0-9]{8,}", r"[0-9]{8}-[0-9]{6}-[0-9]{6}"
 
 
 def open_folder_sink(uri: Uri) -> "FolderSink":
     """Options: format (jpg, png, webp), names (number, time), every (seconds), keep (pictures), keep_mb (megabytes).
+
+    With a budget the oldest pictures go, those of earlier runs too, as far as they have such names.
 
     Raises
     ------
@@ -64,15 +68,17 @@ class FolderSink:
         keep_bytes: int | None,
     ) -> None:
         self.name, self._folder, self._suffix, self._by_time = name, folder, suffix, by_time
-        self._every_s, self._keep, self._keep_bytes = every_s, keep, keep_bytes
+        self._every_s = every_s
+        pattern = _TIMES if by_time else _NUMBERS
+        self._pictures = Rotation(folder, re.compile(pattern + re.escape(suffix)), keep, keep_bytes)
         self._next_s = float("-inf")
-        self._written: deque[tuple[Path, int]] = deque()
         self._number = 1 + max(
             (int(path.stem) for path in folder.glob(f"*{suffix}") if path.stem.isdecimal()), default=-1
         )
 
     def begin(self, stream: Stream) -> None:
-        """Nothing to prepare."""
+        """Count what is there."""
+        self._pictures.begin()
 
     def write(self, result: Result) -> None:
         """Write the frame, if it is time for one."""
@@ -85,8 +91,7 @@ class FolderSink:
         path = self._folder / f"{self._stem()}{self._suffix}"
         pixels = rgb_picture(frame)
         write_picture(path, pixels.shape, [(0, pixels)], Metadata(), Encoding(), overwrite=False)
-        self._written.append((path, path.stat().st_size))
-        self._make_room()
+        self._pictures.add(path)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -97,13 +102,3 @@ class FolderSink:
             return time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{int(now % 1 * 1e6):06d}"
         self._number += 1
         return f"{self._number - 1:08d}"
-
-    def _make_room(self) -> None:
-        def too_much() -> bool:
-            total = sum(size for _, size in self._written)
-            return (self._keep is not None and len(self._written) > self._keep) or (
-                self._keep_bytes is not None and total > self._keep_bytes
-            )
-
-        while len(self._written) > 1 and too_much():
-            self._written.popleft()[0].unlink(missing_ok=True)

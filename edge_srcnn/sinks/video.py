@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
 from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks.rotation import Rotation, numbered
 from edge_srcnn.uri import Uri, flag, one_of, read_options, seconds, whole_number
 
 if TYPE_CHECKING:
@@ -22,15 +23,14 @@ _HARDWARE_DEVICE = "/dev/video11"  # the encoder of Raspberry Pi 1 to 4
 _ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m", "mjpeg": "mjpeg"}
 _MEGABYTE = 1_000_000
 _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
-_NUMBER = re.compile(r"[0-9]{5,9}")
 
 
 def open_video_sink(uri: Uri) -> "VideoSink":
     """Open a video file.
 
     Options: codec (h264, h264-hw, mjpeg; by itself h264, in hardware where a Pi has it), crf (1 good to 51 small; 18),
-    preset (of x264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files; the oldest go),
-    overwrite (no).
+    preset (of x264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files), keep_mb
+    (megabytes; the oldest files go, those of earlier runs too), overwrite (no).
 
     Raises
     ------
@@ -47,6 +47,7 @@ def open_video_sink(uri: Uri) -> "VideoSink":
         segment=seconds,
         segment_mb=whole_number,
         keep=whole_number,
+        keep_mb=whole_number,
         overwrite=flag,
     )
     path = Path(uri.target)
@@ -55,8 +56,8 @@ def open_video_sink(uri: Uri) -> "VideoSink":
     if importlib.util.find_spec("av") is None:
         raise Unavailable(f"{uri.text}: PyAV is needed for video, and not installed: {CURE}")
     segmented = "segment" in options or "segment_mb" in options
-    if "keep" in options and not segmented:
-        raise UsageError(f"{uri.text}: keep=N goes with segment=SECONDS or segment_mb=MEGABYTES")
+    if ("keep" in options or "keep_mb" in options) and not segmented:
+        raise UsageError(f"{uri.text}: keep=N and keep_mb=MEGABYTES go with segment=SECONDS or segment_mb=MEGABYTES")
     if not segmented and path.exists() and not options.get("overwrite", False):
         raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
     return VideoSink(
@@ -68,6 +69,7 @@ def open_video_sink(uri: Uri) -> "VideoSink":
         segment_s=options.get("segment"),
         segment_bytes=options["segment_mb"] * _MEGABYTE if "segment_mb" in options else None,
         keep=options.get("keep"),
+        keep_bytes=options["keep_mb"] * _MEGABYTE if "keep_mb" in options else None,
         overwrite=options.get("overwrite", False),
     )
 
@@ -88,21 +90,29 @@ class VideoSink:
         segment_s: float | None,
         segment_bytes: int | None,
         keep: int | None,
+        keep_bytes: int | None,
         overwrite: bool,
     ) -> None:
         self.name, self._path, self._codec = name, path, codec
         self._options = {"crf": str(crf), "preset": preset} if codec == "h264" else {}
-        self._segment_s, self._segment_bytes, self._keep = segment_s, segment_bytes, keep
+        self._segment_s, self._segment_bytes = segment_s, segment_bytes
+        names = re.compile(rf"{re.escape(path.stem)}-([0-9]{{5,9}}){re.escape(path.suffix)}")
+        self._segments = Rotation(path.parent, names, keep, keep_bytes)
         self._overwrite = overwrite
         self._stream: Stream | None = None
         self._file: VideoFile | None = None
         self._file_began_s = 0.0
-        self._written: list[Path] = []
         self._number = 0
 
     def begin(self, stream: Stream) -> None:
-        """Keep what the files need to know."""
+        """Keep what the files need to know, and look after what an earlier run had to leave."""
         self._stream = stream
+        if stream.companion is None:
+            from edge_srcnn.sinks.leftovers import adopt_leftovers
+
+            adopt_leftovers(self._path)
+        if self._segmented:
+            self._segments.begin()
 
     def write(self, result: Result) -> None:
         """Encode a frame, in a new file when the present one is long enough."""
@@ -153,13 +163,12 @@ class VideoSink:
             if self._stream is not None and self._stream.companion is not None:
                 file.discard()  # half of a video that was to be whole
             raise
-        self._written.append(file.path)
-        while self._keep is not None and len(self._written) > self._keep:
-            self._written.pop(0).unlink(missing_ok=True)
+        if self._segmented:
+            self._segments.add(file.path)
 
     def _next_segment(self) -> Path:
         """The number after the highest; recordings of earlier runs stay."""
-        stem, suffix = self._path.stem, self._path.suffix
-        names = (path.stem.removeprefix(f"{stem}-") for path in self._path.parent.glob(f"*{suffix}"))
-        self._number = max(self._number, *(int(name) for name in names if _NUMBER.fullmatch(name)), 0) + 1
-        return self._path.with_name(f"{stem}-{self._number:05d}{suffix}")
+        names = self._segments.pattern
+        there = (names.fullmatch(path.name) for path in numbered(self._segments.folder, names))
+        self._number = max(self._number, *(int(match[1]) for match in there if match), 0) + 1
+        return self._path.with_name(f"{self._path.stem}-{self._number:05d}{self._path.suffix}")

@@ -1,30 +1,27 @@
 """One video file in the making: frames encoded, the source's sound and subtitles copied as they are."""
 
+import fcntl
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 
-from edge_srcnn.av_frames import FORMATS, av_frame, set_tags
+from edge_srcnn.av_frames import FORMATS, av_frame, even_planes, set_tags, writing
 from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.jfif import jfif_planes
-from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.planes import Chroma, quarter_turns, resample_chroma
+from edge_srcnn.imaging.planes import quarter_turns
+from edge_srcnn.sinks.leftovers import hidden_name
 
 log = logging.getLogger(__name__)
 
 _TIME_BASE = Fraction(1, 90000)
 _UNKNOWN_RATE = Fraction(25)
-_NEUTRAL = 128
 _GOP_S = 2
 _COPIED = frozenset({"audio", "subtitle"})
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
@@ -62,18 +59,21 @@ class VideoFile:
         durable: bool,
     ) -> None:
         self.path = path
-        self.partial = _free_hidden_name(path)
+        self.partial = hidden_name(path)
         self._encoder, self._options, self._rate = encoder, options, rate or _UNKNOWN_RATE
         flags = (_FRAGMENTED if durable else _FAST_START) if path.suffix.lower() in _MP4 else {}
         if durable:
             flags = flags | {"flush_packets": "1"}
         # AVI has no times, only a rate
         self._time_base = 1 / self._rate if path.suffix.lower() == _AVI else _TIME_BASE
-        with self._mapped():
+        with writing(f"{self.path}: cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.partial.open("xb")
+            fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for a leftover
             self._container: Any = av.open(str(self.partial), "w", options=flags)
         self._companion = None if companion is None else _Companion(companion, self._container)
         self._stream: Any = None
+        self._durable, self._synced_s = durable, 0.0
         self._first_s = 0.0
         self._last = -1
 
@@ -82,7 +82,7 @@ class VideoFile:
         if self._encoder == _MJPEG:
             luma, chroma = jfif_planes(frame)
             frame = replace(frame, luma=luma, chroma=chroma, colour=Colour(full_range=True, matrix=BT601))
-        with self._mapped():
+        with writing(f"{self.path}: cannot be written"):
             if self._stream is None:
                 self._begin(frame)
             luma, chroma = even_planes(frame, self._format)
@@ -95,18 +95,22 @@ class VideoFile:
             picture.duration = round(1 / self._rate / self._time_base)
             self._last = picture.pts
             self._mux(self._stream.encode(picture))
+            if self._durable and frame.time_s >= self._synced_s + _GOP_S:
+                self._synced_s = frame.time_s
+                os.fdatasync(self._file.fileno())
 
     def finish(self, *, overwrite: bool) -> None:
         """Write what the encoder holds back and the rest of the sound, and give the file its name."""
-        with self._mapped():
-            if self._stream is not None:
-                self._mux(self._stream.encode(None))
+        if self._stream is None:
+            self.discard()
+            return
+        with self._file, writing(f"{self.path}: cannot be written"):
+            self._mux(self._stream.encode(None))
             if self._companion is not None:
                 self._companion.mux_until(None)
                 self._companion.close()
             self._container.close()
-            with open(self.partial, "rb") as file:
-                os.fsync(file.fileno())
+            os.fsync(self._file.fileno())
             if overwrite:
                 os.replace(self.partial, self.path)
             else:
@@ -118,6 +122,7 @@ class VideoFile:
             if self._companion is not None:
                 self._companion.close()
             self._container.close()
+        self._file.close()
         with suppress(OSError):
             self.partial.unlink()
 
@@ -140,7 +145,7 @@ class VideoFile:
             stream.codec_context.max_b_frames = 0  # AVI cannot say their order
         if self._companion is not None and self._companion.aspect is not None:
             stream.codec_context.sample_aspect_ratio = self._companion.aspect
-        self._stream, self._first_s = stream, frame.time_s
+        self._stream, self._first_s, self._synced_s = stream, frame.time_s, frame.time_s
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:
@@ -157,15 +162,6 @@ class VideoFile:
             os.replace(self.partial, self.path)
         else:
             self.partial.unlink()
-
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, OSError) as error:
-            if isinstance(error, CannotWrite):
-                raise
-            raise CannotWrite(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
 
 class _Companion:
@@ -215,24 +211,3 @@ def _turned_aspect(path: str, aspect: Fraction | None) -> Fraction | None:
     with av.open(path) as container:
         first = next(container.decode(video=0), None)
     return 1 / aspect if first is not None and quarter_turns(first.rotation) % 2 else aspect
-
-
-def _free_hidden_name(path: Path) -> Path:
-    """A hidden neighbour that is not there: what a killed run left behind stays."""
-    for number in count(1):
-        hidden = path.with_name(f".{path.stem}.part{'' if number == 1 else f'-{number}'}{path.suffix}")
-        if not hidden.exists():
-            return hidden
-    raise AssertionError("numbers do not end")
-
-
-def even_planes(frame: Frame, format: str) -> tuple[UInt8Array, Chroma]:
-    """The planes as the encoder takes them: grey gets neutral chroma, and an odd last row or column goes."""
-    luma, chroma = frame.luma, frame.chroma
-    down, across = next(key for key, name in FORMATS.items() if name == format)
-    height, width = luma.shape[0] // down * down, luma.shape[1] // across * across
-    if chroma is None:
-        neutral = np.full((height // down, width // across), _NEUTRAL, np.uint8)
-        return luma[:height, :width], (neutral, neutral)
-    cb, cr = resample_chroma(chroma, -(-luma.shape[0] // down), -(-luma.shape[1] // across))
-    return luma[:height, :width], (cb[: height // down, : width // across], cr[: height // down, : width // across])

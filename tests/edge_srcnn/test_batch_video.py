@@ -433,6 +433,7 @@ def test_an_output_that_is_there_is_kept_unless_asked_for(tmp_path, upscale):
     assert upscale(source, tmp_path / "out.mp4", overwrite=True).error is None
     assert len(decode(tmp_path / "out.mp4")) == 3
     assert left(tmp_path) == {"in.mp4", "out.mp4"}
+    assert isinstance(upscale(tmp_path / "missing.mp4", tmp_path / "out.mp4").error, NoInput)
 
 
 @pytest.mark.parametrize(

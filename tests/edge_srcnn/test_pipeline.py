@@ -103,7 +103,7 @@ class Double:
     """An upscaler without a network; ``during`` is called with each frame's number."""
 
     def __init__(self, during: Callable[[int], object] = lambda index: None) -> None:
-        self.scale, self.share, self._during = 2, 1.0, during
+        self.scale, self.engine, self.share, self._during = 2, "none", 1.0, during
 
     def upscale_frame(self, frame: Frame) -> Frame:
         self._during(frame.index)

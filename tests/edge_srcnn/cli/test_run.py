@@ -87,6 +87,17 @@ def test_statistics_as_one_json_document(run_cli):
     assert state["running_s"] > 0
 
 
+def test_statistics_tell_what_was_done_before_an_error(run_cli, tmp_path):
+    (tmp_path / "mine.mp4").touch()
+    sinks = ("--sink", "null:", "--sink", "mine.mp4/out.mp4")
+    done = run_cli("run", "-i", f"{CARD},fps=max,frames=40", *sinks, "--json", *FAST)
+    assert done.returncode == 73
+    state = json.loads(done.stdout)
+    assert [sink["written"] for sink in state["sinks"]] == [40, 0]
+    assert "mine.mp4" in state["sinks"][1]["error"]
+    assert state["engine"] == "bicubic"
+
+
 def test_without_json_statistics_are_for_people(run_cli):
     done = run_cli("run", "--source", f"{CARD},fps=max,frames=40", "--sink", "null:", *FAST)
     assert (done.returncode, done.stdout) == (0, "")

@@ -43,10 +43,12 @@ def noise(count, height=48, width=64):
 def record(name, these, rate=Fraction(25), companion=None):
     sink = open_sink(str(name))
     sink.begin(Stream(rate, None, companion, lambda: None))
-    for result in these:
-        sink.write(result)
-    sink.close()
-    sink.close()
+    try:
+        for result in these:
+            sink.write(result)
+    finally:
+        sink.close()
+        sink.close()
     return sink
 
 
@@ -239,15 +241,30 @@ def test_the_oldest_segments_make_room_and_the_numbers_go_on(tmp_path):
     assert left == ["out-00004.mp4", "out-00005.mp4"]
 
 
-def test_segments_of_earlier_runs_are_not_replaced_and_not_removed(tmp_path):
+def test_segments_of_earlier_runs_are_not_replaced(tmp_path):
     record(f"{tmp_path}/out.mp4?{FAST}&segment=1", results(50))
     first = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
     assert len(first) == 2
-    record(f"{tmp_path}/out.mp4?{FAST}&segment=1&keep=1&overwrite=yes", results(75))
+    record(f"{tmp_path}/out.mp4?{FAST}&segment=1&overwrite=yes", results(25))
     assert {name: (tmp_path / name).read_bytes() for name in first} == first
-    others = [name for name in files(tmp_path) if name not in first]
-    assert len(others) == 1
-    assert numbers(tmp_path / others[0]) == list(range(50, 75))
+    assert files(tmp_path) == [*first, "out-00003.mp4"]
+
+
+def test_segments_of_earlier_runs_make_room_other_files_do_not(tmp_path):
+    # a service starts anew every day: its disk must not fill up
+    record(f"{tmp_path}/out.mp4?{FAST}&segment=1", results(75))
+    for name in ("out.mp4", "holiday-00001.mp4", "out-1.mp4"):
+        (tmp_path / name).write_text("mine")
+    record(f"{tmp_path}/out.mp4?{FAST}&segment=1&keep=2", results(25))
+    assert files(tmp_path) == ["holiday-00001.mp4", "out-00003.mp4", "out-00004.mp4", "out-1.mp4", "out.mp4"]
+
+
+def test_a_budget_in_megabytes_counts_earlier_runs(tmp_path):
+    record(f"{tmp_path}/out.mkv?{FAST}&segment=2", noise(200))
+    sizes = [(tmp_path / name).stat().st_size for name in files(tmp_path)]
+    assert sum(sizes[2:]) < 900_000 < 1_000_000 < sum(sizes[1:])
+    record(f"{tmp_path}/out.mkv?{FAST}&segment=2&keep_mb=1", results(5))
+    assert files(tmp_path) == ["out-00003.mkv", "out-00004.mkv", "out-00005.mkv"]
 
 
 def test_segments_in_megabytes(tmp_path):

@@ -1,0 +1,48 @@
+"""What the processes of ``test_child`` do."""
+
+import ctypes
+import os
+import signal
+import time
+
+from edge_srcnn.errors import BadData
+
+
+def adds(start=0):
+    total = start
+
+    def add(number):
+        nonlocal total
+        total += number
+        return os.getpid(), total
+
+    return add
+
+
+def echoes():
+    return lambda request: request
+
+
+def misbehaves():
+    def act(how):
+        if how == "refuses":
+            raise BadData("no, thank you")
+        if how == "breaks":
+            raise KeyError("a mistake")
+        if how == "hangs":
+            ctypes.PyDLL(None).sleep(60)  # unlike CDLL, it keeps the interpreter's lock
+        if how == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "aborts":
+            os.abort()
+        if how == "stops":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if how == "sleeps":
+            time.sleep(60)
+        return how
+
+    return act
+
+
+def refuses_to_start():
+    raise BadData("not today")
