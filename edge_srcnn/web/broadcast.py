@@ -1,8 +1,9 @@
 """The newest result, encoded once for each view however many look. Who is slow misses frames, and holds up nobody."""
 
 import asyncio
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -10,10 +11,17 @@ from functools import cached_property
 
 from edge_srcnn.frame import Frame
 from edge_srcnn.web.encoding import to_jpeg
+from edge_srcnn.web.no_signal import stale_picture
 from edge_srcnn.web.views import BICUBIC, ENHANCED, Result, bicubic_frame, enhanced_frame, split_frame
 
-FRESH_S = 5.0
-"""A picture older than this is no signal."""
+FRESH_S = 2.0
+"""A picture older than this is no signal; of a slow source: older than three times what is usual between two."""
+
+SLOW_S = 5.0
+"""The same while it is not known yet what is usual."""
+
+_INTERVALS = 9
+_PATIENCE = 3
 
 
 class Shot:
@@ -27,15 +35,23 @@ class Shot:
         As the pipeline gave it.
     captured_s, arrived_s
         When the sensor saw it, in seconds since 1970; when it came here, in seconds of ``time.monotonic()``.
+    live
+        False: it is an old one, greyed, since no new one comes.
     jpegs
         By view, as far as somebody asked.
     """
 
-    def __init__(self, number: int, result: Result) -> None:
-        self.number, self.result = number, result
+    def __init__(self, number: int, result: Result, *, live: bool = True) -> None:
+        self.number, self.result, self.live = number, result, live
         self.arrived_s = time.monotonic()
         self.captured_s = time.time() - (self.arrived_s - result.original.captured_s)
         self.jpegs: dict[str, asyncio.Future[bytes]] = {}
+
+    def again(self, number: int) -> "Shot":
+        """The same under a later number; what was encoded serves again."""
+        copy = Shot(number, self.result, live=self.live)
+        copy.captured_s, copy.jpegs = self.captured_s, self.jpegs
+        return copy
 
     @cached_property
     def _bicubic(self) -> Frame:
@@ -63,6 +79,8 @@ class Broadcast:
     ----------
     newest
         The last result, or None.
+    shown
+        What viewers are to see: the last result, or that there is none of late.
     jpegs, jpeg_bytes, encode_s
         Pictures that were encoded, their bytes, and the seconds it took, by view.
     viewers
@@ -71,6 +89,7 @@ class Broadcast:
 
     def __init__(self, quality: int, encoder: Executor) -> None:
         self.newest: Shot | None = None
+        self.shown: Shot | None = None
         self.jpegs: Counter[str] = Counter()
         self.jpeg_bytes: Counter[str] = Counter()
         self.encode_s: dict[str, float] = {}
@@ -79,11 +98,31 @@ class Broadcast:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._closed = False
+        self._lock = threading.Lock()
+        self._intervals: deque[float] = deque(maxlen=_INTERVALS)
+        self._began_s = time.monotonic()
 
     def publish(self, result: Result) -> None:
         """Make this the newest; from the thread that has the results."""
-        self.newest = Shot(self.newest.number + 1 if self.newest else 1, result)
+        with self._lock:
+            before = self.newest
+            self.newest = self.shown = Shot(self._next_number(), result)
+        if before is not None:
+            self._intervals.append(self.newest.arrived_s - before.arrived_s)
         self._loop.call_soon_threadsafe(self._wake)
+
+    def check_signal(self) -> None:
+        """Where no picture came of late, show that; again and again, since viewers come and connections have limits."""
+        with self._lock:
+            if self.is_fresh() or (self.newest is None and time.monotonic() - self._began_s < SLOW_S):
+                return
+            if self.shown is None or self.shown.live:
+                last = self.newest.result if self.newest else None
+                stale = stale_picture(last, time.time() - (self.age_s() or 0.0))
+                self.shown = Shot(self._next_number(), stale, live=False)
+            else:
+                self.shown = self.shown.again(self._next_number())
+        self._wake()
 
     def age_s(self) -> float | None:
         """Seconds since the newest came, or None."""
@@ -92,7 +131,7 @@ class Broadcast:
     def is_fresh(self) -> bool:
         """Whether one came of late."""
         age_s = self.age_s()
-        return age_s is not None and age_s < FRESH_S
+        return age_s is not None and age_s < self._fresh_s()
 
     @contextmanager
     def viewer(self, view: str) -> Iterator[None]:
@@ -106,7 +145,7 @@ class Broadcast:
     async def newer(self, number: int) -> Shot | None:
         """Wait for a result that is newer than ``number``; None when there will be no more."""
         while not self._closed:
-            news, shot = self._news, self.newest  # in this order: what comes after the look sets the event
+            news, shot = self._news, self.shown  # in this order: what comes after the look sets the event
             if shot is not None and shot.number > number:
                 return shot
             await news.wait()
@@ -122,6 +161,13 @@ class Broadcast:
         """Tell the viewers that it is over; more than once."""
         self._closed = True
         self._wake()
+
+    def _next_number(self) -> int:
+        return self.shown.number + 1 if self.shown else 1
+
+    def _fresh_s(self) -> float:
+        intervals = sorted(self._intervals.copy())
+        return max(FRESH_S, _PATIENCE * intervals[len(intervals) // 2]) if intervals else max(FRESH_S, SLOW_S)
 
     def _wake(self) -> None:
         self._news.set()

@@ -78,11 +78,11 @@ class Routes:
     async def snapshot(self, request: web.Request) -> web.StreamResponse:
         """The newest picture."""
         view = _view(request, VIEWS)
-        shot = self._broadcast.newest
-        if shot is None:
+        shot = self._broadcast.shown
+        if shot is None or self._broadcast.newest is None:
             raise _busy("there is no picture yet\n")
         jpeg = await self._broadcast.jpeg(shot, view)
-        headers = {"X-Timestamp": f"{shot.captured_s:.6f}", "X-View": view}
+        headers = {"X-Timestamp": f"{shot.captured_s:.6f}", "X-View": view, "X-Signal": "live" if shot.live else "lost"}
         return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
     async def state(self, request: web.Request) -> web.StreamResponse:

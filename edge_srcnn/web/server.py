@@ -25,6 +25,7 @@ IDLE_S = 15.0
 """A connection that asks nothing for so long is closed."""
 
 _FAREWELL_S = 0.3
+_SIGNAL_CHECK_S = 0.5
 _JOIN_S = 2.0
 _LINE_BYTES = 4096
 _BODY_BYTES = 4096
@@ -120,7 +121,10 @@ class Server:
             try:
                 await web.SockSite(runner, self._listener).start()
                 self._ready.set_result((asyncio.get_running_loop(), stopping, broadcast))
-                await stopping.wait()
+                while not stopping.is_set():
+                    broadcast.check_signal()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(stopping.wait(), _SIGNAL_CHECK_S)
             finally:
                 await _end(runner, broadcast)
 

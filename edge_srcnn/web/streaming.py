@@ -60,6 +60,7 @@ def _part(shot: Shot, view: str, jpeg: bytes) -> bytes:
         f"Content-Length: {len(jpeg)}\r\n"
         f"X-Timestamp: {shot.captured_s:.6f}\r\n"
         f"X-View: {view}\r\n"
+        f"X-Signal: {'live' if shot.live else 'lost'}\r\n"
         "\r\n"
     )
     return b"".join((head.encode(), jpeg, f"\r\n--{BOUNDARY}\r\n".encode()))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("simplejpeg")
@@ -101,7 +102,67 @@ def test_the_newest_becomes_old(monkeypatch: pytest.MonkeyPatch) -> None:
         broadcast.publish(flat())
         assert broadcast.is_fresh()
         monkeypatch.setattr(module, "FRESH_S", 0.02)
+        monkeypatch.setattr(module, "SLOW_S", 0.02)
         await asyncio.sleep(0.03)
         assert not broadcast.is_fresh()
+
+    within_loop(check)
+
+
+def test_of_a_slow_source_more_patience_is_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FRESH_S", 0.02)
+
+    async def check(broadcast: Broadcast) -> None:
+        for _ in range(4):
+            broadcast.publish(flat())
+            await asyncio.sleep(0.2)
+        assert broadcast.is_fresh()
+        await asyncio.sleep(0.6)
+        assert not broadcast.is_fresh()
+        broadcast.publish(flat())  # one gap is not what is usual
+        await asyncio.sleep(0.7)
+        assert not broadcast.is_fresh()
+
+    within_loop(check)
+
+
+def test_without_a_signal_the_last_picture_is_shown_greyed_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FRESH_S", 0.05)
+    monkeypatch.setattr(module, "SLOW_S", 0.05)
+
+    async def check(broadcast: Broadcast) -> None:
+        broadcast.publish(flat(200))
+        broadcast.check_signal()
+        live = await broadcast.newer(0)
+        assert live is not None and live.live and live.result.frame.luma.mean() == 200
+        await asyncio.sleep(0.06)
+        broadcast.check_signal()
+        stale = await broadcast.newer(live.number)
+        assert stale is not None and not stale.live
+        assert 100 < np.median(stale.result.frame.luma) < 140
+        assert stale.result.frame.luma.std() > 0  # the words
+        assert stale.result.frame.size == live.result.frame.size
+        first = await broadcast.jpeg(stale, "enhanced")
+        broadcast.check_signal()
+        again = await broadcast.newer(stale.number)
+        assert again is not None and await broadcast.jpeg(again, "enhanced") is first
+        assert broadcast.jpegs["enhanced"] == 1
+        broadcast.publish(flat(200))
+        back = await broadcast.newer(again.number)
+        assert back is not None and back.live
+
+    within_loop(check)
+
+
+def test_before_the_first_picture_viewers_are_told_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(broadcast: Broadcast) -> None:
+        broadcast.check_signal()
+        assert broadcast.shown is None
+        monkeypatch.setattr(module, "SLOW_S", 0.01)
+        await asyncio.sleep(0.02)
+        broadcast.check_signal()
+        assert broadcast.shown is not None and not broadcast.shown.live
+        for view in ("enhanced", "bicubic", "split"):
+            assert await broadcast.jpeg(broadcast.shown, view)
 
     within_loop(check)

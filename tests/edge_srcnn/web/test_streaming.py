@@ -41,6 +41,7 @@ def test_a_snapshot_is_the_newest_and_does_not_wait() -> None:
 
 def test_health_fails_when_frames_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast, "FRESH_S", 0.05)
+    monkeypatch.setattr(broadcast, "SLOW_S", 0.05)
     with by_hand() as sink:
         sink.write(flat())
         time.sleep(0.06)
@@ -49,6 +50,25 @@ def test_health_fails_when_frames_stop(monkeypatch: pytest.MonkeyPatch) -> None:
         assert get(sink, "/state").json["signal"] is False
         sink.write(flat())
         assert get(sink, "/healthz").status == 200
+
+
+def test_viewers_stay_and_are_told_when_frames_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast, "SLOW_S", 0.3)
+    monkeypatch.setattr(broadcast, "FRESH_S", 0.3)
+    with by_hand() as sink, Viewer(sink) as viewer:
+        viewer.open()
+        sink.write(flat(200))
+        assert viewer.part()[0]["x-signal"] == "live"
+        for _ in range(3):
+            headers, jpeg = viewer.part()
+            assert headers["x-signal"] == "lost"
+            assert level(jpeg) < 150
+        answer = get(sink, "/snapshot")
+        assert (answer.headers["X-Signal"], level(answer.body) < 150) == ("lost", True)
+        sink.write(flat(200))
+        while (part := viewer.part())[0]["x-signal"] == "lost":
+            pass
+        assert level(part[1]) == 200
 
 
 def test_nothing_is_encoded_while_nobody_looks() -> None:
