@@ -10,7 +10,7 @@ from typing import Protocol
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
 from edge_srcnn.frame import Frame
 from edge_srcnn.handoff import Handoff
-from edge_srcnn.sinks import Abandonable, Result, Sink, Stream
+from edge_srcnn.sinks import Abandonable, Pausable, Result, Sink, Stream
 from edge_srcnn.sources import Source
 from edge_srcnn.timing import Durations, Meter, Percentiles
 
@@ -42,8 +42,8 @@ class FrameUpscaler(Protocol):
     engine: str
     share: float
 
-    def upscale_frame(self, frame: Frame) -> Frame:
-        """The same frame, larger and sharper."""
+    def upscale_frame(self, frame: Frame) -> Frame | None:
+        """The same frame, larger and sharper; None: it failed, and the next one may not."""
         ...
 
 
@@ -65,8 +65,8 @@ class State:
     ----------
     frames_in, frames_out
         Frames that the source gave, and that were enhanced.
-    dropped
-        Frames that a newer one overtook.
+    dropped, failed
+        Frames that a newer one overtook, and that could not be enhanced.
     fps_in, fps_out
         Frames a second of late.
     enhance, latency
@@ -81,6 +81,7 @@ class State:
     frames_in: int
     frames_out: int
     dropped: int
+    failed: int
     fps_in: float
     fps_out: float
     enhance: Percentiles
@@ -107,7 +108,7 @@ class Pipeline:
         self._stopping = threading.Event()
         self._source_error: BaseException | None = None
         self._in, self._out = Meter(), Meter()
-        self._skipped = 0
+        self._skipped = self._failed = 0
         self._enhance, self._latency = Durations(), Durations()
         self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._began = monotonic()
@@ -144,11 +145,10 @@ class Pipeline:
         finally:
             stopped = self._stopping.is_set()
             self.stop()
-            self._frames.close(drop=True)
-            if capture.ident is not None:
-                capture.join(_CLOSE_S)
             for worker in self._workers:
                 worker.finish(whole=whole, timeout_s=STALL_S if whole and not stopped else _CLOSE_S)
+            if capture.ident is not None:
+                capture.join(_CLOSE_S)
         self._raise_what_went_wrong()
 
     def stop(self) -> None:
@@ -167,6 +167,7 @@ class Pipeline:
             frames_in=self._in.count,
             frames_out=self._out.count,
             dropped=self._skipped + self._frames.dropped,
+            failed=self._failed,
             fps_in=self._in.per_second(),
             fps_out=self._out.per_second(),
             enhance=self._enhance.percentiles(),
@@ -197,6 +198,9 @@ class Pipeline:
     def _process(self, frame: Frame) -> None:
         began = perf_counter()
         enhanced = self._upscaler.upscale_frame(frame)
+        if enhanced is None:
+            self._failed += 1
+            return
         self._enhance.add(perf_counter() - began)
         self._sizes = frame.size, enhanced.size
         result = Result(enhanced, frame, self._upscaler.scale)
@@ -265,7 +269,11 @@ class _SinkWorker:
 
     def state(self) -> SinkState:
         error = None if self.error is None else str(self.error)
-        return SinkState(self._sink.name, self._written, self._results.dropped + self._missed, error)
+        missed = self._results.dropped + self._missed
+        if isinstance(self._sink, Pausable):
+            paused = self._sink.missed
+            return SinkState(self._sink.name, self._written - paused, missed + paused, error or self._sink.trouble)
+        return SinkState(self._sink.name, self._written, missed, error)
 
     def _work(self) -> None:
         try:

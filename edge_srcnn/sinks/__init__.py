@@ -82,6 +82,22 @@ class Abandonable(Protocol):
         ...
 
 
+@runtime_checkable
+class Pausable(Protocol):
+    """A sink that takes frames though it cannot write them, until it can again.
+
+    Attributes
+    ----------
+    missed
+        Frames that it took and did not write.
+    trouble
+        Why it does not write at the moment, or None.
+    """
+
+    missed: int
+    trouble: str | None
+
+
 SINKS: dict[str, str] = {
     "null": "edge_srcnn.sinks.null:open_null",
     "folder": "edge_srcnn.sinks.folder:open_folder_sink",

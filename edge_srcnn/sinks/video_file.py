@@ -1,7 +1,6 @@
 """One video file in the making: frames encoded, the source's sound and subtitles copied as they are."""
 
 import fcntl
-import logging
 import os
 from contextlib import suppress
 from dataclasses import replace
@@ -15,15 +14,12 @@ from edge_srcnn.av_frames import FORMATS, av_frame, even_planes, set_tags, writi
 from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.jfif import jfif_planes
-from edge_srcnn.imaging.planes import quarter_turns
+from edge_srcnn.sinks.companion import Companion
 from edge_srcnn.sinks.leftovers import hidden_name
-
-log = logging.getLogger(__name__)
 
 _TIME_BASE = Fraction(1, 90000)
 _UNKNOWN_RATE = Fraction(25)
 _GOP_S = 2
-_COPIED = frozenset({"audio", "subtitle"})
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 _FAST_START = {"movflags": "faststart"}
 _MP4 = frozenset({".mp4", ".mov", ".m4v"})
@@ -71,7 +67,7 @@ class VideoFile:
             self._file = self.partial.open("xb")
             fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for a leftover
             self._container: Any = av.open(str(self.partial), "w", options=flags)
-        self._companion = None if companion is None else _Companion(companion, self._container)
+        self._companion = None if companion is None else Companion(companion)
         self._stream: Any = None
         self._durable, self._synced_s = durable, 0.0
         self._first_s = 0.0
@@ -143,8 +139,10 @@ class VideoFile:
         set_tags(stream.codec_context, frame.colour)
         if self._time_base != _TIME_BASE:
             stream.codec_context.max_b_frames = 0  # AVI cannot say their order
-        if self._companion is not None and self._companion.aspect is not None:
-            stream.codec_context.sample_aspect_ratio = self._companion.aspect
+        if self._companion is not None:
+            if self._companion.aspect is not None:
+                stream.codec_context.sample_aspect_ratio = self._companion.aspect
+            self._companion.begin(self._container, stream)
         self._stream, self._first_s, self._synced_s = stream, frame.time_s, frame.time_s
 
     def _mux(self, packets: Any) -> None:
@@ -162,52 +160,3 @@ class VideoFile:
             os.replace(self.partial, self.path)
         else:
             self.partial.unlink()
-
-
-class _Companion:
-    """The other streams of the source file, copied packet by packet in step with the pictures."""
-
-    def __init__(self, path: str, output: Any) -> None:
-        self._container: Any = av.open(path)
-        self._output = output
-        video: Any = self._container.streams.video[0]
-        self.video_start_s = float((video.start_time or 0) * video.time_base)
-        self.aspect = _turned_aspect(path, video.sample_aspect_ratio)
-        self._copies: dict[int, Any] = {}
-        for stream in self._container.streams:
-            if stream.type in _COPIED:
-                try:
-                    self._copies[stream.index] = output.add_stream_from_template(stream)
-                except (av.FFmpegError, ValueError) as error:
-                    log.warning("%s: its %s stream %s is left out (%s)", path, stream.type, stream.index, error)
-        wanted = [stream for stream in self._container.streams if stream.index in self._copies]
-        self._packets = self._container.demux(wanted) if wanted else iter(())
-        self._next: Any = None
-
-    def mux_until(self, time_s: float | None) -> None:
-        """Copy what belongs before ``time_s``; None: the rest."""
-        while True:
-            if self._next is None:
-                self._next = next(self._packets, None)
-            packet = self._next
-            if packet is None:
-                return
-            if packet.dts is not None:
-                if time_s is not None and packet.dts * packet.time_base > time_s:
-                    return
-                packet.stream = self._copies[packet.stream.index]
-                self._output.mux(packet)
-            self._next = None
-
-    def close(self) -> None:
-        """Close the source."""
-        self._container.close()
-
-
-def _turned_aspect(path: str, aspect: Fraction | None) -> Fraction | None:
-    """The shape of a pixel, upright: the frames come turned as the file says."""
-    if aspect is None or aspect in (0, 1):
-        return aspect
-    with av.open(path) as container:
-        first = next(container.decode(video=0), None)
-    return 1 / aspect if first is not None and quarter_turns(first.rotation) % 2 else aspect

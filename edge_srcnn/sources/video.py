@@ -1,9 +1,7 @@
 """Video files, network cameras (RTSP, HTTP MJPEG) and Y4M from standard input or a FIFO, by PyAV."""
 
-import errno
-import os
+import math
 import re
-import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,18 +13,19 @@ from typing import Any
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, Unavailable
 from edge_srcnn.frame import Frame
 from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, turned
+from edge_srcnn.sources.ahead import ReadAhead
+from edge_srcnn.sources.pipe import Pipe
 from edge_srcnn.uri import NETWORK, Uri, one_of, read_options, seconds
 
 TIMEOUT_S = 5.0
 CURE = "pip install 'edge-srcnn[video]'"
+WITHIN = "within the time limit, which timeout=SECONDS changes"
 
-_POLL_S = 0.1
 _MOST_OF_IT = 0.9
 _SHORT_S, _SHORT_SHARE = 0.5, 0.02
 _MISSING_SHARE = 0.05
 _CLOCK = re.compile(r"[0-9]+:[0-9]{2}:[0-9.]+")
 _Y4M = "yuv4mpegpipe"
-_RTSP = {"fflags": "nobuffer", "flags": "low_delay"}
 
 
 def open_video(uri: Uri) -> "Video":
@@ -43,12 +42,12 @@ def open_video(uri: Uri) -> "Video":
     options = read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
     timeout_s = options.get("timeout", TIMEOUT_S)
     if uri.scheme == "y4m":
-        return Video(uri.text, _Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
+        return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
     if not network and not Path(uri.target).is_file():
         if Path(uri.target).is_fifo():
-            return Video(uri.text, _Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
+            return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
         raise NoInput(f"{uri.target}: there is no such file")
-    ffmpeg = _RTSP | {"rtsp_transport": options.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
+    ffmpeg = {"rtsp_transport": options.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
     return Video(uri.target, uri.target, timeout_s if network else None, options=ffmpeg)
 
 
@@ -64,7 +63,7 @@ class Video:
     def __init__(
         self,
         name: str,
-        target: "str | _Pipe",
+        target: str | Pipe,
         timeout_s: float | None,
         *,
         format: str | None = None,
@@ -75,11 +74,12 @@ class Video:
         except ImportError as error:
             raise Unavailable(f"{name}: PyAV is needed for video, and not installed: {CURE}") from error
         self._name, self._target, self._closed = name, target, threading.Event()
+        self._timeout_s = timeout_s
         try:
             with _mapped(name, under_way=False, timeout_s=timeout_s):
                 opened: Any = av.open(target, format=format, options=options or {}, timeout=timeout_s)
         except EdgeSrcnnError:
-            if isinstance(target, _Pipe):
+            if isinstance(target, Pipe):
                 target.release()
             raise
         self._container = opened
@@ -87,21 +87,28 @@ class Video:
             self._container.close()
             raise BadData(f"{name}: holds no video")
         self._stream = self._container.streams.video[0]
-        self._stream.thread_type = "AUTO"
-        self.live = timeout_s is not None and not isinstance(target, _Pipe) and self._container.duration is None
+        self.live = timeout_s is not None and not isinstance(target, Pipe) and self._container.duration is None
+        # threads that each decode a frame of their own hold back as many frames
+        self._stream.thread_type = "SLICE" if self.live else "AUTO"
         self.rate: Fraction | None = self._stream.average_rate or self._stream.guessed_rate or None
         self.frames: int | None = self._stream.frames or None
+        self._ahead = ReadAhead(name, self._frames)
         self.companion = target if timeout_s is None and isinstance(target, str) else None
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode until the end; a live stream that ends is lost."""
+        return iter(self._ahead) if self.live else self._frames()
+
+    def _frames(self) -> Iterator[Frame]:
         first: float | None = None
         index = 0
         try:
             with _mapped(self._name, under_way=True):
-                for decoded in self._container.decode(self._stream):
+                for decoded in self._decoded():
                     if self._closed.is_set():
                         return
+                    if first is None and self.live and decoded.time is None:
+                        continue  # RTSP tells the time after a while only
                     time_s = _time_of(decoded, index, self.rate)
                     first = time_s if first is None else first
                     yield _frame(decoded, index, time_s - first)
@@ -112,10 +119,31 @@ class Video:
                 raise
         finally:
             self._container.close()
-            if isinstance(self._target, _Pipe):
+            if isinstance(self._target, Pipe):
                 self._target.release()
         if self.live and not self._closed.is_set():
             raise SourceLost(f"{self._name}: the stream ended after {index} frames")
+
+    def _decoded(self) -> Iterator[Any]:
+        """Pictures; what a live stream lost a part of on its way is left out."""
+        import av
+
+        limit_s = self._timeout_s if self.live and self._timeout_s is not None else math.inf
+        came = asked = monotonic()
+        for packet in self._container.demux(self._stream):
+            waited_s = monotonic() - asked
+            try:
+                pictures = packet.decode()
+            except av.error.InvalidDataError:
+                if not self.live:
+                    raise
+                pictures = []
+            yield from pictures
+            asked = monotonic()
+            if pictures and waited_s < limit_s:  # else FFmpeg ended its wait, and gave what it held back
+                came = asked
+            elif asked - came > limit_s:
+                raise SourceLost(f"{self._name}: no frame came {WITHIN}")
 
     def _check_whole(self, frames: int, last_s: float) -> None:
         """FFmpeg takes a file that was cut off for one that ends; compare with what the file says of itself."""
@@ -131,9 +159,10 @@ class Video:
             )
 
     def close(self) -> None:
-        """End the iteration at the next frame, or at the time limit."""
+        """End the iteration; of a file at the next frame."""
         self._closed.set()
-        if isinstance(self._target, _Pipe):
+        self._ahead.close()
+        if isinstance(self._target, Pipe):
             self._target.close()
 
 
@@ -187,7 +216,7 @@ def _mapped(name: str, *, under_way: bool, timeout_s: float | None = None) -> It
         waited = timeout_s is not None and monotonic() - began > timeout_s * _MOST_OF_IT  # RTSP calls it bad data
         if isinstance(error, (av.error.ExitError, TimeoutError)) or waited:
             what = "no frame came" if under_way else "does not answer"
-            raise SourceLost(f"{name}: {what} within the time limit, which timeout=SECONDS changes") from error
+            raise SourceLost(f"{name}: {what} {WITHIN}") from error
         if isinstance(error, (PermissionError, IsADirectoryError)):
             raise NoInput(f"{name}: cannot be read ({reason})") from error
         if isinstance(error, av.error.DecoderNotFoundError) or (
@@ -196,46 +225,5 @@ def _mapped(name: str, *, under_way: bool, timeout_s: float | None = None) -> It
             raise BadData(f"{name}: is no video that can be decoded ({reason})") from error
         if isinstance(error, av.error.InvalidDataError) and not under_way:
             raise BadData(f"{name}: is no video that can be decoded ({reason})") from error
-        raise SourceLost(f"{name}: broke off ({reason})") from error
-
-
-class _Pipe:
-    """Standard input or a FIFO as a file for PyAV, whose reads end at a time limit or when it is closed."""
-
-    def __init__(self, path: str, timeout_s: float) -> None:
-        self.name = path
-        self._timeout_s = timeout_s
-        self._closed = threading.Event()
-        self._began = False
-        if path in ("", "-"):
-            self._descriptor = os.dup(0)
-        else:
-            try:
-                self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-            except OSError as error:
-                raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
-
-    def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes; empty at the end."""
-        end = monotonic() + self._timeout_s
-        while not self._closed.is_set():
-            ready, _, _ = select.select([self._descriptor], [], [], _POLL_S)
-            if ready:
-                data = os.read(self._descriptor, size)
-                if data or self._began:
-                    self._began = True
-                    return data
-                self._closed.wait(_POLL_S)  # a FIFO that nobody writes to yet
-            if monotonic() > end:
-                raise TimeoutError(errno.ETIMEDOUT, "nothing came")
-        return b""
-
-    def release(self) -> None:
-        """Let go of the descriptor; nothing is read any more."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def close(self) -> None:
-        """Wake a read that waits."""
-        self._closed.set()
+        what = "broke off" if under_way else "cannot be opened"
+        raise SourceLost(f"{name}: {what} ({reason})") from error

@@ -7,17 +7,15 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
+from edge_srcnn.heat import processor_temperature_c
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.views import VIEWS
 
 PROJECT = "edge-srcnn"
 
-_THERMAL = Path("/sys/class/thermal")
 _TOLD = (PROJECT, "aiohttp", "simplejpeg")
-_OF_THE_PROCESSOR = ("cpu", "soc", "pkg")
 _SECRETS = (
     (re.compile(r"(?<=://)[^/@\s]*@"), "***@"),
     (re.compile(r"(?<=[#&?])(token|password|key)=[^&\s]*"), r"\1=***"),
@@ -51,27 +49,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def processor_temperature_c(folder: Path = _THERMAL) -> float | None:
-    """Degrees Celsius that Linux tells of the processor, or of whatever it measures first; None where it has none."""
-    zones = sorted(folder.glob("thermal_zone*"), key=lambda zone: (not _is_processor(zone), zone.name))
-    for zone in zones:
-        try:
-            return int((zone / "temp").read_text()) / 1000
-        except (OSError, ValueError):  # a sensor that sleeps
-            continue
-    return None
-
-
 def without_secrets(text: str) -> str:
     """An address without its password or token."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return text
-
-
-def _is_processor(zone: Path) -> bool:
-    try:
-        kind = (zone / "type").read_text().lower()
-    except OSError:
-        return False
-    return any(word in kind for word in _OF_THE_PROCESSOR)

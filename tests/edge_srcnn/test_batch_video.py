@@ -157,6 +157,27 @@ def test_a_video_with_sound(tmp_path, upscale, format, down, across, suffix):
     check_pictures(source, tmp_path / f"out{suffix}", 1.0)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_titles_and_languages_are_kept_and_pictures_come_first(tmp_path, upscale, suffix):
+    plain = encode(tmp_path / "plain.mkv", soft(10), audio_s=0.4)
+    source = tmp_path / f"in{suffix}"
+    with av.open(str(plain)) as whole, av.open(str(source), "w") as named:
+        named.metadata.update(title="A walk", comment="in the rain")
+        copies = {stream.index: named.add_stream_from_template(stream) for stream in whole.streams}
+        for stream in copies.values():
+            stream.metadata["language"] = "deu" if stream.type == "audio" else "fra"
+        for packet in whole.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                named.mux(packet)
+    assert upscale(source, tmp_path / f"out{suffix}").error is None
+    with av.open(str(tmp_path / f"out{suffix}")) as out:
+        assert [(stream.type, stream.language) for stream in out.streams] == [("video", "fra"), ("audio", "deu")]
+        told = {name.lower(): text for name, text in out.metadata.items()}
+        assert (told["title"], told["comment"]) == ("A walk", "in the rain")
+    assert packets(tmp_path / f"out{suffix}", "audio") != []
+
+
 @pytest.mark.parametrize("tags", [(1, 1, 1, 1), (2, 1, 1, 13), (1, 5, 5, 5), (1, 9, 9, 16), (0, 2, 2, 2), (1, 6, 1, 2)])
 def test_the_four_colour_tags_are_kept(tmp_path, upscale, tags):
     source = encode(tmp_path / "in.mp4", soft(3), tags=tags)

@@ -488,11 +488,28 @@ def test_a_network_camera_is_live_and_its_frames_come_in_order(camera):
         if len(frames) == 100:
             source.close()
     assert len(frames) <= 101
-    assert [frame.index for frame in frames] == list(range(len(frames)))
+    numbers = [frame.index for frame in frames]  # those that a newer one overtook are left out
+    assert numbers == sorted(set(numbers))
     levels = [int(frame.luma[24, 32]) for frame in frames]
-    assert levels == pytest.approx([number % 200 for number in range(len(frames))], abs=2)
+    assert levels == pytest.approx([number % 200 for number in numbers], abs=2)
     assert frames[0].colour.full_range is True
     assert all(frame.captured_s <= monotonic() for frame in frames)
+
+
+def test_who_waits_for_a_silent_camera_can_leave_at_once(camera):
+    source = open_source(f"{camera}/pauses/60#timeout=5")
+    began = []
+
+    def leave():
+        sleep(1)
+        began.append(monotonic())
+        source.close()
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    assert len(list(source)) <= 60
+    assert monotonic() - began[0] < 1
+    thread.join()
 
 
 @pytest.mark.parametrize("what", ["pauses", "stalls"])  # between two frames, and within one
@@ -501,7 +518,7 @@ def test_a_camera_that_stalls_is_lost_in_time_after_its_frames(camera, what):
     began = monotonic()
     frames, error = collect(source)
     assert monotonic() - began < SOON_S
-    assert len(frames) >= 58
+    assert frames[-1].index >= 57
     assert isinstance(error, SourceLost)
     if what == "pauses":
         assert "no frame came within the time limit" in str(error)
@@ -512,7 +529,7 @@ def test_a_camera_that_drops_the_connection_is_lost(camera, what):
     began = monotonic()
     frames, error = collect(open_source(f"{camera}/{what}/60#timeout=3"))
     assert monotonic() - began < SOON_S
-    assert len(frames) >= 58
+    assert frames[-1].index >= 57
     assert isinstance(error, SourceLost)
 
 

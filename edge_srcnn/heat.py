@@ -1,0 +1,77 @@
+"""How hot the processor is, and whether a Raspberry Pi slows itself down."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_THERMAL = Path("/sys/class/thermal")
+_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+_VCGENCMD_S = 2.0
+_OF_THE_PROCESSOR = ("cpu", "soc", "pkg")
+_REASONS = {0x1: "the voltage is too low", 0x2: "its clock is capped", 0x4: "it is throttled", 0x8: "it is too hot"}
+"""Bits of what the firmware tells. Source: raspberrypi.com/documentation/computers/os.html, get_throttled."""
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A look at the processor.
+
+    Attributes
+    ----------
+    temperature_c
+        Degrees Celsius; None where nothing measures it.
+    throttled
+        Why it slows itself down at the moment; empty when it does not, or nobody knows.
+    """
+
+    temperature_c: float | None
+    throttled: tuple[str, ...]
+
+
+def look_at_heat() -> Heat:
+    """Read both."""
+    return Heat(processor_temperature_c(), throttling())
+
+
+def processor_temperature_c(folder: Path = _THERMAL) -> float | None:
+    """Degrees Celsius that Linux tells of the processor, or of whatever it measures first; None where it has none."""
+    zones = sorted(folder.glob("thermal_zone*"), key=lambda zone: (not _is_processor(zone), zone.name))
+    for zone in zones:
+        try:
+            return int((zone / "temp").read_text()) / 1000
+        except (OSError, ValueError):  # a sensor that sleeps
+            continue
+    return None
+
+
+def throttling(file: Path = _THROTTLED) -> tuple[str, ...]:
+    """Why a Raspberry Pi slows itself down at the moment, by its kernel or ``vcgencmd``."""
+    try:
+        text = file.read_text()
+    except OSError:
+        text = _vcgencmd()
+    try:
+        bits = int(text.strip().rpartition("=")[2], 16)
+    except ValueError:
+        return ()
+    return tuple(reason for bit, reason in _REASONS.items() if bits & bit)
+
+
+def _vcgencmd() -> str:
+    program = shutil.which("vcgencmd")
+    if program is None:
+        return ""
+    try:
+        done = subprocess.run([program, "get_throttled"], capture_output=True, text=True, timeout=_VCGENCMD_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def _is_processor(zone: Path) -> bool:
+    try:
+        kind = (zone / "type").read_text().lower()
+    except OSError:
+        return False
+    return any(word in kind for word in _OF_THE_PROCESSOR)

@@ -1,0 +1,53 @@
+"""Standard input or a FIFO, read with a time limit."""
+
+import errno
+import os
+import select
+import threading
+from time import monotonic
+
+from edge_srcnn.errors import NoInput
+
+_POLL_S = 0.1
+
+
+class Pipe:
+    """Standard input or a FIFO as a file for PyAV, whose reads end at a time limit or when it is closed."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        self.name = path
+        self._timeout_s = timeout_s
+        self._closed = threading.Event()
+        self._began = False
+        if path in ("", "-"):
+            self._descriptor = os.dup(0)
+        else:
+            try:
+                self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            except OSError as error:
+                raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; empty at the end."""
+        end = monotonic() + self._timeout_s
+        while not self._closed.is_set():
+            ready, _, _ = select.select([self._descriptor], [], [], _POLL_S)
+            if ready:
+                data = os.read(self._descriptor, size)
+                if data or self._began:
+                    self._began = True
+                    return data
+                self._closed.wait(_POLL_S)  # a FIFO that nobody writes to yet
+            if monotonic() > end:
+                raise TimeoutError(errno.ETIMEDOUT, "nothing came")
+        return b""
+
+    def release(self) -> None:
+        """Let go of the descriptor; nothing is read any more."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def close(self) -> None:
+        """Wake a read that waits."""
+        self._closed.set()
