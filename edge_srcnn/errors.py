@@ -17,8 +17,9 @@
     ├── Unavailable               exit 69  a library or device is missing (RuntimeError)
     │   ├── SelfTestFailed                 an engine computes other bytes than it must
     │   └── SourceLost                     a camera or stream delivers no more frames
-    └── CannotWrite               exit 73  the output cannot be written (OSError)
-        └── OutputExists                   it is there already, and ``--overwrite`` was not given
+    ├── CannotWrite               exit 73  the output cannot be written (OSError)
+    │   └── OutputExists                   it is there already, and ``--overwrite`` was not given
+    └── BadConfiguration          exit 78  a setting of the service makes no sense (ValueError)
 
 Each class carries its process exit status in ``exit_code`` (the numbers of ``sysexits.h``). Foreign
 exceptions are mapped once, where they enter: Pillow's in ``sources.images`` and ``sinks.images``,
@@ -107,3 +108,19 @@ class CannotWrite(EdgeSrcnnError, OSError):
 
 class OutputExists(CannotWrite):
     """The output exists, and overwriting was not asked for."""
+
+
+class BadConfiguration(EdgeSrcnnError, ValueError):
+    """A setting of the service makes no sense.
+
+    Attributes
+    ----------
+    others
+        What else is wrong, a line each; the text is the first.
+    """
+
+    exit_code = 78
+
+    def __init__(self, first: str, *others: str) -> None:
+        super().__init__(first)
+        self.others = others

@@ -2,7 +2,7 @@
 
 import logging
 from fractions import Fraction
-from math import sqrt
+from math import inf, sqrt
 from time import perf_counter
 
 from edge_srcnn.errors import UsageError
@@ -63,12 +63,18 @@ class PacedUpscaler:
     upscaler
         Does the work.
     rate
-        Frames a second that are to be kept.
+        Frames a second that are to be kept; None: as many as there are.
+
+    Attributes
+    ----------
+    limit
+        The network sees no more than this part of the picture, 0 to 1.
     """
 
-    def __init__(self, upscaler: Upscaler, rate: Fraction) -> None:
+    def __init__(self, upscaler: Upscaler, rate: Fraction | None) -> None:
+        self.limit = 1.0
         self.scale, self.engine, self.share = upscaler.scale, upscaler.engine, 1.0
-        self._upscaler, self._budget_s = upscaler, _BUDGET / float(rate)
+        self._upscaler, self._budget_s = upscaler, _BUDGET / float(rate) if rate else inf
         self._cost_s: float | None = None  # of a whole frame, were it enhanced
         self._reported = 1.0
 
@@ -88,7 +94,7 @@ class PacedUpscaler:
         cost = seconds / self.share
         self._cost_s = cost if self._cost_s is None else self._cost_s + _SMOOTHING * (cost - self._cost_s)
         affordable = min(self._budget_s / self._cost_s, self.share * _GROWTH)
-        self.share = min(max(affordable, LEAST_SHARE), 1.0)
+        self.share = min(max(affordable, LEAST_SHARE), self.limit)
         if abs(self.share - self._reported) > _REPORTED_CHANGE:
             log.warning("%.0f %% of the picture is enhanced, to keep the rate", self.share * 100)
             self._reported = self.share

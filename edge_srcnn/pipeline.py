@@ -1,60 +1,42 @@
 """Source to upscaler to sinks: three kinds of threads, with a slot (live) or a short queue (files) between them."""
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Protocol
 
-from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
 from edge_srcnn.frame import Frame
 from edge_srcnn.handoff import Handoff
-from edge_srcnn.sinks import Abandonable, Pausable, Result, Sink, Stream
+from edge_srcnn.sink_worker import FILE_DEPTH, SinkState, SinkWorker
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sources import Source
 from edge_srcnn.timing import Durations, Meter, Percentiles
 
-log = logging.getLogger(__name__)
-
-FILE_DEPTH = 4
-RECORDER_DEPTH = 32
-STALL_S = 30.0
-"""A sink that takes nothing for so long, while others wait for it, is given up."""
-
 _CLOSE_S = 5.0
-_STEP_S = 0.1
 
 
 class FrameUpscaler(Protocol):
-    """Enhances frames.
+    """Enhances frames."""
 
-    Attributes
-    ----------
-    scale
-        Factor of up-scaling.
-    engine
-        What computes.
-    share
-        The part of the last picture that the network saw, 0 to 1.
-    """
+    @property
+    def scale(self) -> int:
+        """Factor of up-scaling."""
+        ...
 
-    scale: int
-    engine: str
-    share: float
+    @property
+    def engine(self) -> str:
+        """What computes."""
+        ...
+
+    @property
+    def share(self) -> float:
+        """The part of the last picture that the network saw, 0 to 1."""
+        ...
 
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """The same frame, larger and sharper; None: it failed, and the next one may not."""
         ...
-
-
-@dataclass(frozen=True)
-class SinkState:
-    """One sink: frames it took, frames it missed, and what ended it."""
-
-    name: str
-    written: int
-    dropped: int
-    error: str | None
 
 
 @dataclass(frozen=True)
@@ -99,12 +81,25 @@ class Pipeline:
 
     Live sources: the newest frame counts, those that were overtaken are counted. Files: no frame is lost.
     A sink that fails or stalls is left out; the others go on.
+
+    Parameters
+    ----------
+    state
+        What sinks are to tell of how it goes; by itself the pipeline's own state.
     """
 
-    def __init__(self, source: Source, upscaler: FrameUpscaler, sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        upscaler: FrameUpscaler,
+        sinks: Sequence[Sink],
+        *,
+        state: "Callable[[], State] | None" = None,
+    ) -> None:
         self._source, self._upscaler = source, upscaler
+        self._told = state or self.state
         self._frames: Handoff[Frame] = Handoff(1 if source.live else FILE_DEPTH, lossless=not source.live)
-        self._workers = [_SinkWorker(sink, live=source.live, alone=len(sinks) == 1) for sink in sinks]
+        self._workers = [SinkWorker(sink, live=source.live, alone=len(sinks) == 1) for sink in sinks]
         self._stopping = threading.Event()
         self._source_error: BaseException | None = None
         self._in, self._out = Meter(), Meter()
@@ -131,7 +126,7 @@ class Pipeline:
         """
         self._began = monotonic()
         whole = False
-        stream = Stream(self._source.rate, self._source.frames, getattr(self._source, "companion", None), self.state)
+        stream = Stream(self._source.rate, self._source.frames, getattr(self._source, "companion", None), self._told)
         capture = threading.Thread(target=self._capture, name="capture", daemon=True)
         try:
             for worker in self._workers:
@@ -145,8 +140,7 @@ class Pipeline:
         finally:
             stopped = self._stopping.is_set()
             self.stop()
-            for worker in self._workers:
-                worker.finish(whole=whole, timeout_s=STALL_S if whole and not stopped else _CLOSE_S)
+            self.finish_sinks(whole=whole, patient=whole and not stopped)
             if capture.ident is not None:
                 capture.join(_CLOSE_S)
         self._raise_what_went_wrong()
@@ -158,6 +152,11 @@ class Pipeline:
         self._frames.close(drop=True)
         for worker in self._workers:
             worker.stop_taking()
+
+    def finish_sinks(self, *, whole: bool = True, patient: bool = False) -> None:
+        """Let the sinks write what they have, and close them; ``run`` does so, unless it hangs."""
+        for worker in self._workers:
+            worker.finish(whole=whole, patient=patient)
 
     def state(self) -> State:
         """A look at it, from any thread."""
@@ -217,75 +216,3 @@ class Pipeline:
         for worker in self._workers:
             if worker.error is not None:
                 raise worker.error
-
-
-class _SinkWorker:
-    """A sink in a thread of its own."""
-
-    def __init__(self, sink: Sink, *, live: bool, alone: bool) -> None:
-        self.error: BaseException | None = None
-        self._sink, self._alone, self._missed = sink, alone, 0
-        self._lossless = not live and not sink.live
-        depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
-        self._results: Handoff[Result] = Handoff(depth, lossless=self._lossless)
-        self._written = 0
-        self._ending = False
-        self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
-
-    def start(self, stream: Stream) -> None:
-        self._sink.begin(stream)
-        self._thread.start()
-
-    def offer(self, result: Result) -> None:
-        end = monotonic() + STALL_S
-        while self.error is None and not self._results.put(result, _STEP_S):
-            stalled = monotonic() > end
-            if stalled and self.error is None:
-                self._fail(
-                    CannotWrite(f"{self._sink.name}: took nothing for {STALL_S:.0f} s; it is left out from now on")
-                )
-            if stalled or self._ending:
-                self._missed += 1
-                return
-
-    def stop_taking(self) -> None:
-        """Wait no more for a sink that is full; what it has is written."""
-        self._ending = True
-
-    def finish(self, *, whole: bool, timeout_s: float) -> None:
-        """Let it write what it has, and close it; a file that would look whole and is not is given up."""
-        self._results.close(drop=self.error is not None)
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s if self._lossless else _CLOSE_S)
-        if self._thread.is_alive():
-            self._fail(CannotWrite(f"{self._sink.name}: does not end; it is left as it is"))
-            return
-        try:
-            if isinstance(self._sink, Abandonable) and (not whole or self.error is not None):
-                self._sink.abandon()
-            self._sink.close()
-        except Exception as error:  # the others are to be closed too; raised again when the pipeline ends
-            self._fail(error)
-
-    def state(self) -> SinkState:
-        error = None if self.error is None else str(self.error)
-        missed = self._results.dropped + self._missed
-        if isinstance(self._sink, Pausable):
-            paused = self._sink.missed
-            return SinkState(self._sink.name, self._written - paused, missed + paused, error or self._sink.trouble)
-        return SinkState(self._sink.name, self._written, missed, error)
-
-    def _work(self) -> None:
-        try:
-            while (result := self._results.take()) is not None:
-                self._sink.write(result)
-                self._written += 1
-        except BaseException as error:  # raised again when the pipeline ends
-            self._fail(error)
-
-    def _fail(self, error: BaseException) -> None:
-        if self.error is None:
-            self.error = error
-            if not self._alone:  # the others go on; one that is alone ends the run, which raises it
-                log.error("%s", error, exc_info=not isinstance(error, EdgeSrcnnError))
-        self._results.close(drop=True)

@@ -17,6 +17,7 @@ NETWORK = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps"})
 
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
 _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
+_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[0-9]{1,9})?")  # an exponent would take hours to compute
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -101,12 +102,23 @@ def frame_size(text: str) -> tuple[int, int]:
 def frame_rate(text: str) -> Fraction:
     """Read ``30``, ``29.97`` or ``30000/1001``: frames a second."""
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
+    except ZeroDivisionError:
         rate = Fraction(0)
     if not 0 < rate <= 1000:
         raise ValueError("give frames a second, such as 30 or 30000/1001")
     return rate
+
+
+def region(text: str) -> tuple[int, int, int, int]:
+    """Read ``160,120,320,240``: left, top, width and height in pixels."""
+    numbers = [part.strip() for part in text.split(",")]
+    if len(numbers) != 4 or not all(number.isascii() and number.isdecimal() for number in numbers):
+        raise ValueError("give left,top,width,height, such as 160,120,320,240")
+    left, top, width, height = map(int, numbers)
+    if min(width, height) < 1:
+        raise ValueError("width and height must be 1 or more")
+    return left, top, width, height
 
 
 def seconds(text: str) -> float:

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import typer
 
 import edge_srcnn
-from edge_srcnn.cli import bench, demo, doctor, models, run, tune, upscale
+from edge_srcnn.cli import bench, config, demo, doctor, models, run, service, tune, upscale
 from edge_srcnn.errors import EdgeSrcnnError
 
 OUR_BUG = 70
@@ -33,6 +33,8 @@ app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("models", epilog=models.EXAMPLES)(models.models)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.add_typer(service.app, name="service", epilog=service.EXAMPLES)
+app.add_typer(config.app, name="config", epilog=config.EXAMPLES)
 
 
 def _print_version(wanted: bool) -> None:

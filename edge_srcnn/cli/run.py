@@ -1,11 +1,13 @@
 """``edge-srcnn run``: a camera or file in, sharper video out, live."""
 
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edge_srcnn.cli.options import Block, Model, Threads, TileSize
+from edge_srcnn.cli.supervised import run_supervised
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
 
 if TYPE_CHECKING:
@@ -16,14 +18,17 @@ EXAMPLES = (
     "Examples: [bold]edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080[/bold] · "
     "[bold]edge-srcnn run --source /dev/video0 --sink 'out.mp4?segment=60&keep=30'[/bold] · "
     "[bold]edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -[/bold] · "
-    "[bold]edge-srcnn run --source test: --sink http://:8080[/bold]"
+    "[bold]edge-srcnn run --source test: --sink http://:8080[/bold] · "
+    "[bold]edge-srcnn run --config /etc/edge-srcnn/edge-srcnn.toml[/bold]"
 )
 _LINE_EVERY_S = 0.5
+_ENHANCE = ("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps")
 
 
 def run(
+    context: typer.Context,
     source: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--source",
             "-i",
@@ -31,9 +36,9 @@ def run(
             help="picamera2:0?size=640x480&fps=30, /dev/video0, a video, folder or glob, rtsp://, http:// (MJPEG), "
             "y4m:-, test:",
         ),
-    ],
+    ] = None,
     sink: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--sink",
             "-o",
@@ -41,7 +46,17 @@ def run(
             help="http://127.0.0.1:8080, a video file, a folder/, rtsp:// or rtmp:// of a server, y4m:-, null: "
             "May be given more than once.",
         ),
-    ],
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="Run as the service does, by a configuration; flags override it."
+        ),
+    ] = None,
+    steady: Annotated[
+        bool,
+        typer.Option("--steady", help="As the service does: wait for cameras that are lost, try failed sinks again."),
+    ] = False,
     scale: Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")] = 2,
     model: Model = None,
     engine: Annotated[
@@ -68,6 +83,13 @@ def run(
 
     Live sources: the newest frame counts, and those that were overtaken are counted. Files: no frame is lost.
     """
+    if config is not None or steady:
+        if json:
+            raise UsageError("--json: a service tells its state at /state and, on SIGUSR1, in its log")
+        run_supervised(config, _given(context), seconds)
+        return
+    if source is None or not sink:
+        raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
     from edge_srcnn.loading import load_model
     from edge_srcnn.pipeline import Pipeline
     from edge_srcnn.sinks import open_sink
@@ -99,20 +121,28 @@ def run(
         _report(pipeline.state(), json=json)
 
 
+def _given(context: typer.Context) -> dict[str, Any]:
+    """What was given on the command line, by the configuration's names."""
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if (origin := context.get_parameter_source(name)) is not None and origin.name == "COMMANDLINE"
+    }
+    settings = {"source": given.pop("source", None), "sinks": given.pop("sink", None)}
+    return settings | {f"enhance.{name}": given[name] for name in _ENHANCE if name in given}
+
+
 def _enhancing(upscaler: "Upscaler", roi: str | None, keep_fps: str | None) -> "FrameUpscaler":
     from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
-    from edge_srcnn.uri import frame_rate
+    from edge_srcnn.uri import frame_rate, region
 
     if roi is not None and keep_fps is not None:
         raise UsageError("--roi and --keep-fps: give one of the two")
     if roi is not None:
-        numbers = [part.strip() for part in roi.split(",")]
-        if len(numbers) != 4 or not all(n.isascii() and n.isdecimal() for n in numbers):
-            raise UsageError(f"--roi {roi!r}: give left,top,width,height, such as 160,120,320,240")
-        left, top, width, height = map(int, numbers)
-        if min(width, height) < 1:
-            raise UsageError(f"--roi {roi}: width and height must be 1 or more")
-        return RegionUpscaler(upscaler, (left, top, width, height))
+        try:
+            return RegionUpscaler(upscaler, region(roi))
+        except ValueError as error:
+            raise UsageError(f"--roi {roi}: {error}") from error
     if keep_fps is not None:
         try:
             return PacedUpscaler(upscaler, frame_rate(keep_fps))

@@ -129,13 +129,14 @@ def open_sink(uri: str) -> Sink:
         It cannot be written to, or needs a library that is not there.
     """
     parsed = parse_uri(uri)
-    module, _, function = SINKS[_kind(parsed)].partition(":")
+    module, _, function = SINKS[kind_of(parsed)].partition(":")
     opener: Any = getattr(importlib.import_module(module), function)
     sink: Sink = opener(parsed)
     return sink
 
 
-def _kind(uri: Uri) -> str:
+def kind_of(uri: Uri) -> str:
+    """What opens it, a key of ``SINKS``; ``UsageError`` where nothing does."""
     if uri.scheme in _PUSH:
         return "push"
     if uri.scheme in SINKS:

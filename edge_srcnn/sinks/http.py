@@ -1,6 +1,7 @@
 """``http://HOST:PORT``: a page with the live picture, MJPEG, snapshots and metrics."""
 
 import importlib.util
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ def open_http(uri: Uri) -> "HttpSink":
     """Get ready to serve; nothing listens before ``begin``.
 
     Options: quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show),
-    token_file (a file that holds it).
+    token_file (a file that holds it; $CREDENTIALS_DIRECTORY and its like count).
 
     Raises
     ------
@@ -100,14 +101,14 @@ def _quality(text: str) -> int:
 
 
 def _token(text: str) -> str:
-    if not text:
-        raise ValueError("it is empty")
+    if not text or text.split() != [text]:
+        raise ValueError("give a word without spaces")
     return text
 
 
 def _token_file(text: str) -> str:
     try:
-        token = Path(text).read_text(encoding="utf-8").strip()
+        token = Path(os.path.expandvars(text)).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as error:
         raise ValueError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if not token:

@@ -83,13 +83,14 @@ def open_source(uri: str) -> Source:
         What is named is missing, is something else, or needs a library or device that is not there.
     """
     parsed = parse_uri(uri)
-    module, _, function = SOURCES[_kind(parsed)].partition(":")
+    module, _, function = SOURCES[kind_of(parsed)].partition(":")
     opener: Any = getattr(importlib.import_module(module), function)
     source: Source = opener(parsed)
     return source
 
 
-def _kind(uri: Uri) -> str:
+def kind_of(uri: Uri) -> str:
+    """What opens it, a key of ``SOURCES``; ``UsageError`` where nothing does."""
     if uri.scheme in _VIDEO_SCHEMES:
         return "video"
     if uri.scheme in SOURCES:

@@ -12,12 +12,13 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from edge_srcnn import pipeline as pipeline_module
+from edge_srcnn import sink_worker as worker_module
 from edge_srcnn.errors import CannotWrite, SourceLost, UsageError
 from edge_srcnn.frame import Colour, Frame
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.loading import load_model
-from edge_srcnn.pipeline import FILE_DEPTH, RECORDER_DEPTH, Pipeline
+from edge_srcnn.pipeline import Pipeline
+from edge_srcnn.sink_worker import FILE_DEPTH, RECORDER_DEPTH
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
 
@@ -277,8 +278,8 @@ def test_when_every_sink_has_failed_it_ends():
 
 @pytest.mark.parametrize("live", [False, True])
 def test_a_sink_that_takes_nothing_is_left_out_in_the_end(live, monkeypatch):
-    monkeypatch.setattr(pipeline_module, "STALL_S", 1.0)
-    monkeypatch.setattr(pipeline_module, "_CLOSE_S", 1.5)
+    monkeypatch.setattr(worker_module, "STALL_S", 1.0)
+    monkeypatch.setattr(worker_module, "_CLOSE_S", 1.5)
     release = threading.Event()
     stalled, good = Recorder("stalled", during=lambda index: release.wait(4 * SOON_S)), Recorder("good")
     pipeline = in_step(range(60), [stalled, good]) if live else Pipeline(Numbers(range(60)), Double(), [stalled, good])
@@ -328,7 +329,7 @@ def test_it_can_be_stopped_before_it_runs():
 
 
 def test_a_stop_does_not_wait_for_a_source_that_hangs(monkeypatch):
-    monkeypatch.setattr(pipeline_module, "_CLOSE_S", 1.0)
+    monkeypatch.setattr(worker_module, "_CLOSE_S", 1.0)
     # a camera's driver may not return; the recordings are to be finished all the same
     release, recorder = threading.Event(), Recorder()
     pipeline = Pipeline(Numbers(range(5), live=True, between=lambda: release.wait(60)), Double(), [recorder])
@@ -346,7 +347,7 @@ def test_a_stop_does_not_wait_for_a_source_that_hangs(monkeypatch):
 
 
 def test_a_stop_does_not_wait_long_for_a_sink_that_takes_nothing(monkeypatch):
-    monkeypatch.setattr(pipeline_module, "_CLOSE_S", 1.0)
+    monkeypatch.setattr(worker_module, "_CLOSE_S", 1.0)
     release, good = threading.Event(), Recorder("good")
     stalled = Recorder("stalled", during=lambda index: release.wait(60))
     pipeline = Pipeline(Numbers(endless()), Double(), [stalled, good])

@@ -1,0 +1,107 @@
+"""``edge-srcnn service``: the systemd units, printed, installed, removed and watched."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_srcnn.cli.options import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edge_srcnn.service.installation import Step
+
+EXAMPLES = (
+    "Examples: [bold]sudo edge-srcnn service install[/bold] · "
+    "[bold]sudo edge-srcnn service install --camera front --camera door[/bold] · "
+    "[bold]edge-srcnn service status --json[/bold]"
+)
+
+app = typer.Typer(help="Run as a systemd service: print, install, remove and watch its units.", no_args_is_help=True)
+
+Prefix = Annotated[
+    Path | None, typer.Option("--prefix", metavar="DIR", help="Work below this folder instead of /, and run nothing.")
+]
+
+
+@app.command("print", epilog="Example: [bold]edge-srcnn service print edge-srcnn@[/bold]")
+def print_(
+    name: Annotated[str, typer.Argument(help="edge-srcnn, edge-srcnn@, or the name of another of our files.")] = (
+        "edge-srcnn"
+    ),
+) -> None:
+    """Print a unit as it would be installed."""
+    from edge_srcnn.service.units import installed, unit_file
+
+    typer.echo(installed(unit_file(name)), nl=False)
+
+
+@app.command("install", epilog="Example: [bold]sudo edge-srcnn service install --camera front[/bold]")
+def install(
+    camera: Annotated[
+        list[str] | None,
+        typer.Option("--camera", metavar="NAME", help="One instance, edge-srcnn@NAME; may be given more than once."),
+    ] = None,
+    prefix: Prefix = None,
+) -> None:
+    """Write the units, the service's user and a first configuration. Needs root; can be repeated."""
+    from edge_srcnn.service import installation
+    from edge_srcnn.service.location import command
+    from edge_srcnn.service.units import CONFIGURATIONS
+
+    cameras = camera or []
+    _tell(installation.install(cameras, root=prefix.absolute() if prefix else installation.ROOT))
+    if prefix is None:
+        typer.echo("\nNext:")
+        for name in cameras or ["edge-srcnn"]:
+            unit = f"edge-srcnn@{name}" if cameras else name
+            typer.echo(f"  {command()} config check /{CONFIGURATIONS}/{name}.toml   # after you have edited it")
+            typer.echo(f"  systemctl enable --now {unit}   # where it runs already: systemctl restart {unit}")
+        typer.echo(f"  {command()} service status")
+
+
+@app.command("uninstall", epilog="Example: [bold]sudo edge-srcnn service uninstall[/bold]")
+def uninstall(
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove configurations, recordings and the service's user too.")
+    ] = False,
+    prefix: Prefix = None,
+) -> None:
+    """Stop the service and remove what was installed; configurations and recordings stay. Needs root."""
+    from edge_srcnn.service import installation
+
+    if not _tell(installation.uninstall(purge=purge, root=prefix.absolute() if prefix else installation.ROOT)):
+        typer.echo("nothing was installed")
+
+
+@app.command("status", epilog="Example: [bold]edge-srcnn service status --json[/bold]. Exit status: 1 a unit failed.")
+def status(json: Json = False) -> None:
+    """What systemd says of each of our units."""
+    from dataclasses import asdict
+
+    from edge_srcnn.cli.console import print_json, print_table
+    from edge_srcnn.service.systemctl import unit_states
+
+    states = unit_states()
+    if json:
+        print_json([asdict(state) for state in states])
+    else:
+        print_table(
+            ["unit", "state", "restarts", "at boot", "it says"],
+            [
+                [s.unit, f"{s.active} ({s.sub})", str(s.restarts), s.at_boot, s.text or f"last result: {s.result}"]
+                for s in states
+            ],
+        )
+    if any(state.active == "failed" for state in states):
+        raise typer.Exit(1)
+
+
+def _tell(steps: "Iterable[Step]") -> bool:
+    """Print each step as it is done; False when there was none."""
+    some = False
+    for step in steps:
+        typer.echo(f"{step.result:9} {step.what}")
+        some = True
+    return some

@@ -1,0 +1,52 @@
+"""``edge-srcnn run --config``: the service, and the signals that it answers to."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from edge_srcnn.errors import BadConfiguration, UsageError
+
+
+def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float | None) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again, SIGUSR1 writes the state to the log.
+
+    Raises
+    ------
+    BadConfiguration
+        The configuration makes no sense; trying again would not help.
+    """
+    from edge_srcnn.service.assembly import Service
+    from edge_srcnn.service.config import load_config
+    from edge_srcnn.service.logs import configure_logging
+
+    config = load_config(path, os.environ, flags).config
+    configure_logging(config.service.log)
+    try:
+        service = Service(config)
+        supervisor = service.supervisor
+        signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
+        signal.signal(signal.SIGINT, lambda *_: supervisor.stop())
+        signal.signal(signal.SIGHUP, lambda *_: service.reload(lambda: load_config(path, os.environ, flags).config))
+        signal.signal(signal.SIGUSR1, lambda *_: supervisor.dump())
+        if seconds is not None:
+            timer = threading.Timer(seconds, supervisor.stop)
+            timer.daemon = True
+            timer.start()
+        supervisor.run(begun=lambda: _tell_addresses(service.sinks))
+    except UsageError as error:
+        raise BadConfiguration(str(error)) from error
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # a driver that hangs would hang the interpreter's end
+
+
+def _tell_addresses(sinks: list[Any]) -> None:
+    for each in sinks:
+        if each.address:
+            typer.echo(f"look at {each.address}", err=True)

@@ -1,0 +1,123 @@
+"""From a configuration to the service: steady parts around what the configuration names."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from edge_srcnn.engine.interpreter import BICUBIC
+from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, UsageError
+from edge_srcnn.loading import load_model
+from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
+from edge_srcnn.pipeline import FrameUpscaler
+from edge_srcnn.service.backoff import Backoff
+from edge_srcnn.service.settings import Config, Enhance
+from edge_srcnn.service.steady_sink import SteadySink
+from edge_srcnn.service.steady_source import SteadySource
+from edge_srcnn.service.steady_upscaler import Rung, SteadyUpscaler
+from edge_srcnn.service.supervisor import Supervisor
+from edge_srcnn.sinks import kind_of as kind_of_sink
+from edge_srcnn.sinks import open_sink
+from edge_srcnn.sources import Source, open_source
+from edge_srcnn.sources import kind_of as kind_of_source
+from edge_srcnn.uri import NETWORK, frame_rate, parse_uri, region
+from edge_srcnn.web.status import without_secrets
+
+log = logging.getLogger(__name__)
+
+_CAMERAS = frozenset({"picamera2", "v4l2"})
+_LIVE_SINKS = frozenset({"http", "https", "push", "null"})
+
+
+class Service:
+    """A supervisor, and what of it can be changed while it runs.
+
+    Raises
+    ------
+    EdgeSrcnnError
+        A part of the configuration makes no sense on this machine.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._upscaler = SteadyUpscaler(rungs(config.enhance))
+        self._source = steady_source(config)
+        self.sinks = [_steady_sink(uri, config) for uri in config.sinks]
+        self.supervisor = Supervisor(
+            self._source,
+            self._upscaler,
+            self.sinks,
+            hot_c=config.service.hot_c,
+            statistics_s=config.service.statistics_s,
+        )
+
+    def reload(self, load: Callable[[], Config]) -> None:
+        """Take over what can be taken over; a configuration that is bad changes nothing."""
+        before = self._config
+        try:
+            config = load()
+            if config.enhance != before.enhance:
+                made = rungs(config.enhance)
+                made[0].make()  # what cannot be made is not taken over
+                self._upscaler.replace(made)
+        except EdgeSrcnnError as error:
+            self.supervisor.told(f"the old configuration stays: {error}")
+            return
+        later = []
+        if config.source != before.source:
+            if isinstance(self._source, SteadySource) and comes_back(config.source):
+                self._source.replace(partial(open_source, config.source))
+            else:
+                later.append("source")
+        if config.sinks != before.sinks:
+            later.append("sinks")
+        if config.service != before.service:
+            later.append("[service]")
+        self._config = config
+        rest = f"; {', '.join(later)} from the next start on" if later else ""
+        self.supervisor.told(f"configuration reloaded{rest}")
+
+
+def comes_back(uri: str) -> bool:
+    """Whether a source is one that may get lost and found: a camera or a stream, not a file."""
+    parsed = parse_uri(uri)
+    kind = kind_of_source(parsed)
+    endless = kind == "test" and parsed.options.get("fps") != "max"
+    return kind in _CAMERAS or parsed.scheme in NETWORK or endless
+
+
+def steady_source(config: Config) -> Source:
+    """The configured source; one that comes back is not opened yet."""
+    if comes_back(config.source):
+        return SteadySource(partial(open_source, config.source), Backoff(config.service.retry_camera_s))
+    return open_source(config.source)
+
+
+def rungs(enhance: Enhance) -> list[Rung]:
+    """The engine that is wanted, and bicubic scaling below it."""
+    names = [enhance.engine] if enhance.engine == BICUBIC else [enhance.engine, BICUBIC]
+    return [Rung(name, partial(_enhancing, enhance, name)) for name in names]
+
+
+def _enhancing(enhance: Enhance, engine: str) -> FrameUpscaler:
+    upscaler = load_model(
+        enhance.model,
+        scale=enhance.scale,
+        engine=engine,
+        threads=enhance.threads,
+        block=enhance.block,
+        tile=enhance.tile,
+        reuse=enhance.reuse,
+    )
+    if enhance.roi is not None:
+        return RegionUpscaler(upscaler, region(enhance.roi))
+    return PacedUpscaler(upscaler, None if enhance.keep_fps is None else frame_rate(enhance.keep_fps))
+
+
+def _steady_sink(uri: str, config: Config) -> SteadySink:
+    live = kind_of_sink(parse_uri(uri)) in _LIVE_SINKS
+    try:
+        return SteadySink(
+            without_secrets(uri), partial(open_sink, uri), live=live, backoff=Backoff(config.service.retry_sink_s)
+        )
+    except UsageError as error:
+        raise BadConfiguration(str(error)) from error

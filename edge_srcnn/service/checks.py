@@ -1,0 +1,85 @@
+"""What settings may be, by the functions that will use them; nothing is opened."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from edge_srcnn.errors import Unavailable, UsageError
+from edge_srcnn.loading import SCALES
+from edge_srcnn.model import find_model
+from edge_srcnn.sinks import Sink
+from edge_srcnn.sinks import kind_of as kind_of_sink
+from edge_srcnn.sinks.http import open_http
+from edge_srcnn.sinks.null import open_null
+from edge_srcnn.sinks.push import open_push
+from edge_srcnn.sinks.video import open_video_sink
+from edge_srcnn.sources import kind_of as kind_of_source
+from edge_srcnn.uri import Uri, parse_uri
+from edge_srcnn.web.address import address_of
+
+_STANDARD_STREAMS = frozenset({"-", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
+_IDLE_SINKS: dict[str, Callable[[Uri], Sink]] = {
+    "http": open_http,
+    "null": open_null,
+    "push": open_push,
+    "video": open_video_sink,
+}
+"""Those that touch nothing before their first frame, so that opening one is a check of its options."""
+
+
+def between(lowest: float, highest: float) -> Callable[[float], None]:
+    """A check of a range, both ends included."""
+
+    def check(value: float) -> None:
+        if not lowest <= value <= highest:
+            raise ValueError(f"must be {lowest:g} to {highest:g}")
+
+    return check
+
+
+def check_source(text: str) -> None:
+    """A source of a kind that exists, and that a service can have."""
+    uri = parse_uri(text)
+    kind_of_source(uri)
+    if _is_standard_stream(uri):
+        raise UsageError(f"{text}: a service has no standard input; name a camera or a stream")
+
+
+def check_sinks(texts: tuple[str, ...]) -> None:
+    """Sinks that a service can have, each to a place of its own."""
+    if not texts:
+        raise ValueError('give at least one sink, such as ["http://127.0.0.1:8080"]')
+    places: dict[object, str] = {}
+    for text in texts:
+        place = _place(text)
+        if place in places:
+            raise UsageError(f"{text}: goes to the same place as {places[place]}; leave one of the two out")
+        places[place] = text
+
+
+def check_model(name: str) -> None:
+    """A bundled model or a file."""
+    if not name.strip():
+        raise ValueError("name a model, or leave the setting out")
+    find_model(name, SCALES[0])
+
+
+def _place(text: str) -> object:
+    """Where a sink writes to, after it was checked."""
+    uri = parse_uri(text)
+    kind = kind_of_sink(uri)
+    if _is_standard_stream(uri):
+        raise UsageError(f"{text}: a service has no standard output; write to a file, or serve http://127.0.0.1:8080")
+    if kind == "video" and not {"segment", "segment_mb"} & uri.options.keys():
+        joint = "&" if uri.options else "?"
+        raise UsageError(f"{text}: a service records for years, in segments: add {joint}segment=600&keep_mb=2000")
+    if kind in _IDLE_SINKS:
+        # a token's file may be there for the service only
+        options = {name: value for name, value in uri.options.items() if name != "token_file"}
+        with suppress(Unavailable):  # what is not installed here is no mistake of the configuration's
+            _IDLE_SINKS[kind](replace(uri, options=options)).close()
+    return kind, address_of(uri) if kind == "http" else uri.target.rstrip("/")
+
+
+def _is_standard_stream(uri: Uri) -> bool:
+    return uri.target in _STANDARD_STREAMS or (uri.scheme == "y4m" and not uri.target)

@@ -1,0 +1,225 @@
+"""What the service is doing, and whether that is well: a small state machine over a pipeline of steady parts."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from time import monotonic
+
+from edge_srcnn.heat import Heat, look_at_heat
+from edge_srcnn.pipeline import Pipeline, State
+from edge_srcnn.service.heat_guard import EVERY_S, HeatGuard
+from edge_srcnn.service.notify import Notifier
+from edge_srcnn.service.steady_source import SteadySource
+from edge_srcnn.service.steady_upscaler import SteadyUpscaler
+from edge_srcnn.sinks import Sink
+from edge_srcnn.sources import Source
+
+log = logging.getLogger(__name__)
+
+HUNG_S = 15.0
+"""A frame that takes so long never ends."""
+
+SILENT_S = 60.0
+"""A source that neither gives a frame nor says why for so long hangs."""
+
+_LOOK_S = 0.1
+_STOP_S = 1.5
+
+
+class Phase(StrEnum):
+    """What the service is doing."""
+
+    STARTING = "starting"
+    LIVE = "live"
+    DEGRADED = "degraded"
+    WAITING = "waiting for camera"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class ServiceState(State):
+    """A look at the service.
+
+    Attributes
+    ----------
+    phase, phase_s
+        What it is doing, and for how many seconds.
+    status
+        The same as a sentence.
+    troubles
+        What is not as it should be, one sentence each.
+    camera_losses, engine_failures, engine_restarts
+        Since the start.
+    """
+
+    phase: str
+    phase_s: float
+    status: str
+    troubles: tuple[str, ...]
+    camera_losses: int
+    engine_failures: int
+    engine_restarts: int
+
+
+class Supervisor:
+    """Runs a pipeline of parts that mend themselves, and tells how it goes.
+
+    Parameters
+    ----------
+    source
+        A ``SteadySource``, or a source that ends (a file).
+    upscaler, sinks
+        Of the pipeline.
+    hot_c
+        See ``HeatGuard``.
+    statistics_s
+        Every so often a line of statistics is logged.
+    notifier, look_at_heat
+        Of this machine.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        upscaler: SteadyUpscaler,
+        sinks: Sequence[Sink],
+        *,
+        hot_c: float = 80.0,
+        statistics_s: float = 60.0,
+        notifier: Notifier | None = None,
+        look_at_heat: Callable[[], Heat] = look_at_heat,
+    ) -> None:
+        self._source, self._upscaler = source, upscaler
+        self._pipeline = Pipeline(source, upscaler, sinks, state=self.state)
+        self._notifier, self._look_at_heat = notifier or Notifier(), look_at_heat
+        self._guard, self._statistics_s = HeatGuard(hot_c), statistics_s
+        self._phase, self._since_s = Phase.STARTING, monotonic()
+        self._status, self._ready = "", False
+        self._stopping = threading.Event()
+        self._error: BaseException | None = None
+
+    def run(self, *, begun: Callable[[], None] = lambda: None) -> None:
+        """Run until ``stop`` is called or the source ends; in the thread that gets the signals.
+
+        Raises
+        ------
+        EdgeSrcnnError
+            The source or a sink makes no sense, or a file that was the source failed.
+        """
+        thread = threading.Thread(target=self._run_pipeline, args=(begun,), name="pipeline", daemon=True)
+        thread.start()
+        next_watchdog_s = next_heat_s = 0.0
+        next_statistics_s = monotonic() + self._statistics_s
+        while thread.is_alive() and not self._stopping.is_set():
+            thread.join(_LOOK_S)
+            self._look()
+            now = monotonic()
+            if self._notifier.watchdog_s is not None and now >= next_watchdog_s and self.is_well():
+                self._notifier.watchdog()
+                next_watchdog_s = now + self._notifier.watchdog_s / 4
+            if now >= next_heat_s:
+                self._upscaler.limit_share(self._guard.step(self._look_at_heat()))
+                next_heat_s = now + EVERY_S
+            if now >= next_statistics_s:
+                self._log_statistics()
+                next_statistics_s = now + self._statistics_s
+        self._enter(Phase.STOPPING, "stopping")
+        self._notifier.stopping()
+        self._pipeline.stop()
+        thread.join(_STOP_S)
+        if thread.is_alive():
+            log.error("the pipeline hangs; what was recorded is finished, the rest is left")
+            self._pipeline.finish_sinks()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """End soon; from any thread or a signal handler, more than once."""
+        self._stopping.set()
+
+    def is_well(self) -> bool:
+        """Whether frames make progress, or there is a good reason why not."""
+        now, busy_since_s = monotonic(), self._upscaler.busy_since_s
+        limit_s = HUNG_S if self._notifier.watchdog_s is None else min(HUNG_S, self._notifier.watchdog_s / 2)
+        if busy_since_s is not None and now - busy_since_s > limit_s:
+            return False
+        return not isinstance(self._source, SteadySource) or now - self._source.beat_s < SILENT_S
+
+    def state(self) -> ServiceState:
+        """A look at it, from any thread."""
+        state = self._pipeline.state()
+        losses = self._source.losses if isinstance(self._source, SteadySource) else 0
+        return ServiceState(
+            **{each.name: getattr(state, each.name) for each in fields(State)},
+            phase=self._phase,
+            phase_s=monotonic() - self._since_s,
+            status=self._status,
+            troubles=tuple(self._troubles(state)),
+            camera_losses=losses,
+            engine_failures=self._upscaler.failures,
+            engine_restarts=self._upscaler.restarts,
+        )
+
+    def dump(self) -> None:
+        """Write the state to the log."""
+        log.warning("state: %s", json.dumps(asdict(self.state()), ensure_ascii=False))
+
+    def told(self, status: str) -> None:
+        """Tell systemd that a reload is over, and how it went."""
+        log.warning("%s", status)
+        if self._ready:
+            self._notifier.ready(status)
+
+    def _run_pipeline(self, begun: Callable[[], None]) -> None:
+        try:
+            self._pipeline.run(begun=begun)
+        except BaseException as error:  # raised again in the thread that supervises
+            self._error = error
+
+    def _troubles(self, state: State) -> list[str]:
+        found = [self._upscaler.trouble, self._guard.trouble, *(sink.error for sink in state.sinks)]
+        if not self.is_well():
+            found.append("a frame is stuck: the engine or the camera's driver hangs")
+        return [trouble for trouble in found if trouble]
+
+    def _look(self) -> None:
+        """Find out what the service is doing; tell of changes."""
+        state = self._pipeline.state()
+        camera = self._source.trouble if isinstance(self._source, SteadySource) else None
+        troubles = self._troubles(state)
+        if camera is not None:
+            self._enter(Phase.WAITING, f"waiting for camera: {camera}")
+        elif state.frames_out == 0:
+            return  # starting
+        elif troubles:
+            self._enter(Phase.DEGRADED, "; ".join(troubles))
+        else:
+            (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
+            self._enter(Phase.LIVE, f"{width}x{height} to {new_width}x{new_height}")
+
+    def _enter(self, phase: Phase, status: str) -> None:
+        if (phase, status) == (self._phase, self._status):
+            return
+        if phase != self._phase:
+            log.info("%s after %.1f s of %s: %s", phase, monotonic() - self._since_s, self._phase, status)
+            self._since_s = monotonic()
+        self._phase, self._status = phase, status
+        if phase == Phase.STOPPING:
+            return
+        said = f"{phase}: {status}" if phase != Phase.WAITING else status
+        if self._ready:
+            self._notifier.status(said)
+        else:
+            self._ready = True
+            self._notifier.ready(said)
+
+    def _log_statistics(self) -> None:
+        state = self.state()
+        log.info(
+            "%d frames, %.1f a second, %d dropped, %d failed, %.0f ms latency, %.0f %% enhanced, %s",
+            *(state.frames_out, state.fps_out, state.dropped, state.failed, state.latency.median_ms),
+            *(state.enhanced_share * 100, state.phase),
+        )

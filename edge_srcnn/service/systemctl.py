@@ -1,0 +1,115 @@
+"""What systemd is asked and told, by its own programs."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_srcnn.errors import Unavailable
+
+UNIT = "edge-srcnn.service"
+INSTANCES = "edge-srcnn@*.service"
+
+_BOOTED = Path("/run/systemd/system")  # sd_booted(3)
+_UDEV = Path("/run/udev/control")
+_TIMEOUT_S = 60.0
+_NOT_LOADED = 5  # systemctl's exit status
+_PROPERTIES = "Id,LoadState,ActiveState,SubState,StatusText,NRestarts,Result,UnitFileState"
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """A unit as systemd sees it.
+
+    Attributes
+    ----------
+    unit
+        Its name, with ``.service``.
+    active, sub
+        ActiveState and SubState: ``active`` and ``running``, ``failed``, ``activating`` and ``auto-restart``.
+    text
+        What the service last said of itself.
+    restarts
+        How often systemd started it again.
+    result
+        How its last run ended; ``success`` while it runs.
+    at_boot
+        ``enabled`` when it starts with the computer.
+    """
+
+    unit: str
+    active: str
+    sub: str
+    text: str
+    restarts: int
+    result: str
+    at_boot: str
+
+
+def is_running() -> bool:
+    """Whether systemd runs this computer."""
+    return _BOOTED.is_dir()
+
+
+def udev_is_running() -> bool:
+    """Whether udev manages its devices."""
+    return _UDEV.exists()
+
+
+def tell(*command: str, unless: Sequence[int] = ()) -> str:
+    """Run one of systemd's programs, and give its standard output.
+
+    Raises
+    ------
+    Unavailable
+        It is missing, hangs, or ends in an exit status that is neither 0 nor in ``unless``.
+    """
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S,
+            env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise Unavailable(f"{command[0]}: is not installed; apt install systemd") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{' '.join(command)}: {error}") from error
+    if done.returncode != 0 and done.returncode not in unless:
+        said = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
+        raise Unavailable(f"{' '.join(command)}: {said}")
+    return done.stdout
+
+
+def stop_ours() -> None:
+    """Stop the service and every instance of the template."""
+    tell("systemctl", "stop", UNIT, INSTANCES, unless=[_NOT_LOADED])
+
+
+def unit_states() -> list[UnitState]:
+    """The service, and the template's instances that systemd has in memory: those that run, failed, or are enabled.
+
+    Raises
+    ------
+    Unavailable
+        No systemd is running, or the service is not installed.
+    """
+    if not is_running():
+        raise Unavailable("no systemd is running here; 'edge-srcnn run' serves without it")
+    said = tell("systemctl", "show", f"--property={_PROPERTIES}", UNIT, INSTANCES)
+    found: dict[str, UnitState] = {}
+    for block in said.strip().split("\n\n"):
+        known = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if known.get("LoadState") in (None, "not-found"):
+            continue
+        found[known["Id"]] = UnitState(
+            unit=known["Id"],
+            active=known["ActiveState"],
+            sub=known["SubState"],
+            text=known["StatusText"],
+            restarts=int(known["NRestarts"]),
+            result=known["Result"],
+            at_boot=known["UnitFileState"],
+        )
+    if not found:
+        raise Unavailable("the service is not installed; 'edge-srcnn service install' does it, as root")
+    return list(found.values())
