@@ -78,7 +78,7 @@ def _place(text: str) -> object:
         options = {name: value for name, value in uri.options.items() if name != "token_file"}
         with suppress(Unavailable):  # what is not installed here is no mistake of the configuration's
             _IDLE_SINKS[kind](replace(uri, options=options)).close()
-    return kind, address_of(uri) if kind == "http" else uri.target.rstrip("/")
+    return kind, address_of(uri) if kind in ("http", "https") else uri.target.rstrip("/")
 
 
 def _is_standard_stream(uri: Uri) -> bool:

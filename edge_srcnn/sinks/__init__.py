@@ -103,6 +103,7 @@ SINKS: dict[str, str] = {
     "folder": "edge_srcnn.sinks.folder:open_folder_sink",
     "video": "edge_srcnn.sinks.video:open_video_sink",
     "http": "edge_srcnn.sinks.http:open_http",
+    "https": "edge_srcnn.sinks.http:open_http",
     "push": "edge_srcnn.sinks.push:open_push",
     "y4m": "edge_srcnn.sinks.y4m:open_y4m",
 }

@@ -1,4 +1,4 @@
-"""``http://HOST:PORT``: a page with the live picture, MJPEG, snapshots and metrics."""
+"""``http://HOST:PORT``, ``https://``: a page with the live picture, MJPEG, snapshots and metrics."""
 
 import importlib.util
 import os
@@ -25,7 +25,8 @@ def open_http(uri: Uri) -> "HttpSink":
     """Get ready to serve; nothing listens before ``begin``.
 
     Options: quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show),
-    token_file (a file that holds it; $CREDENTIALS_DIRECTORY and its like count).
+    token_file (a file that holds it), cert and key (of HTTPS: files in PEM). In names of files
+    $CREDENTIALS_DIRECTORY and its like are filled in.
 
     Raises
     ------
@@ -35,7 +36,11 @@ def open_http(uri: Uri) -> "HttpSink":
         The address is none to listen at.
     """
     uri = replace(uri, text=uri.target)  # messages leave the token out
-    options = read_options(uri, quality=_quality, clients=whole_number, token=_token, token_file=_token_file)
+    options = read_options(
+        uri, quality=_quality, clients=whole_number, token=_token, token_file=_token_file, cert=_file, key=_file
+    )
+    if (uri.scheme == "https") != ("cert" in options) or ("cert" in options) != ("key" in options):
+        raise UsageError(f"{uri.text}: https:// goes with #cert=FILE&key=FILE, both in PEM")
     if "token" in options and "token_file" in options:
         raise UsageError(f"{uri.text}: give token or token_file, not both")
     missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
@@ -43,7 +48,10 @@ def open_http(uri: Uri) -> "HttpSink":
         raise Unavailable(f"{uri.text}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
     from edge_srcnn.web.address import address_of
     from edge_srcnn.web.server import Settings
+    from edge_srcnn.web.tls import Certificate
 
+    if "cert" in options:
+        options["certificate"] = Certificate(options.pop("cert"), options.pop("key"))
     if "token_file" in options:
         options["token"] = options.pop("token_file")
     return HttpSink(uri.text, address_of(uri), Settings(**options))
@@ -106,9 +114,13 @@ def _token(text: str) -> str:
     return text
 
 
+def _file(text: str) -> str:
+    return os.path.expandvars(text)
+
+
 def _token_file(text: str) -> str:
     try:
-        token = Path(os.path.expandvars(text)).read_text(encoding="utf-8").strip()
+        token = Path(_file(text)).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as error:
         raise ValueError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if not token:

@@ -71,15 +71,15 @@ def is_loopback(listener: socket.socket) -> bool:
     return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
-def reachable_url(listener: socket.socket) -> str:
+def reachable_url(listener: socket.socket, scheme: str = "http") -> str:
     """What to type into a browser; for a socket that listens everywhere, this machine's own address."""
     host, port = listener.getsockname()[:2]
-    return url(_own_address() if ip_address(host.partition("%")[0]).is_unspecified else host, port)
+    return url(_own_address() if ip_address(host.partition("%")[0]).is_unspecified else host, port, scheme)
 
 
-def url(host: str, port: int) -> str:
+def url(host: str, port: int, scheme: str = "http") -> str:
     """Put together, with the brackets of IPv6."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _own_address() -> str:

@@ -17,6 +17,7 @@ from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.metrics import registry
 from edge_srcnn.web.routes import Routes
 from edge_srcnn.web.security import add_headers, host_check, token_check
+from edge_srcnn.web.tls import Certificate
 from edge_srcnn.web.views import Result
 
 log = logging.getLogger(__name__)
@@ -43,11 +44,14 @@ class Settings:
         Streams at a time.
     token
         What visitors must show; None lets everybody in.
+    certificate
+        The server speaks HTTPS; None: HTTP.
     """
 
     quality: int = 85
     clients: int = 20
     token: str | None = None
+    certificate: Certificate | None = None
 
 
 class Server:
@@ -62,7 +66,7 @@ class Server:
     def __init__(self, address: Address, settings: Settings, look: Callable[[], Any]) -> None:
         self._host, self._settings, self._look = address.host, settings, look
         self._listener = address.listen()
-        self.url = reachable_url(self._listener)
+        self.url = reachable_url(self._listener, "http" if settings.certificate is None else "https")
         self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Broadcast]] = Future()
         self._thread = Thread(target=self._run, name="http", daemon=True)
 
@@ -119,10 +123,14 @@ class Server:
             )
             await runner.setup()
             try:
-                await web.SockSite(runner, self._listener).start()
+                certificate = self._settings.certificate
+                context = None if certificate is None else certificate.context
+                await web.SockSite(runner, self._listener, ssl_context=context).start()
                 self._ready.set_result((asyncio.get_running_loop(), stopping, broadcast))
                 while not stopping.is_set():
                     broadcast.check_signal()
+                    if certificate is not None:
+                        certificate.refresh()
                     with suppress(TimeoutError):
                         await asyncio.wait_for(stopping.wait(), _SIGNAL_CHECK_S)
             finally:
