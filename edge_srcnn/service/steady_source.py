@@ -15,6 +15,7 @@ from edge_srcnn.sources import Source
 
 log = logging.getLogger(__name__)
 
+_LEAST_STEP_S = 0.001
 _STEADY_S = 5.0
 """A camera that worked for so long is tried again at once when it gets lost."""
 
@@ -51,7 +52,7 @@ class SteadySource:
         self._source: Source | None = None
         self._lock = threading.Lock()
         self._closed, self._again = threading.Event(), threading.Event()
-        self._next_index, self._first_s = 0, 0.0
+        self._next_index, self._first_s, self._last_s = 0, 0.0, 0.0
         self._since_s: float | None = None
 
     def __iter__(self) -> Iterator[Frame]:
@@ -119,7 +120,8 @@ class SteadySource:
                     self._found()
                 self.beat_s = monotonic()
                 self._next_index = begins + frame.index + 1
-                yield replace(frame, index=begins + frame.index, time_s=offset_s + frame.time_s)
+                self._last_s = offset_s + frame.time_s
+                yield replace(frame, index=begins + frame.index, time_s=self._last_s)
         finally:
             with self._lock:
                 self._source = None
@@ -132,7 +134,9 @@ class SteadySource:
         """What to add to the times of a source that begins anew, so that they go on."""
         if self._next_index == 0:
             self._first_s = frame.captured_s - frame.time_s
-        return frame.captured_s - self._first_s - frame.time_s
+            return 0.0
+        now_s = max(frame.captured_s - self._first_s, self._last_s + _LEAST_STEP_S)
+        return now_s - frame.time_s
 
     def _found(self) -> None:
         if self.trouble is not None and self._since_s is not None:

@@ -1,0 +1,126 @@
+import pytest
+
+from edge_srcnn.errors import ModelError, NoInput
+from edge_srcnn.service import steady_upscaler as module
+from edge_srcnn.service.steady_upscaler import MOST_FAILURES, Rung, SteadyUpscaler
+from tests.edge_srcnn.service.parts import Engine, frame
+
+FAULT = RuntimeError("the driver is gone")
+
+
+class Bench:
+    """Makes engines, and keeps what it made; ``fault`` is what new ones begin with."""
+
+    def __init__(self, name):
+        self.name, self.made, self.fault, self.refuses = name, [], None, None
+
+    def make(self):
+        if self.refuses is not None:
+            raise self.refuses
+        self.made.append(Engine(self.name, self.fault))
+        return self.made[-1]
+
+    @property
+    def rung(self):
+        return Rung(self.name, self.make)
+
+
+@pytest.fixture
+def benches():
+    return Bench("best"), Bench("least")
+
+
+@pytest.fixture
+def steady(benches):
+    return SteadyUpscaler([bench.rung for bench in benches])
+
+
+def feed(steady, count):
+    return [steady.upscale_frame(frame(index)) for index in range(count)]
+
+
+def test_frames_go_through(steady):
+    assert all(each is not None and each.size == (32, 24) for each in feed(steady, 3))
+    assert (steady.scale, steady.engine, steady.share, steady.trouble) == (2, "best", 1.0, None)
+
+
+def test_a_frame_that_fails_is_left_out_and_counted(steady, benches, caplog):
+    benches[0].made[0].fault = FAULT
+    assert feed(steady, 1) == [None]
+    benches[0].made[0].fault = None
+    assert feed(steady, 1) != [None]
+    assert (steady.failures, steady.restarts, steady.busy_since_s) == (1, 0, None)
+    assert caplog.text.count("RuntimeError: the driver is gone") == 1
+
+
+def test_ten_in_a_row_begin_the_engine_anew(steady, benches):
+    feed(steady, 1)
+    benches[0].made[0].fault = FAULT
+    feed(steady, MOST_FAILURES)
+    assert len(benches[0].made) == 2
+    assert None not in feed(steady, 3)
+    assert (steady.failures, steady.restarts, steady.engine, steady.trouble) == (MOST_FAILURES, 1, "best", None)
+
+
+def test_an_engine_that_fails_again_gives_way_to_the_lesser_one(steady, benches):
+    feed(steady, 1)
+    benches[0].made[0].fault = benches[0].fault = FAULT
+    feed(steady, 2 * MOST_FAILURES)
+    assert steady.engine == "least"
+    assert None not in feed(steady, 5)
+    assert "engine best fails (RuntimeError: the driver is gone); least instead" in steady.trouble
+
+
+def test_the_best_engine_is_tried_again_later(steady, benches, monkeypatch):
+    feed(steady, 1)
+    benches[0].made[0].fault = benches[0].fault = FAULT
+    feed(steady, 2 * MOST_FAILURES)
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    assert feed(steady, 1) == [None]  # one failure is enough to fall again
+    monkeypatch.setattr(module, "RETRY_S", 60.0)
+    assert steady.engine == "least"
+    assert None not in feed(steady, 3)
+    benches[0].fault = None
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    assert None not in feed(steady, 3)
+    assert (steady.engine, steady.trouble) == ("best", None)
+
+
+def test_an_engine_that_cannot_even_begin_gives_way_too(steady, benches):
+    benches[0].made[0].fault = FAULT
+    benches[0].refuses = ModelError("gone")
+    feed(steady, MOST_FAILURES)
+    assert steady.engine == "least"
+
+
+def test_when_nothing_works_it_goes_on_trying(steady, benches):
+    for bench in benches:
+        bench.fault = FAULT
+    benches[0].made[0].fault = FAULT
+    assert set(feed(steady, 5 * MOST_FAILURES)) == {None}
+    for bench in benches:
+        bench.fault = None
+    feed(steady, MOST_FAILURES)
+    assert None not in feed(steady, 2)
+
+
+def test_what_was_asked_for_and_is_not_there_is_an_error_at_once(benches):
+    benches[0].refuses = NoInput("no such model")
+    with pytest.raises(NoInput, match="no such model"):
+        SteadyUpscaler([bench.rung for bench in benches])
+
+
+def test_other_engines_take_over_with_the_next_frame(steady):
+    other = Bench("other")
+    steady.replace([other.rung])
+    assert steady.engine == "best"
+    feed(steady, 1)
+    assert steady.engine == "other"
+
+
+def test_engines_that_cannot_begin_do_not_take_over(steady):
+    other = Bench("other")
+    other.refuses = FAULT
+    steady.replace([other.rung])
+    assert None not in feed(steady, 2)
+    assert steady.engine == "best"
