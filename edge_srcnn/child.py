@@ -8,7 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
@@ -33,6 +33,8 @@ class Child:
     ----------
     worker
         ``module:function``; called once in the child, and gives the function that answers requests.
+    pass_fds
+        Descriptors that the child inherits, under the same numbers.
     settings
         What the worker is called with; anything that can be pickled.
 
@@ -44,12 +46,12 @@ class Child:
         Of the worker.
     """
 
-    def __init__(self, worker: str, /, **settings: Any) -> None:
+    def __init__(self, worker: str, /, *, pass_fds: Sequence[int] = (), **settings: Any) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _MAIN, str(theirs.fileno()), worker],
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *pass_fds],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C is for the owner

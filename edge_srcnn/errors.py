@@ -16,6 +16,7 @@
     ├── NoInput                   exit 66  a file or folder is missing or unreadable (OSError)
     ├── Unavailable               exit 69  a library or device is missing (RuntimeError)
     │   ├── SelfTestFailed                 an engine computes other bytes than it must
+    │   ├── DelegateLost                   an accelerator worked, and does so no more
     │   └── SourceLost                     a camera or stream delivers no more frames
     ├── CannotWrite               exit 73  the output cannot be written (OSError)
     │   └── OutputExists                   it is there already, and ``--overwrite`` was not given
@@ -94,6 +95,10 @@ class Unavailable(EdgeSrcnnError, RuntimeError):
 
 class SelfTestFailed(Unavailable):
     """An engine computes other bytes than the model's golden digest says."""
+
+
+class DelegateLost(Unavailable):
+    """An accelerator crashed, hung or was unplugged."""
 
 
 class SourceLost(Unavailable):

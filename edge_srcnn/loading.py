@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edge_srcnn.engine.delegates import Delegate, load_delegate
 from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version, load_interpreter
@@ -38,6 +39,8 @@ def load_model(
     block: str | Blocks = AUTO,
     tile: str | tuple[int, int] = AUTO,
     reuse: bool = False,
+    isolate: bool = False,
+    delegate: Delegate | None = None,
 ) -> Upscaler:
     """Load a network and make it ready.
 
@@ -61,6 +64,10 @@ def load_model(
     reuse
         For still cameras: do not compute a tile again whose input (halo included) is that of the last picture.
         The result is the same, always.
+    isolate
+        Run the engine in a process of its own: native code that crashes or hangs is then a ``DelegateLost``.
+    delegate
+        A shared library for the interpreter to work with; implies ``isolate``, and a self-test.
 
     Raises
     ------
@@ -72,7 +79,13 @@ def load_model(
     chosen = choose_engine(engine)
     if chosen == BICUBIC and name is None:
         return Upscaler(LumaUpscaler(None, scale), BICUBIC, None)
-    return open_model(read_named(name, scale), engine=chosen, wish=wish, reuse=reuse)
+    model = read_named(name, scale)
+    if (isolate or delegate is not None) and chosen != BICUBIC:
+        from edge_srcnn.isolation import IsolatedLuma
+
+        isolated = IsolatedLuma(model, engine=chosen, wish=wish, reuse=reuse, delegate=delegate)
+        return Upscaler(isolated, chosen if delegate is None else delegate.library, model)
+    return open_model(model, engine=chosen, wish=wish, reuse=reuse)
 
 
 def read_named(name: str | Path | None, scale: int) -> Model:
@@ -86,8 +99,15 @@ def _check_scale(name: str | Path | None, scale: int) -> None:
         raise UsageError(f"scale {scale}: the bundled models are for {', '.join(map(str, SCALES))}")
 
 
-def open_model(model: Model, *, engine: str = AUTO, wish: Wish | None = None, reuse: bool = False) -> Upscaler:
-    """Make a model that is in memory ready; ``wish`` overrides what a tuning or the table says."""
+def open_model(
+    model: Model,
+    *,
+    engine: str = AUTO,
+    wish: Wish | None = None,
+    reuse: bool = False,
+    delegate: Delegate | None = None,
+) -> Upscaler:
+    """Make a model that is in memory ready, in this process; ``wish`` overrides what a tuning or the table says."""
     chosen = choose_engine(engine)
     scale = model.spec.scale
     if chosen == BICUBIC:
@@ -100,7 +120,8 @@ def open_model(model: Model, *, engine: str = AUTO, wish: Wish | None = None, re
         setting = setting_for(model, chosen, height, width, wish)
         return with_reuse(setting) if reuse and wish.tile is None else setting
 
-    sharpener = Sharpener(graph, chosen, residual=model.spec.residual, setting_for=choose, reuse=reuse)
+    loaded = None if delegate is None else load_delegate(chosen, delegate)
+    sharpener = Sharpener(graph, chosen, residual=model.spec.residual, setting_for=choose, reuse=reuse, delegate=loaded)
     return Upscaler(LumaUpscaler(sharpener, scale), chosen, model)
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from edge_srcnn.engine.sharpener import Statistics
-from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.errors import SelfTestFailed, UsageError
 from edge_srcnn.frame import Frame
 from edge_srcnn.imaging.bicubic import upscale_band
@@ -19,6 +19,29 @@ from edge_srcnn.model import Model, ModelSpec, digest, golden_plane
 
 SELF_TEST_TOLERANCE = 1
 """Levels by which the older, non-XNNPACK kernels may differ from the golden output."""
+
+
+class Luma(Protocol):
+    """The way of the luma plane: ``LumaUpscaler``, or the same in a process of its own."""
+
+    scale: int
+    statistics: Statistics
+
+    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+        """See ``LumaUpscaler``."""
+        ...
+
+    def sharpen(self, bicubic: UInt8Array) -> UInt8Array:
+        """See ``LumaUpscaler``."""
+        ...
+
+    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        """See ``LumaUpscaler``."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the engine; more than once."""
+        ...
 
 
 class Upscaler:
@@ -38,14 +61,14 @@ class Upscaler:
 
     share = 1.0
 
-    def __init__(self, luma: LumaUpscaler, engine: str, model: Model | None) -> None:
+    def __init__(self, luma: Luma, engine: str, model: Model | None) -> None:
         self.scale = luma.scale
         self.engine = engine
         self.spec: ModelSpec | None = model.spec if model else None
-        self._luma: LumaUpscaler | None = luma
+        self._luma: Luma | None = luma
         self._model = model
 
-    def upscale(self, pixels: UInt8Array, out: UInt8Array | None = None) -> UInt8Array:
+    def upscale(self, pixels: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
         """Up-scale a picture.
 
         Parameters
@@ -55,6 +78,8 @@ class Upscaler:
         out
             Where the result is to be written, for video: with a grey plane, nothing of a frame's size is then
             allocated from the second frame on. None makes a new array.
+        region
+            Of a grey plane's result: what the network sees; the rest is bicubic. None: all of it.
 
         Returns
         -------
@@ -74,7 +99,7 @@ class Upscaler:
                 f"out must be a writable, contiguous uint8 {list(shape)}, this is {out.dtype} {list(out.shape)}"
             )
         if pixels.ndim == 2:
-            return self._open().upscale(np.ascontiguousarray(pixels), out)
+            return self._open().upscale(np.ascontiguousarray(pixels), out, region)
         for top, band in self.bands(pixels):
             out[top : top + len(band)] = band
         return out
@@ -150,9 +175,11 @@ class Upscaler:
 
     def close(self) -> None:
         """Let go of the interpreter; may be called twice."""
+        if self._luma is not None:
+            self._luma.close()
         self._luma = None
 
-    def _open(self) -> LumaUpscaler:
+    def _open(self) -> Luma:
         if self._luma is None:
             raise UsageError("this upscaler is closed; load the model again")
         return self._luma

@@ -18,6 +18,10 @@ NETWORK = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps"})
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
 _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[0-9]{1,9})?")  # an exponent would take hours to compute
+_SECRETS = (
+    (re.compile(r"(?<=://)[^/@\s]*@"), "***@"),
+    (re.compile(r"(?<=[#&?])(token|password|key)=[^&\s]*"), r"\1=***"),
+)
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -157,6 +161,13 @@ def one_of(*names: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def without_secrets(text: str) -> str:
+    """An address without its password or token."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def _options(text: str, query: str) -> dict[str, str]:

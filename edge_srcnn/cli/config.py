@@ -84,7 +84,7 @@ def print_example() -> None:
 
 
 def _without_secrets(value: Any) -> Any:
-    from edge_srcnn.web.status import without_secrets
+    from edge_srcnn.uri import without_secrets
 
     if isinstance(value, tuple):
         return tuple(map(without_secrets, value))

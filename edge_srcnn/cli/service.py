@@ -51,7 +51,7 @@ def install(
     from edge_srcnn.service.units import CONFIGURATIONS
 
     cameras = camera or []
-    _tell(installation.install(cameras, root=prefix.absolute() if prefix else installation.ROOT))
+    _tell(installation.install(cameras, prefix=prefix and prefix.absolute()))
     if prefix is None:
         typer.echo("\nNext:")
         for name in cameras or ["edge-srcnn"]:
@@ -71,7 +71,7 @@ def uninstall(
     """Stop the service and remove what was installed; configurations and recordings stay. Needs root."""
     from edge_srcnn.service import installation
 
-    if not _tell(installation.uninstall(purge=purge, root=prefix.absolute() if prefix else installation.ROOT)):
+    if not _tell(installation.uninstall(purge=purge, prefix=prefix and prefix.absolute())):
         typer.echo("nothing was installed")
 
 

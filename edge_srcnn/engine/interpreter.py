@@ -117,14 +117,17 @@ class Interpreter:
         The flatbuffer. Its integrity must have been checked: the interpreters crash on damaged ones.
     threads
         Number of threads, 1 or more.
+    delegate
+        An accelerator, loaded by ``load_delegate``.
     """
 
-    def __init__(self, engine: str, graph: bytes, threads: int) -> None:
+    def __init__(self, engine: str, graph: bytes, threads: int, delegate: Any = None) -> None:
         self.engine = engine
         made = load_interpreter(engine)
         try:
             with quiet_native_code():
-                self._interpreter = made(model_content=graph, num_threads=threads)
+                delegates = None if delegate is None else [delegate]
+                self._interpreter = made(model_content=graph, num_threads=threads, experimental_delegates=delegates)
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelUnsupported(f"engine {engine} refuses the model: {_first_line(error)}") from error

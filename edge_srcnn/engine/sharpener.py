@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -57,6 +58,8 @@ class Sharpener:
         Says how planes of (height, width) are to be computed.
     reuse
         Do not compute a tile again whose input (halo included) is that of the last plane.
+    delegate
+        An accelerator, loaded by ``load_delegate``.
     """
 
     def __init__(
@@ -67,11 +70,12 @@ class Sharpener:
         residual: bool,
         setting_for: Callable[[int, int], Setting],
         reuse: bool = False,
+        delegate: Any = None,
     ) -> None:
         self.context_rows = graph.radius[0]
         self.statistics = Statistics()
         self._graph, self._engine, self._residual = graph, engine, residual
-        self._setting_for, self._reuse = setting_for, reuse
+        self._setting_for, self._reuse, self._delegate = setting_for, reuse, delegate
         self._workspace: _Workspace | None = None
 
     @property
@@ -110,7 +114,8 @@ class Sharpener:
             height, width = out.shape
             setting = self._setting_for(height, width)
             self._workspace = None  # its memory goes before the next one's comes
-            workspace = _Workspace(self._graph, self._engine, (height, width), setting, self._residual, self._reuse)
+            network = partial(Interpreter, self._engine, threads=setting.threads, delegate=self._delegate)
+            workspace = _Workspace(self._graph, network, (height, width), setting, self._residual, self._reuse)
             self._workspace = workspace
         workspace.compute(bicubic, lent_above, lent_below, region, self.statistics)
         began = perf_counter()
@@ -127,7 +132,13 @@ class _Workspace:
     """Interpreter and buffers for planes of one size."""
 
     def __init__(
-        self, graph: Graph, engine: str, size: tuple[int, int], setting: Setting, residual: bool, reuse: bool
+        self,
+        graph: Graph,
+        make_network: Callable[[bytes], Interpreter],
+        size: tuple[int, int],
+        setting: Setting,
+        residual: bool,
+        reuse: bool,
     ) -> None:
         self.size, self._reuse = size, reuse
         self._inner, self._outer = setting.blocks.inner, setting.blocks.outer
@@ -139,7 +150,7 @@ class _Workspace:
         )
         self._tiles = tuple(cut(height, width, tile_height, tile_width))
         packed = pack(graph, setting.blocks, (self._tiles[0].height, self._tiles[0].width))
-        self._network = Interpreter(engine, write_graph(packed), setting.threads)
+        self._network = make_network(write_graph(packed))
         self._raw = np.empty((height, width), graph.dtype)
         self._output = output_for(graph.output, residual=residual, width=size[1])
         padded_shape = (height + around.above + around.below, width + around.left + around.right)

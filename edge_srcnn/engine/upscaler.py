@@ -54,6 +54,10 @@ class LumaUpscaler:
             self._sharpener.sharpen(bicubic, out)
         return out
 
+    def close(self) -> None:
+        """Let go of the interpreter and its memory; it cannot be used any more."""
+        self._sharpener, self._bicubic = None, np.empty((0, 0), np.uint8)
+
     def _bands(
         self, luma: UInt8Array, whole: UInt8Array | None, region: Tile | None = None
     ) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:

@@ -19,8 +19,7 @@ from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import Source, open_source
 from edge_srcnn.sources import kind_of as kind_of_source
-from edge_srcnn.uri import NETWORK, frame_rate, parse_uri, region
-from edge_srcnn.web.status import without_secrets
+from edge_srcnn.uri import NETWORK, frame_rate, parse_uri, region, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -53,14 +52,16 @@ class Service:
     def reload(self, load: Callable[[], Config]) -> None:
         """Take over what can be taken over; a configuration that is bad changes nothing."""
         before = self._config
+        self.supervisor.reloading()
         try:
             config = load()
             if config.enhance != before.enhance:
                 made = rungs(config.enhance)
                 made[0].make()  # what cannot be made is not taken over
                 self._upscaler.replace(made)
-        except EdgeSrcnnError as error:
-            self.supervisor.told(f"the old configuration stays: {error}")
+        except Exception as error:  # whatever it is, the service goes on as it was
+            why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+            self.supervisor.told(f"the old configuration stays: {without_secrets(why)}")
             return
         later = []
         if config.source != before.source:

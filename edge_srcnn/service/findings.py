@@ -8,7 +8,7 @@ from typing import Any
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.service.kinds import describe
 from edge_srcnn.service.settings import SETTINGS, TABLES, names_in
-from edge_srcnn.web.status import without_secrets
+from edge_srcnn.uri import without_secrets
 
 _LONGEST_LINE = 1000
 

@@ -32,14 +32,14 @@ class Step:
     result: str
 
 
-def install(cameras: Sequence[str] = (), *, root: Path = ROOT) -> Iterator[Step]:
+def install(cameras: Sequence[str] = (), *, prefix: Path | None = None) -> Iterator[Step]:
     """Write the units and what they need, each step as it is done; a configuration that is there stays as it is.
 
     Parameters
     ----------
     cameras
         Names of instances; each gets a configuration. Without any, ``edge-srcnn.service`` gets one.
-    root
+    prefix
         Another place than ``/``: files are written below it, and nothing is run.
 
     Raises
@@ -53,28 +53,29 @@ def install(cameras: Sequence[str] = (), *, root: Path = ROOT) -> Iterator[Step]
     """
     for camera in cameras:
         check_camera(camera)
-    if root == ROOT:
+    root = prefix or ROOT
+    if prefix is None:
         _require_root("install")
         require_open()
     for name, place in PLACES.items():
         yield _write(root / place, installed(name), keep=False)
     for name in [f"{camera}.toml" for camera in cameras] or [EXAMPLE]:
         yield _write(root / CONFIGURATIONS / name, shipped(EXAMPLE), keep=True)
-    if root == ROOT:
+    if prefix is None:
         places = {name: str(root / place) for name, place in PLACES.items()}
         yield _tell("systemd-sysusers", places["edge-srcnn.sysusers"])
         yield _tell("systemd-tmpfiles", "--create", places["edge-srcnn.tmpfiles"])
         yield from _reload()
 
 
-def uninstall(*, purge: bool = False, root: Path = ROOT) -> Iterator[Step]:
+def uninstall(*, purge: bool = False, prefix: Path | None = None) -> Iterator[Step]:
     """Stop the service and remove what ``install`` wrote, each step as it is done.
 
     Parameters
     ----------
     purge
         Remove also configurations, recordings, changes to the units, and the service's user.
-    root
+    prefix
         Another place than ``/``: nothing is stopped or run.
 
     Raises
@@ -84,9 +85,10 @@ def uninstall(*, purge: bool = False, root: Path = ROOT) -> Iterator[Step]:
     Unavailable
         systemd refuses.
     """
-    if root == ROOT:
+    root = prefix or ROOT
+    if prefix is None:
         _require_root("uninstall")
-    if root == ROOT and systemctl.is_running() and (root / PLACES[systemctl.UNIT]).exists():
+    if prefix is None and systemctl.is_running() and (root / PLACES[systemctl.UNIT]).exists():
         systemctl.stop_ours()
         yield Step("the service", "stopped")
     units = root / _UNITS
@@ -97,7 +99,7 @@ def uninstall(*, purge: bool = False, root: Path = ROOT) -> Iterator[Step]:
         doomed += [root / place for place in _PURGED]
     removed = [Step(str(path), "removed") for path in doomed if _remove(path)]
     yield from removed
-    if root == ROOT and removed:
+    if prefix is None and removed:
         yield from _reload()
         if purge and systemctl.is_running():
             yield _tell("userdel", USER, optional=True)

@@ -4,14 +4,19 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
 from edge_srcnn.service.backoff import Backoff
 from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.uri import without_secrets
 
 log = logging.getLogger(__name__)
 
 _JOIN_S = 1.0
+
+_STEADY_S = 30.0
+"""One that worked for so long is tried again at once when it fails."""
 
 
 class SteadySink:
@@ -43,9 +48,10 @@ class SteadySink:
         self._open, self._backoff = open_sink, backoff
         self._sink: Sink | None = None
         self._stream: Stream | None = None
+        self._opened_s = 0.0
         self._closed = threading.Event()
         self._mending: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock, self._closing = threading.Lock(), threading.Lock()
 
     @property
     def address(self) -> str:
@@ -66,7 +72,7 @@ class SteadySink:
         except UsageError:
             raise
         except Exception as error:  # whatever it is, the others go on
-            self._pause(error)
+            self._pause(error, trial=False)
 
     def write(self, result: Result) -> None:
         """Write a frame, or miss it."""
@@ -76,25 +82,29 @@ class SteadySink:
             return
         try:
             sink.write(result)
-            self._backoff.reset()
         except Exception as error:  # as above
             self.missed += 1
-            self._pause(error)
+            self._pause(error, trial=True)
+            return
+        if monotonic() - self._opened_s > _STEADY_S:
+            self._backoff.reset()
 
     def close(self) -> None:
-        """Finish it; an error at the end is told in the log."""
+        """Finish it; an error at the end is told in the log. Who calls it while another does waits, too."""
         self._closed.set()
-        with self._lock:
-            sink, self._sink = self._sink, None
-        if sink is not None:
-            try:
-                sink.close()
-            except EdgeSrcnnError as error:
-                log.error("%s", error)
+        with self._closing:
+            with self._lock:
+                sink, self._sink = self._sink, None
+            if sink is not None:
+                try:
+                    sink.close()
+                except EdgeSrcnnError as error:
+                    log.error("%s", error)
         if self._mending is not None:
             self._mending.join(_JOIN_S)
 
-    def _make(self) -> None:
+    def _make(self) -> Sink | None:
+        """Open it; None where it is too late for that."""
         sink = self._open()
         if self._stream is not None:
             try:
@@ -104,30 +114,44 @@ class SteadySink:
                 raise
         with self._lock:
             if not self._closed.is_set():
-                self._sink, self.trouble = sink, None
-                return
+                self._sink, self._opened_s = sink, monotonic()
+                return sink
         sink.close()
+        return None
 
-    def _pause(self, error: Exception) -> None:
+    def _pause(self, error: Exception, *, trial: bool) -> None:
         with self._lock:
             sink, self._sink = self._sink, None
-        expected = isinstance(error, EdgeSrcnnError)
-        self.trouble = str(error) if expected else f"{type(error).__name__}: {error}"
-        log.error("%s; trying again", self.trouble, exc_info=None if expected else error)
+        self._tell(error)
         if sink is not None:
             with suppress(Exception):  # it has failed already, and that was told
                 sink.close()
-        self._mending = threading.Thread(target=self._mend, name=f"mend {self.name}", daemon=True)
+        self._mending = threading.Thread(target=self._mend, args=(trial,), name=f"mend {self.name}", daemon=True)
         self._mending.start()
 
-    def _mend(self) -> None:
-        while not self._closed.wait(self._backoff.next_s()):
+    def _mend(self, trial: bool) -> None:
+        """Try until it opens; one that failed to write must then go on for as long as it had to wait."""
+        while not self._closed.wait(wait_s := self._backoff.next_s()):
             try:
-                self._make()
+                sink = self._make()
             except Exception as error:  # as above
-                if str(error) != self.trouble:
-                    log.error("%s; trying again", error)
-                self.trouble = str(error)
+                self._tell(error)
                 continue
-            log.warning("%s: works again", self.name)
+            if not trial or not self._closed.wait(wait_s):
+                self._works(sink)
             return
+
+    def _works(self, sink: Sink | None) -> None:
+        with self._lock:
+            if sink is None or sink is not self._sink:
+                return
+            self.trouble = None
+        log.warning("%s: works again", self.name)
+
+    def _tell(self, error: Exception) -> None:
+        """One line, however often the same happens."""
+        expected = isinstance(error, EdgeSrcnnError)
+        why = without_secrets(str(error) if expected else f"{type(error).__name__}: {error}")
+        if why != self.trouble:
+            log.error("%s; trying again", why, exc_info=None if expected else error)
+        self.trouble = why

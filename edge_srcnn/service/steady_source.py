@@ -12,6 +12,7 @@ from edge_srcnn.errors import EdgeSrcnnError, SourceLost, UsageError
 from edge_srcnn.frame import Frame
 from edge_srcnn.service.backoff import Backoff
 from edge_srcnn.sources import Source
+from edge_srcnn.uri import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class SteadySource:
         self.losses = 0
         self.beat_s = monotonic()
         self._open, self._backoff = open_source, backoff
+        self._before: Callable[[], Source] | None = None
         self._source: Source | None = None
         self._lock = threading.Lock()
         self._closed, self._again = threading.Event(), threading.Event()
@@ -69,8 +71,12 @@ class SteadySource:
                 yield from self._frames(self._opened())
                 if not self._again.is_set():
                     return
-            except UsageError:
-                raise
+            except UsageError as error:
+                if self._before is None:
+                    raise
+                log.error("%s; the source before it stays", without_secrets(str(error)))
+                self._open, self._before = self._before, None
+                continue
             except EdgeSrcnnError as error:
                 self._lost(str(error))
             except Exception as error:  # a driver's or library's: no reason to end
@@ -79,12 +85,14 @@ class SteadySource:
             if monotonic() - opened_s > _STEADY_S:
                 self._backoff.reset()
             if not self._again.is_set():
-                self._again.wait(self._backoff.next_s())
+                wait_s = self._backoff.next_s()
+                self.beat_s = monotonic() + wait_s  # that long it does nothing, and that is well
+                self._again.wait(wait_s)
             self._again.clear()
 
     def replace(self, open_source: Callable[[], Source]) -> None:
-        """Go on with another source, from any thread."""
-        self._open = open_source
+        """Go on with another source, from any thread; with the one before, if the other makes no sense."""
+        self._before, self._open = self._open, open_source
         self._backoff.reset()
         self._wake()
 
@@ -141,12 +149,13 @@ class SteadySource:
     def _found(self) -> None:
         if self.trouble is not None and self._since_s is not None:
             log.warning("frames come again after %.1f s", monotonic() - self._since_s)
-        self.trouble = self._since_s = None
+        self.trouble = self._since_s = self._before = None
 
     def _lost(self, why: str) -> None:
         self.beat_s = monotonic()
         if self._closed.is_set():
             return
+        why = without_secrets(why)
         if self._since_s is None:
             self._since_s = monotonic()
             self.losses += 1

@@ -26,7 +26,7 @@ SILENT_S = 60.0
 """A source that neither gives a frame nor says why for so long hangs."""
 
 _LOOK_S = 0.1
-_STOP_S = 1.5
+_STOP_S = 1.0
 
 
 class Phase(StrEnum):
@@ -131,7 +131,7 @@ class Supervisor:
         self._pipeline.stop()
         thread.join(_STOP_S)
         if thread.is_alive():
-            log.error("the pipeline hangs; what was recorded is finished, the rest is left")
+            log.warning("the engine or the camera's driver does not end; what was recorded is finished")
             self._pipeline.finish_sinks()
         if self._error is not None:
             raise self._error
@@ -166,6 +166,11 @@ class Supervisor:
     def dump(self) -> None:
         """Write the state to the log."""
         log.warning("state: %s", json.dumps(asdict(self.state()), ensure_ascii=False))
+
+    def reloading(self) -> None:
+        """Tell systemd that the configuration is read again; ``told`` ends that."""
+        if self._ready:
+            self._notifier.reloading()
 
     def told(self, status: str) -> None:
         """Tell systemd that a reload is over, and how it went."""

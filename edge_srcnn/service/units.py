@@ -21,7 +21,7 @@ EXAMPLE = "edge-srcnn.toml"
 """The commented example; the configuration of ``edge-srcnn.service`` is called the same."""
 
 _SHIPPED_COMMAND = "ExecStart=/usr/bin/edge-srcnn "
-_HOMES = "ProtectHome=tmpfs\n"
+_HOMES = "TemporaryFileSystem=/home:ro /root:ro /run/user:ro\n"
 
 
 def shipped(name: str) -> str:

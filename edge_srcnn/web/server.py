@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.web.address import Address, is_loopback, reachable_url
@@ -21,6 +22,7 @@ from edge_srcnn.web.tls import Certificate
 from edge_srcnn.web.views import Result
 
 log = logging.getLogger(__name__)
+visitors_log = log.getChild("visitors")
 
 IDLE_S = 15.0
 """A connection that asks nothing for so long is closed."""
@@ -30,6 +32,14 @@ _SIGNAL_CHECK_S = 0.5
 _JOIN_S = 2.0
 _LINE_BYTES = 4096
 _BODY_BYTES = 4096
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Whoever sends garbage is answered; a traceback of each time would fill the log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+visitors_log.addFilter(_is_worth_a_line)
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,7 @@ class Server:
             runner = web.AppRunner(
                 self._application(broadcast),
                 access_log=None,  # it would hold tokens
+                logger=visitors_log,
                 handler_cancellation=True,  # a viewer that leaves while no frames come is seen to leave
                 keepalive_timeout=IDLE_S,
                 lingering_time=1.0,

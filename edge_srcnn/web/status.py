@@ -1,7 +1,6 @@
 """How it goes, as ``/state`` tells it."""
 
 import platform
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -10,16 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from edge_srcnn.heat import processor_temperature_c
+from edge_srcnn.uri import without_secrets
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.views import VIEWS
 
 PROJECT = "edge-srcnn"
 
 _TOLD = (PROJECT, "aiohttp", "simplejpeg")
-_SECRETS = (
-    (re.compile(r"(?<=://)[^/@\s]*@"), "***@"),
-    (re.compile(r"(?<=[#&?])(token|password|key)=[^&\s]*"), r"\1=***"),
-)
 
 
 def status(look: Callable[[], Any], broadcast: Broadcast) -> dict[str, Any]:
@@ -47,10 +43,3 @@ def versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def without_secrets(text: str) -> str:
-    """An address without its password or token."""
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
-    return text

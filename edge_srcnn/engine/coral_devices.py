@@ -1,0 +1,71 @@
+"""Coral devices as Linux sees them: whether one is there, whether we may use it, who else does."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+USB_IDS = {("1a6e", "089a"): "before its first use", ("18d1", "9302"): "in use or used before"}
+"""Vendor and product; the device changes them when its firmware is loaded."""
+
+_USB = Path("/sys/bus/usb/devices")
+_PCI = Path("/dev")
+
+
+def usb_nodes(folder: Path = _USB, devices: Path = Path("/dev/bus/usb")) -> list[Path]:
+    """Device files of the Coral USB accelerators that are plugged in."""
+    found = []
+    for entry in sorted(folder.glob("*")):
+        if (_read(entry / "idVendor"), _read(entry / "idProduct")) in USB_IDS:
+            bus, number = _read(entry / "busnum"), _read(entry / "devnum")
+            if bus.isdecimal() and number.isdecimal():
+                found.append(devices / f"{int(bus):03d}" / f"{int(number):03d}")
+    return found
+
+
+def pci_nodes(folder: Path = _PCI) -> list[Path]:
+    """Device files of the Coral PCIe and M.2 accelerators."""
+    return sorted(folder.glob("apex_*"))
+
+
+def users_of(node: Path) -> list[int]:
+    """Processes that have a device file open, as far as we may see."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            links = [os.readlink(link) for link in (process / "fd").iterdir()]
+        except OSError:  # gone, or not ours
+            continue
+        if str(node) in links:
+            found.append(int(process.name))
+    return found
+
+
+def why_no_device(wanted: str, seen: Sequence[str], nodes: Sequence[Path] | None = None) -> str:
+    """Why libedgetpu refuses: there is none, we may not, it is busy, or it is another one than was asked for."""
+    there = [*usb_nodes(), *pci_nodes()] if nodes is None else list(nodes)
+    if not there and not seen:
+        return (
+            "no Edge TPU is there; is it plugged in? lsusb shows 1a6e:089a or 18d1:9302, ls /dev/apex_* the PCIe ones"
+        )
+    closed = [node for node in there if node.exists() and not os.access(node, os.R_OK | os.W_OK)]
+    if closed:
+        return (
+            f"no permission for {closed[0]}: install the udev rule ('edge-srcnn service install' does), join the group"
+            " plugdev (usermod -aG plugdev USER), and plug the device in again"
+        )
+    for node in there:
+        users = [user for user in users_of(node) if user != os.getpid()]
+        if users:
+            return f"the Edge TPU is busy: process {users[0]} uses {node}"
+    if wanted and seen:
+        return f"there is no device {wanted!r}; there are: {', '.join(seen)}"
+    return (
+        "refuses the device; libedgetpu and the interpreter may be of different generations (see 'edge-srcnn doctor')"
+    )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""

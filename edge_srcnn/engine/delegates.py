@@ -1,0 +1,90 @@
+"""Accelerators behind shared libraries: any external delegate of TFLite, the Edge TPU's among them."""
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from edge_srcnn.engine.edgetpu import EDGETPU_LIBRARY, edgetpu_device, why_no_edgetpu
+from edge_srcnn.engine.interpreter import ENGINES, choose_engine
+from edge_srcnn.engine.libraries import why_not_loaded
+from edge_srcnn.engine.native_log import quiet_native_code
+from edge_srcnn.errors import DelegateLost, Unavailable, UsageError
+
+_LOADERS = {"tensorflow": "lite.experimental.load_delegate"}
+
+
+@dataclass(frozen=True)
+class Delegate:
+    """A shared library that computes a part of a graph, or all of it.
+
+    Attributes
+    ----------
+    library
+        Its name or path.
+    options
+        Pairs of name and value for it.
+    """
+
+    library: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+def edgetpu_delegate(engine: str) -> Delegate:
+    """The delegate of an engine such as ``edgetpu:usb``; ``UsageError`` where it is none."""
+    device = edgetpu_device(engine)
+    return Delegate(EDGETPU_LIBRARY, (("device", device),) if device else ())
+
+
+def custom_delegate(library: str, options: Iterable[str] = ()) -> Delegate:
+    """A delegate by its library, with options as ``NAME=VALUE``; ``UsageError`` where one is none."""
+    pairs = []
+    for text in options:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--delegate-option {text!r}: give NAME=VALUE")
+        pairs.append((name, value))
+    return Delegate(library, tuple(pairs))
+
+
+def interpreter_for_delegates() -> str:
+    """The installed interpreter that a delegate is to work for; ``Unavailable`` where there is none."""
+    engine = choose_engine("auto")
+    if engine not in ENGINES:
+        raise Unavailable(f"a delegate needs an interpreter, and none is installed: {ENGINES['litert'].cure}")
+    return engine
+
+
+def load_delegate(engine: str, delegate: Delegate) -> Any:
+    """The delegate as an interpreter takes it. To be called in a process of its own: its code may abort.
+
+    Raises
+    ------
+    Unavailable
+        It cannot be loaded; the message says why, as far as that can be known, and what to do.
+    """
+    loader: Any = importlib.import_module(ENGINES[engine].module)
+    for part in _LOADERS.get(engine, "load_delegate").split("."):
+        loader = getattr(loader, part)
+    try:
+        with quiet_native_code():
+            return loader(delegate.library, dict(delegate.options))
+    except OSError as error:
+        raise Unavailable(f"{delegate.library}: {why_not_loaded(error)}") from error
+    except AttributeError as error:
+        raise Unavailable(
+            f"{delegate.library}: is no TFLite delegate; it lacks tflite_plugin_create_delegate or _destroy_delegate"
+        ) from error
+    except (ValueError, RuntimeError) as error:
+        raise Unavailable(f"{delegate.library}: {_why_refused(delegate, error)}") from error
+
+
+def lost(delegate: Delegate, why: object) -> DelegateLost:
+    """A delegate that worked does so no more."""
+    return DelegateLost(f"{delegate.library}: lost ({why})")
+
+
+def _why_refused(delegate: Delegate, error: Exception) -> str:
+    if delegate.library == EDGETPU_LIBRARY:
+        return why_no_edgetpu(dict(delegate.options).get("device", ""))
+    return f"refuses; its options may be wrong, or its device missing ({' '.join(str(error).split())})"

@@ -1,0 +1,95 @@
+"""``edge-srcnn service`` as a user meets it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from edge_srcnn.cli.service import status
+from edge_srcnn.service.systemctl import UnitState
+from edge_srcnn.service.units import PLACES, installed
+
+STATES = [
+    UnitState("edge-srcnn.service", "active", "running", "live, 15.0 frames a second", 2, "success", "enabled"),
+    UnitState("edge-srcnn@front.service", "failed", "failed", "", 0, "exit-code", "disabled"),
+]
+
+
+@pytest.mark.parametrize("command", ["print", "install", "uninstall", "status"])
+def test_the_help_of_each_command_says_what_it_does_and_holds_an_example(run_cli, command):
+    assert re.search(rf"│ {command} ", run_cli("service", "--help").stdout)
+    done = run_cli("service", command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(rf"Example: (sudo )?edge-srcnn service {command}\b", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ([], "edge-srcnn.service"),
+        (["edge-srcnn@front"], "edge-srcnn@.service"),
+        (["edge-srcnn.tmpfiles"], "edge-srcnn.tmpfiles"),
+    ],
+)
+def test_print_gives_the_file_as_it_would_be_installed(run_cli, arguments, name):
+    done = run_cli("service", "print", *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (0, installed(name), "")
+
+
+def test_print_of_something_else_is_a_usage_error(run_cli):
+    done = run_cli("service", "print", "ssh")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("edge-srcnn: ssh: no file of ours; there are edge-srcnn.service, ")
+
+
+def test_install_below_a_prefix_says_what_was_written_and_uninstall_removes_it(run_cli, tmp_path):
+    for result in ("written", "unchanged"):
+        done = run_cli("service", "install", "--camera", "front", "--prefix", "packaged")
+        assert (done.returncode, done.stderr) == (0, "")
+        for place in PLACES.values():
+            assert f"{result:9} {tmp_path}/packaged/{place}\n" in done.stdout
+    assert "Next:" not in done.stdout
+    removed = run_cli("service", "uninstall", "--purge", "--prefix", "packaged")
+    assert (removed.returncode, removed.stderr) == (0, "")
+    assert not [path for path in (tmp_path / "packaged").rglob("*") if path.is_file()]
+    assert run_cli("service", "uninstall", "--prefix", "packaged").stdout == "nothing was installed\n"
+
+
+def test_a_prefix_that_is_a_file_is_one_line_and_exit_status_73(run_cli, tmp_path):
+    (tmp_path / "file").touch()
+    done = run_cli("service", "install", "--prefix", "file")
+    assert (done.returncode, done.stderr.count("\n")) == (73, 1)
+    assert "cannot be written" in done.stderr
+
+
+def test_status_without_systemd_is_one_line_and_exit_status_69(run_cli):
+    if Path("/run/systemd/system").is_dir():
+        pytest.skip("systemd runs this machine")
+    done = run_cli("service", "status")
+    assert (done.returncode, done.stdout) == (69, "")
+    assert done.stderr == "edge-srcnn: no systemd is running here; 'edge-srcnn run' serves without it\n"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_status_tells_of_every_unit_and_fails_when_one_failed(monkeypatch, capsys, as_json):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("edge_srcnn.service.systemctl.unit_states", lambda: STATES)
+    with pytest.raises(typer.Exit) as exit_:
+        status(json=as_json)
+    assert exit_.value.exit_code == 1
+    told = capsys.readouterr().out
+    if as_json:
+        first, second = json.loads(told)
+        assert (first["unit"], first["active"], first["restarts"]) == ("edge-srcnn.service", "active", 2)
+        assert (second["result"], second["at_boot"]) == ("exit-code", "disabled")
+    else:
+        assert "live, 15.0 frames a second" in told
+        assert "last result: exit-code" in told
+
+
+def test_status_of_units_that_are_well_ends_well(monkeypatch, capsys):
+    monkeypatch.setattr("edge_srcnn.service.systemctl.unit_states", lambda: STATES[:1])
+    status()
+    assert "active (running)" in capsys.readouterr().out

@@ -1,0 +1,164 @@
+"""Installing below another root, and below one that pretends to be ``/``."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
+from edge_srcnn.service import installation, systemctl
+from edge_srcnn.service.installation import install, uninstall
+from edge_srcnn.service.units import EXAMPLE, PLACES, installed, shipped
+
+UNITS = Path("etc/systemd/system")
+CONFIGURATION = Path("etc/edge-srcnn/edge-srcnn.toml")
+
+
+def files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_symlink() or not path.is_dir()}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A folder that stands for ``/``, where we are root and systemd is running."""
+    monkeypatch.setattr(installation, "ROOT", tmp_path)
+    monkeypatch.setattr(installation, "require_open", lambda: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(systemctl, "is_running", lambda: True)
+    monkeypatch.setattr(systemctl, "udev_is_running", lambda: True)
+    return tmp_path
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What systemd's programs are told; they do nothing."""
+    commands: list[str] = []
+    monkeypatch.setattr(systemctl, "tell", lambda *words, **_: commands.append(" ".join(words)))
+    return commands
+
+
+def test_every_file_comes_to_its_place_and_can_be_read_by_all(tmp_path):
+    before = os.umask(0o077)
+    try:
+        steps = list(install(prefix=tmp_path))
+    finally:
+        os.umask(before)
+    assert files(tmp_path) == {*PLACES.values(), str(CONFIGURATION)}
+    assert {step.result for step in steps} == {"written"}
+    assert (tmp_path / PLACES["edge-srcnn@.service"]).read_text() == installed("edge-srcnn@.service")
+    assert (tmp_path / CONFIGURATION).read_text() == shipped(EXAMPLE)
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in files(tmp_path)} == {0o644}
+
+
+def test_a_repetition_changes_nothing_and_mends_what_was_changed(tmp_path):
+    list(install(prefix=tmp_path))
+    (tmp_path / CONFIGURATION).write_text("mine")
+    unit = tmp_path / PLACES["edge-srcnn.service"]
+    unit.write_text("broken")
+    results = {Path(step.what).name: step.result for step in install(prefix=tmp_path)}
+    assert results.pop("edge-srcnn.toml") == "kept"
+    assert results.pop("edge-srcnn.service") == "written"
+    assert set(results.values()) == {"unchanged"}
+    assert (tmp_path / CONFIGURATION).read_text() == "mine"
+    assert unit.read_text() == installed("edge-srcnn.service")
+
+
+def test_each_camera_gets_a_configuration(tmp_path):
+    list(install(["front", "back-door"], prefix=tmp_path))
+    found = {name for name in files(tmp_path) if name.endswith(".toml")}
+    assert found == {"etc/edge-srcnn/front.toml", "etc/edge-srcnn/back-door.toml"}
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "a b", "-front", ".front", "%i", "ö", "x" * 65])
+def test_a_camera_name_that_is_no_file_name_is_refused_before_anything_is_written(tmp_path, name):
+    with pytest.raises(UsageError, match="--camera"):
+        list(install(["good", name], prefix=tmp_path))
+    assert not files(tmp_path)
+
+
+def test_systemd_is_told_in_the_right_order(root, told):
+    steps = list(install())
+    assert [words.split()[0] for words in told] == [
+        *("systemd-sysusers", "systemd-tmpfiles", "systemctl", "udevadm", "udevadm"),
+    ]
+    assert str(root / "etc/tmpfiles.d/edge-srcnn.conf") in told[1]
+    assert [step.result for step in steps][-5:] == ["done"] * 5
+
+
+def test_without_systemd_or_udev_what_is_skipped_is_said(root, told, monkeypatch):
+    monkeypatch.setattr(systemctl, "udev_is_running", lambda: False)
+    assert list(install())[-1].result == "skipped, no udev is running"
+    monkeypatch.setattr(systemctl, "is_running", lambda: False)
+    told.clear()
+    skipped = [step.what.split()[0] for step in install() if step.result == "skipped, no systemd is running"]
+    assert skipped == ["systemd-sysusers", "systemd-tmpfiles", "systemctl"]
+    assert not told
+
+
+def test_a_program_of_systemd_that_fails_ends_the_installation(root, monkeypatch):
+    def refuse(*words: str, **_: object) -> str:
+        raise Unavailable(f"{words[0]}: refused")
+
+    monkeypatch.setattr(systemctl, "tell", refuse)
+    with pytest.raises(Unavailable, match="systemd-sysusers: refused"):
+        list(install())
+
+
+@pytest.mark.parametrize("action", ["install", "uninstall"])
+def test_only_root_may_and_is_told_the_command(root, told, monkeypatch, action):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(CannotWrite, match=rf"only root can write there; sudo /.*/edge-srcnn service {action}$"):
+        list(getattr(installation, action)())
+    assert (files(root), told) == (set(), [])
+
+
+def test_a_place_that_cannot_be_written_is_one_error(tmp_path):
+    (tmp_path / "etc").write_text("a file")
+    with pytest.raises(CannotWrite, match=r"etc/systemd/system/edge-srcnn.service: cannot be written"):
+        list(install(prefix=tmp_path))
+
+
+def test_uninstall_leaves_configurations_recordings_and_what_is_not_ours(tmp_path):
+    list(install(["front"], prefix=tmp_path))
+    mine = ["etc/systemd/system/ssh.service", "var/lib/edge-srcnn/front/cam.mp4"]
+    mine += ["etc/systemd/system/edge-srcnn.service.d/override.conf"]
+    for name in mine:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    wants = tmp_path / UNITS / "multi-user.target.wants"
+    wants.mkdir()
+    (wants / "edge-srcnn@front.service").symlink_to("/etc/systemd/system/edge-srcnn@.service")
+    (wants / "ssh.service").symlink_to("/etc/systemd/system/ssh.service")
+    steps = list(uninstall(prefix=tmp_path))
+    assert {step.result for step in steps} == {"removed"}
+    kept = {*mine, str(UNITS / "multi-user.target.wants/ssh.service"), "etc/edge-srcnn/front.toml"}
+    assert files(tmp_path) == kept
+    assert list(uninstall(prefix=tmp_path)) == []
+
+
+def test_purge_leaves_nothing_but_what_is_behind_a_link(tmp_path):
+    list(install(prefix=tmp_path))
+    disk = tmp_path / "mnt/disk"
+    for folder in (disk, tmp_path / "var/lib", tmp_path / "var/cache/edge-srcnn"):
+        folder.mkdir(parents=True)
+    (disk / "cam.mp4").touch()
+    (tmp_path / "var/cache/edge-srcnn/tuned.json").touch()
+    (tmp_path / "var/lib/edge-srcnn").symlink_to(disk)
+    drop_in = tmp_path / UNITS / "edge-srcnn@front.service.d"
+    drop_in.mkdir()
+    (drop_in / "override.conf").touch()
+    list(uninstall(purge=True, prefix=tmp_path))
+    assert files(tmp_path) == {"mnt/disk/cam.mp4"}
+
+
+def test_uninstall_stops_the_service_first_and_tells_systemd_last(root, told):
+    list(install())
+    told.clear()
+    steps = list(uninstall())
+    assert steps[0].result == "stopped"
+    assert told[0].startswith("systemctl stop edge-srcnn.service")
+    assert "systemctl daemon-reload" in told[1:]
+    assert not any("userdel" in words for words in told)
+    list(install())
+    list(uninstall(purge=True))
+    assert told[-1] == "userdel edge-srcnn"
