@@ -75,12 +75,16 @@ function showSignal() {
   const live = !lost && stage.frame !== null;
   const word = live ? "live" : lost && !waiting ? "lost" : "waiting";
   if (document.body.dataset.signal !== word) document.body.dataset.signal = word;
-  const said = { live: "Live", lost: "No signal", waiting: "Connecting" }[word];
+  const troubles = lastState?.troubles ?? []; // of a service
+  const said = { live: troubles.length ? "Live, degraded" : "Live", lost: "No signal", waiting: "Connecting" }[word];
   if ($("signal").textContent !== said) $("signal").textContent = said;
+  $("signal").title = troubles.join("; ");
   $("notice").hidden = live;
   if (live) return;
   $("notice-title").textContent = word === "lost" ? "No signal" : "Waiting for the first picture";
-  $("notice-text").textContent = trouble ?? (word === "lost" ? `The last picture is ${ago(lastState.picture_age_s)} old.` : "");
+  const told = lastState?.phase === "waiting for camera" ? lastState.status : "";
+  const old = word === "lost" && trouble === null ? `The last picture is ${ago(lastState.picture_age_s)} old.` : "";
+  $("notice-text").textContent = trouble ?? [old, told].filter(Boolean).join(" ");
 }
 
 function ago(seconds) {

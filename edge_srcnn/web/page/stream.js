@@ -90,6 +90,7 @@ class PictureStream {
         for await (const part of partsOf(response.body)) {
           wait = 500;
           if (signal.aborted) return;
+          if (part.headers.get("x-signal") === "lost") continue; // the page has words of its own for that
           if (part.headers.get("x-view") === "bicubic") {
             bicubic = part;
           } else {
