@@ -19,12 +19,13 @@ from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.interpreter import Interpreter, load_interpreter
 from edge_srcnn.engine.packing import PLAIN
-from edge_srcnn.engine.setting import Setting
+from edge_srcnn.engine.setting import Setting, Wish
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.imaging.tiles import mirror_border
+from edge_srcnn.isolation import IsolatedLuma
 from edge_srcnn.loading import graph_of
 from edge_srcnn.model import Model
 from edge_srcnn.sources.testcard import draw_test_card
@@ -122,7 +123,7 @@ def measure(
     size
         Width and height of the frame.
     compare
-        Also time the plain network in float32, and cv2's bicubic and Lanczos.
+        Also time the plain network in float32, cv2's bicubic and Lanczos, and the engine in a process of its own.
     reuse
         Also time still and nearly still frames with ``reuse``, set like this.
     progress
@@ -144,6 +145,11 @@ def measure(
     ceiling = Interpreter(engine, write_graph(ceiling_graph), setting.threads)
     ways: dict[str, Callable[[], object]] = {"plain": plain.invoke, "ceiling": ceiling.invoke}
     others = _other_ways(graph, engine, setting, luma, scale, model.spec.residual) if compare else {}
+    isolated = None
+    if compare:
+        wish = Wish(setting.blocks, setting.tile, setting.threads)
+        isolated = IsolatedLuma(model, engine=engine, wish=wish)
+        others["edge-srcnn, isolated"] = partial(isolated.upscale, luma, out)
     began, rounds = perf_counter(), 0
     while rounds < MIN_ROUNDS or perf_counter() - began < seconds:
         upscaler.statistics.clear()
@@ -154,6 +160,8 @@ def measure(
             watch.time(name, job)
         rounds += 1
         progress(min(rounds / MIN_ROUNDS, (perf_counter() - began) / seconds, 1))
+    if isolated is not None:
+        isolated.close()
     packed_ms, frame_ms, ceiling_ms = watch.ms("invoke"), watch.ms("frame"), watch.ms("ceiling")
     gmacs = graph.macs_per_pixel * out.size / packed_ms / 1e6
     ceiling_gmacs = ceiling_graph.macs_per_pixel * math.prod(_CEILING_SIZE) / ceiling_ms / 1e6

@@ -1,11 +1,13 @@
 """From the name of a model to an ``Upscaler`` that is ready: engine, packing, tile, threads."""
 
+import logging
 from pathlib import Path
 
-from edge_srcnn.engine.delegates import Delegate, load_delegate
+from edge_srcnn.engine.delegates import Delegate, edgetpu_delegate, load_delegate
+from edge_srcnn.engine.edgetpu import is_edgetpu
 from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.graph import Graph
-from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version, load_interpreter
+from edge_srcnn.engine.interpreter import BICUBIC, EDGETPU, choose_engine, installed_version, load_interpreter
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import (
     AUTO,
@@ -20,11 +22,14 @@ from edge_srcnn.engine.setting import (
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.engine.tuned import Occasion, recall
 from edge_srcnn.engine.upscaler import LumaUpscaler
-from edge_srcnn.errors import ModelUnsupported, UsageError
+from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.model import Model, find_model, read_model
 from edge_srcnn.processor import available_processors, this_processor
+from edge_srcnn.tpu_form import TpuForm
 from edge_srcnn.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
 
 SCALES = (2, 3, 4)
 _SCALE_TOLERANCE = 1e-4
@@ -52,7 +57,9 @@ def load_model(
     scale
         Counts only without ``name``: a named model brings its own.
     engine
-        ``auto``, ``litert``, ``tflite``, ``tensorflow`` or ``bicubic`` (no network).
+        ``auto``, ``litert``, ``tflite``, ``tensorflow``, ``bicubic`` (no network), or ``edgetpu`` with a device behind
+        a colon where there are several: ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0``. ``auto`` takes an Edge TPU
+        where the model is compiled for one and one is there.
     threads
         Threads of the interpreter; None leaves it to ``edge-srcnn tune``, or takes all processors.
     block
@@ -76,16 +83,26 @@ def load_model(
     """
     _check_scale(name, scale)
     wish = wish_for(threads=threads, block=block, tile=tile)
-    chosen = choose_engine(engine)
-    if chosen == BICUBIC and name is None:
+    if choose_engine(engine) == BICUBIC and name is None:
         return Upscaler(LumaUpscaler(None, scale), BICUBIC, None)
     model = read_named(name, scale)
-    if (isolate or delegate is not None) and chosen != BICUBIC:
-        from edge_srcnn.isolation import IsolatedLuma
+    if engine == AUTO and model.tpu is not None and model.tpu.compiler is not None:
+        try:
+            return _isolated(model, EDGETPU, wish, reuse, None)
+        except Unavailable as error:
+            log.warning("%s; the processor computes instead", error)
+    if (isolate or delegate is not None or is_edgetpu(engine)) and choose_engine(engine) != BICUBIC:
+        return _isolated(model, engine, wish, reuse, delegate)
+    return open_model(model, engine=engine, wish=wish, reuse=reuse)
 
-        isolated = IsolatedLuma(model, engine=chosen, wish=wish, reuse=reuse, delegate=delegate)
-        return Upscaler(isolated, chosen if delegate is None else delegate.library, model)
-    return open_model(model, engine=chosen, wish=wish, reuse=reuse)
+
+def _isolated(model: Model, engine: str, wish: Wish, reuse: bool, delegate: Delegate | None) -> Upscaler:
+    from edge_srcnn.isolation import IsolatedLuma
+
+    luma = IsolatedLuma(model, engine=engine, wish=wish, reuse=reuse, delegate=delegate)
+    return Upscaler(
+        luma, delegate.library if delegate else engine if is_edgetpu(engine) else choose_engine(engine), model
+    )
 
 
 def read_named(name: str | Path | None, scale: int) -> Model:
@@ -108,10 +125,11 @@ def open_model(
     delegate: Delegate | None = None,
 ) -> Upscaler:
     """Make a model that is in memory ready, in this process; ``wish`` overrides what a tuning or the table says."""
-    chosen = choose_engine(engine)
-    scale = model.spec.scale
+    chosen, scale, form = choose_engine(engine), model.spec.scale, None
     if chosen == BICUBIC:
         return Upscaler(LumaUpscaler(None, scale), BICUBIC, None)
+    if is_edgetpu(engine):
+        form, delegate = _compiled_form(model), edgetpu_delegate(engine)
     load_interpreter(chosen)
     graph = graph_of(model)
     wish = wish or Wish()
@@ -121,8 +139,24 @@ def open_model(
         return with_reuse(setting) if reuse and wish.tile is None else setting
 
     loaded = None if delegate is None else load_delegate(chosen, delegate)
-    sharpener = Sharpener(graph, chosen, residual=model.spec.residual, setting_for=choose, reuse=reuse, delegate=loaded)
-    return Upscaler(LumaUpscaler(sharpener, scale), chosen, model)
+    sharpener = Sharpener(
+        graph,
+        chosen,
+        residual=model.spec.residual,
+        setting_for=choose,
+        reuse=reuse,
+        delegate=loaded,
+        form=form,
+    )
+    return Upscaler(LumaUpscaler(sharpener, scale), engine if form else chosen, model)
+
+
+def _compiled_form(model: Model) -> TpuForm:
+    if model.tpu is None or model.tpu.compiler is None:
+        raise ModelUnsupported(
+            f"{model.spec.name}: not compiled for an Edge TPU; 'edge-srcnn compile MODEL.tflite' does that, on x86-64"
+        )
+    return model.tpu
 
 
 def upscale(pixels: UInt8Array, model: str | Path | None = None, *, scale: int = 2, engine: str = AUTO) -> UInt8Array:

@@ -5,7 +5,9 @@
     TFLite flatbuffer            any TFLite tool opens it
     zip (stored)
       ├── edge_srcnn.json        the ModelSpec
-      └── golden.bin             what the network makes of ``golden_plane()``: uint8, row by row
+      ├── golden.bin             what the network makes of ``golden_plane()``: uint8, row by row
+      ├── edgetpu.json           (a file for an Edge TPU) how the flatbuffer is packed
+      └── plain.tflite           (the same) the network as it was, for processors
     zip comment                  "sha256:" and the hexadecimal SHA-256 of every byte before it
 
 An interpreter may crash on a damaged flatbuffer, so nothing reaches one before the digest fits.
@@ -35,6 +37,7 @@ from edge_srcnn.errors import (
     NotAModel,
 )
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.tpu_form import TpuForm, read_form, write_form
 
 FORMAT = 1
 """Version of the metadata; a file with a higher one is refused."""
@@ -100,7 +103,7 @@ class ModelSpec:
     degradation
         How low-resolution pictures were made in training.
     graph_sha256
-        Digest of the flatbuffer.
+        Digest of the plain flatbuffer.
     golden_input_sha256, golden_output_sha256
         Digests of ``golden_plane()`` and of what the network makes of it.
     """
@@ -126,11 +129,12 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Model:
-    """A model in memory: its spec, its graph (a TFLite flatbuffer) and its golden output."""
+    """A model in memory: its spec, its graph (a TFLite flatbuffer), its golden output, and its form for an Edge TPU."""
 
     spec: ModelSpec
     graph: bytes
     golden: UInt8Array
+    tpu: TpuForm | None = None
 
 
 def golden_plane() -> UInt8Array:
@@ -209,21 +213,24 @@ def parse_model(data: bytes, where: str) -> Model:
             stored = json.loads(archive.read(SPEC_NAME))
             golden = np.frombuffer(archive.read(GOLDEN_NAME), np.uint8).reshape(GOLDEN_SHAPE)
             graph = data[: min(entry.header_offset for entry in archive.infolist())]
+            tpu, graph = read_form(archive, graph) or (None, graph)
     except (
         *(zipfile.BadZipFile, KeyError, ValueError, EOFError),
         *(RuntimeError, NotImplementedError, zlib.error, OverflowError),  # encrypted or compressed in an unknown way
     ) as error:
         raise ModelMetadataMissing(f"{where}: no usable {SPEC_NAME} in it ({error})") from error
-    return Model(_spec(stored, where), graph, golden)
+    return Model(_spec(stored, where), graph, golden, tpu)
 
 
-def seal_model(spec: ModelSpec, graph: bytes, golden: UInt8Array) -> bytes:
+def seal_model(spec: ModelSpec, graph: bytes, golden: UInt8Array, tpu: TpuForm | None = None) -> bytes:
     """The bytes of a model file, always the same for the same arguments."""
     buffer = io.BytesIO()
-    buffer.write(graph)
+    buffer.write(tpu.graph if tpu else graph)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(SPEC_NAME, _ZIP_TIME), json.dumps(asdict(spec), indent=1))
         archive.writestr(zipfile.ZipInfo(GOLDEN_NAME, _ZIP_TIME), golden.tobytes())
+        if tpu:
+            write_form(archive, tpu, graph, _ZIP_TIME)
         archive.comment = b" " * _SEAL_LENGTH
     body = buffer.getvalue()[:-_SEAL_LENGTH]
     return body + _SEAL + digest(body).encode()

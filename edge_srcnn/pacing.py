@@ -54,6 +54,10 @@ class RegionUpscaler:
         sides = (top, left, bottom - top, right - left)
         return self._upscaler.upscale_frame(frame, Tile(*(side * self.scale for side in sides)))
 
+    def close(self) -> None:
+        """Close the upscaler."""
+        self._upscaler.close()
+
 
 class PacedUpscaler:
     """Keeps a rate: where the machine is too slow, the network sees the middle of the picture only.
@@ -84,6 +88,10 @@ class PacedUpscaler:
         enhanced = self._upscaler.upscale_frame(frame, None if self.share == 1.0 else self._middle(frame))
         self._adapt(perf_counter() - began)
         return enhanced
+
+    def close(self) -> None:
+        """Close the upscaler."""
+        self._upscaler.close()
 
     def _middle(self, frame: Frame) -> Tile:
         width, height = (max(round(side * self.scale * sqrt(self.share)), 1) for side in frame.size)

@@ -38,6 +38,10 @@ class FrameUpscaler(Protocol):
         """The same frame, larger and sharper; None: it failed, and the next one may not."""
         ...
 
+    def close(self) -> None:
+        """Let go of the engine; more than once. The pipeline does not do that."""
+        ...
+
 
 @dataclass(frozen=True)
 class State:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge_srcnn.cli.options import Block, Model, Threads, TileSize
+from edge_srcnn.cli.options import (
+    Block,
+    DelegateLibrary,
+    DelegateOptions,
+    Engine,
+    Isolate,
+    Model,
+    Threads,
+    TileSize,
+    delegate_of,
+)
 from edge_srcnn.cli.supervised import run_supervised
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
 
@@ -22,7 +32,7 @@ EXAMPLES = (
     "[bold]edge-srcnn run --config /etc/edge-srcnn/edge-srcnn.toml[/bold]"
 )
 _LINE_EVERY_S = 0.5
-_ENHANCE = ("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps")
+_ENHANCE = ("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "isolate", "delegate")
 
 
 def run(
@@ -59,9 +69,10 @@ def run(
     ] = False,
     scale: Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")] = 2,
     model: Model = None,
-    engine: Annotated[
-        str, typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow or bicubic.")
-    ] = "auto",
+    engine: Engine = "auto",
+    isolate: Isolate = False,
+    delegate: DelegateLibrary = None,
+    delegate_option: DelegateOptions = None,
     threads: Threads = None,
     block: Block = "auto",
     tile: TileSize = "auto",
@@ -99,7 +110,15 @@ def run(
         raise UsageError("--json and --sink y4m:- both want standard output")
     # --keep-fps: small tiles, so that the middle of the picture can be of any size
     with load_model(
-        model, scale=scale, engine=engine, threads=threads, block=block, tile=tile, reuse=reuse or keep_fps is not None
+        model,
+        scale=scale,
+        engine=engine,
+        threads=threads,
+        block=block,
+        tile=tile,
+        reuse=reuse or keep_fps is not None,
+        isolate=isolate,
+        delegate=delegate_of(delegate, delegate_option),
     ) as upscaler:
         enhancing = _enhancing(upscaler, roi, keep_fps)
         opened = open_source(source)
@@ -129,6 +148,7 @@ def _given(context: typer.Context) -> dict[str, Any]:
         if (origin := context.get_parameter_source(name)) is not None and origin.name == "COMMANDLINE"
     }
     settings = {"source": given.pop("source", None), "sinks": given.pop("sink", None)}
+    settings["enhance.delegate_options"] = given.pop("delegate_option", None)
     return settings | {f"enhance.{name}": given[name] for name in _ENHANCE if name in given}
 
 

@@ -1,16 +1,20 @@
 """``edge-srcnn run --config``: the service, and the signals that it answers to."""
 
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from edge_srcnn.errors import BadConfiguration, UsageError
+
+_MANY_FILES = 65_536
 
 
 def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float | None) -> None:
@@ -27,6 +31,7 @@ def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float |
 
     config = load_config(path, os.environ, flags).config
     configure_logging(config.service.log)
+    _allow_many_files()
     try:
         service = Service(config)
         supervisor = service.supervisor
@@ -44,6 +49,14 @@ def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float |
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # a driver that hangs would hang the interpreter's end
+
+
+def _allow_many_files() -> None:
+    """As many as we may: by itself a crowd of visitors would leave none for cameras and recordings."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if most == resource.RLIM_INFINITY else min(most, _MANY_FILES)
+    with suppress(OSError, ValueError):  # a system call filter forbids it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _tell_addresses(sinks: list[Any]) -> None:

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_srcnn.cli.options import Block, Threads, TileSize
+from edge_srcnn.cli.options import (
+    Block,
+    DelegateLibrary,
+    DelegateOptions,
+    Engine,
+    Isolate,
+    Threads,
+    TileSize,
+    delegate_of,
+)
 from edge_srcnn.errors import BadData, UsageError
 
 if TYPE_CHECKING:
@@ -25,9 +34,10 @@ def upscale(
     ],
     scale: Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Bundled model, or a .tflite of ours.")] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow, or bicubic (no network).")
-    ] = "auto",
+    engine: Engine = "auto",
+    isolate: Isolate = False,
+    delegate: DelegateLibrary = None,
+    delegate_option: DelegateOptions = None,
     threads: Threads = None,
     block: Block = "auto",
     tile: TileSize = "auto",
@@ -53,7 +63,16 @@ def upscale(
     encoding = Encoding(quality, lossless, compression)
     failed: list[Outcome] = []
     wanted = 2 if scale is None else scale
-    with load_model(model, scale=wanted, engine=engine, threads=threads, block=block, tile=tile) as upscaler:
+    with load_model(
+        model,
+        scale=wanted,
+        engine=engine,
+        threads=threads,
+        block=block,
+        tile=tile,
+        isolate=isolate,
+        delegate=delegate_of(delegate, delegate_option),
+    ) as upscaler:
         if scale is not None and upscaler.scale != scale:
             raise UsageError(f"--scale {scale}: model {model} is for x{upscaler.scale}; leave one of the two out")
         with progress_bar() as bar:

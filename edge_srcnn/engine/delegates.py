@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_srcnn.engine.edgetpu import EDGETPU_LIBRARY, edgetpu_device, why_no_edgetpu
-from edge_srcnn.engine.interpreter import ENGINES, choose_engine
+from edge_srcnn.engine.interpreter import ENGINES
 from edge_srcnn.engine.libraries import why_not_loaded
 from edge_srcnn.engine.native_log import quiet_native_code
-from edge_srcnn.errors import DelegateLost, Unavailable, UsageError
+from edge_srcnn.errors import Unavailable, UsageError
 
 _LOADERS = {"tensorflow": "lite.experimental.load_delegate"}
 
@@ -47,14 +47,6 @@ def custom_delegate(library: str, options: Iterable[str] = ()) -> Delegate:
     return Delegate(library, tuple(pairs))
 
 
-def interpreter_for_delegates() -> str:
-    """The installed interpreter that a delegate is to work for; ``Unavailable`` where there is none."""
-    engine = choose_engine("auto")
-    if engine not in ENGINES:
-        raise Unavailable(f"a delegate needs an interpreter, and none is installed: {ENGINES['litert'].cure}")
-    return engine
-
-
 def load_delegate(engine: str, delegate: Delegate) -> Any:
     """The delegate as an interpreter takes it. To be called in a process of its own: its code may abort.
 
@@ -77,11 +69,6 @@ def load_delegate(engine: str, delegate: Delegate) -> Any:
         ) from error
     except (ValueError, RuntimeError) as error:
         raise Unavailable(f"{delegate.library}: {_why_refused(delegate, error)}") from error
-
-
-def lost(delegate: Delegate, why: object) -> DelegateLost:
-    """A delegate that worked does so no more."""
-    return DelegateLost(f"{delegate.library}: lost ({why})")
 
 
 def _why_refused(delegate: Delegate, error: Exception) -> str:

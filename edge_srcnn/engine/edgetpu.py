@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass
 
 from edge_srcnn.engine.coral_devices import why_no_device
+from edge_srcnn.engine.interpreter import EDGETPU
 from edge_srcnn.engine.libraries import why_not_loaded
 from edge_srcnn.errors import Unavailable, UsageError
 
-EDGETPU = "edgetpu"
 EDGETPU_LIBRARY = "libedgetpu.so.1"
 
 _DEVICE = re.compile(r"(usb|pci)?(?::?([0-9]{1,2}))?")

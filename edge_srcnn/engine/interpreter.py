@@ -44,7 +44,8 @@ ENGINES: dict[str, EngineInfo] = {
 
 BICUBIC = "bicubic"
 AUTO = "auto"
-ENGINE_NAMES = (AUTO, *ENGINES, BICUBIC)
+EDGETPU = "edgetpu"
+ENGINE_NAMES = (AUTO, *ENGINES, EDGETPU, BICUBIC)
 
 
 def installed_version(engine: str) -> str | None:
@@ -57,6 +58,8 @@ def installed_version(engine: str) -> str | None:
 
 def choose_engine(name: str) -> str:
     """Resolve ``auto`` to the first installed interpreter, or to ``bicubic``, with a warning, when there is none.
+
+    An Edge TPU (``edgetpu:usb``) needs an interpreter too: the first one installed.
 
     Raises
     ------
@@ -73,6 +76,11 @@ def choose_engine(name: str) -> str:
                 return engine
         log.warning("no TFLite interpreter is installed; falling back to bicubic (%s)", ENGINES["litert"].cure)
         return BICUBIC
+    if name.partition(":")[0] == EDGETPU:
+        found = [engine for engine in ENGINES if installed_version(engine)]
+        if not found:
+            raise Unavailable(f"engine {name}: needs an interpreter, and none is installed: {ENGINES['litert'].cure}")
+        return found[0]
     if name not in ENGINES:
         raise UsageError(f"no engine is called {name!r}; there are {', '.join(ENGINE_NAMES)}")
     if installed_version(name) is None:

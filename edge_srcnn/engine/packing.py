@@ -92,8 +92,8 @@ def hidden_on_pixels(graph: Graph, blocks: Blocks) -> bool:
     return blocks.inner[0] == 1 and len(graph.layers) > 1
 
 
-def halo(graph: Graph, blocks: Blocks) -> Halo:
-    """What a packed tile needs on each side; never less than ``graph.radius``.
+def halo(graph: Graph, blocks: Blocks, *, views: bool = True) -> Halo:
+    """What a tile packed by ``pack`` needs on each side; never less than ``graph.radius``.
 
     On blocks, each layer uses up whole ones: ``side * ceil(radius / side)``. On pixels only the first layer does, and
     the right side is rounded up so that the whole width is one of whole blocks.
@@ -102,13 +102,13 @@ def halo(graph: Graph, blocks: Blocks) -> Halo:
     down, across = (
         [side * ceil(radius / side) for radius in axis] for side, axis in zip(blocks.inner, radii, strict=True)
     )
-    if not hidden_on_pixels(graph, blocks):
+    if not (views and hidden_on_pixels(graph, blocks)):
         return Halo(sum(down), sum(down), sum(across), sum(across))
     rest = sum(radii[1][1:])
     return Halo(sum(down), sum(down), across[0] + rest, across[0] + rest + -2 * rest % blocks.inner[1])
 
 
-def pack(graph: Graph, blocks: Blocks, tile: tuple[int, int]) -> Graph:
+def pack(graph: Graph, blocks: Blocks, tile: tuple[int, int], *, views: bool = True) -> Graph:
     """Rewrite a stack of stride 1 for one tile.
 
     Parameters
@@ -119,25 +119,31 @@ def pack(graph: Graph, blocks: Blocks, tile: tuple[int, int]) -> Graph:
         The packing.
     tile
         Height and width in pixels of the output, multiples of ``blocks.outer``.
+    views
+        Where a layer can work on pixels that lie in the same memory, let it: the fastest for a processor. False: every
+        step is a convolution on blocks, 1x1 kernels become block-diagonal: what an Edge TPU wants.
 
     Returns
     -------
     A graph from ``[rows, columns, inner pixels * channels]`` (tile and halo) to
     ``[rows, columns, outer pixels * channels]`` (the tile), in blocks.
     """
-    (height, width), around = blocks.inner, halo(graph, blocks)
+    (height, width), around = blocks.inner, halo(graph, blocks, views=views)
     rows, columns = tile[0] + around.above + around.below, tile[1] + around.left + around.right
     shape = rows // height, columns // width, height * width * graph.input_shape[2]
-    steps = _pixel_steps if hidden_on_pixels(graph, blocks) else _block_steps
-    return Graph(shape, graph.input, tuple(steps(graph, blocks, shape)))
+    if views and hidden_on_pixels(graph, blocks):
+        steps = _pixel_steps(graph, blocks, shape)
+    else:
+        steps = _block_steps(graph, blocks, shape, views)
+    return Graph(shape, graph.input, tuple(steps))
 
 
-def _block_steps(graph: Graph, blocks: Blocks, shape: Shape) -> Iterator[Step]:
+def _block_steps(graph: Graph, blocks: Blocks, shape: Shape, views: bool) -> Iterator[Step]:
     """Every layer on blocks."""
     area = blocks.inner[0] * blocks.inner[1]
     for number, layer in enumerate(graph.layers, 1):
         outer = blocks.outer if number == len(graph.layers) else blocks.inner
-        if layer.kernel == (1, 1) and outer == blocks.inner and area > 1:
+        if views and layer.kernel == (1, 1) and outer == blocks.inner and area > 1:
             rows, columns, channels = shape
             seen: list[Step] = [
                 Reshape((rows, columns * area, channels // area)),

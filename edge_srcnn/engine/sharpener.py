@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -10,16 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import Interpreter
-from edge_srcnn.engine.packing import halo, pack
-from edge_srcnn.engine.residual import output_for
+from edge_srcnn.engine.residual import Output, output_for
 from edge_srcnn.engine.setting import Setting
+from edge_srcnn.engine.tiled_network import TiledNetwork, network_for_edgetpu, network_for_processor
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.blocks import from_blocks, to_blocks
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.tiles import Tile, cut, even_side, mirror_border, round_up
+from edge_srcnn.imaging.tiles import Tile, mirror_border
+from edge_srcnn.tpu_form import TpuForm
 
 _SIGN = np.uint8(0x80)
 _LEVEL = np.float32(1 / 255)
@@ -60,6 +59,8 @@ class Sharpener:
         Do not compute a tile again whose input (halo included) is that of the last plane.
     delegate
         An accelerator, loaded by ``load_delegate``.
+    form
+        The network's form for an Edge TPU, to be computed in place of ``graph``.
     """
 
     def __init__(
@@ -71,11 +72,12 @@ class Sharpener:
         setting_for: Callable[[int, int], Setting],
         reuse: bool = False,
         delegate: Any = None,
+        form: TpuForm | None = None,
     ) -> None:
         self.context_rows = graph.radius[0]
         self.statistics = Statistics()
         self._graph, self._engine, self._residual = graph, engine, residual
-        self._setting_for, self._reuse, self._delegate = setting_for, reuse, delegate
+        self._setting_for, self._reuse, self._delegate, self._form = setting_for, reuse, delegate, form
         self._workspace: _Workspace | None = None
 
     @property
@@ -111,11 +113,8 @@ class Sharpener:
         """
         workspace = self._workspace
         if workspace is None or workspace.size != out.shape:
-            height, width = out.shape
-            setting = self._setting_for(height, width)
             self._workspace = None  # its memory goes before the next one's comes
-            network = partial(Interpreter, self._engine, threads=setting.threads, delegate=self._delegate)
-            workspace = _Workspace(self._graph, network, (height, width), setting, self._residual, self._reuse)
+            workspace = self._workspace_for((out.shape[0], out.shape[1]))
             self._workspace = workspace
         workspace.compute(bicubic, lent_above, lent_below, region, self.statistics)
         began = perf_counter()
@@ -127,32 +126,34 @@ class Sharpener:
             workspace.finish(plane, out, region)
         self.statistics.unpack_s += perf_counter() - began
 
+    def _workspace_for(self, size: tuple[int, int]) -> "_Workspace":
+        setting = self._setting_for(*size)
+        if self._form is None:
+            tiled = network_for_processor(self._graph, size, setting)
+        else:
+            tiled = network_for_edgetpu(self._form, size)
+        network = Interpreter(self._engine, tiled.graph, setting.threads, self._delegate)
+        output = output_for(self._graph.output, residual=self._residual, width=size[1])
+        return _Workspace(tiled, network, output, np.dtype(self._graph.dtype), size, self._reuse)
+
 
 class _Workspace:
     """Interpreter and buffers for planes of one size."""
 
     def __init__(
         self,
-        graph: Graph,
-        make_network: Callable[[bytes], Interpreter],
+        tiled: TiledNetwork,
+        network: Interpreter,
+        output: Output,
+        dtype: np.dtype[Any],
         size: tuple[int, int],
-        setting: Setting,
-        residual: bool,
         reuse: bool,
     ) -> None:
-        self.size, self._reuse = size, reuse
-        self._inner, self._outer = setting.blocks.inner, setting.blocks.outer
-        self._halo = around = halo(graph, setting.blocks)
-        height, width = (round_up(side, grain) for side, grain in zip(size, self._outer, strict=True))
-        tile_height, tile_width = (
-            even_side(side, wanted, grain)
-            for side, wanted, grain in zip((height, width), setting.tile, self._outer, strict=True)
-        )
-        self._tiles = tuple(cut(height, width, tile_height, tile_width))
-        packed = pack(graph, setting.blocks, (self._tiles[0].height, self._tiles[0].width))
-        self._network = make_network(write_graph(packed))
-        self._raw = np.empty((height, width), graph.dtype)
-        self._output = output_for(graph.output, residual=residual, width=size[1])
+        self.size, self._reuse, self._network, self._output = size, reuse, network, output
+        self._inner, self._outer, self._tiles = tiled.inner, tiled.outer, tiled.tiles
+        self._halo = around = tiled.halo
+        height, width = tiled.size
+        self._raw = np.empty((height, width), dtype)
         padded_shape = (height + around.above + around.below, width + around.left + around.right)
         self._padded = np.empty(padded_shape, np.uint8)
         self._last = np.empty(padded_shape if reuse else (0, 0), np.uint8)

@@ -2,9 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
-from edge_srcnn.engine.interpreter import BICUBIC
+from edge_srcnn.engine.delegates import custom_delegate
+from edge_srcnn.engine.edgetpu import is_edgetpu
+from edge_srcnn.engine.interpreter import AUTO, BICUBIC, choose_engine
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, UsageError
 from edge_srcnn.loading import load_model
 from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
@@ -94,20 +97,32 @@ def steady_source(config: Config) -> Source:
 
 
 def rungs(enhance: Enhance) -> list[Rung]:
-    """The engine that is wanted, and bicubic scaling below it."""
-    names = [enhance.engine] if enhance.engine == BICUBIC else [enhance.engine, BICUBIC]
-    return [Rung(name, partial(_enhancing, enhance, name)) for name in names]
+    """The engine that is wanted, below it lesser ones: this machine's processor, and bicubic scaling."""
+    first = Rung(enhance.delegate or enhance.engine, partial(_enhancing, enhance))
+    plain = replace(enhance, isolate=False, delegate=None, delegate_options=())
+    if is_edgetpu(enhance.engine) or enhance.delegate is not None:
+        processor = replace(plain, engine=choose_engine(AUTO))
+        found = [replace(first, may_be_missing=True), Rung(processor.engine, partial(_enhancing, processor))]
+    elif enhance.isolate:
+        found = [first, Rung(f"{enhance.engine}, not isolated,", partial(_enhancing, plain))]
+    else:
+        found = [first]
+    if enhance.engine != BICUBIC:
+        found.append(Rung(BICUBIC, partial(_enhancing, replace(plain, engine=BICUBIC))))
+    return found
 
 
-def _enhancing(enhance: Enhance, engine: str) -> FrameUpscaler:
+def _enhancing(enhance: Enhance) -> FrameUpscaler:
     upscaler = load_model(
         enhance.model,
         scale=enhance.scale,
-        engine=engine,
+        engine=enhance.engine,
         threads=enhance.threads,
         block=enhance.block,
         tile=enhance.tile,
         reuse=enhance.reuse,
+        isolate=enhance.isolate,
+        delegate=None if enhance.delegate is None else custom_delegate(enhance.delegate, enhance.delegate_options),
     )
     if enhance.roi is not None:
         return RegionUpscaler(upscaler, region(enhance.roi))

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from edge_srcnn.engine.edgetpu import edgetpu_device, is_edgetpu
+from edge_srcnn.engine.interpreter import ENGINE_NAMES
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.loading import SCALES
 from edge_srcnn.model import find_model
@@ -14,7 +16,7 @@ from edge_srcnn.sinks.null import open_null
 from edge_srcnn.sinks.push import open_push
 from edge_srcnn.sinks.video import open_video_sink
 from edge_srcnn.sources import kind_of as kind_of_source
-from edge_srcnn.uri import Uri, parse_uri
+from edge_srcnn.uri import Uri, one_of, parse_uri
 from edge_srcnn.web.address import address_of
 
 _STANDARD_STREAMS = frozenset({"-", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
@@ -62,6 +64,20 @@ def check_model(name: str) -> None:
     if not name.strip():
         raise ValueError("name a model, or leave the setting out")
     find_model(name, SCALES[0])
+
+
+def check_engine(name: str) -> None:
+    """An engine's name; an Edge TPU's may name a device."""
+    if is_edgetpu(name):
+        edgetpu_device(name)
+    else:
+        one_of(*ENGINE_NAMES)(name)
+
+
+def word(text: str) -> None:
+    """Something that is not empty."""
+    if not text.strip():
+        raise ValueError("give a name, or leave the setting out")
 
 
 def _place(text: str) -> object:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
+from edge_srcnn.engine.delegates import custom_delegate
 from edge_srcnn.engine.interpreter import ENGINE_NAMES
 from edge_srcnn.engine.setting import AUTO
 from edge_srcnn.loading import SCALES, wish_for
-from edge_srcnn.service.checks import between, check_model, check_sinks, check_source
+from edge_srcnn.service.checks import between, check_engine, check_model, check_sinks, check_source, word
 from edge_srcnn.service.kinds import NUMBER, RATE, SWITCH, TEXT, TEXTS, WHOLE, Kind
 from edge_srcnn.uri import frame_rate, one_of, region
 
@@ -81,7 +83,10 @@ class Enhance:
         between(SCALES[0], SCALES[-1]),
     )
     engine: str = _setting(
-        TEXT, AUTO, f"The interpreter: {', '.join(ENGINE_NAMES)} (no network).", one_of(*ENGINE_NAMES)
+        TEXT,
+        AUTO,
+        f"What computes: {', '.join(ENGINE_NAMES)} (no network); edgetpu:usb or edgetpu:0 names one of several.",
+        check_engine,
     )
     threads: int | None = _setting(
         WHOLE,
@@ -103,6 +108,15 @@ class Enhance:
         lambda tile: wish_for(tile=tile),
     )
     reuse: bool = _switch(True, "Do not compute still parts of the picture again; the result is the same.")
+    isolate: bool = _switch(
+        False, "Run the engine in a process of its own, so that its crash costs a frame. An Edge TPU always has one."
+    )
+    delegate: str | None = _setting(
+        TEXT, None, "A shared library for the interpreter to work with.", word, "/usr/lib/libvx_delegate.so"
+    )
+    delegate_options: tuple[str, ...] = _setting(
+        TEXTS, (), "Options for the delegate, each NAME=VALUE.", partial(custom_delegate, "")
+    )
     roi: str | None = _setting(
         TEXT,
         None,

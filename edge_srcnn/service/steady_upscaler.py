@@ -1,30 +1,42 @@
 """An engine that may fail: a frame is left out, ten in a row begin it anew, and there is always a lesser one."""
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, Unavailable
 from edge_srcnn.frame import Frame
 from edge_srcnn.pacing import PacedUpscaler
 from edge_srcnn.pipeline import FrameUpscaler
+from edge_srcnn.service.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 MOST_FAILURES = 10
 """So many frames in a row that fail begin the engine anew."""
 
-RETRY_S = 60.0
-"""After so long with a lesser engine the best one is tried again."""
+RETRY_FIRST_S, RETRY_MOST_S = 1.0, 60.0
+"""While a lesser engine computes, the best one is tried again after waits that grow so."""
+
+_GOOD_S = 60.0
+"""An engine that worked for so long is tried again soon when it fails."""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """An engine, and how to make it."""
+    """An engine, and how to make it.
+
+    Attributes
+    ----------
+    may_be_missing
+        At the start the next one may take its place.
+    """
 
     name: str
     make: Callable[[], FrameUpscaler]
+    may_be_missing: bool = False
 
 
 class SteadyUpscaler:
@@ -47,7 +59,7 @@ class SteadyUpscaler:
     Raises
     ------
     EdgeSrcnnError
-        The best engine cannot be made: what was asked for does not exist here.
+        What was asked for does not exist here.
     """
 
     def __init__(self, rungs: Sequence[Rung]) -> None:
@@ -56,11 +68,14 @@ class SteadyUpscaler:
         self.trouble: str | None = None
         self._rungs, self._rung = tuple(rungs), 0
         self._wanted: tuple[Rung, ...] | None = None
-        self._upscaler = rungs[0].make()
         self._streak = 0
         self._fresh = True  # no good frame since it was begun anew
-        self._fell_s = 0.0
         self._limit = 1.0
+        self._backoff = Backoff(RETRY_MOST_S, first_s=RETRY_FIRST_S)
+        self._retry_s = self._stood_s = monotonic()
+        self._climber: threading.Thread | None = None
+        self._better: FrameUpscaler | None = None
+        self._upscaler = self._first()
 
     @property
     def scale(self) -> int:
@@ -90,8 +105,8 @@ class SteadyUpscaler:
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """Enhance a frame; None when it failed."""
         if self._wanted is not None:
-            self._begin(*self._wanted)
-        elif self._rung and monotonic() - self._fell_s > RETRY_S:
+            self._begin(self._wanted)
+        if self._rung:
             self._climb()
         self.busy_since_s = monotonic()
         try:
@@ -104,53 +119,91 @@ class SteadyUpscaler:
         self._streak, self._fresh = 0, False
         return enhanced
 
+    def close(self) -> None:
+        """Let go of the engine."""
+        self._upscaler.close()
+
+    def _first(self) -> FrameUpscaler:
+        for number, rung in enumerate(self._rungs):
+            try:
+                made = rung.make()
+            except Unavailable as error:
+                if not rung.may_be_missing:
+                    raise
+                self._fall_to(number + 1, str(error))
+                continue
+            return made
+        raise Unavailable("no engine can be made")
+
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         self._streak += 1
         why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, DelegateLost):  # there is nothing left to fail again
+            self._descend(min(self._rung + 1, len(self._rungs) - 1), why)
+            return
         if self._streak == 1:
             log.error("engine %s: a frame was left out (%s)", self._rungs[self._rung].name, why)
         if self._streak >= MOST_FAILURES:
-            self._anew(why)
+            self._descend(min(self._rung + self._fresh, len(self._rungs) - 1), why)
 
-    def _anew(self, why: str) -> None:
-        """The same engine again; the next lesser one, if that has just been tried."""
+    def _descend(self, rung: int, why: str) -> None:
+        """The same engine again, or a lesser one; if that cannot even begin, the next."""
         self.restarts += 1
-        rung = min(self._rung + self._fresh, len(self._rungs) - 1)
-        while not self._stands_on(rung):
-            rung = rung + 1
-            if rung >= len(self._rungs):
-                self._streak = 0
-                return
-        if rung > self._rung:
-            self._fell_s = monotonic()
-            self.trouble = f"engine {self._rungs[0].name} fails ({why}); {self._rungs[rung].name} instead"
+        for number in range(rung, len(self._rungs)):
+            made = self._made(self._rungs[number])
+            if made is None:
+                continue
+            if number > self._rung:
+                self._fall_to(number, why)
+            else:
+                log.error("engine %s: begun anew after %d failures", self._rungs[number].name, self._streak)
+            self._take(made)
+            return
+        self._streak = 0  # nothing can be made: go on with what there is
+
+    def _fall_to(self, number: int, why: str) -> None:
+        if monotonic() - self._stood_s > _GOOD_S:
+            self._backoff.reset()
+        self._rung, self._retry_s = number, monotonic() + self._backoff.next_s()
+        if number < len(self._rungs):
+            self.trouble = f"{self._rungs[number].name} computes, since {self._rungs[0].name} fails: {why}"
             log.error("%s", self.trouble)
-        else:
-            log.error("engine %s: begun anew after %d failures", self._rungs[rung].name, self._streak)
-        self._rung = rung
 
     def _climb(self) -> None:
-        self._fell_s = monotonic()
-        if self._stands_on(0):
+        """Try the best engine again, in a thread of its own, since that may take long."""
+        if self._better is not None:
             log.warning("engine %s: tried again", self._rungs[0].name)
-            self._rung, self.trouble = 0, None
+            made, self._better, self._climber = self._better, None, None
+            self._take(made)
+            self._rung, self.trouble, self._stood_s = 0, None, monotonic()
             self._streak = MOST_FAILURES - 1  # one failure is enough to fall again
+        elif self._climber is None and monotonic() >= self._retry_s:
+            self._climber = threading.Thread(target=self._try_best, args=(self._rungs[0],), name="climb", daemon=True)
+            self._climber.start()
 
-    def _stands_on(self, rung: int) -> bool:
-        try:
-            self._upscaler = self._rungs[rung].make()
-        except Exception as error:  # as above
-            log.error("engine %s: cannot begin (%s)", self._rungs[rung].name, error)
-            return False
-        self._streak, self._fresh = 0, True
-        self.limit_share(self._limit)
-        return True
-
-    def _begin(self, *rungs: Rung) -> None:
-        before, self._wanted = (self._rungs, self._rung), None
-        self._rungs = rungs
-        if self._stands_on(0):
-            self._rung, self.trouble = 0, None
+    def _try_best(self, rung: Rung) -> None:
+        made = self._made(rung)
+        if made is None:
+            self._retry_s, self._climber = monotonic() + self._backoff.next_s(), None
         else:
-            self._rungs, self._rung = before
+            self._better = made
+
+    def _made(self, rung: Rung) -> FrameUpscaler | None:
+        try:
+            return rung.make()
+        except Exception as error:  # as above
+            log.error("engine %s: cannot begin (%s)", rung.name, error)
+            return None
+
+    def _take(self, made: FrameUpscaler) -> None:
+        before, self._upscaler, self._streak, self._fresh = self._upscaler, made, 0, True
+        before.close()
+        self.limit_share(self._limit)
+
+    def _begin(self, rungs: tuple[Rung, ...]) -> None:
+        self._wanted = None
+        made = self._made(rungs[0])
+        if made is not None:
+            self._take(made)
+            self._rungs, self._rung, self.trouble = rungs, 0, None

@@ -121,7 +121,7 @@ class Supervisor:
                 self._notifier.watchdog()
                 next_watchdog_s = now + self._notifier.watchdog_s / 4
             if now >= next_heat_s:
-                self._upscaler.limit_share(self._guard.step(self._look_at_heat()))
+                self._mind_heat()
                 next_heat_s = now + EVERY_S
             if now >= next_statistics_s:
                 self._log_statistics()
@@ -204,6 +204,14 @@ class Supervisor:
         else:
             (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
             self._enter(Phase.LIVE, f"{width}x{height} to {new_width}x{new_height}")
+
+    def _mind_heat(self) -> None:
+        try:
+            heat = self._look_at_heat()
+        except OSError as error:  # such as too many open files
+            log.debug("no look at the heat: %s", error)
+            return
+        self._upscaler.limit_share(self._guard.step(heat))
 
     def _enter(self, phase: Phase, status: str) -> None:
         if (phase, status) == (self._phase, self._status):

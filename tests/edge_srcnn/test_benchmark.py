@@ -61,7 +61,7 @@ def test_a_packed_network_that_computes_something_else_is_told_apart(monkeypatch
 
 def test_other_ways_are_measured_when_they_are_asked_for(engine, model):
     found = measure(model, engine, SETTING, (16, 12), seconds=0.01, compare=True)
-    assert set(found.others) == {"float32 TFLite", "bicubic (cv2)", "Lanczos (cv2)"}
+    assert set(found.others) == {"float32 TFLite", "bicubic (cv2)", "Lanczos (cv2)", "edge-srcnn, isolated"}
     assert min(found.others.values()) > 0
 
 

@@ -92,7 +92,7 @@ def test_the_smallest_frame_is_measured_too(run_cli):
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document["identical"] is True
-    assert set(document["others"]) == {"float32 TFLite", "bicubic (cv2)", "Lanczos (cv2)"}
+    assert set(document["others"]) == {"float32 TFLite", "bicubic (cv2)", "Lanczos (cv2)", "edge-srcnn, isolated"}
     assert document["reuse"]["still_tiles_reused"] == 1
 
 

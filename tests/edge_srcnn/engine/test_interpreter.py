@@ -52,7 +52,7 @@ def test_an_engine_asked_for_by_name_is_never_replaced(monkeypatch, name):
 
 
 def test_an_unknown_engine_is_refused_with_the_names_of_all():
-    with pytest.raises(UsageError, match="auto, litert, tflite, tensorflow, bicubic"):
+    with pytest.raises(UsageError, match="auto, litert, tflite, tensorflow, edgetpu, bicubic"):
         choose_engine("onnx")
 
 

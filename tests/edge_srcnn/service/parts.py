@@ -47,13 +47,16 @@ class Engine:
 
     def __init__(self, name="engine", fault=None):
         self.engine, self.fault = name, fault
-        self.calls = 0
+        self.calls, self.closed = 0, False
 
     def upscale_frame(self, given):
         self.calls += 1
         if self.fault is not None:
             raise self.fault
         return replace(given, luma=given.luma.repeat(2, 0).repeat(2, 1))
+
+    def close(self):
+        self.closed = True
 
 
 class Recorder:

@@ -44,9 +44,9 @@ def mistakes(folder: Path, text: str | bytes, environment=None, flags=None) -> l
 # ---- layers
 
 
-def test_the_settings_of_enhance_are_the_options_of_load_model_and_the_two_of_run():
+def test_the_settings_of_enhance_are_the_options_of_load_model_and_of_run():
     options = ["model" if name == "name" else name for name in inspect.signature(load_model).parameters]
-    assert [each.name for each in fields(Enhance)] == [*options, "roi", "keep_fps"]
+    assert [each.name for each in fields(Enhance)] == [*options, "delegate_options", "roi", "keep_fps"]
 
 
 def test_nothing_given_is_the_defaults():
@@ -380,6 +380,9 @@ ENHANCES = st.builds(
     block=st.sampled_from(["auto", "1x1", "2x4-4x4"]),
     tile=st.one_of(st.sampled_from(["auto", "whole"]), st.builds("{}x{}".format, SIDES, SIDES)),
     reuse=st.booleans(),
+    isolate=st.booleans(),
+    delegate=st.sampled_from([None, "libvx_delegate.so"]),
+    delegate_options=st.sampled_from([(), ("a=1",), ("a=1", "b=x=y")]),
 )
 SERVICES = st.builds(
     Service,
@@ -413,7 +416,7 @@ def test_a_configuration_written_as_toml_is_read_as_it_was(tmp_path, config):
 @REPEATABLE
 @given(config=CONFIGS.filter(lambda config: not any(" " in each for each in (config.source, *config.sinks))))
 def test_a_configuration_in_the_environment_is_read_as_it_was(config):
-    texts = {path: " ".join(value) if path == "sinks" else str(value) for path, value in flat(config).items()}
+    texts = {path: " ".join(value) if isinstance(value, tuple) else str(value) for path, value in flat(config).items()}
     assert load_config(None, {variable(path): text for path, text in texts.items()}).config == config
 
 

@@ -1,6 +1,9 @@
+from dataclasses import replace
+from time import monotonic, sleep
+
 import pytest
 
-from edge_srcnn.errors import ModelError, NoInput
+from edge_srcnn.errors import DelegateLost, ModelError, NoInput, Unavailable
 from edge_srcnn.service import steady_upscaler as module
 from edge_srcnn.service.steady_upscaler import MOST_FAILURES, Rung, SteadyUpscaler
 from tests.edge_srcnn.service.parts import Engine, frame
@@ -68,22 +71,61 @@ def test_an_engine_that_fails_again_gives_way_to_the_lesser_one(steady, benches)
     feed(steady, 2 * MOST_FAILURES)
     assert steady.engine == "least"
     assert None not in feed(steady, 5)
-    assert "engine best fails (RuntimeError: the driver is gone); least instead" in steady.trouble
+    assert "least computes, since best fails: RuntimeError: the driver is gone" in steady.trouble
 
 
-def test_the_best_engine_is_tried_again_later(steady, benches, monkeypatch):
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(module, "RETRY_FIRST_S", 0.01)
+    monkeypatch.setattr(module, "RETRY_MOST_S", 0.02)
+
+
+def feed_until(steady, happens):
+    end = monotonic() + 10
+    while not happens():
+        assert monotonic() < end
+        steady.upscale_frame(frame())
+        sleep(0.002)
+
+
+def test_the_best_engine_is_tried_again_and_again(impatient, benches):
+    best, least = benches
+    steady = SteadyUpscaler([best.rung, least.rung])
     feed(steady, 1)
-    benches[0].made[0].fault = benches[0].fault = FAULT
-    feed(steady, 2 * MOST_FAILURES)
-    monkeypatch.setattr(module, "RETRY_S", 0.0)
-    assert feed(steady, 1) == [None]  # one failure is enough to fall again
-    monkeypatch.setattr(module, "RETRY_S", 60.0)
+    best.made[0].fault = best.fault = FAULT
+    feed_until(steady, lambda: steady.engine == "least")
+    before = len(best.made)
+    feed_until(steady, lambda: len(best.made) >= before + 3)  # each fails its first frame, and is left
+    assert steady.failures <= 2 * MOST_FAILURES + 4
+    best.fault = None
+    feed_until(steady, lambda: steady.engine == "best" and steady.trouble is None)
+    assert None not in feed(steady, 5)
+
+
+def test_a_delegate_that_is_lost_costs_one_frame(impatient, benches):
+    best, least = benches
+    steady = SteadyUpscaler([best.rung, least.rung])
+    feed(steady, 1)
+    best.made[0].fault = DelegateLost("libedgetpu.so.1: lost (SIGABRT)")
+    best.refuses = Unavailable("no Edge TPU is there")
+    assert feed(steady, 1) == [None]
+    assert None not in feed(steady, 3)
     assert steady.engine == "least"
-    assert None not in feed(steady, 3)
-    benches[0].fault = None
-    monkeypatch.setattr(module, "RETRY_S", 0.0)
-    assert None not in feed(steady, 3)
-    assert (steady.engine, steady.trouble) == ("best", None)
+    assert "least computes, since best fails: libedgetpu.so.1: lost (SIGABRT)" in steady.trouble
+    best.refuses = None
+    feed_until(steady, lambda: steady.engine == "best")
+
+
+def test_one_that_may_be_missing_at_the_start_gives_way_until_it_comes(impatient, benches):
+    best, least = benches
+    best.refuses = Unavailable("no Edge TPU is there")
+    with pytest.raises(Unavailable):
+        SteadyUpscaler([best.rung, least.rung])
+    steady = SteadyUpscaler([replace(best.rung, may_be_missing=True), least.rung])
+    assert None not in feed(steady, 2)
+    assert (steady.engine, steady.trouble) == ("least", "least computes, since best fails: no Edge TPU is there")
+    best.refuses = None
+    feed_until(steady, lambda: steady.engine == "best" and steady.trouble is None)
 
 
 def test_an_engine_that_cannot_even_begin_gives_way_too(steady, benches):

@@ -1,0 +1,80 @@
+"""The Edge TPU's form of a network: what a model file holds besides its plain graph, when it is made for one."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+
+FACTS_NAME = "edgetpu.json"
+PLAIN_NAME = "plain.tflite"
+
+
+@dataclass(frozen=True)
+class TpuForm:
+    """One tile of the network, packed for an Edge TPU. The host pads, cuts, and brings pixels to blocks and back.
+
+    Attributes
+    ----------
+    graph
+        TFLite flatbuffer, int8 ``[1, rows, columns, block pixels]`` (tile and halo) to the same of the tile alone:
+        three CONV_2D, or, once it is compiled, one custom operator.
+    block
+        Height and width in pixels of the blocks whose pixels are channels.
+    tile
+        Height and width in pixels of the output.
+    halo
+        Pixels that the input has beyond the output: above, below, left, right.
+    compiler
+        Version of the compiler that made ``graph``; None: it is ready to be compiled, and any interpreter runs it.
+    """
+
+    graph: bytes
+    block: tuple[int, int]
+    tile: tuple[int, int]
+    halo: tuple[int, int, int, int]
+    compiler: str | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Rows, columns and channels of the input: tile and halo in blocks."""
+        above, below, left, right = self.halo
+        return self._in_blocks(self.tile[0] + above + below, self.tile[1] + left + right)
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Rows, columns and channels of the output: the tile in blocks."""
+        return self._in_blocks(*self.tile)
+
+    def _in_blocks(self, height: int, width: int) -> tuple[int, int, int]:
+        return height // self.block[0], width // self.block[1], self.block[0] * self.block[1]
+
+
+def write_form(
+    archive: zipfile.ZipFile, form: TpuForm, plain: bytes, time: tuple[int, int, int, int, int, int]
+) -> None:
+    """Put the facts, and the plain graph, into a model file's zip; the form's own graph is what stands before it."""
+    facts = {"block": form.block, "tile": form.tile, "halo": form.halo, "compiler": form.compiler}
+    archive.writestr(zipfile.ZipInfo(FACTS_NAME, time), json.dumps(facts, indent=1))
+    archive.writestr(zipfile.ZipInfo(PLAIN_NAME, time), plain)
+
+
+def read_form(archive: zipfile.ZipFile, head: bytes) -> tuple[TpuForm, bytes] | None:
+    """The form and the plain graph of a model file whose flatbuffer is ``head``; None where it is an ordinary one.
+
+    Raises
+    ------
+    KeyError, ValueError
+        Something is missing, or is not what it must be.
+    """
+    if FACTS_NAME not in archive.namelist():
+        return None
+    facts = json.loads(archive.read(FACTS_NAME))
+    try:
+        block, tile, halo = (tuple(facts[name]) for name in ("block", "tile", "halo"))
+        compiler = facts["compiler"]
+    except TypeError as error:
+        raise ValueError(f"{FACTS_NAME}: {error}") from error
+    sides = (*block, *tile, *halo)
+    whole = all(type(side) is int and side >= 0 for side in sides) and min(*block, *tile) > 0
+    if (len(block), len(tile), len(halo)) != (2, 2, 4) or not whole or not isinstance(compiler, str | None):
+        raise ValueError(f"{FACTS_NAME}: block {block}, tile {tile}, halo {halo}, compiler {compiler!r}")
+    return TpuForm(head, block, tile, halo, compiler), archive.read(PLAIN_NAME)
