@@ -17,6 +17,9 @@ from export.architecture import Architecture, Layer, layers_of
 from export.checkpoints import TrainingState
 from export.dataset import PatchSpec, Split, load_split
 from export.degradation import DEGRADATIONS
+from export.edgetpu.compiler import find_compiler
+from export.edgetpu.exporting import TpuExport, export_for_tpu
+from export.edgetpu.files import TpuFiles
 from export.evaluation import BASELINES, Method, Score, evaluate, method_of, read_sets
 from export.packaging import describe, model_card, model_name, quality_rows
 from export.plan import TrainingPlan
@@ -47,6 +50,8 @@ class ExportJob:
         Weights of the same architecture with which the training begins.
     int8, float32
         Which models to write.
+    edgetpu
+        Whether to write the int8 model's form for an Edge TPU too, and to compile it where the compiler is.
     """
 
     architecture: Architecture
@@ -60,6 +65,7 @@ class ExportJob:
     start_from: Path | None = None
     int8: bool = True
     float32: bool = False
+    edgetpu: bool = False
     degradation: str = "bicubic"
     restart: bool = False
     overwrite: bool = False
@@ -79,21 +85,29 @@ class ExportJob:
         """Where the checkpoints lie."""
         return self.output / f"{self.name}.training"
 
+    @property
+    def tpu_files(self) -> TpuFiles:
+        """What is made for an Edge TPU."""
+        return TpuFiles(self.output, self.name)
+
     def targets(self) -> dict[str, Path]:
         """The files that will be written, by kind."""
         kinds = {"int8": self.int8, "float32": self.float32}
         suffixes = {"int8": ".tflite", "float32": "-float32.tflite"}
         files = {kind: self.output / f"{self.name}{suffixes[kind]}" for kind, wanted in kinds.items() if wanted}
+        if self.edgetpu:
+            files["edgetpu"] = self.tpu_files.ready
         return files | {"card": self.output / f"{self.name}.md", "report": self.output / f"{self.name}.html"}
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export made: files by kind, the scores, and the pictures that could not be used."""
+    """What an export made: files by kind, the scores, the pictures that could not be used, the Edge TPU's part."""
 
     files: dict[str, Path]
     scores: tuple[Score, ...]
     skipped: tuple[str, ...]
+    tpu: TpuExport | None = None
 
 
 def run_export(
@@ -112,7 +126,11 @@ def run_export(
     files = job.targets()
     if not (job.int8 or job.float32):
         raise UsageError("nothing to write: give --int8 or --float32")
-    for path in files.values():
+    if job.edgetpu and not job.int8:
+        raise UsageError("--edgetpu needs --int8: an Edge TPU computes nothing else")
+    compiler = find_compiler() if job.edgetpu else None
+    made_by_compiler = (job.tpu_files.compiled, job.tpu_files.log) if compiler else ()
+    for path in (*files.values(), *made_by_compiler):
         if path.exists() and not job.overwrite:
             raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
     if job.restart and job.training_folder.exists():
@@ -154,6 +172,15 @@ def run_export(
         noise = layer_noise(graphs["float32"], graphs["int8"], job.architecture, samples)
 
     on_stage("writing")
+    for kind in ("int8", "float32"):
+        if kind in files:
+            model = models[kind]
+            write_whole(files[kind], seal_model(model.spec, model.graph, model.golden), overwrite=job.overwrite)
+    tpu = None
+    if job.edgetpu:
+        on_stage("compiling")
+        tpu = export_for_tpu(models["int8"], job.tpu_files, compiler, overwrite=job.overwrite)
+        files |= {"compiled": tpu.compiled} if tpu.compiled else {}
     report = Report(
         title=job.name,
         facts=_facts(models[shipped], split, state),
@@ -162,14 +189,11 @@ def run_export(
         quality=tuple(QualityRow(s.set, s.method, s.psnr, s.ssim) for s in scores),
         layers=tuple(LayerError(layer.name, layer.snr_db) for layer in noise),
         crops=_crops(models[shipped], sets),
+        tpu=tpu,
     )
-    for kind in ("int8", "float32"):
-        if kind in files:
-            model = models[kind]
-            write_whole(files[kind], seal_model(model.spec, model.graph, model.golden), overwrite=job.overwrite)
     write_whole(files["card"], model_card(models[shipped].spec).encode(), overwrite=job.overwrite)
     write_whole(files["report"], render_report(report).encode(), overwrite=job.overwrite)
-    return Exported(files, tuple(scores), split.skipped)
+    return Exported(files, tuple(scores), split.skipped, tpu)
 
 
 def _obtain_layers(

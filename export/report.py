@@ -14,6 +14,8 @@ from PIL import Image
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
 from export.curve import Point, draw_curve
+from export.edgetpu.exporting import TpuExport
+from export.edgetpu.section import render_section
 
 BASELINE, FULL_PRECISION, QUANTIZED = "bicubic", "float32", "int8"
 """The methods of the quality table that are compared with one another."""
@@ -67,6 +69,8 @@ class Report:
         (step, held-out PSNR in dB, loss). The loss is the mean square error of pictures in 0..1, or nan.
     bicubic_psnr
         PSNR in dB of bicubic on the held-out pictures; nan when nothing was trained.
+    tpu
+        What was made for an Edge TPU; None: the page does not speak of it.
     """
 
     title: str
@@ -76,6 +80,7 @@ class Report:
     quality: tuple[QualityRow, ...]
     layers: tuple[LayerError, ...]
     crops: tuple[Crop, ...]
+    tpu: TpuExport | None = None
 
 
 def render_report(report: Report) -> str:
@@ -90,6 +95,7 @@ def render_report(report: Report) -> str:
         quality=_quality(report.quality) or "<tr><td>No benchmark set was measured.</td></tr>",
         crops="\n".join(map(_crop, report.crops)) or "<p>No pictures were compared.</p>",
         curves=_curves(report) or "<p>No curve: nothing was trained for this model.</p>",
+        edgetpu=render_section(report.tpu),
         layers=_layers(report.layers) or "<tr><td>No layer was measured.</td></tr>",
         facts="\n".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in report.facts),
     )

@@ -4,16 +4,20 @@ import logging
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import EdgeSrcnnError, UsageError
+
+if TYPE_CHECKING:
+    from export.edgetpu.exporting import TpuExport
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn export --int8 --minutes 5[/bold] (trains on the photographs inside scikit-image) · "
     "[bold]edge-srcnn export --int8 --scale 3 --data photos/ --minutes 30 -o models/[/bold] · "
+    "[bold]edge-srcnn export --int8 --edgetpu[/bold] (for Coral's Edge TPU too; exit status 69 without its compiler) · "
     "[bold]edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915[/bold]"
 )
 DEFAULT_MINUTES = 12.0
@@ -23,6 +27,10 @@ BACKENDS = ("tensorflow", "jax", "torch")
 def export(
     int8: Annotated[bool, typer.Option("--int8", help="Write the full-integer model. (the default)")] = False,
     float32: Annotated[bool, typer.Option("--float32", help="Write the float32 model (alone, or too).")] = False,
+    edgetpu: Annotated[
+        bool,
+        typer.Option("--edgetpu", help="Pack the int8 model for an Edge TPU too; compile it, where the compiler is."),
+    ] = False,
     arch: Annotated[str, typer.Option("--arch", "-a", help="srcnn-915, srcnn-935 or srcnn-955.")] = "srcnn-915",
     filters: Annotated[
         str, typer.Option("--filters", metavar="N,N", help="Filters of the first two layers.")
@@ -108,6 +116,7 @@ def export(
         start_from=start_from,
         int8=int8 or not float32,
         float32=float32,
+        edgetpu=edgetpu,
         degradation=degradation,
         restart=restart,
         overwrite=overwrite,
@@ -150,6 +159,24 @@ def export(
         typer.echo(f"{kind:8} {path}  ({path.stat().st_size / 1000:.0f} kB)")
     model = made.files.get("int8", made.files.get("float32"))
     typer.echo(f"\nUse it: edge-srcnn upscale photo.png -o large.png --model {model}")
+    if made.tpu is not None:
+        _tell_of_tpu(made.tpu)
+
+
+def _tell_of_tpu(made: "TpuExport") -> None:
+    """What the Edge TPU's compiler will say, or has said; not to have compiled is an error, at the very end."""
+    from edge_srcnn.errors import Unavailable
+    from export.cli.preflight import print_preflight
+    from export.edgetpu.elsewhere import instructions, missing
+
+    typer.echo("")
+    print_preflight(made.preflight)
+    if made.failure:
+        raise EdgeSrcnnError(made.failure)
+    if made.compiled is None:
+        for line in instructions(made.ready):
+            typer.echo(line)
+        raise Unavailable(missing())
 
 
 def _one_of(option: str, value: str, allowed: Collection[str]) -> None:

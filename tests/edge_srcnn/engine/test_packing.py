@@ -60,13 +60,13 @@ def needed_of(pixels, graph, tile, around):
     return np.ascontiguousarray(pixels[rows, around.left - across : around.left + tile[1] + across])
 
 
-def packed_and_plain(engine, graph, packing, grid, seed):
+def packed_and_plain(engine, graph, packing, grid, seed, *, views=True):
     """Both results for the same random tile, ``[h, w, channels]``."""
-    tile, around = tile_of(packing, grid), halo(graph, packing)
+    tile, around = tile_of(packing, grid), halo(graph, packing, views=views)
     shape = *with_halo(tile, around), graph.input_shape[2]
     pixels = random_input(np.random.default_rng(seed), graph.dtype, shape)
     needed = needed_of(pixels, graph, tile, around)
-    packed = compute(engine, write_graph(pack(graph, packing, tile)), as_blocks(pixels, packing.inner))
+    packed = compute(engine, write_graph(pack(graph, packing, tile, views=views)), as_blocks(pixels, packing.inner))
     plain = compute(engine, write_graph(replace(graph, input_shape=needed.shape)), needed)
     return as_pixels(packed, packing.outer), plain
 
@@ -77,6 +77,34 @@ def test_packed_is_plain_byte_for_byte(engine, graph, packing, grid, seed):
     packed, plain = packed_and_plain(engine, graph, packing, grid, seed)
     assert packed.dtype == plain.dtype == np.int8
     assert packed.tobytes() == plain.tobytes()
+
+
+@MORE
+@given(int8_stacks(some_channels, some_quantization), blocks(), grids, seeds)
+def test_packed_without_views_is_plain_byte_for_byte_too(engine, graph, packing, grid, seed):
+    packed, plain = packed_and_plain(engine, graph, packing, grid, seed, views=False)
+    assert packed.tobytes() == plain.tobytes()
+
+
+@REPEATABLE
+@given(int8_stacks(some_channels), blocks(), grids)
+def test_without_views_every_step_is_a_convolution_on_blocks(graph, packing, grid):
+    tile, around = tile_of(packing, grid), halo(graph, packing, views=False)
+    packed = pack(graph, packing, tile, views=False)
+    assert packed.steps == packed.layers
+    assert len(packed.layers) == len(graph.layers)
+    rows, columns = with_halo(tile, around)
+    assert packed.input_shape[:2] == (rows // packing.inner[0], columns // packing.inner[1])
+    assert packed.output_shape[:2] == grid
+
+
+def test_without_views_a_1x1_kernel_is_block_diagonal():
+    graph = int8_stack(4, SHIPPED, (1, 4, 3, 1), (True, True, False))
+    dense = pack(graph, Blocks.parse("2x2"), (8, 8), views=False).layers[1].weights
+    assert dense.shape == (4 * 3, 1, 1, 4 * 4)
+    for pixel, other in np.ndindex(4, 4):
+        part = dense[3 * pixel : 3 * pixel + 3, 0, 0, 4 * other : 4 * other + 4]
+        assert (part == (graph.layers[1].weights[:, 0, 0] if pixel == other else 0)).all()
 
 
 @REPEATABLE

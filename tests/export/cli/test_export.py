@@ -174,6 +174,20 @@ def test_published_weights_become_a_direct_model_of_unstated_licence(
     assert {path.name for path in (tmp_path / "out").glob("*.tflite")} == {"srcnn-915-x2-float32.tflite"}
 
 
+def test_for_an_edge_tpu_without_its_compiler_it_ends_with_69_and_says_what_to_do(
+    cli: Callable[..., Ended], tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    common = ("export", "--int8", "--edgetpu", "--weights", published(tmp_path), "--filters", "8,4")
+    ended = cli(*common, "--data", pictures, "-o", tmp_path / "out")
+    assert ended.status == 69
+    assert ended.err.startswith("edge-srcnn: edgetpu_compiler is not on the PATH")
+    assert "verdict: full" in ended.out
+    assert "edgetpu_compiler -s -t 600 -o . srcnn-915-x2-tpu.tflite" in ended.out
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {f"srcnn-915-x2{end}" for end in (".tflite", "-tpu.tflite", ".md", ".html")}
+
+
 def test_missing_weights_end_with_66(cli: Callable[..., Ended], tmp_path: Path, pictures: Path) -> None:
     ended = cli("export", "--weights", tmp_path / "nowhere.h5", "--data", pictures, "-o", tmp_path / "out")
     assert (ended.status, ended.err) == (66, f"edge-srcnn: {tmp_path}/nowhere.h5: no such file\n")

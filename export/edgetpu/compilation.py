@@ -1,0 +1,160 @@
+"""A model file made ready for the Edge TPU's compiler, compiled, and made a model file again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_srcnn.atomic import write_whole
+from edge_srcnn.errors import ModelError, ModelMetadataMissing, ModelUnsupported, NoInput, OutputExists
+from edge_srcnn.model import Model, parse_model, seal_model
+from edge_srcnn.tpu_form import TpuForm
+from export.edgetpu.compiler import TIMEOUT_S, CompilationFailed, Compiled, compile_graph
+from export.edgetpu.fates import COMPILED_OPERATOR
+from export.edgetpu.files import TpuFiles
+from export.edgetpu.form import TILE, compiled_form, tpu_form
+from export.edgetpu.network import read_network
+from export.edgetpu.preflight import Preflight, preflight
+
+ELSEWHERE = "elsewhere"
+"""The compiler's version where somebody else ran it."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model that waits for the compiler.
+
+    Attributes
+    ----------
+    graph
+        The flatbuffer that is to be compiled.
+    preflight
+        What the compiler will say of it.
+    model, form
+        The network and its form for the TPU; None where the file is not of this project.
+    """
+
+    graph: bytes
+    preflight: Preflight
+    model: Model | None = None
+    form: TpuForm | None = None
+
+    def packaged(self, compiled: bytes | None = None, compiler: str = ELSEWHERE) -> bytes:
+        """The model file, with its metadata: ready to be compiled, or of what the compiler made."""
+        if self.model is None or self.form is None:
+            return compiled or self.graph
+        form = self.form if compiled is None else compiled_form(self.form, compiled, compiler)
+        return seal_model(self.model.spec, self.model.graph, self.model.golden, form)
+
+
+def prepare(path: Path, tile: tuple[int, int] | None = None) -> Prepared:
+    """Read a model, bring it into its form for the TPU, and judge it.
+
+    Parameters
+    ----------
+    path
+        Any ``.tflite``. One of another project stays as it is.
+    tile
+        Height and width in pixels; None: those that it is packed for already, or ``TILE``.
+
+    Raises
+    ------
+    NoInput, UsageError, ModelError
+        See ``edge_srcnn.errors``.
+    """
+    data = _read(path)
+    try:
+        return prepare_model(parse_model(data, str(path)), tile)
+    except ModelMetadataMissing:
+        pass
+    try:
+        return Prepared(data, preflight(data))
+    except ModelError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def prepare_model(model: Model, tile: tuple[int, int] | None = None) -> Prepared:
+    """Like ``prepare``, of a model in memory."""
+    form = tpu_form(model, tile or (model.tpu.tile if model.tpu else TILE))
+    return Prepared(form.graph, preflight(form.graph, form), model, form)
+
+
+def compile_prepared(
+    prepared: Prepared,
+    compiler: Path,
+    files: TpuFiles,
+    *,
+    timeout_s: int = TIMEOUT_S,
+    allow_partial: bool = False,
+    overwrite: bool = False,
+) -> Compiled:
+    """Compile, and write the model file and the compiler's log; the log even where it failed.
+
+    Raises
+    ------
+    CompilationFailed
+        The compiler failed, or left operations to the CPU and ``allow_partial`` is False.
+    CannotWrite
+        A file is there already, or cannot be written.
+    """
+    for path in (files.compiled, files.log):
+        if path.exists() and not overwrite:
+            raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
+    try:
+        made = compile_graph(compiler, prepared.graph, timeout_s=timeout_s)
+        data = _packaged(prepared, made, allow_partial)
+    except CompilationFailed as error:
+        write_whole(files.log, error.log.encode(), overwrite=overwrite)
+        raise CompilationFailed(f"{error} (its log: {files.log})", error.log) from error
+    write_whole(files.compiled, data, overwrite=overwrite)
+    write_whole(files.log, made.text.encode(), overwrite=overwrite)
+    return made
+
+
+def adopt(
+    prepared: Prepared, source: Path, files: TpuFiles, *, allow_partial: bool = False, overwrite: bool = False
+) -> None:
+    """Write the model file of what a compiler on another machine made.
+
+    Raises
+    ------
+    NoInput, ModelError, CannotWrite
+        ``source`` is missing, damaged, or not made of this model; or see ``compile_prepared``.
+    """
+    compiled = _read(source)
+    try:
+        if not allow_partial and (rest := _left_to_the_cpu(compiled)):
+            raise ModelUnsupported(f"{rest} stayed on the CPU; --allow-partial accepts that")
+        data = prepared.packaged(compiled)
+    except ModelError as error:
+        raise type(error)(f"{source}: {error}") from error
+    write_whole(files.compiled, data, overwrite=overwrite)
+
+
+def _packaged(prepared: Prepared, made: Compiled, allow_partial: bool) -> bytes:
+    try:
+        rest = made.log.on_cpu or _left_to_the_cpu(made.graph)
+        if rest and not allow_partial:
+            raise CompilationFailed(f"not all of it runs on the TPU: {rest}; --allow-partial accepts that", made.text)
+        return prepared.packaged(made.graph, made.log.version)
+    except ModelError as error:
+        raise CompilationFailed(f"the compiler's output is of no use: {error}", made.text) from error
+
+
+def _left_to_the_cpu(compiled: bytes) -> str:
+    """Operations beside the compiled one; empty where there are none.
+
+    Raises
+    ------
+    ModelError
+        Nothing in it was compiled, or it is damaged.
+    """
+    names = [operator.custom or operator.name for operator in read_network(compiled).operators]
+    if COMPILED_OPERATOR not in names:
+        raise ModelUnsupported(f"no {COMPILED_OPERATOR} in it: nothing runs on the TPU")
+    return ", ".join(dict.fromkeys(name for name in names if name != COMPILED_OPERATOR))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NoInput(f"{path}: cannot be read ({error.strerror})") from error

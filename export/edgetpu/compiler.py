@@ -1,0 +1,113 @@
+"""``edgetpu_compiler`` found and run, within bounds."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_srcnn.errors import EdgeSrcnnError, NoInput
+from export.edgetpu.log import CompilerLog, read_log
+
+NAME = "edgetpu_compiler"
+TIMEOUT_S = 600
+GRACE_S = 20.0
+"""What the compiler gets beyond its own time limit, before it is ended."""
+
+_MAX_LOG_BYTES = 1 << 20
+_SHELL_SIGNAL = 128  # a shell adds the signal's number to it
+_STEM = "model"
+
+
+class CompilationFailed(EdgeSrcnnError):
+    """The compiler made nothing of use; ``log`` is what it wrote."""
+
+    def __init__(self, message: str, log: str) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the compiler made: the flatbuffer, its log as text, and what the log says."""
+
+    graph: bytes
+    text: str
+    log: CompilerLog
+
+
+def find_compiler(path: Path | None = None) -> Path | None:
+    """The compiler at ``path``, or the one of the PATH; None where there is none.
+
+    Raises
+    ------
+    NoInput
+        ``path`` is no program.
+    """
+    if path is None:
+        found = shutil.which(NAME)
+        return None if found is None else Path(found)
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        raise NoInput(f"--compiler {path}: no executable file; name {NAME}, or a script that calls it")
+    return path.resolve()
+
+
+def command(model: Path | str, folder: Path | str = ".", timeout_s: int = TIMEOUT_S) -> list[str]:
+    """The arguments that compile a model into a folder, with the table of operations."""
+    return [NAME, "-s", "-t", str(timeout_s), "-o", str(folder), str(model)]
+
+
+def compile_graph(compiler: Path, graph: bytes, *, timeout_s: int = TIMEOUT_S, grace_s: float = GRACE_S) -> Compiled:
+    """Run the compiler on a flatbuffer; it works in a folder of its own, and leaves nothing behind.
+
+    Raises
+    ------
+    CompilationFailed
+        It failed, took too long, died, or wrote nothing; the message says what to change.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgetpu-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        source, result = folder / f"{_STEM}.tflite", folder / f"{_STEM}_edgetpu.tflite"
+        source.write_bytes(graph)
+        arguments = [str(compiler), *command(source, folder, timeout_s)[1:]]
+        status, text = _run(arguments, folder / "output.txt", timeout_s + grace_s)
+        log = read_log(text)
+        if status is None:
+            raise CompilationFailed(
+                f"{compiler.name}: no end after {timeout_s + grace_s:g} s; use a smaller --tile", text
+            )
+        if status < 0 or status > _SHELL_SIGNAL:
+            number = -status if status < 0 else status - _SHELL_SIGNAL
+            raise CompilationFailed(f"{compiler.name} was ended by signal {number}; is there memory enough?", text)
+        if log.failure is not None:
+            raise CompilationFailed(f"{compiler.name}: {log.failure}", text)
+        if status != 0 or not result.is_file():
+            found = f"exit status {status}" if status else "no output file"
+            raise CompilationFailed(f"{compiler.name} says that it succeeded, but: {found}; look at the log", text)
+        return Compiled(result.read_bytes(), text, log)
+
+
+def _run(arguments: list[str], output: Path, limit_s: float) -> tuple[int | None, str]:
+    """Exit status, or None when the time was up, and what was written. Nothing that it started outlives it."""
+    with output.open("wb") as file:
+        try:
+            process = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, process_group=0
+            )
+        except OSError as error:
+            raise CompilationFailed(
+                f"{arguments[0]}: cannot be started ({error.strerror}); is it for this machine?", ""
+            ) from error
+        status: int | None = None
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                status = process.wait(limit_s)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    with output.open("rb") as file:
+        return status, file.read(_MAX_LOG_BYTES).decode("utf-8", "replace")

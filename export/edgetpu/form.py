@@ -1,0 +1,56 @@
+"""The Edge TPU's form of a network: packed, one tile, nothing but convolutions."""
+
+from dataclasses import replace
+
+from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.packing import Blocks, halo, pack
+from edge_srcnn.errors import ModelUnsupported, UsageError
+from edge_srcnn.loading import graph_of
+from edge_srcnn.model import Model
+from edge_srcnn.tpu_form import TpuForm
+from export.edgetpu.network import read_network
+
+BLOCK = (2, 2)
+"""Four channels at the output, to which the TPU pads them anyway."""
+
+TILE = (128, 128)
+"""Its activations fill six tenths of the on-chip memory."""
+
+MAX_SIDE = 4096
+
+
+def tpu_form(model: Model, tile: tuple[int, int] = TILE) -> TpuForm:
+    """Pack a model for tiles of this height and width in pixels: the very bytes that its plain graph puts out.
+
+    Raises
+    ------
+    UsageError
+        The tile does not fit the blocks.
+    ModelUnsupported
+        It is no int8 network.
+    """
+    if any(side % grain or not grain <= side <= MAX_SIDE for side, grain in zip(tile, BLOCK, strict=True)):
+        raise UsageError(f"tile {tile[0]}x{tile[1]}: sides must be multiples of {BLOCK[0]}, up to {MAX_SIDE}")
+    graph, blocks = graph_of(model), Blocks(BLOCK, BLOCK)
+    if graph.dtype != "int8":
+        raise ModelUnsupported(
+            f"{model.spec.name} is {graph.dtype}; an Edge TPU computes int8: edge-srcnn export --int8"
+        )
+    around = halo(graph, blocks, views=False)
+    packed = write_graph(pack(graph, blocks, tile, views=False))
+    return TpuForm(packed, BLOCK, tile, (around.above, around.below, around.left, around.right))
+
+
+def compiled_form(form: TpuForm, compiled: bytes, compiler: str) -> TpuForm:
+    """The form with what the compiler made of it.
+
+    Raises
+    ------
+    ModelError
+        ``compiled`` is damaged, or was made from something else.
+    """
+    network = read_network(compiled)
+    ends = [[(tensor.shape, tensor.dtype) for tensor in tensors] for tensors in (network.inputs, network.outputs)]
+    if ends != [[((1, *shape), "int8")] for shape in (form.input_shape, form.output_shape)]:
+        raise ModelUnsupported("its input and output are not those of the model that was to be compiled")
+    return replace(form, graph=compiled, compiler=compiler)

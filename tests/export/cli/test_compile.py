@@ -1,0 +1,257 @@
+"""``edge-srcnn compile`` as users run it: what it prints and writes, with and without a compiler."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import edge_srcnn.cli
+from edge_srcnn.model import bundled_models, read_model
+from export.edgetpu.form import tpu_form
+from export.edgetpu.network import read_network
+from tests.export.edgetpu import compilers, flatbuffers
+from tests.export.edgetpu.compilers import stand_in
+
+Run = Callable[..., tuple[int, str, str]]
+NAME = "srcnn-915-x2"
+MODEL = read_model(bundled_models()[NAME])
+FORM = tpu_form(MODEL)
+COMPILED = flatbuffers.compiled(FORM.input_shape, FORM.output_shape)
+LEFT_OVER = flatbuffers.compiled(FORM.input_shape, FORM.output_shape, rest=["DEPTH_TO_SPACE"])
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Runs ``compile`` in this process, in an empty folder, on a machine without a compiler."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["edge-srcnn", "compile", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            edge_srcnn.cli.main()
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return int(caught.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def made() -> set[str]:
+    return {path.name for path in Path().iterdir()}
+
+
+def test_without_a_compiler_the_file_is_written_and_it_says_what_to_do(cli: Run) -> None:
+    status, out, err = cli(NAME)
+    assert status == 69
+    assert err == (
+        "edge-srcnn: edgetpu_compiler is not on the PATH: install edgetpu-compiler, or name it with --compiler\n"
+    )
+    assert "verdict: full, every operation runs on the Edge TPU" in out
+    assert "edgetpu_compiler -s -t 600 -o . srcnn-915-x2-tpu.tflite" in out
+    for words in ("coral.ai/docs/edgetpu/compiler", "docker run", "colab", "--compiled srcnn-915-x2-tpu_edgetpu.tflite"):
+        assert words in out
+    assert made() == {"srcnn-915-x2-tpu.tflite"}
+    written = read_model(Path("srcnn-915-x2-tpu.tflite"))
+    assert (written.spec, written.graph, written.tpu) == (MODEL.spec, MODEL.graph, FORM)
+
+
+def test_on_an_arm_computer_it_says_that_there_is_no_compiler(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    status, out, err = cli(NAME)
+    assert status == 69
+    assert "does not exist for aarch64, only for x86-64" in err
+    assert "docker run" in out
+
+
+def test_a_file_that_is_ready_is_not_written_again(cli: Run) -> None:
+    cli(NAME, "--tile", "96x64")
+    before = Path("srcnn-915-x2-tpu.tflite").read_bytes()
+    assert read_model(Path("srcnn-915-x2-tpu.tflite")).tpu == tpu_form(MODEL, (96, 64))
+    status, _, _ = cli("srcnn-915-x2-tpu.tflite")
+    assert (status, made()) == (69, {"srcnn-915-x2-tpu.tflite"})
+    assert Path("srcnn-915-x2-tpu.tflite").read_bytes() == before
+
+
+def test_nothing_is_replaced_without_overwrite(cli: Run, tmp_path: Path) -> None:
+    Path("srcnn-915-x2-tpu.tflite").touch()
+    assert cli(NAME)[0] == 73
+    assert cli(NAME, "--overwrite")[0] == 69
+    Path("srcnn-915-x2_edgetpu.log").touch()
+    compiler = stand_in(tmp_path, compilers.SUCCESS, output=COMPILED)
+    status, _, err = cli(NAME, "--compiler", compiler)
+    assert (status, "srcnn-915-x2_edgetpu.log: exists already" in err) == (73, True)
+    assert not (tmp_path / "arguments").exists(), "told before the compiler takes its time"
+    assert cli(NAME, "--compiler", compiler, "--overwrite")[0] == 0
+
+
+def test_compiled_the_model_has_its_metadata_and_its_log(cli: Run, tmp_path: Path) -> None:
+    status, out, err = cli(NAME, "--compiler", stand_in(tmp_path, compilers.SUCCESS, output=COMPILED), "-o", "out")
+    assert (status, err) == (0, "")
+    assert "--engine edgetpu --model out/srcnn-915-x2_edgetpu.tflite" in out
+    written = read_model(Path("out/srcnn-915-x2_edgetpu.tflite"))
+    assert (written.spec, written.graph) == (MODEL.spec, MODEL.graph)
+    assert written.tpu is not None
+    assert (written.tpu.graph, written.tpu.compiler, written.tpu.halo) == (COMPILED, "16.0.384591198", FORM.halo)
+    assert Path("out/srcnn-915-x2_edgetpu.log").read_text() == compilers.SUCCESS
+
+
+def test_the_compiler_of_the_path_is_taken(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, compilers.SUCCESS, output=COMPILED)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert cli(NAME, "--timeout", "42")[0] == 0
+    assert "-t 42" in (tmp_path / "arguments").read_text()
+
+
+def test_a_partial_result_must_be_allowed(cli: Run, tmp_path: Path) -> None:
+    compiler = stand_in(tmp_path, compilers.PARTIAL, output=LEFT_OVER)
+    status, _, err = cli(NAME, "--compiler", compiler)
+    assert status == 1
+    assert "not all of it runs on the TPU: 1 DEPTH_TO_SPACE: Operation is otherwise supported" in err
+    assert "--allow-partial" in err
+    assert made() == {"srcnn-915-x2_edgetpu.log"}
+    assert cli(NAME, "--compiler", compiler, "--allow-partial", "--overwrite")[0] == 0
+
+
+def test_a_log_that_hides_what_stayed_on_the_cpu_does_not_help(cli: Run, tmp_path: Path) -> None:
+    status, _, err = cli(NAME, "--compiler", stand_in(tmp_path, compilers.SUCCESS, output=LEFT_OVER))
+    assert (status, "not all of it runs on the TPU: DEPTH_TO_SPACE" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (b"", "no TFL3"),
+        (COMPILED[: len(COMPILED) // 2], "cannot be read"),
+        (FORM.graph, "nothing runs on the TPU"),
+        (flatbuffers.compiled((8, 8, 4), (8, 8, 4)), "input and output are not those"),
+    ],
+    ids=["empty", "cut", "not compiled", "of another model"],
+)
+def test_an_output_of_no_use_is_refused(cli: Run, tmp_path: Path, output: bytes, words: str) -> None:
+    status, _, err = cli(NAME, "--compiler", stand_in(tmp_path, compilers.SUCCESS, output=output))
+    assert status == 1
+    assert "the compiler's output is of no use" in err
+    assert words in err
+    assert made() == {"srcnn-915-x2_edgetpu.log"}
+
+
+def test_a_failure_is_one_line_and_leaves_the_log(cli: Run, tmp_path: Path) -> None:
+    status, _, err = cli(NAME, "--compiler", stand_in(tmp_path, compilers.LARGE), "--tile", "512x512")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "smaller --tile (its log: srcnn-915-x2_edgetpu.log)" in err
+    assert Path("srcnn-915-x2_edgetpu.log").read_text() == compilers.LARGE
+
+
+def test_what_was_compiled_elsewhere_becomes_a_model(cli: Run) -> None:
+    cli(NAME, "--tile", "64x64")
+    form = tpu_form(MODEL, (64, 64))
+    graph = flatbuffers.compiled(form.input_shape, form.output_shape)
+    Path("srcnn-915-x2-tpu_edgetpu.tflite").write_bytes(graph)
+    status, _, err = cli("srcnn-915-x2-tpu.tflite", "--compiled", "srcnn-915-x2-tpu_edgetpu.tflite")
+    assert (status, err) == (0, "")
+    written = read_model(Path("srcnn-915-x2_edgetpu.tflite"))
+    assert written.tpu is not None
+    assert (written.tpu.graph, written.tpu.tile, written.tpu.compiler) == (graph, (64, 64), "elsewhere")
+
+
+def test_something_else_from_elsewhere_is_refused(cli: Run) -> None:
+    Path("other.tflite").write_bytes(LEFT_OVER)
+    status, _, err = cli(NAME, "--compiled", "other.tflite")
+    assert status == 65
+    assert err.startswith("edge-srcnn: other.tflite: DEPTH_TO_SPACE stayed on the CPU")
+    Path("other.tflite").write_bytes(FORM.graph)
+    assert cli(NAME, "--compiled", "other.tflite")[0] == 65
+    assert cli(NAME, "--compiled", "nowhere.tflite")[0] == 66
+
+
+def test_a_model_of_others_is_compiled_as_it_is(cli: Run, tmp_path: Path) -> None:
+    shape = (1, 8, 8, 4)
+    tensors = [flatbuffers.tensor("in", shape), flatbuffers.tensor("out", shape)]
+    relu = flatbuffers.code(flatbuffers.schema.BuiltinOperator.RELU)
+    theirs = flatbuffers.model(tensors, [flatbuffers.operator(0, [0], [1])], [relu], [0], [1])
+    Path("theirs.tflite").write_bytes(theirs)
+    made_of_it = flatbuffers.compiled((8, 8, 4), (8, 8, 4))
+    compiler = stand_in(tmp_path, compilers.SUCCESS, output=made_of_it)
+    status, out, _ = cli("theirs.tflite", "--compiler", compiler)
+    assert (status, "--engine edgetpu" in out) == (0, False)
+    assert Path("theirs_edgetpu.tflite").read_bytes() == made_of_it
+
+
+def test_check_only_compiles_and_writes_nothing(cli: Run, tmp_path: Path) -> None:
+    compiler = stand_in(tmp_path, compilers.SUCCESS, output=COMPILED)
+    status, out, err = cli(NAME, "--check-only", "--compiler", compiler, "--json")
+    assert (status, err, made()) == (0, "", set())
+    assert not (tmp_path / "arguments").exists()
+    document = json.loads(out)
+    assert document["preflight"]["verdict"] == "full"
+    assert document["preflight"]["operations"] == [
+        {"operation": "CONV_2D", "version": 3, "newest": 5, "runs_on": "TPU", "why": "", "cure": "", "count": 3}
+    ]
+
+
+def test_json_is_one_document_even_where_it_ends_badly(cli: Run, tmp_path: Path) -> None:
+    status, out, _ = cli(NAME, "--json")
+    assert (status, json.loads(out)["ready"]) == (69, "srcnn-915-x2-tpu.tflite")
+    assert json.loads(out)["instructions"]
+    status, out, _ = cli(NAME, "--json", "--compiler", stand_in(tmp_path, compilers.INTERNAL))
+    assert (status, json.loads(out)["log"]) == (1, compilers.INTERNAL)
+    compiler = stand_in(tmp_path, compilers.SUCCESS, output=COMPILED)
+    status, out, _ = cli(NAME, "--json", "--compiler", compiler, "--overwrite")
+    document = json.loads(out)
+    assert (status, document["compiled"]) == (0, "srcnn-915-x2_edgetpu.tflite")
+    assert document["compiler"]["operations"] == [{"operation": "CONV_2D", "count": 3, "status": "Mapped to Edge TPU"}]
+
+
+def test_a_model_that_would_be_refused_ends_with_65_and_the_cure(cli: Run, tmp_path: Path) -> None:
+    shape = (1, 8, 8, 4)
+    tensors = [flatbuffers.tensor("in", shape), flatbuffers.tensor("out", shape)]
+    gelu = flatbuffers.code(flatbuffers.schema.BuiltinOperator.GELU, 2)
+    data = flatbuffers.model(tensors, [flatbuffers.operator(0, [0], [1])], [gelu], [0], [1])
+    Path("gelu.tflite").write_bytes(data)
+    compiler = stand_in(tmp_path, compilers.SUCCESS, output=COMPILED)
+    status, out, err = cli("gelu.tflite", "--compiler", compiler)
+    assert (status, "verdict: impossible" in out) == (65, True)
+    assert "GELU version 2: the compiler does not know it; use ReLU or ReLU6" in err
+    assert not (tmp_path / "arguments").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["nowhere.tflite"], 66, "neither a file nor one of the bundled models"),
+        (["text.tflite"], 65, "not a TFLite model"),
+        ([NAME, "--tile", "7x8"], 2, "multiples of 2"),
+        ([NAME, "--tile", "big"], 2, "give height x width"),
+        ([NAME, "--compiler", "nowhere"], 66, "no executable file"),
+        ([NAME, "--timeout", "0"], 2, "--timeout"),
+        ([], 2, "Usage"),
+    ],
+)
+def test_mistakes_end_with_their_status(cli: Run, arguments: list[str], status: int, words: str) -> None:
+    Path("text.tflite").write_text("no model")
+    ended, out, err = cli(*arguments)
+    assert (ended, out) == (status, "")
+    assert words in err
+
+
+def test_a_damaged_model_of_ours_is_refused(cli: Run) -> None:
+    data = bytearray(bundled_models()[NAME].read_bytes())
+    data[500] ^= 1
+    Path("damaged.tflite").write_bytes(data)
+    status, _, err = cli("damaged.tflite")
+    assert (status, "not those that were packaged" in err) == (65, True)
+
+
+def test_the_help_needs_no_tensorflow() -> None:
+    program = "import sys; from export.cli import compile; from export.edgetpu import compilation; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "keras", "ai_edge_litert"} & set(done.stdout.split())
+
+
+def test_the_compiled_stand_in_is_one_operator() -> None:
+    assert [operator.custom for operator in read_network(COMPILED).operators] == ["edgetpu-custom-op"]
