@@ -26,12 +26,13 @@ test: $(DEV)/.made  ## run all tests, those that train and convert included (TES
 test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (needs CPython 3.11)
 	$(TFLITE)/bin/python -m pytest $(or $(TESTS),tests/edge_srcnn)
 
-test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults, streams, a real systemd (root, apt)
+test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults, streams, systemd, TensorFlow 2.5 (root, apt)
 	tests/rigs/arm64.sh cortex-a53 cortex-a72 cortex-a76
 	tests/rigs/picamera2.sh
 	tests/rigs/vivid.sh
 	tests/rigs/streams.sh
 	tests/rigs/systemd.sh
+	tests/rigs/tf25.sh
 
 check: $(DEV)/.made  ## format, lint, types, import layers
 	$(DEV)/bin/ruff format --check .

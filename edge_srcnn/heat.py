@@ -36,7 +36,10 @@ def look_at_heat() -> Heat:
 
 def processor_temperature_c(folder: Path = _THERMAL) -> float | None:
     """Degrees Celsius that Linux tells of the processor, or of whatever it measures first; None where it has none."""
-    zones = sorted(folder.glob("thermal_zone*"), key=lambda zone: (not _is_processor(zone), zone.name))
+    try:
+        zones = sorted(folder.glob("thermal_zone*"), key=lambda zone: (not _is_processor(zone), zone.name))
+    except OSError:  # too many files are open
+        return None
     for zone in zones:
         try:
             return int((zone / "temp").read_text()) / 1000

@@ -20,8 +20,9 @@ _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[0-9]{1,9})?")  # an exponent would take hours to compute
 _SECRETS = (
     (re.compile(r"(?<=://)[^/@\s]*@"), "***@"),
-    (re.compile(r"(?<=[#&?])(token|password|key)=[^&\s]*"), r"\1=***"),
+    (re.compile(r"(?<=[#&?])(token|password)=.*?(?=&|: |$)"), r"\1=***"),
 )
+_SECRET = frozenset({"token", "password"})
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -91,7 +92,8 @@ def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
         try:
             values[name] = readers[name](text)
         except ValueError as error:
-            raise UsageError(f"{uri.text}: {name}={text}: {error}") from error
+            shown = "***" if name in _SECRET else text
+            raise UsageError(f"{uri.text}: {name}={shown}: {error}") from error
     return values
 
 

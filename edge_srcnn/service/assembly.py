@@ -7,9 +7,9 @@ from functools import partial
 
 from edge_srcnn.engine.delegates import custom_delegate
 from edge_srcnn.engine.edgetpu import is_edgetpu
-from edge_srcnn.engine.interpreter import AUTO, BICUBIC, choose_engine
+from edge_srcnn.engine.interpreter import AUTO, BICUBIC, EDGETPU, choose_engine
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, UsageError
-from edge_srcnn.loading import load_model
+from edge_srcnn.loading import load_model, read_named
 from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
 from edge_srcnn.pipeline import FrameUpscaler
 from edge_srcnn.service.backoff import Backoff
@@ -60,7 +60,8 @@ class Service:
             config = load()
             if config.enhance != before.enhance:
                 made = rungs(config.enhance)
-                made[0].make()  # what cannot be made is not taken over
+                if not made[0].may_be_missing:
+                    made[0].make().close()  # what cannot be made is not taken over
                 self._upscaler.replace(made)
         except Exception as error:  # whatever it is, the service goes on as it was
             why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
@@ -98,6 +99,8 @@ def steady_source(config: Config) -> Source:
 
 def rungs(enhance: Enhance) -> list[Rung]:
     """The engine that is wanted, below it lesser ones: this machine's processor, and bicubic scaling."""
+    if enhance.engine == AUTO and enhance.delegate is None and _is_compiled(enhance):
+        enhance = replace(enhance, engine=EDGETPU)  # which may come later, or get lost
     first = Rung(enhance.delegate or enhance.engine, partial(_enhancing, enhance))
     plain = replace(enhance, isolate=False, delegate=None, delegate_options=())
     if is_edgetpu(enhance.engine) or enhance.delegate is not None:
@@ -112,6 +115,11 @@ def rungs(enhance: Enhance) -> list[Rung]:
     return found
 
 
+def _is_compiled(enhance: Enhance) -> bool:
+    form = read_named(enhance.model, enhance.scale).tpu
+    return form is not None and form.compiler is not None
+
+
 def _enhancing(enhance: Enhance) -> FrameUpscaler:
     upscaler = load_model(
         enhance.model,
@@ -124,7 +132,7 @@ def _enhancing(enhance: Enhance) -> FrameUpscaler:
         isolate=enhance.isolate,
         delegate=None if enhance.delegate is None else custom_delegate(enhance.delegate, enhance.delegate_options),
     )
-    if enhance.roi is not None:
+    if enhance.roi is not None and enhance.engine != BICUBIC:  # which has none, and so goes on when the region fails
         return RegionUpscaler(upscaler, region(enhance.roi))
     return PacedUpscaler(upscaler, None if enhance.keep_fps is None else frame_rate(enhance.keep_fps))
 

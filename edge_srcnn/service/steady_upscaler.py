@@ -55,6 +55,8 @@ class SteadyUpscaler:
         Since when the engine computes a frame, in seconds of ``time.monotonic()``; None while it has none.
     trouble
         Why it is not the best engine that computes; None while it is.
+    failing
+        Frames that failed in a row, whatever was tried.
 
     Raises
     ------
@@ -66,6 +68,7 @@ class SteadyUpscaler:
         self.failures = self.restarts = 0
         self.busy_since_s: float | None = None
         self.trouble: str | None = None
+        self.failing = 0
         self._rungs, self._rung = tuple(rungs), 0
         self._wanted: tuple[Rung, ...] | None = None
         self._streak = 0
@@ -75,6 +78,7 @@ class SteadyUpscaler:
         self._retry_s = self._stood_s = monotonic()
         self._climber: threading.Thread | None = None
         self._better: FrameUpscaler | None = None
+        self._closed = False
         self._upscaler = self._first()
 
     @property
@@ -116,12 +120,14 @@ class SteadyUpscaler:
             return None
         finally:
             self.busy_since_s = None
-        self._streak, self._fresh = 0, False
+        self._streak, self._fresh, self.failing = 0, False, 0
         return enhanced
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Let go of the engine, and of one that was to take its place."""
+        self._closed = True
         self._upscaler.close()
+        self._drop_better()
 
     def _first(self) -> FrameUpscaler:
         for number, rung in enumerate(self._rungs):
@@ -138,6 +144,7 @@ class SteadyUpscaler:
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         self._streak += 1
+        self.failing += 1
         why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
         if isinstance(error, DelegateLost):  # there is nothing left to fail again
             self._descend(min(self._rung + 1, len(self._rungs) - 1), why)
@@ -186,8 +193,15 @@ class SteadyUpscaler:
         made = self._made(rung)
         if made is None:
             self._retry_s, self._climber = monotonic() + self._backoff.next_s(), None
+        elif self._closed or rung is not self._rungs[0]:  # meanwhile
+            made.close()
         else:
             self._better = made
+
+    def _drop_better(self) -> None:
+        better, self._better, self._climber = self._better, None, None
+        if better is not None:
+            better.close()
 
     def _made(self, rung: Rung) -> FrameUpscaler | None:
         try:
@@ -207,3 +221,8 @@ class SteadyUpscaler:
         if made is not None:
             self._take(made)
             self._rungs, self._rung, self.trouble = rungs, 0, None
+            self._drop_better()
+        elif rungs[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet
+            self._rungs, self._rung = rungs, 0
+            self._drop_better()
+            self._descend(1, "it is not there, or in use")

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 HUNG_S = 15.0
 """A frame that takes so long never ends."""
 
+HOPELESS = 100
+"""So many frames in a row that no engine can enhance: only a new start may help."""
+
 SILENT_S = 60.0
 """A source that neither gives a frame nor says why for so long hangs."""
 
@@ -146,6 +149,8 @@ class Supervisor:
         limit_s = HUNG_S if self._notifier.watchdog_s is None else min(HUNG_S, self._notifier.watchdog_s / 2)
         if busy_since_s is not None and now - busy_since_s > limit_s:
             return False
+        if self._upscaler.failing >= HOPELESS:
+            return False
         return not isinstance(self._source, SteadySource) or now - self._source.beat_s < SILENT_S
 
     def state(self) -> ServiceState:
@@ -187,7 +192,7 @@ class Supervisor:
     def _troubles(self, state: State) -> list[str]:
         found = [self._upscaler.trouble, self._guard.trouble, *(sink.error for sink in state.sinks)]
         if not self.is_well():
-            found.append("a frame is stuck: the engine or the camera's driver hangs")
+            found.append("nothing moves: the engine or the camera's driver hangs or fails")
         return [trouble for trouble in found if trouble]
 
     def _look(self) -> None:

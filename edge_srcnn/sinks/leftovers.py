@@ -35,7 +35,7 @@ def adopt_leftovers(path: Path) -> list[Path]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 continue
-            if _can_be_played(hidden):
+            if can_be_played(hidden):
                 segment = hidden.with_name(f"{match[1]}{path.suffix}") if match[2] else None
                 visible = _visible_name(path, segment)
                 hidden.rename(visible)
@@ -51,7 +51,8 @@ def _visible_name(path: Path, segment: Path | None) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _can_be_played(path: Path) -> bool:
+def can_be_played(path: Path) -> bool:
+    """Whether there is a picture in it."""
     try:
         with av.open(str(path)) as container:
             return next(container.decode(video=0), None) is not None

@@ -115,8 +115,10 @@ class VideoSink:
             self._segments.begin()
 
     def write(self, result: Result) -> None:
-        """Encode a frame, in a new file when the present one is long enough."""
+        """Encode a frame, in a new file when the present one is long enough, or has pictures of another size."""
         frame = result.frame
+        if self._file is not None and self._segmented and not self._file.fits(frame):
+            self._finish(self._file)
         if self._file is not None and self._is_full(self._file, frame.time_s):
             self._finish(self._file)
         if self._file is None:

@@ -15,7 +15,7 @@ from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.jfif import jfif_planes
 from edge_srcnn.sinks.companion import Companion
-from edge_srcnn.sinks.leftovers import hidden_name
+from edge_srcnn.sinks.leftovers import can_be_played, hidden_name
 
 _TIME_BASE = Fraction(1, 90000)
 _UNKNOWN_RATE = Fraction(25)
@@ -69,6 +69,7 @@ class VideoFile:
             self._container: Any = av.open(str(self.partial), "w", options=flags)
         self._companion = None if companion is None else Companion(companion)
         self._stream: Any = None
+        self._size: tuple[int, int] | None = None
         self._durable, self._synced_s = durable, 0.0
         self._first_s = 0.0
         self._last = -1
@@ -93,7 +94,11 @@ class VideoFile:
             self._mux(self._stream.encode(picture))
             if self._durable and frame.time_s >= self._synced_s + _GOP_S:
                 self._synced_s = frame.time_s
-                os.fdatasync(self._file.fileno())
+                self._save()
+
+    def fits(self, frame: Frame) -> bool:
+        """Whether a frame is as large as those before it, which it must be."""
+        return self._size in (None, frame.size)
 
     def finish(self, *, overwrite: bool) -> None:
         """Write what the encoder holds back and the rest of the sound, and give the file its name."""
@@ -101,11 +106,15 @@ class VideoFile:
             self.discard()
             return
         with self._file, writing(f"{self.path}: cannot be written"):
-            self._mux(self._stream.encode(None))
-            if self._companion is not None:
-                self._companion.mux_until(None)
-                self._companion.close()
-            self._container.close()
+            try:
+                self._mux(self._stream.encode(None))
+                if self._companion is not None:
+                    self._companion.mux_until(None)
+                    self._companion.close()
+                self._container.close()
+            except BaseException:
+                self._let_go()
+                raise
             os.fsync(self._file.fileno())
             if overwrite:
                 os.replace(self.partial, self.path)
@@ -144,6 +153,23 @@ class VideoFile:
                 stream.codec_context.sample_aspect_ratio = self._companion.aspect
             self._companion.begin(self._container, stream)
         self._stream, self._first_s, self._synced_s = stream, frame.time_s, frame.time_s
+        self._size = frame.size
+
+    def _let_go(self) -> None:
+        """After a failure: end the encoder's threads, free what the disk holds, and keep only what can be played."""
+        for _ in range(2):  # the first may fail on what it still wanted to write
+            with suppress(av.FFmpegError, OSError):
+                self._container.close()
+        self._stream = None
+        if not can_be_played(self.partial):
+            with suppress(OSError):
+                self.partial.unlink()
+
+    def _save(self) -> None:
+        """Have the disk hold what there is; a file that was removed would take frames until it is finished."""
+        os.fdatasync(self._file.fileno())
+        if os.fstat(self._file.fileno()).st_nlink == 0:
+            raise CannotWrite(f"{self.path}: somebody removed it while it was written")
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:

@@ -26,6 +26,8 @@ _SHORT_S, _SHORT_SHARE = 0.5, 0.02
 _MISSING_SHARE = 0.05
 _CLOCK = re.compile(r"[0-9]+:[0-9]{2}:[0-9.]+")
 _Y4M = "yuv4mpegpipe"
+_TIMELESS = frozenset({"mpjpeg", "mjpeg"})
+"""Formats without times: FFmpeg counts their frames as if there were 25 a second."""
 
 
 def open_video(uri: Uri) -> "Video":
@@ -90,7 +92,9 @@ class Video:
         self.live = timeout_s is not None and not isinstance(target, Pipe) and self._container.duration is None
         # threads that each decode a frame of their own hold back as many frames
         self._stream.thread_type = "SLICE" if self.live else "AUTO"
-        self.rate: Fraction | None = self._stream.average_rate or self._stream.guessed_rate or None
+        self._timeless = self.live and self._container.format.name in _TIMELESS
+        told = self._stream.average_rate or self._stream.guessed_rate or None
+        self.rate: Fraction | None = None if self._timeless else told
         self.frames: int | None = self._stream.frames or None
         self._ahead = ReadAhead(name, self._frames)
         self.companion = target if timeout_s is None and isinstance(target, str) else None
@@ -109,7 +113,7 @@ class Video:
                         return
                     if first is None and self.live and decoded.time is None:
                         continue  # RTSP tells the time after a while only
-                    time_s = _time_of(decoded, index, self.rate)
+                    time_s = monotonic() if self._timeless else _time_of(decoded, index, self.rate)
                     first = time_s if first is None else first
                     yield _frame(decoded, index, time_s - first)
                     index += 1

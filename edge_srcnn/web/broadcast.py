@@ -167,7 +167,9 @@ class Broadcast:
 
     def _fresh_s(self) -> float:
         intervals = sorted(self._intervals.copy())
-        return max(FRESH_S, _PATIENCE * intervals[len(intervals) // 2]) if intervals else max(FRESH_S, SLOW_S)
+        if not intervals:
+            return max(FRESH_S, SLOW_S)
+        return max(FRESH_S, _PATIENCE * intervals[len(intervals) // 4])  # outages may be half of what there was
 
     def _wake(self) -> None:
         self._news.set()

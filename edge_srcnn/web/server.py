@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.web.address import Address, is_loopback, reachable_url
 from edge_srcnn.web.broadcast import Broadcast
+from edge_srcnn.web.crowd import Crowd
 from edge_srcnn.web.metrics import registry
 from edge_srcnn.web.routes import Routes
 from edge_srcnn.web.security import add_headers, host_check, token_check
@@ -28,7 +29,7 @@ IDLE_S = 15.0
 """A connection that asks nothing for so long is closed."""
 
 _FAREWELL_S = 0.3
-_SIGNAL_CHECK_S = 0.5
+_CHECK_S = 0.5
 _JOIN_S = 2.0
 _LINE_BYTES = 4096
 _BODY_BYTES = 4096
@@ -120,9 +121,9 @@ class Server:
 
     async def _serve(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="jpeg") as encoder:
-            stopping, broadcast = asyncio.Event(), Broadcast(self._settings.quality, encoder)
+            stopping, broadcast, crowd = asyncio.Event(), Broadcast(self._settings.quality, encoder), Crowd()
             runner = web.AppRunner(
-                self._application(broadcast),
+                self._application(broadcast, crowd),
                 access_log=None,  # it would hold tokens
                 logger=visitors_log,
                 handler_cancellation=True,  # a viewer that leaves while no frames come is seen to leave
@@ -140,15 +141,16 @@ class Server:
                 self._ready.set_result((asyncio.get_running_loop(), stopping, broadcast))
                 while not stopping.is_set():
                     broadcast.check_signal()
+                    crowd.thin_out(runner.server.connections if runner.server else ())
                     if certificate is not None:
                         certificate.refresh()
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(stopping.wait(), _SIGNAL_CHECK_S)
+                        await asyncio.wait_for(stopping.wait(), _CHECK_S)
             finally:
                 await _end(runner, broadcast)
 
-    def _application(self, broadcast: Broadcast) -> web.Application:
-        checks = []
+    def _application(self, broadcast: Broadcast, crowd: Crowd) -> web.Application:
+        checks = [crowd.middleware()]
         if is_loopback(self._listener):
             checks.append(host_check(self._host))
         if self._settings.token is not None:

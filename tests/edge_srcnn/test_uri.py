@@ -168,6 +168,7 @@ def test_words():
         ("rtsp://pi:secret@server:8554/pi: refused", "rtsp://***@server:8554/pi: refused"),
         ("http://0.0.0.0:80#quality=8&token=secret", "http://0.0.0.0:80#quality=8&token=***"),
         ("http://server/a?token=secret&b=1", "http://server/a?token=***&b=1"),
+        ("http://0.0.0.0:80#token=two words: cannot listen", "http://0.0.0.0:80#token=***: cannot listen"),
         ("out.mp4: user@host", "out.mp4: user@host"),
     ],
 )

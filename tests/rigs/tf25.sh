@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The graphs for the Edge TPU, parsed and run by TensorFlow 2.5, on which its closed compiler is built: what that cannot
 # read, the compiler cannot, and what it computes must be what today's interpreters compute. Needs CPython 3.9, and
-# 180 MB from PyPI the first time.
+# 180 MB of packages the first time.
 #
 # usage: tests/rigs/tf25.sh
 set -euo pipefail

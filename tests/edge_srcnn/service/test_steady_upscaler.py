@@ -140,6 +140,7 @@ def test_when_nothing_works_it_goes_on_trying(steady, benches):
         bench.fault = FAULT
     benches[0].made[0].fault = FAULT
     assert set(feed(steady, 5 * MOST_FAILURES)) == {None}
+    assert steady.failing == 5 * MOST_FAILURES  # the supervisor tells systemd that it is hopeless
     for bench in benches:
         bench.fault = None
     feed(steady, MOST_FAILURES)

@@ -21,7 +21,7 @@ from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, noisy
         ("quality=0", "give 1 to 100"),
         ("quality=101", "give 1 to 100"),
         ("clients=0", "give a whole number from 1"),
-        ("token=", "without spaces"),
+        ("token=", "it is empty"),
         ("token_file=/missing", "cannot be read"),
         ("token_file=/dev/null", "the file is empty"),
         ("token=a&token_file=/etc/hostname", "give token or token_file, not both"),
