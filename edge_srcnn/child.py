@@ -82,11 +82,11 @@ class Child:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
             self._connection.send((timeout_s, arguments, named))
             if not self._connection.poll(timeout_s):
-                raise TimeoutError(f"no answer for {timeout_s:g} s")
+                raise TimeoutError(f"no answer for {timeout_s:.3g} s")
             error, value = self._connection.recv()
         except BlockingIOError as late:  # a child that is stopped does not even read
             self.kill()
-            raise TimeoutError(f"nothing was taken for {timeout_s:g} s") from late
+            raise TimeoutError(f"nothing was taken for {timeout_s:.3g} s") from late
         except TimeoutError:
             self.kill()
             raise
@@ -122,13 +122,23 @@ def serve(descriptor: int, worker: str) -> None:
     module, _, function = worker.partition(":")
     answer: Answer = _loaded(module, function)
     owner: Connection[Any, Any] = Connection(descriptor)
-    with open(os.devnull, "wb") as nothing, suppress(EOFError, OSError):
-        while True:
-            timeout_s, arguments, named = owner.recv()
+    with open(os.devnull, "wb") as nothing:
+        while (request := _request(owner)) is not None:
+            timeout_s, arguments, named = request
             faulthandler.dump_traceback_later(timeout_s + START_S, exit=True, file=nothing)
-            owner.send(_answered(answer, arguments, named))
+            answered = _answered(answer, arguments, named)
+            with suppress(OSError):  # the next request will not come
+                owner.send(answered)
             faulthandler.cancel_dump_traceback_later()
     os._exit(0)  # native code that hangs would hang the interpreter's end
+
+
+def _request(owner: "Connection[Any, Any]") -> Any:
+    """Time limit and arguments; None when the owner is gone."""
+    try:
+        return owner.recv()
+    except (EOFError, OSError):
+        return None
 
 
 def _loaded(module: str, function: str) -> Answer:

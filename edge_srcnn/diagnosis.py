@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import edge_srcnn
+from edge_srcnn.engine.edgetpu_report import EdgeTpuReport, report_edgetpu
 from edge_srcnn.engine.interpreter import BICUBIC, ENGINES, choose_engine, installed_version
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.loading import load_model, tuned_or_default
@@ -65,6 +66,7 @@ class Diagnosis:
     setting: str
     tuned: bool
     self_tests: tuple[SelfTest, ...]
+    edge_tpu: EdgeTpuReport
 
     @property
     def healthy(self) -> bool:
@@ -73,7 +75,7 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Look at the machine, and run the golden self-test of every bundled model in every installed engine."""
+    """Look at the machine and its Edge TPUs, and run every bundled model's golden self-test in every engine."""
     processor = this_processor()
     setting, tuned = _setting()
     engines = tuple(
@@ -91,6 +93,7 @@ def diagnose() -> Diagnosis:
         setting=setting,
         tuned=tuned,
         self_tests=tuple(_self_test(m, e.name) for e in engines if e.version for m in bundled_models()),
+        edge_tpu=report_edgetpu(),
     )
 
 

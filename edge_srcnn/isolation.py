@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from edge_srcnn.child import Child
 from edge_srcnn.engine.delegates import Delegate
+from edge_srcnn.engine.edgetpu import is_edgetpu
 from edge_srcnn.engine.setting import Wish
 from edge_srcnn.engine.sharpener import Statistics
 from edge_srcnn.errors import DelegateLost
@@ -20,10 +20,10 @@ from edge_srcnn.shared_memory import SharedMemory
 
 WORKER = "edge_srcnn.isolated_engine:isolated_engine"
 
-FIRST_S = 20.0
-"""The first planes of a size may take so long: engines are made, models loaded into devices."""
+FIRST_S, FIRST_S_PER_MEGAPIXEL = 5.0, 5.0
+"""The first plane of a size may take so long, by the pixels of its result: an engine is made, and nothing is known of
+its speed."""
 
-_FIRST_PLANES = 2
 _PATIENCE, _LEAST_S = 8.0, 1.0
 
 
@@ -53,14 +53,16 @@ class IsolatedLuma:
         self.scale, self.statistics = model.spec.scale, Statistics()
         self._name = f"engine {engine}" if delegate is None else delegate.library
         self._memory = SharedMemory()
-        self._shape, self._planes, self._slowest_s = (0, 0), 0, 0.0
+        self._shape, self._slowest_s = (0, 0), 0.0
+        self._why_lost: str | None = None
         settings = {"model": model, "engine": engine, "wish": wish, "reuse": reuse, "delegate": delegate}
         try:
             self._child = Child(WORKER, pass_fds=(self._memory.descriptor,), memory=self._memory.descriptor, **settings)
         except BaseException as error:
             self._memory.close()
             if isinstance(error, (TimeoutError, ConnectionError)):
-                raise self._lost(error) from error
+                hint = "; libedgetpu and the interpreter may be of different generations" if is_edgetpu(engine) else ""
+                raise DelegateLost(f"{self._name}: cannot begin ({error}){hint}") from error
             raise
 
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
@@ -90,31 +92,27 @@ class IsolatedLuma:
         out: UInt8Array | None,
         *arguments: Any,
     ) -> UInt8Array:
-        source = self._memory.plane(0, (plane.shape[0], plane.shape[1]))
-        source[:] = plane
-        began = monotonic()
+        if self._why_lost is not None:
+            raise DelegateLost(self._why_lost)
+        given = plane.shape[0], plane.shape[1]
+        self._memory.plane(0, given)[:] = plane  # a view that is kept would keep the memory
         try:
-            statistics = self._child.call(self._limit_s(source.shape), what, source.shape, shape, *arguments)
-        except (TimeoutError, ConnectionError) as error:
+            cost: Statistics = self._child.call(self._limit_s(shape), what, given, shape, *arguments)
+        except (TimeoutError, ConnectionError, DelegateLost) as error:
             self.close()
-            raise self._lost(error) from error
-        self._planes += 1
-        if self._planes > _FIRST_PLANES:
-            self._slowest_s = max(self._slowest_s, monotonic() - began)
+            self._why_lost = f"{self._name}: lost ({error})"
+            raise DelegateLost(self._why_lost) from error
+        self._slowest_s = max(self._slowest_s, cost.resize_s + cost.pack_s + cost.invoke_s + cost.unpack_s)
         for each in fields(Statistics):
-            setattr(self.statistics, each.name, getattr(statistics, each.name))
+            setattr(self.statistics, each.name, getattr(self.statistics, each.name) + getattr(cost, each.name))
         result = self._memory.plane(plane.size, shape)
         if out is None:
             return result.copy()
         np.copyto(out, result)
         return out
 
-    def _limit_s(self, shape: tuple[int, ...]) -> float:
+    def _limit_s(self, shape: tuple[int, int]) -> float:
         if shape != self._shape:
-            self._shape, self._planes, self._slowest_s = (shape[0], shape[1]), 0, 0.0
-        if self._planes <= _FIRST_PLANES:
-            return FIRST_S
+            self._shape, self._slowest_s = shape, 0.0
+            return FIRST_S + FIRST_S_PER_MEGAPIXEL * shape[0] * shape[1] / 1e6
         return max(_LEAST_S, _PATIENCE * self._slowest_s)
-
-    def _lost(self, why: Exception) -> DelegateLost:
-        return DelegateLost(f"{self._name}: lost ({why})")

@@ -1,10 +1,11 @@
 """From the name of a model to an ``Upscaler`` that is ready: engine, packing, tile, threads."""
 
 import logging
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from edge_srcnn.engine.delegates import Delegate, edgetpu_delegate, load_delegate
-from edge_srcnn.engine.edgetpu import is_edgetpu
+from edge_srcnn.engine.edgetpu import edgetpu_engines, is_edgetpu
 from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import BICUBIC, EDGETPU, choose_engine, installed_version, load_interpreter
@@ -25,6 +26,7 @@ from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.model import Model, find_model, read_model
+from edge_srcnn.parallel import ParallelLuma
 from edge_srcnn.processor import available_processors, this_processor
 from edge_srcnn.tpu_form import TpuForm
 from edge_srcnn.upscaler import Upscaler
@@ -58,7 +60,8 @@ def load_model(
         Counts only without ``name``: a named model brings its own.
     engine
         ``auto``, ``litert``, ``tflite``, ``tensorflow``, ``bicubic`` (no network), or ``edgetpu`` with a device behind
-        a colon where there are several: ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0``. ``auto`` takes an Edge TPU
+        a colon where there are several: ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0``; ``edgetpu:0,1`` lets two share
+        each picture. ``auto`` takes an Edge TPU
         where the model is compiled for one and one is there.
     threads
         Threads of the interpreter; None leaves it to ``edge-srcnn tune``, or takes all processors.
@@ -99,10 +102,16 @@ def load_model(
 def _isolated(model: Model, engine: str, wish: Wish, reuse: bool, delegate: Delegate | None) -> Upscaler:
     from edge_srcnn.isolation import IsolatedLuma
 
-    luma = IsolatedLuma(model, engine=engine, wish=wish, reuse=reuse, delegate=delegate)
-    return Upscaler(
-        luma, delegate.library if delegate else engine if is_edgetpu(engine) else choose_engine(engine), model
-    )
+    if not is_edgetpu(engine):
+        luma = IsolatedLuma(model, engine=engine, wish=wish, reuse=reuse, delegate=delegate)
+        return Upscaler(luma, delegate.library if delegate else choose_engine(engine), model)
+    engines, form = edgetpu_engines(engine), _compiled_form(model)
+    with ExitStack() as opened:  # those that are there are closed when one is not
+        parts = [
+            opened.enter_context(closing(IsolatedLuma(model, engine=each, wish=wish, reuse=reuse))) for each in engines
+        ]
+        opened.pop_all()
+    return Upscaler(parts[0] if len(parts) == 1 else ParallelLuma(parts, form.tile[0]), engine, model)
 
 
 def read_named(name: str | Path | None, scale: int) -> Model:
@@ -148,7 +157,8 @@ def open_model(
         delegate=loaded,
         form=form,
     )
-    return Upscaler(LumaUpscaler(sharpener, scale), engine if form else chosen, model)
+    name = engine if form else delegate.library if delegate else chosen
+    return Upscaler(LumaUpscaler(sharpener, scale), name, model)
 
 
 def _compiled_form(model: Model) -> TpuForm:

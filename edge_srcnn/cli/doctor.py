@@ -1,10 +1,13 @@
 """``edge-srcnn doctor``: what works here, what does not, and the cure."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_srcnn.errors import Unavailable
+
+if TYPE_CHECKING:
+    from edge_srcnn.engine.edgetpu_report import EdgeTpuReport
 
 EXAMPLES = (
     "Example: [bold]edge-srcnn doctor --json[/bold]. Exit status: 0 all well, 1 a self-test failed, 69 no engine."
@@ -12,7 +15,7 @@ EXAMPLES = (
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False) -> None:
-    """Check interpreters, versions and processor, and prove that each model computes right (golden digest)."""
+    """Check interpreters, Edge TPUs and processor, and prove that each model computes right (golden digest)."""
     from dataclasses import asdict
 
     from edge_srcnn.cli.console import print_json, print_table
@@ -34,7 +37,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
             ["engine", "package", "version", ""],
             [[e.name, e.package, e.version or "-", "" if e.version else e.cure] for e in found.engines],
         )
-        typer.echo("")
+        typer.echo(f"\nEdge TPU: {_of_edgetpu(found.edge_tpu)}\n")
         print_table(
             ["self-test", "engine", "", "result"],
             [[t.model, t.engine, "ok" if t.ok else "FAILED", t.result] for t in found.self_tests],
@@ -43,3 +46,8 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
         raise typer.Exit(Unavailable.exit_code)
     if not found.healthy:
         raise typer.Exit(1)
+
+
+def _of_edgetpu(report: "EdgeTpuReport") -> str:
+    devices = "; ".join(report.devices)
+    return ", ".join(each for each in (report.library, devices, report.problem) if each)

@@ -1,8 +1,10 @@
 """Accelerators behind shared libraries: any external delegate of TFLite, the Edge TPU's among them."""
 
+import ctypes
 import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edge_srcnn.engine.edgetpu import EDGETPU_LIBRARY, edgetpu_device, why_no_edgetpu
@@ -12,6 +14,7 @@ from edge_srcnn.engine.native_log import quiet_native_code
 from edge_srcnn.errors import Unavailable, UsageError
 
 _LOADERS = {"tensorflow": "lite.experimental.load_delegate"}
+_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 
 
 @dataclass(frozen=True)
@@ -58,20 +61,25 @@ def load_delegate(engine: str, delegate: Delegate) -> Any:
     loader: Any = importlib.import_module(ENGINES[engine].module)
     for part in _LOADERS.get(engine, "load_delegate").split("."):
         loader = getattr(loader, part)
-    try:
-        with quiet_native_code():
+    with quiet_native_code():
+        _check_symbols(delegate.library)
+        try:
             return loader(delegate.library, dict(delegate.options))
+        except (ValueError, RuntimeError) as error:
+            raise Unavailable(f"{delegate.library}: {_why_refused(delegate, error)}") from error
+
+
+def _check_symbols(name: str) -> None:
+    try:
+        library = ctypes.CDLL(name)
     except OSError as error:
-        raise Unavailable(f"{delegate.library}: {why_not_loaded(error)}") from error
-    except AttributeError as error:
-        raise Unavailable(
-            f"{delegate.library}: is no TFLite delegate; it lacks tflite_plugin_create_delegate or _destroy_delegate"
-        ) from error
-    except (ValueError, RuntimeError) as error:
-        raise Unavailable(f"{delegate.library}: {_why_refused(delegate, error)}") from error
+        raise Unavailable(f"{name}: {why_not_loaded(name, error)}") from error
+    missing = [symbol for symbol in _SYMBOLS if not hasattr(library, symbol)]
+    if missing:
+        raise Unavailable(f"{name}: is no TFLite delegate; it lacks {missing[0]}")
 
 
 def _why_refused(delegate: Delegate, error: Exception) -> str:
-    if delegate.library == EDGETPU_LIBRARY:
+    if Path(delegate.library).name == EDGETPU_LIBRARY:
         return why_no_edgetpu(dict(delegate.options).get("device", ""))
     return f"refuses; its options may be wrong, or its device missing ({' '.join(str(error).split())})"

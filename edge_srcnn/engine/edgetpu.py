@@ -3,8 +3,9 @@
 import ctypes
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from edge_srcnn.engine.coral_devices import why_no_device
+from edge_srcnn.engine.coral_devices import ROOT, why_no_device
 from edge_srcnn.engine.interpreter import EDGETPU
 from edge_srcnn.engine.libraries import why_not_loaded
 from edge_srcnn.errors import Unavailable, UsageError
@@ -31,6 +32,23 @@ def is_edgetpu(engine: str) -> bool:
     return engine.partition(":")[0] == EDGETPU
 
 
+def edgetpu_engines(engine: str) -> list[str]:
+    """``edgetpu:0,1``: an engine for each device that is to share a picture.
+
+    Raises
+    ------
+    UsageError
+        One makes no sense, or is named twice.
+    """
+    devices = engine.partition(":")[2].split(",")
+    if len(devices) > 1 and ("" in devices or len(set(devices)) < len(devices)):
+        raise UsageError(f"engine {engine!r}: give different devices, such as edgetpu:0,1")
+    engines = [f"{EDGETPU}:{device}" if device else EDGETPU for device in devices]
+    for each in engines:
+        edgetpu_device(each)
+    return engines
+
+
 def edgetpu_device(engine: str) -> str:
     """What ``edgetpu``, ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0`` or ``edgetpu:usb:1`` names to libedgetpu.
 
@@ -41,7 +59,9 @@ def edgetpu_device(engine: str) -> str:
     """
     match = _DEVICE.fullmatch(engine.partition(":")[2])
     if match is None:
-        raise UsageError(f"engine {engine!r}: give edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0 or edgetpu:usb:1")
+        raise UsageError(
+            f"engine {engine!r}: give edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, edgetpu:usb:1 or edgetpu:0,1"
+        )
     kind, number = match[1] or "", match[2]
     return kind if number is None else f"{kind}:{int(number)}"
 
@@ -51,7 +71,7 @@ def edgetpu_library() -> ctypes.CDLL:
     try:
         return ctypes.CDLL(EDGETPU_LIBRARY)
     except OSError as error:
-        raise Unavailable(f"{EDGETPU_LIBRARY}: {why_not_loaded(error)}") from error
+        raise Unavailable(f"{EDGETPU_LIBRARY}: {why_not_loaded(EDGETPU_LIBRARY, error)}") from error
 
 
 def edgetpu_version(library: ctypes.CDLL) -> str:
@@ -74,13 +94,13 @@ def edgetpu_devices(library: ctypes.CDLL) -> list[Device]:
         library.edgetpu_free_devices(found)
 
 
-def why_no_edgetpu(wanted: str) -> str:
+def why_no_edgetpu(wanted: str, root: Path = ROOT) -> str:
     """Why libedgetpu, which is there, refuses a device."""
     try:
         seen = edgetpu_devices(edgetpu_library())
     except (Unavailable, AttributeError):
         seen = []
-    return why_no_device(wanted, list(map(str, seen)))
+    return why_no_device(wanted, list(map(str, seen)), root)
 
 
 class _Device(ctypes.Structure):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from edge_srcnn.engine.edgetpu import edgetpu_device, is_edgetpu
+from edge_srcnn.engine.edgetpu import edgetpu_engines, is_edgetpu
 from edge_srcnn.engine.interpreter import ENGINE_NAMES
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.loading import SCALES
@@ -69,7 +69,7 @@ def check_model(name: str) -> None:
 def check_engine(name: str) -> None:
     """An engine's name; an Edge TPU's may name a device."""
     if is_edgetpu(name):
-        edgetpu_device(name)
+        edgetpu_engines(name)
     else:
         one_of(*ENGINE_NAMES)(name)
 

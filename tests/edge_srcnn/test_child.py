@@ -78,6 +78,7 @@ def test_a_worker_that_cannot_start_says_why():
         ("dies", ConnectionError, "SIGKILL"),
         ("aborts", ConnectionError, "SIGABRT"),
         ("breaks", ConnectionError, "exit status 1"),
+        ("misses", ConnectionError, "exit status 1"),
         ("stops", TimeoutError, "no answer"),
     ],
 )

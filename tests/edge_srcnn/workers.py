@@ -29,6 +29,8 @@ def misbehaves():
             raise BadData("no, thank you")
         if how == "breaks":
             raise KeyError("a mistake")
+        if how == "misses":
+            open("/nowhere").close()
         if how == "hangs":
             ctypes.PyDLL(None).sleep(60)  # unlike CDLL, it keeps the interpreter's lock
         if how == "dies":

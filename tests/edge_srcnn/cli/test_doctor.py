@@ -10,9 +10,12 @@ import typer
 
 from edge_srcnn.cli.doctor import doctor
 from edge_srcnn.diagnosis import Diagnosis, EngineReport, SelfTest
+from edge_srcnn.engine.edgetpu_report import EdgeTpuReport
+
+NO_EDGE_TPU = EdgeTpuReport(problem="libedgetpu.so.1: there is no such library")
 
 
-def found(version: str | None, *, ok: bool) -> Diagnosis:
+def found(version: str | None, *, ok: bool, edge_tpu: EdgeTpuReport = NO_EDGE_TPU) -> Diagnosis:
     return Diagnosis(
         edge_srcnn="0.1.0",
         python="3.11.2",
@@ -25,6 +28,7 @@ def found(version: str | None, *, ok: bool) -> Diagnosis:
         setting="block 2x2-4x4, tile 64x128, 4 threads",
         tuned=True,
         self_tests=(SelfTest("srcnn-915-x2", "litert", ok, "identical" if ok else "off by 9"),) if version else (),
+        edge_tpu=edge_tpu,
     )
 
 
@@ -78,3 +82,22 @@ def test_a_healthy_machine_is_told_so(monkeypatch, capsys):
     assert "Cortex-A76 (aarch64), 4 processors; int8: NEON" in told
     assert "block 2x2-4x4, tile 64x128, 4 threads (as tuned here)" in told
     assert "identical" in told
+
+
+@pytest.mark.parametrize(
+    ("report", "shown"),
+    [
+        (NO_EDGE_TPU, "libedgetpu.so.1: there is no such library"),
+        (EdgeTpuReport("RuntimeVersion(14)", (), "no Edge TPU is there"), "RuntimeVersion(14), no Edge TPU is there"),
+        (EdgeTpuReport("RuntimeVersion(14)", ("usb 2-1", "pci 0")), "RuntimeVersion(14), usb 2-1; pci 0"),
+    ],
+)
+def test_edge_tpus_are_told_and_none_is_no_illness(monkeypatch, capsys, report, shown):
+    monkeypatch.setattr("edge_srcnn.diagnosis.diagnose", lambda: found("2.3.0", ok=True, edge_tpu=report))
+    doctor()
+    assert f"Edge TPU: {shown}\n" in capsys.readouterr().out
+    doctor(json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["healthy"] is True
+    assert told["edge_tpu"]["devices"] == list(report.devices)
+    assert told["edge_tpu"]["problem"] == report.problem

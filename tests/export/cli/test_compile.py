@@ -53,7 +53,12 @@ def test_without_a_compiler_the_file_is_written_and_it_says_what_to_do(cli: Run)
     )
     assert "verdict: full, every operation runs on the Edge TPU" in out
     assert "edgetpu_compiler -s -t 600 -o . srcnn-915-x2-tpu.tflite" in out
-    for words in ("coral.ai/docs/edgetpu/compiler", "docker run", "colab", "--compiled srcnn-915-x2-tpu_edgetpu.tflite"):
+    for words in (
+        "coral.ai/docs/edgetpu/compiler",
+        "docker run",
+        "colab",
+        "--compiled srcnn-915-x2-tpu_edgetpu.tflite",
+    ):
         assert words in out
     assert made() == {"srcnn-915-x2-tpu.tflite"}
     written = read_model(Path("srcnn-915-x2-tpu.tflite"))

@@ -1,0 +1,2 @@
+/* A library, but no delegate. */
+int answer(void) { return 42; }
