@@ -24,8 +24,15 @@ SELF_TEST_TOLERANCE = 1
 class Luma(Protocol):
     """The way of the luma plane: ``LumaUpscaler``, or the same in a process of its own."""
 
-    scale: int
-    statistics: Statistics
+    @property
+    def scale(self) -> int:
+        """Factor of up-scaling."""
+        ...
+
+    @property
+    def statistics(self) -> Statistics:
+        """What the work so far cost."""
+        ...
 
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
         """See ``LumaUpscaler``."""

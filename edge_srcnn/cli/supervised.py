@@ -26,7 +26,7 @@ def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float |
         The configuration makes no sense; trying again would not help.
     """
     from edge_srcnn.service.assembly import Service
-    from edge_srcnn.service.config import load_config
+    from edge_srcnn.service.configuration.load import load_config
     from edge_srcnn.service.logs import configure_logging
 
     config = load_config(path, os.environ, flags).config

@@ -13,7 +13,7 @@ from edge_srcnn.loading import load_model, read_named
 from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
 from edge_srcnn.pipeline import FrameUpscaler
 from edge_srcnn.service.backoff import Backoff
-from edge_srcnn.service.settings import Config, Enhance
+from edge_srcnn.service.configuration.settings import Config, Enhance
 from edge_srcnn.service.steady_sink import SteadySink
 from edge_srcnn.service.steady_source import SteadySource
 from edge_srcnn.service.steady_upscaler import Rung, SteadyUpscaler

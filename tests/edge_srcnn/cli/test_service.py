@@ -8,8 +8,8 @@ import pytest
 import typer
 
 from edge_srcnn.cli.service import status
-from edge_srcnn.service.systemctl import UnitState
-from edge_srcnn.service.units import PLACES, installed
+from edge_srcnn.service.installation.systemctl import UnitState
+from edge_srcnn.service.installation.units import PLACES, installed
 
 STATES = [
     UnitState("edge-srcnn.service", "active", "running", "live, 15.0 frames a second", 2, "success", "enabled"),

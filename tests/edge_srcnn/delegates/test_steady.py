@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import pytest
 
 from edge_srcnn.service import assembly, steady_upscaler
-from edge_srcnn.service.settings import Enhance
+from edge_srcnn.service.configuration.settings import Enhance
 from edge_srcnn.service.steady_upscaler import SteadyUpscaler
 from tests.edge_srcnn.delegates.conftest import children
 from tests.edge_srcnn.service.parts import frame

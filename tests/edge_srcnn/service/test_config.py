@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from edge_srcnn.errors import BadConfiguration
 from edge_srcnn.loading import load_model
-from edge_srcnn.service.config import Loaded, load_config
-from edge_srcnn.service.config_file import MAX_BYTES
-from edge_srcnn.service.example import example as example_text
-from edge_srcnn.service.settings import SETTINGS, Config, Enhance, Service, variable
+from edge_srcnn.service.configuration.example import example as example_text
+from edge_srcnn.service.configuration.file import MAX_BYTES
+from edge_srcnn.service.configuration.load import Loaded, load_config
+from edge_srcnn.service.configuration.settings import SETTINGS, Config, Enhance, Service, variable
 from edge_srcnn.uri import frame_rate
 
 REPEATABLE = settings(

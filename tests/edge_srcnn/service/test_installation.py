@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
-from edge_srcnn.service import installation, systemctl
-from edge_srcnn.service.installation import install, uninstall
-from edge_srcnn.service.units import EXAMPLE, PLACES, installed, shipped
+from edge_srcnn.service.installation import changes, systemctl
+from edge_srcnn.service.installation.changes import install, uninstall
+from edge_srcnn.service.installation.units import EXAMPLE, PLACES, installed, shipped
 
 UNITS = Path("etc/systemd/system")
 CONFIGURATION = Path("etc/edge-srcnn/edge-srcnn.toml")
@@ -21,8 +21,8 @@ def files(root: Path) -> set[str]:
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A folder that stands for ``/``, where we are root and systemd is running."""
-    monkeypatch.setattr(installation, "ROOT", tmp_path)
-    monkeypatch.setattr(installation, "require_open", lambda: None)
+    monkeypatch.setattr(changes, "ROOT", tmp_path)
+    monkeypatch.setattr(changes, "require_open", lambda: None)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(systemctl, "is_running", lambda: True)
     monkeypatch.setattr(systemctl, "udev_is_running", lambda: True)
@@ -108,7 +108,7 @@ def test_a_program_of_systemd_that_fails_ends_the_installation(root, monkeypatch
 def test_only_root_may_and_is_told_the_command(root, told, monkeypatch, action):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(CannotWrite, match=rf"only root can write there; sudo /.*/edge-srcnn service {action}$"):
-        list(getattr(installation, action)())
+        list(getattr(changes, action)())
     assert (files(root), told) == (set(), [])
 
 

@@ -9,8 +9,8 @@ from edge_srcnn.engine.delegates import custom_delegate
 from edge_srcnn.engine.interpreter import ENGINE_NAMES
 from edge_srcnn.engine.setting import AUTO
 from edge_srcnn.loading import SCALES, wish_for
-from edge_srcnn.service.checks import between, check_engine, check_model, check_sinks, check_source, word
-from edge_srcnn.service.kinds import NUMBER, RATE, SWITCH, TEXT, TEXTS, WHOLE, Kind
+from edge_srcnn.service.configuration.checks import between, check_engine, check_model, check_sinks, check_source, word
+from edge_srcnn.service.configuration.kinds import NUMBER, RATE, SWITCH, TEXT, TEXTS, WHOLE, Kind
 from edge_srcnn.uri import frame_rate, one_of, region
 
 PREFIX = "EDGE_SRCNN_"

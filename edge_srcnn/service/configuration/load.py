@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError
-from edge_srcnn.service.config_environment import from_environment
-from edge_srcnn.service.config_file import from_file
-from edge_srcnn.service.findings import Given, Problem, refusal
-from edge_srcnn.service.settings import SETTINGS, TABLES, Config
+from edge_srcnn.service.configuration.environment import from_environment
+from edge_srcnn.service.configuration.file import from_file
+from edge_srcnn.service.configuration.findings import Given, Problem, refusal
+from edge_srcnn.service.configuration.settings import SETTINGS, TABLES, Config
 
 DEFAULT, FLAG = "default", "flag"
 NOTHING: Mapping[str, Any] = MappingProxyType({})

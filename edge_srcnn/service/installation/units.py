@@ -5,7 +5,7 @@ from pathlib import Path
 
 import edge_srcnn
 from edge_srcnn.errors import Unavailable, UsageError
-from edge_srcnn.service.location import command, hidden_folders
+from edge_srcnn.service.installation.location import command, hidden_folders
 
 PLACES = {
     "edge-srcnn.service": "etc/systemd/system/edge-srcnn.service",

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
-from edge_srcnn.service.kinds import toml_value
-from edge_srcnn.service.settings import SETTINGS, TABLES, Setting, variable
+from edge_srcnn.service.configuration.kinds import toml_value
+from edge_srcnn.service.configuration.settings import SETTINGS, TABLES, Setting, variable
 
 _WIDTH = 100
 _HEAD = (

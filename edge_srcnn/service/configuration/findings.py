@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from edge_srcnn.errors import EdgeSrcnnError
-from edge_srcnn.service.kinds import describe
-from edge_srcnn.service.settings import SETTINGS, TABLES, names_in
+from edge_srcnn.service.configuration.kinds import describe
+from edge_srcnn.service.configuration.settings import SETTINGS, TABLES, names_in
 from edge_srcnn.uri import without_secrets
 
 _LONGEST_LINE = 1000

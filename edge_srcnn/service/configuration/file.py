@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_srcnn.errors import BadConfiguration
-from edge_srcnn.service.findings import Given, Problem, one_line, unknown
-from edge_srcnn.service.key_lines import key_lines, line_of
-from edge_srcnn.service.kinds import describe
-from edge_srcnn.service.settings import SETTINGS, TABLES
+from edge_srcnn.service.configuration.findings import Given, Problem, one_line, unknown
+from edge_srcnn.service.configuration.key_lines import key_lines, line_of
+from edge_srcnn.service.configuration.kinds import describe
+from edge_srcnn.service.configuration.settings import SETTINGS, TABLES
 
 MAX_BYTES = 1_000_000
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from edge_srcnn.service.findings import Given, Problem, nearest, refusal
-from edge_srcnn.service.settings import PREFIX, SETTINGS, TABLES, variable
+from edge_srcnn.service.configuration.findings import Given, Problem, nearest, refusal
+from edge_srcnn.service.configuration.settings import PREFIX, SETTINGS, TABLES, variable
 
 _LIKENESS = 0.75
 _OUR_TABLES = tuple(f"{PREFIX}{table.upper()}_" for table in TABLES)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from edge_srcnn.atomic import write_whole
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
-from edge_srcnn.service import systemctl
-from edge_srcnn.service.location import command, require_open
-from edge_srcnn.service.units import CONFIGURATIONS, EXAMPLE, PLACES, installed, shipped
+from edge_srcnn.service.installation import systemctl
+from edge_srcnn.service.installation.location import command, require_open
+from edge_srcnn.service.installation.units import CONFIGURATIONS, EXAMPLE, PLACES, installed, shipped
 
 ROOT = Path("/")
 USER = "edge-srcnn"

@@ -1,0 +1,1 @@
+"""The units on the disk: install, remove, how they are."""
