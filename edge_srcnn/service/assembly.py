@@ -1,6 +1,5 @@
 """From a configuration to the service: steady parts around what the configuration names."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -8,7 +7,7 @@ from functools import partial
 from edge_srcnn.engine.delegates import custom_delegate
 from edge_srcnn.engine.edgetpu import is_edgetpu
 from edge_srcnn.engine.interpreter import AUTO, BICUBIC, EDGETPU, choose_engine
-from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, UsageError
+from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.loading import load_model, read_named
 from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
 from edge_srcnn.pipeline import FrameUpscaler
@@ -23,8 +22,6 @@ from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import Source, open_source
 from edge_srcnn.sources import kind_of as kind_of_source
 from edge_srcnn.uri import NETWORK, frame_rate, parse_uri, region, without_secrets
-
-log = logging.getLogger(__name__)
 
 _CAMERAS = frozenset({"picamera2", "v4l2"})
 _LIVE_SINKS = frozenset({"http", "https", "push", "null"})
@@ -139,9 +136,6 @@ def _enhancing(enhance: Enhance) -> FrameUpscaler:
 
 def _steady_sink(uri: str, config: Config) -> SteadySink:
     live = kind_of_sink(parse_uri(uri)) in _LIVE_SINKS
-    try:
-        return SteadySink(
-            without_secrets(uri), partial(open_sink, uri), live=live, backoff=Backoff(config.service.retry_sink_s)
-        )
-    except UsageError as error:
-        raise BadConfiguration(str(error)) from error
+    return SteadySink(
+        without_secrets(uri), partial(open_sink, uri), live=live, backoff=Backoff(config.service.retry_sink_s)
+    )

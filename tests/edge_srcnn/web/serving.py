@@ -50,7 +50,7 @@ def pipeline(
     thread = threading.Thread(target=running.run)
     thread.start()
     try:
-        wait_until(lambda: running.state().frames_out > 0)
+        wait_until(lambda: running.state().sinks[0].written > 0)
         yield sink
     finally:
         running.stop()
