@@ -8,6 +8,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 DEMO_SOURCE ?= test:
 DEMO_SINK ?= http://127.0.0.1:0
 DEMO_SECONDS ?= $(shell [ -t 0 ] || echo 5) # nobody is there to end it
+RIGS ?= arm64 picamera2 vivid streams systemd tf25
 SOURCES := pyproject.toml edge_srcnn/__init__.py
 
 .PHONY: help demo test test-tflite test-pi check format lock clean
@@ -26,13 +27,8 @@ test: $(DEV)/.made  ## run all tests, those that train and convert included (TES
 test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (needs CPython 3.11)
 	$(TFLITE)/bin/python -m pytest $(or $(TESTS),tests/edge_srcnn)
 
-test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults, streams, systemd, TensorFlow 2.5 (root, apt)
-	tests/rigs/arm64.sh cortex-a53 cortex-a72 cortex-a76
-	tests/rigs/picamera2.sh
-	tests/rigs/vivid.sh
-	tests/rigs/streams.sh
-	tests/rigs/systemd.sh
-	tests/rigs/tf25.sh
+test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults, streams, systemd, TensorFlow 2.5 (root, apt; RIGS=some)
+	@set -e; for rig in $(RIGS); do echo "--- $$rig"; tests/rigs/$$rig.sh; done
 
 check: $(DEV)/.made  ## format, lint, types, import layers
 	$(DEV)/bin/ruff format --check .
