@@ -1,5 +1,6 @@
 """``edge-srcnn run --config``: the service, and the signals that it answers to."""
 
+import ctypes
 import os
 import resource
 import signal
@@ -15,6 +16,7 @@ import typer
 from edge_srcnn.errors import BadConfiguration, UsageError
 
 _MANY_FILES = 65_536
+_M_ARENA_MAX, _ARENAS = -8, 2  # <malloc.h>
 
 
 def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float | None) -> None:
@@ -32,6 +34,7 @@ def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float |
     config = load_config(path, os.environ, flags).config
     configure_logging(config.service.log)
     _allow_many_files()
+    _share_memory()
     try:
         service = Service(config)
         supervisor = service.supervisor
@@ -49,6 +52,12 @@ def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float |
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # a driver that hangs would hang the interpreter's end
+
+
+def _share_memory() -> None:
+    """Let all threads allocate in the same two arenas: those that come and go with a camera leave nothing then."""
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _allow_many_files() -> None:
