@@ -1,6 +1,7 @@
 """RTSP in, RTSP and RTMP out, HTTP and video files, with other programs at the other end; run by ``streams.sh``."""
 
 import functools
+import gc
 import os
 import signal
 import sys
@@ -45,6 +46,7 @@ def leaves_nothing(check: Check) -> Check:
         while len(os.listdir("/proc/self/task")) > threads:  # FFmpeg's own end a little later
             assert time.monotonic() < end
             time.sleep(0.05)
+            gc.collect()  # PyAV's containers are in cycles, and decoders end with them
 
     return checked
 
