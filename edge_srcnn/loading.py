@@ -25,7 +25,7 @@ from edge_srcnn.engine.tuned import Occasion, recall
 from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.model import Model, find_model, read_model
+from edge_srcnn.model import Model, find_model, is_auto, read_model
 from edge_srcnn.parallel import ParallelLuma
 from edge_srcnn.processor import available_processors, this_processor
 from edge_srcnn.tpu_form import TpuForm
@@ -41,6 +41,7 @@ def load_model(
     name: str | Path | None = None,
     *,
     scale: int = 2,
+    camera: bool = False,
     engine: str = AUTO,
     threads: int | None = None,
     block: str | Blocks = AUTO,
@@ -54,10 +55,13 @@ def load_model(
     Parameters
     ----------
     name
-        A bundled model (``srcnn-915-x2``), the path of a ``.tflite`` made by ``edge-srcnn export``, or None
-        for the bundled default of ``scale``.
+        A bundled model (``srcnn-915-x2``), the path of a ``.tflite`` made by ``edge-srcnn export``, or ``auto``
+        (None is the same) for the bundled default of ``scale``.
     scale
         Counts only without ``name``: a named model brings its own.
+    camera
+        Whether the pictures come from a camera, see ``edge_srcnn.sources.is_camera``. Without ``name``, the model
+        trained for such pictures is then taken, where one is bundled for ``scale``.
     engine
         ``auto``, ``litert``, ``tflite``, ``tensorflow``, ``bicubic`` (no network), or ``edgetpu`` with a device behind
         a colon where there are several: ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0``; ``edgetpu:0,1`` lets two share
@@ -86,9 +90,10 @@ def load_model(
     """
     _check_scale(name, scale)
     wish = wish_for(threads=threads, block=block, tile=tile)
-    if choose_engine(engine) == BICUBIC and name is None:
+    if choose_engine(engine) == BICUBIC and is_auto(name):
         return Upscaler(LumaUpscaler(None, scale), BICUBIC, None)
-    model = read_named(name, scale)
+    model = read_named(name, scale, camera=camera)
+    log.info("model %s, for %s pictures", model.spec.name, model.spec.degradation)
     if engine == AUTO and model.tpu is not None and model.tpu.compiler is not None:
         try:
             return _isolated(model, EDGETPU, wish, reuse, None)
@@ -114,14 +119,14 @@ def _isolated(model: Model, engine: str, wish: Wish, reuse: bool, delegate: Dele
     return Upscaler(parts[0] if len(parts) == 1 else ParallelLuma(parts, form.tile[0]), engine, model)
 
 
-def read_named(name: str | Path | None, scale: int) -> Model:
-    """Read a model by name or path, or the bundled default of ``scale``; errors as those of ``load_model``."""
+def read_named(name: str | Path | None, scale: int, *, camera: bool = False) -> Model:
+    """Read a model by name or path, or the bundled default; arguments and errors as those of ``load_model``."""
     _check_scale(name, scale)
-    return read_model(find_model(name, scale))
+    return read_model(find_model(name, scale, camera=camera))
 
 
 def _check_scale(name: str | Path | None, scale: int) -> None:
-    if name is None and scale not in SCALES:
+    if is_auto(name) and scale not in SCALES:
         raise UsageError(f"scale {scale}: the bundled models are for {', '.join(map(str, SCALES))}")
 
 

@@ -17,15 +17,13 @@ import hashlib
 import io
 import json
 import os
-import struct
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flatbuffers.table import Table
 
 from edge_srcnn.errors import (
     ModelAltered,
@@ -37,7 +35,9 @@ from edge_srcnn.errors import (
     NotAModel,
 )
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.spelling import nearest
 from edge_srcnn.tpu_form import TpuForm, read_form, write_form
+from edge_srcnn.truncation import cut_short
 
 FORMAT = 1
 """Version of the metadata; a file with a higher one is refused."""
@@ -48,10 +48,15 @@ GOLDEN_SHAPE = (48, 64)
 BUNDLED = Path(__file__).parent / "models"
 DEFAULT_ARCHITECTURE = "srcnn-915"
 
+AUTO = "auto"
+"""In place of a model's name: the bundled one for the scale, and for what gives the pictures."""
+
+BICUBIC, CAMERA = "bicubic", "camera"
+"""Degradations: low-resolution pictures made by bicubic scaling alone, and as a camera makes them."""
+
 _MAGIC = b"TFL3"
 _SEAL = b"sha256:"
 _SEAL_LENGTH = len(_SEAL) + 64
-_ZIP_MAGIC = b"PK\x03\x04"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -70,16 +75,17 @@ class Quality:
 
 @dataclass(frozen=True)
 class Training:
-    """Where the weights come from."""
+    """Where the weights come from; ``command`` trains them again, to the byte where no clock (``minutes``) ends it."""
 
     data: tuple[str, ...]
     licence: str
     pictures: int
     steps: int
-    minutes: float
+    minutes: float | None
     seed: int
     held_out_psnr: float | None = None
     weights: str | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class ModelSpec:
     Attributes
     ----------
     name
-        Such as ``srcnn-915-x2``.
+        Such as ``srcnn-915-x2``, or ``srcnn-915-x2-camera`` where the degradation is another than ``bicubic``.
     kernels, filters
         Sizes of the three convolutions, and output channels of the first two.
     scale
@@ -101,7 +107,7 @@ class ModelSpec:
     quantization
         ``int8`` or ``float32``.
     degradation
-        How low-resolution pictures were made in training.
+        How low-resolution pictures were made in training: ``bicubic``, ``camera``, or another name of ``export``'s.
     graph_sha256
         Digest of the plain flatbuffer.
     golden_input_sha256, golden_output_sha256
@@ -125,6 +131,12 @@ class ModelSpec:
     versions: dict[str, str]
     created_by: str
     format: int = FORMAT
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates for each pixel of the result, borders apart."""
+        channels = (1, *self.filters, 1)
+        return sum(side**2 * a * b for side, a, b in zip(self.kernels, channels, channels[1:], strict=False))
 
 
 @dataclass(frozen=True)
@@ -155,11 +167,24 @@ def digest(data: bytes | UInt8Array) -> str:
 
 def bundled_models() -> dict[str, Path]:
     """The models that come with the package, by name."""
-    return {path.stem: path for path in sorted(BUNDLED.glob("*.tflite"))}
+    return {path.stem: path for path in sorted(BUNDLED.glob("*.tflite"), key=lambda path: path.stem)}
 
 
-def find_model(name: str | Path | None, scale: int) -> Path:
-    """The file of a bundled model or a path; None means the default network for ``scale``.
+def is_auto(name: str | Path | None) -> bool:
+    """Whether ``name`` leaves the choice of the model to us: ``auto`` or None."""
+    return name is None or name == AUTO
+
+
+def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> Path:
+    """The file of a bundled model, or of a path.
+
+    Parameters
+    ----------
+    name
+        ``auto`` and None mean the bundled default for ``scale``.
+    camera
+        Whether the pictures come from a camera: the default is then the model that was trained for such pictures,
+        where one is bundled.
 
     Raises
     ------
@@ -167,13 +192,19 @@ def find_model(name: str | Path | None, scale: int) -> Path:
         There is neither a bundled model nor a file of that name.
     """
     bundled = bundled_models()
-    wanted = f"{DEFAULT_ARCHITECTURE}-x{scale}" if name is None else str(name)
+    wanted = str(name)
+    if is_auto(name):
+        wanted = f"{DEFAULT_ARCHITECTURE}-x{scale}"
+        if camera and f"{wanted}-{CAMERA}" in bundled:
+            wanted = f"{wanted}-{CAMERA}"
     if wanted in bundled:
         return bundled[wanted]
     path = Path(wanted)
     if os.path.isfile(path):  # Path.is_file raises where it may not look
         return path
-    raise NoInput(f"{wanted}: neither a file nor one of the bundled models ({', '.join(bundled) or 'none'})")
+    close = nearest(wanted, list(bundled))
+    meant = f"; did you mean {close}?" if close else ""
+    raise NoInput(f"{wanted}: neither a file nor one of the bundled models ({', '.join(bundled) or 'none'}){meant}")
 
 
 def read_model(path: Path) -> Model:
@@ -198,7 +229,7 @@ def parse_model(data: bytes, where: str) -> Model:
     if data[4:8] != _MAGIC and not _sealed(data):
         raise NotAModel(f"{where}: not a TFLite model (no {_MAGIC.decode()} at byte 4)")
     if not _sealed(data):
-        if _cut_short(data):
+        if cut_short(data):
             raise ModelTruncated(f"{where}: the file ends too early; copy it again")
         if SPEC_NAME.encode() in data:
             raise ModelAltered(f"{where}: its seal is damaged; copy it again")
@@ -249,7 +280,8 @@ def _spec(stored: Any, where: str) -> ModelSpec:
             f"{where}: metadata format {version}; this edge-srcnn knows up to {FORMAT}: pip install -U edge-srcnn"
         )
     try:
-        values = {field.name: stored[field.name] for field in fields(ModelSpec)}
+        known = [each.name for each in fields(ModelSpec) if each.name in stored or each.default is MISSING]
+        values = {name: stored[name] for name in known}
         training = {**values["training"], "data": tuple(values["training"]["data"])}
         spec = ModelSpec(
             **{
@@ -267,28 +299,3 @@ def _spec(stored: Any, where: str) -> ModelSpec:
         if not isinstance(value, int) or value < lowest:
             raise ModelUnsupported(f"{where}: {name} {value!r} in {SPEC_NAME}; it must be a whole number from {lowest}")
     return spec
-
-
-def _cut_short(data: bytes) -> bool:
-    """True when a table or buffer of the flatbuffer reaches beyond the end, or a zip was begun and not ended.
-
-    Walks the vectors of the root table that hold a model's first and last bytes (TFLite's schema: fields 1, 2
-    and 4 of ``Model`` are operator codes, subgraphs and buffers; field 0 of ``Buffer`` is its data).
-    """
-    if _ZIP_MAGIC in data[-(1 << 16) :] and b"PK\x05\x06" not in data[-(1 << 16) :]:
-        return True
-    try:
-        model = Table(data, struct.unpack_from("<I", data)[0])
-        for number in (1, 2, 4):
-            field = model.Offset(4 + 2 * number)
-            for i in range(model.VectorLen(field)):
-                table = Table(data, model.Indirect(model.Vector(field) + 4 * i))
-                vtable = table.Pos - struct.unpack_from("<i", data, table.Pos)[0]
-                if table.Pos + struct.unpack_from("<H", data, vtable + 2)[0] > len(data):
-                    return True
-                content = table.Offset(4) if number == 4 else 0
-                if content and table.Vector(content) + table.VectorLen(content) > len(data):
-                    return True
-    except (struct.error, IndexError, TypeError, ValueError):
-        return True
-    return False

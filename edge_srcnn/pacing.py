@@ -31,7 +31,7 @@ class RegionUpscaler:
     """
 
     def __init__(self, upscaler: Upscaler, region: tuple[int, int, int, int]) -> None:
-        self.scale, self.engine, self.share = upscaler.scale, upscaler.engine, 1.0
+        self.scale, self.engine, self.model, self.share = upscaler.scale, upscaler.engine, upscaler.model, 1.0
         self._upscaler, self._region = upscaler, region
 
     def upscale_frame(self, frame: Frame) -> Frame:
@@ -77,7 +77,7 @@ class PacedUpscaler:
 
     def __init__(self, upscaler: Upscaler, rate: Fraction | None) -> None:
         self.limit = 1.0
-        self.scale, self.engine, self.share = upscaler.scale, upscaler.engine, 1.0
+        self.scale, self.engine, self.model, self.share = upscaler.scale, upscaler.engine, upscaler.model, 1.0
         self._upscaler, self._budget_s = upscaler, _BUDGET / float(rate) if rate else inf
         self._cost_s: float | None = None  # of a whole frame, were it enhanced
         self._reported = 1.0

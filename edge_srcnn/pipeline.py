@@ -30,6 +30,11 @@ class FrameUpscaler(Protocol):
         ...
 
     @property
+    def model(self) -> str | None:
+        """The model's name; None for bicubic alone."""
+        ...
+
+    @property
     def share(self) -> float:
         """The part of the last picture that the network saw, 0 to 1."""
         ...
@@ -57,8 +62,8 @@ class State:
         Frames a second of late.
     enhance, latency
         Of the upscaler; and from the sensor (or the file) until the sinks have the frame.
-    engine, enhanced_share
-        What computes, and the part of the picture that the network sees, 0 to 1.
+    engine, model, enhanced_share
+        What computes, by which model (None: bicubic alone), and the part of the picture that the network sees, 0 to 1.
     age_s
         Seconds since the last enhanced frame, or None.
     """
@@ -73,6 +78,7 @@ class State:
     enhance: Percentiles
     latency: Percentiles
     engine: str
+    model: str | None
     enhanced_share: float
     age_s: float | None
     size_in: tuple[int, int] | None
@@ -176,6 +182,7 @@ class Pipeline:
             enhance=self._enhance.percentiles(),
             latency=self._latency.percentiles(),
             engine=self._upscaler.engine,
+            model=self._upscaler.model,
             enhanced_share=self._upscaler.share,
             age_s=self._out.age_s(),
             size_in=sizes[0],

@@ -62,6 +62,8 @@ class Upscaler:
         The engine in use: what ``auto`` came to.
     spec
         The model's description, or None for bicubic alone.
+    model
+        Its name, or None.
     share
         The part of a picture that the network sees: all of it.
     """
@@ -72,6 +74,7 @@ class Upscaler:
         self.scale = luma.scale
         self.engine = engine
         self.spec: ModelSpec | None = model.spec if model else None
+        self.model: str | None = model.spec.name if model else None
         self._luma: Luma | None = luma
         self._model = model
 

@@ -8,18 +8,33 @@ import numpy as np
 
 import edge_srcnn
 from edge_srcnn.loading import open_model
-from edge_srcnn.model import GOLDEN_SHAPE, Model, ModelSpec, Quality, Training, digest, golden_plane
+from edge_srcnn.model import BICUBIC, CAMERA, GOLDEN_SHAPE, Model, ModelSpec, Quality, Training, digest, golden_plane
 from export.architecture import Architecture
 
 GOLDEN_ENGINE = "litert"
 """The golden output is LiteRT's (XNNPACK): its bytes are the same on x86-64 and Arm."""
 
+_SMALL = {
+    BICUBIC: "by MATLAB's bicubic",
+    CAMERA: "by a camera's lens, sensor, noise, mosaic, sharpening and JPEG, drawn by chance",
+}
+
+_GOOD_FOR = {
+    BICUBIC: """\
+Good for photographs and camera pictures that are soft for want of resolution. It sharpens what bicubic scaling
+blurred; it does not remove noise or compression artefacts, and invents no detail.""",
+    CAMERA: """\
+Good for what a Raspberry Pi's camera or a webcam delivers live: a little soft, a little noisy, compressed. It sharpens
+less than the `bicubic` model does where there is nothing but noise, and invents no detail.""",
+}
+
 _VERSIONED = ("keras", "tensorflow", "ai-edge-litert", "numpy", "opencv-python-headless")
 
 
-def model_name(architecture: Architecture, scale: int) -> str:
-    """Name of a network for a scale, such as ``srcnn-915-x2``."""
-    return f"{architecture.name}-x{scale}"
+def model_name(architecture: Architecture, scale: int, degradation: str = BICUBIC) -> str:
+    """Name of a network for a scale and for pictures of a kind: ``srcnn-915-x2``, ``srcnn-915-x2-camera``."""
+    name = f"{architecture.name}-x{scale}"
+    return name if degradation == BICUBIC else f"{name}-{degradation}"
 
 
 def describe(
@@ -34,7 +49,7 @@ def describe(
     """A model in memory, its golden output computed; ``quality`` is still empty."""
     plane = golden_plane()
     spec = ModelSpec(
-        name=model_name(architecture, scale),
+        name=model_name(architecture, scale, degradation),
         architecture=architecture.name,
         kernels=architecture.kernels,
         filters=architecture.filters,
@@ -65,8 +80,7 @@ def model_card(spec: ModelSpec) -> str:
     origin = (
         f"published weights `{training.weights}`"
         if training.weights
-        else f"{training.pictures} pictures of {', '.join(training.data)}; {training.steps} steps,"
-        f" {training.minutes:.0f} minutes, seed {training.seed}"
+        else f"{training.pictures} pictures of {', '.join(training.data)}; {training.steps} steps, seed {training.seed}"
     )
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
@@ -84,14 +98,30 @@ on the luma plane of a bicubically up-scaled picture. Puts out {form}. Numbers: 
 - Licence of the training pictures: {training.licence}.
 - Made by {spec.created_by}; {versions}.
 - SHA-256 of the graph: `{spec.graph_sha256}`.
-
-PSNR (dB) / SSIM on luma, against truths made small by MATLAB's bicubic:
+{_again(training)}
+PSNR (dB) / SSIM on luma, against truths made small {_SMALL.get(spec.degradation, f"by `{spec.degradation}`")}:
 
 | set | bicubic (OpenCV) | float32 | {spec.quantization} |
 |---|---|---|---|
 {rows}
-Good for photographs and camera pictures that are soft for want of resolution. It sharpens what bicubic scaling
-blurred; it does not remove noise or compression artefacts, and invents no detail.
+{_GOOD_FOR.get(spec.degradation, _GOOD_FOR[BICUBIC])}
+"""
+
+
+def _again(training: Training) -> str:
+    if training.command is None:
+        return ""
+    same = (
+        "the same file, byte for byte"
+        if training.minutes is None
+        else "a network as good; its bytes differ, since a clock ends the training (--steps ends it the same each time)"
+    )
+    return f"""
+Made again on the same machine with the same versions, {same}:
+
+```
+{training.command}
+```
 """
 
 

@@ -20,7 +20,7 @@ EXAMPLES = (
 def bench(
     size: FrameSize = "640x480",
     scale: Scale = 2,
-    model: Model = None,
+    model: Model = "auto",
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
     threads: Threads = None,
     block: Block = "auto",
@@ -42,13 +42,14 @@ def bench(
     from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version
     from edge_srcnn.loading import read_named, setting_for, wish_for, with_reuse
     from edge_srcnn.processor import this_processor
+    from edge_srcnn.sources import is_camera
 
     width, height = parse_frame_size(size)
     wish = wish_for(threads=threads, block=block, tile=tile)
     chosen = choose_engine(engine)
     if chosen == BICUBIC:
         raise UsageError("--engine bicubic: there is no network to measure; see --compare")
-    found = read_named(model, scale)
+    found = read_named(model, scale, camera=source is not None and is_camera(source))
     factor = found.spec.scale
     setting = setting_for(found, chosen, height * factor, width * factor, wish)
     with share_bar("measuring") as progress:

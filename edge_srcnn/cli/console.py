@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+_GAP = 2
+"""Spaces between the columns of a table."""
 
 
 def say(line: str) -> None:
@@ -24,15 +27,34 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: list[str], rows: list[list[str]], *, numbers_from: int | None = None) -> None:
-    """Print a plain table; columns from ``numbers_from`` on are aligned to the right."""
+def print_table(
+    columns: list[str], rows: list[list[str]], *, numbers_from: int | None = None, folding: Container[str] | None = None
+) -> None:
+    """Print a plain table.
+
+    Parameters
+    ----------
+    numbers_from
+        Columns from this one on are aligned to the right.
+    folding
+        Columns whose words go below each other where the terminal is too narrow, before any other column folds.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    texts = [columns, *rows]
+    if folding is not None and _width(texts) > console.width:
+        folded = {index for index, column in enumerate(columns) if column in folding}
+        texts = [[cell.replace(" ", "\n") if i in folded else cell for i, cell in enumerate(row)] for row in texts]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
+    for index, column in enumerate(texts[0]):
         right = numbers_from is not None and index >= numbers_from
         table.add_column(column, justify="right" if right else "left", overflow="fold")
-    for row in rows:
+    for row in texts[1:]:
         table.add_row(*map(Text, row))  # Text: no markup, brackets stay
-    Console(soft_wrap=True, highlight=False).print(table)
+    console.print(table)
+
+
+def _width(texts: list[list[str]]) -> int:
+    return sum(max(map(len, cells)) + _GAP for cells in zip(*texts, strict=True)) - _GAP
 
 
 def progress_bar(*extra: TextColumn) -> Progress:

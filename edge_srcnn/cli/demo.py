@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
+from edge_srcnn.cli.options import Model
+
 EXAMPLES = "Example: [bold]edge-srcnn demo --scale 3 -o card.png[/bold]"
 
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.")] = Path("edge-srcnn-demo.png"),
     scale: Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor.")] = 2,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Bundled model, or a .tflite of ours.")] = None,
+    model: Model = "auto",
     engine: Annotated[
         str, typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow or bicubic.")
     ] = "auto",

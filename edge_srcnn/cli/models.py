@@ -1,30 +1,218 @@
-"""``edge-srcnn models``: what comes with the package."""
+"""``edge-srcnn models``: what comes with the package, and what a model file says of itself."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-EXAMPLES = "Example: [bold]edge-srcnn models --json[/bold]"
+from edge_srcnn.cli.options import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from edge_srcnn.catalogue import Listed
+    from edge_srcnn.model import Quality
+
+EXAMPLES = (
+    "Examples: [bold]edge-srcnn models[/bold] · [bold]edge-srcnn models srcnn-915-x2[/bold] (its card) · "
+    "[bold]edge-srcnn models my.tflite[/bold] (what it is, and how it was trained) · "
+    "[bold]edge-srcnn models --json --no-time[/bold]"
+)
+
+ABSENT = "–"  # noqa: RUF001 - a dash, as people set it in tables
+_LABEL_WIDTH = 20
 
 
-def models(json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False) -> None:
-    """List the bundled models: scale, size, quality on the benchmark sets, training data."""
+def models(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME|FILE", help="Show this model's card. (default: list all)")
+    ] = None,
+    time: Annotated[bool, typer.Option("--time/--no-time", help="Time a frame of 640x480 with each.")] = True,
+    json: Json = False,
+) -> None:
+    """List the bundled models: what each is for, its quality, work, size and time on this machine; or tell of one."""
+    from edge_srcnn.catalogue import list_bundled, listed
+    from edge_srcnn.cli.console import print_json
+    from edge_srcnn.model import bundled_models, find_model
+
+    if name is not None:
+        path = find_model(name, 2)
+        one, card = listed(path), path.with_suffix(".md")
+        if json:
+            print_json(_document([one], None))
+        elif path in bundled_models().values() and card.is_file():
+            _show_markdown(card.read_text(encoding="utf-8"))
+        else:
+            _show_facts(one)
+        return
+    found = list_bundled()
+    timing = _timed(found) if time else None
+    if json:
+        print_json(_document(found, timing))
+    else:
+        _show_table(found, timing)
+
+
+def _timed(found: "Sequence[Listed]") -> "dict[str, Any] | None":
+    """Milliseconds by name, and what they were measured with; None, with a word on standard error, without engine."""
+    from edge_srcnn.catalogue import FRAME_PX, RUNS, time_frame_ms
+    from edge_srcnn.cli.console import progress_bar
+    from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version
+    from edge_srcnn.errors import Unavailable
+    from edge_srcnn.processor import available_processors, this_processor
+
+    engine = choose_engine("auto")
+    if engine == BICUBIC:  # which says so
+        return None
+    frame_ms = {}
+    try:
+        with progress_bar() as bar:
+            task = bar.add_task("timing", total=len(found))
+            for each in found:
+                bar.update(task, description=f"timing {each.spec.name}")
+                frame_ms[each.spec.name] = time_frame_ms(each.path, engine)
+                bar.advance(task)
+    except Unavailable as error:
+        typer.echo(f"no times: {error}", err=True)
+        return None
+    return {
+        "frame_px": FRAME_PX,
+        "runs": RUNS,
+        "engine": f"{engine} {installed_version(engine)}",
+        "processor": this_processor().name,
+        "processors": available_processors(),
+        "frame_ms": frame_ms,
+    }
+
+
+def _document(found: "Sequence[Listed]", timing: "dict[str, Any] | None") -> dict[str, Any]:
+    """All of it for programs; units are in the names."""
+    times = timing["frame_ms"] if timing else {}
+    about = {key: value for key, value in timing.items() if key != "frame_ms"} if timing else None
+    return {"timing": about, "models": [_entry(each, times.get(each.spec.name)) for each in found]}
+
+
+def _entry(model: "Listed", frame_ms: float | None) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.model import bundled_models, read_model
+    spec = model.spec
+    training = asdict(spec.training)
+    training["held_out_psnr_db"] = training.pop("held_out_psnr")
+    return {
+        "name": spec.name,
+        "path": str(model.path),
+        "scale": spec.scale,
+        "degradation": spec.degradation,
+        "architecture": spec.architecture,
+        "kernels_px": spec.kernels,
+        "filters": spec.filters,
+        "residual": spec.residual,
+        "halo_px": spec.halo_px,
+        "quantization": spec.quantization,
+        "macs_per_pixel": spec.macs_per_pixel,
+        "file_size_bytes": model.size_bytes,
+        "frame_ms": frame_ms,
+        "quality": [
+            {
+                "set": q.set,
+                "bicubic_psnr_db": q.bicubic_psnr,
+                "float32_psnr_db": q.float_psnr,
+                "psnr_db": q.psnr,
+                "gain_db": round(q.psnr - q.bicubic_psnr, 4),
+                "bicubic_ssim": q.bicubic_ssim,
+                "float32_ssim": q.float_ssim,
+                "ssim": q.ssim,
+            }
+            for q in spec.quality
+        ],
+        "training": training,
+        "graph_sha256": spec.graph_sha256,
+        "versions": spec.versions,
+        "created_by": spec.created_by,
+    }
 
-    found = [(path, read_model(path).spec) for path in bundled_models().values()]
-    if json:
-        print_json([{"path": str(path), **asdict(spec)} for path, spec in found])
-        return
+
+def _show_table(found: "Sequence[Listed]", timing: "dict[str, Any] | None") -> None:
+    from rich.console import Console
+
+    from edge_srcnn.cli.console import print_table
+
+    sets = list(dict.fromkeys(q.set for each in found for q in each.spec.quality))
     rows = []
-    for path, spec in found:
-        gains = [f"{q.psnr:.2f} ({q.psnr - q.bicubic_psnr:+.2f})" for q in spec.quality]
-        data = ", ".join(spec.training.data)
-        rows.append(
-            [spec.name, f"x{spec.scale}", spec.quantization, f"{path.stat().st_size / 1000:.0f} kB", *gains, data]
-        )
-    sets = [f"{q.set} dB" for q in found[0][1].quality] if found else []
-    print_table(["model", "scale", "numbers", "size", *sets, "trained on"], rows)
-    typer.echo("\nPSNR of luma on the benchmark sets; in brackets the gain over bicubic scaling.")
+    for each in found:
+        spec, quality = each.spec, {q.set: q for q in each.spec.quality}
+        scores = [_score(quality[name]) if name in quality else ABSENT for name in sets]
+        size_kb = f"{each.size_bytes / 1000:.1f}"
+        ms = [_three_digits(timing["frame_ms"][spec.name])] if timing else []
+        rows.append([spec.name, f"x{spec.scale}", spec.degradation, *scores, f"{spec.macs_per_pixel:,}", size_kb, *ms])
+    columns = ["model", "scale", "for", *sets, "MAC/px", "kB", *(["ms"] if timing else [])]
+    print_table(columns, rows, numbers_from=3, folding=sets)
+    console = Console(highlight=False, markup=False)
+    console.print()
+    for line in _notes(sets, timing):
+        console.print(line)
+    console.print("\nLicences of the training pictures:")
+    for licence, names in _licences(found).items():
+        console.print(f"{', '.join(names)}: {licence}")
+
+
+def _three_digits(ms: float) -> str:
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}"
+
+
+def _notes(sets: list[str], timing: "dict[str, Any] | None") -> "Iterator[str]":
+    """What the columns are."""
+    yield "for: what made the pictures small that a model is for; --model auto takes camera for cameras."
+    if sets:
+        yield f"{', '.join(sets)}: PSNR of luma in dB, int8, and the gain over bicubic scaling."
+    yield "MAC/px: multiply-accumulates for each pixel of the result. kB: of the file."
+    if timing:
+        width, height = timing["frame_px"]
+        yield f"ms: a frame of {width}x{height}, here ({timing['processor']}, {timing['engine']})."
+
+
+def _score(quality: "Quality") -> str:
+    return f"{quality.psnr:.2f} {quality.psnr - quality.bicubic_psnr:+.2f}"
+
+
+def _licences(found: "Sequence[Listed]") -> dict[str, list[str]]:
+    """Names of models by the licence of their training pictures."""
+    names: dict[str, list[str]] = {}
+    for each in found:
+        names.setdefault(each.spec.training.licence, []).append(each.spec.name)
+    return names
+
+
+def _show_markdown(text: str) -> None:
+    """Set for people on a terminal, as it is for everything else."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    if console.is_terminal:
+        console.print(Markdown(text))
+    else:
+        typer.echo(text, nl=False)
+
+
+def _show_facts(model: "Listed") -> None:
+    spec, training = model.spec, model.spec.training
+    kernels = " ".join(f"{side}x{side}" for side in spec.kernels)
+    filters = " and ".join(map(str, spec.filters))
+    facts = {
+        "model": spec.name,
+        "file": f"{model.path}, {model.size_bytes / 1000:.1f} kB",
+        "scale": f"x{spec.scale}",
+        "for": f"{spec.degradation} pictures",
+        "network": f"{kernels}, {filters} filters, {'residual' if spec.residual else 'direct'}, {spec.quantization}",
+        "work": f"{spec.macs_per_pixel:,} multiply-accumulates for a pixel of the result",
+        **{q.set: f"{_score(q)} dB over bicubic, SSIM {q.ssim:.4f}" for q in spec.quality},
+        "weights": training.weights or f"{training.steps} steps, seed {training.seed}",
+        "trained on": f"{training.pictures} pictures of {', '.join(training.data)}" if training.data else "",
+        "licence of those": training.licence,
+        "train it again": training.command or "",
+        "made by": spec.created_by,
+        "graph SHA-256": spec.graph_sha256,
+    }
+    for label, value in facts.items():
+        if value:
+            typer.echo(f"{label:<{_LABEL_WIDTH}}{value}")

@@ -10,7 +10,15 @@ from edge_srcnn.uri import frame_size
 if TYPE_CHECKING:
     from edge_srcnn.engine.delegates import Delegate
 
-Model = Annotated[str | None, typer.Option("--model", "-m", help="Bundled model, or a .tflite of ours.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|FILE",
+        help="A bundled model, a .tflite of ours, or auto: by the scale, and by whether a camera gives the pictures.",
+    ),
+]
 Scale = Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")]
 FrameSize = Annotated[str, typer.Option("--size", metavar="WxH", help="Width and height of the camera's frames.")]
 Engine = Annotated[

@@ -68,7 +68,7 @@ def run(
         typer.Option("--steady", help="As the service does: wait for cameras that are lost, try failed sinks again."),
     ] = False,
     scale: Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")] = 2,
-    model: Model = None,
+    model: Model = "auto",
     engine: Engine = "auto",
     isolate: Isolate = False,
     delegate: DelegateLibrary = None,
@@ -104,7 +104,7 @@ def run(
     from edge_srcnn.loading import load_model
     from edge_srcnn.pipeline import Pipeline
     from edge_srcnn.sinks import open_sink
-    from edge_srcnn.sources import open_source
+    from edge_srcnn.sources import is_camera, open_source
 
     if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
         raise UsageError("--json and --sink y4m:- both want standard output")
@@ -112,6 +112,7 @@ def run(
     with load_model(
         model,
         scale=scale,
+        camera=is_camera(source),
         engine=engine,
         threads=threads,
         block=block,
@@ -219,7 +220,7 @@ def _line(state: "State") -> str:
     share = "" if state.enhanced_share > 0.995 else f", {state.enhanced_share:.0%} enhanced"
     return (
         f"{width}x{height} -> {new_width}x{new_height}  {state.frames_out} frames, {state.fps_out:.1f} a second, "
-        f"{state.dropped} dropped, latency {state.latency.median_ms:.0f} ms{share}"
+        f"{state.dropped} dropped, latency {state.latency.median_ms:.0f} ms{share}, {state.model or state.engine}"
     )
 
 

@@ -19,7 +19,7 @@ SHOWN = 8
 def tune(
     size: FrameSize = "640x480",
     scale: Scale = 2,
-    model: Model = None,
+    model: Model = "auto",
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
     threads: Threads = None,
     block: Block = "auto",

@@ -11,6 +11,7 @@ from edge_srcnn.cli.options import (
     DelegateOptions,
     Engine,
     Isolate,
+    Model,
     Threads,
     TileSize,
     delegate_of,
@@ -33,7 +34,7 @@ def upscale(
         Path, typer.Option("--output", "-o", metavar="OUT", help="A folder; for a single input also a file.")
     ],
     scale: Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Bundled model, or a .tflite of ours.")] = None,
+    model: Model = "auto",
     engine: Engine = "auto",
     isolate: Isolate = False,
     delegate: DelegateLibrary = None,

@@ -9,6 +9,7 @@ from edge_srcnn.engine.edgetpu import is_edgetpu
 from edge_srcnn.engine.interpreter import AUTO, BICUBIC, EDGETPU, choose_engine
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.loading import load_model, read_named
+from edge_srcnn.model import is_auto
 from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
 from edge_srcnn.pipeline import FrameUpscaler
 from edge_srcnn.service.backoff import Backoff
@@ -19,11 +20,10 @@ from edge_srcnn.service.steady_upscaler import Rung, SteadyUpscaler
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sinks import open_sink
-from edge_srcnn.sources import Source, open_source
+from edge_srcnn.sources import Source, is_camera, open_source
 from edge_srcnn.sources import kind_of as kind_of_source
-from edge_srcnn.uri import NETWORK, frame_rate, parse_uri, region, without_secrets
+from edge_srcnn.uri import frame_rate, parse_uri, region, without_secrets
 
-_CAMERAS = frozenset({"picamera2", "v4l2"})
 _LIVE_SINKS = frozenset({"http", "https", "push", "null"})
 
 
@@ -38,7 +38,8 @@ class Service:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._upscaler = SteadyUpscaler(rungs(config.enhance))
+        self._camera = is_camera(config.source)
+        self._upscaler = SteadyUpscaler(rungs(config.enhance, camera=self._camera))
         self._source = steady_source(config)
         self.sinks = [_steady_sink(uri, config) for uri in config.sinks]
         self.supervisor = Supervisor(
@@ -55,8 +56,10 @@ class Service:
         self.supervisor.reloading()
         try:
             config = load()
-            if config.enhance != before.enhance:
-                made = rungs(config.enhance)
+            source = self._source if isinstance(self._source, SteadySource) and comes_back(config.source) else None
+            camera = self._camera if source is None else is_camera(config.source)  # of the frames that will come
+            if config.enhance != before.enhance or (camera != self._camera and is_auto(config.enhance.model)):
+                made = rungs(config.enhance, camera=camera)
                 if not made[0].may_be_missing:
                     made[0].make().close()  # what cannot be made is not taken over
                 self._upscaler.replace(made)
@@ -64,12 +67,13 @@ class Service:
             why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
             self.supervisor.told(f"the old configuration stays: {without_secrets(why)}")
             return
+        self._camera = camera
         later = []
         if config.source != before.source:
-            if isinstance(self._source, SteadySource) and comes_back(config.source):
-                self._source.replace(partial(open_source, config.source))
-            else:
+            if source is None:
                 later.append("source")
+            else:
+                source.replace(partial(open_source, config.source))
         if config.sinks != before.sinks:
             later.append("sinks")
         if config.service != before.service:
@@ -82,9 +86,8 @@ class Service:
 def comes_back(uri: str) -> bool:
     """Whether a source is one that may get lost and found: a camera or a stream, not a file."""
     parsed = parse_uri(uri)
-    kind = kind_of_source(parsed)
-    endless = kind == "test" and parsed.options.get("fps") != "max"
-    return kind in _CAMERAS or parsed.scheme in NETWORK or endless
+    endless = kind_of_source(parsed) == "test" and parsed.options.get("fps") != "max"
+    return endless or is_camera(uri)
 
 
 def steady_source(config: Config) -> Source:
@@ -94,33 +97,38 @@ def steady_source(config: Config) -> Source:
     return open_source(config.source)
 
 
-def rungs(enhance: Enhance) -> list[Rung]:
-    """The engine that is wanted, below it lesser ones: this machine's processor, and bicubic scaling."""
-    if enhance.engine == AUTO and enhance.delegate is None and _is_compiled(enhance):
+def rungs(enhance: Enhance, *, camera: bool = False) -> list[Rung]:
+    """The engine that is wanted, below it lesser ones: this machine's processor, and bicubic scaling.
+
+    ``camera`` tells where the pictures come from, see ``load_model``.
+    """
+    enhancing = partial(_enhancing, camera=camera)
+    if enhance.engine == AUTO and enhance.delegate is None and _is_compiled(enhance, camera=camera):
         enhance = replace(enhance, engine=EDGETPU)  # which may come later, or get lost
-    first = Rung(enhance.delegate or enhance.engine, partial(_enhancing, enhance))
+    first = Rung(enhance.delegate or enhance.engine, partial(enhancing, enhance))
     plain = replace(enhance, isolate=False, delegate=None, delegate_options=())
     if is_edgetpu(enhance.engine) or enhance.delegate is not None:
         processor = replace(plain, engine=choose_engine(AUTO))
-        found = [replace(first, may_be_missing=True), Rung(processor.engine, partial(_enhancing, processor))]
+        found = [replace(first, may_be_missing=True), Rung(processor.engine, partial(enhancing, processor))]
     elif enhance.isolate:
-        found = [first, Rung(f"{enhance.engine}, not isolated,", partial(_enhancing, plain))]
+        found = [first, Rung(f"{enhance.engine}, not isolated,", partial(enhancing, plain))]
     else:
         found = [first]
     if enhance.engine != BICUBIC:
-        found.append(Rung(BICUBIC, partial(_enhancing, replace(plain, engine=BICUBIC))))
+        found.append(Rung(BICUBIC, partial(enhancing, replace(plain, engine=BICUBIC))))
     return found
 
 
-def _is_compiled(enhance: Enhance) -> bool:
-    form = read_named(enhance.model, enhance.scale).tpu
+def _is_compiled(enhance: Enhance, *, camera: bool) -> bool:
+    form = read_named(enhance.model, enhance.scale, camera=camera).tpu
     return form is not None and form.compiler is not None
 
 
-def _enhancing(enhance: Enhance) -> FrameUpscaler:
+def _enhancing(enhance: Enhance, *, camera: bool) -> FrameUpscaler:
     upscaler = load_model(
         enhance.model,
         scale=enhance.scale,
+        camera=camera,
         engine=enhance.engine,
         threads=enhance.threads,
         block=enhance.block,

@@ -92,6 +92,11 @@ class SteadyUpscaler:
         return self._upscaler.engine
 
     @property
+    def model(self) -> str | None:
+        """The model's name; None for bicubic alone."""
+        return self._upscaler.model
+
+    @property
     def share(self) -> float:
         """The part of the picture that the network sees."""
         return self._upscaler.share

@@ -237,7 +237,7 @@ class Supervisor:
     def _log_statistics(self) -> None:
         state = self.state()
         log.info(
-            "%d frames, %.1f a second, %d dropped, %d failed, %.0f ms latency, %.0f %% enhanced, %s",
+            "%d frames, %.1f a second, %d dropped, %d failed, %.0f ms latency, %.0f %% enhanced by %s, %s",
             *(state.frames_out, state.fps_out, state.dropped, state.failed, state.latency.median_ms),
-            *(state.enhanced_share * 100, state.phase),
+            *(state.enhanced_share * 100, state.model or state.engine, state.phase),
         )

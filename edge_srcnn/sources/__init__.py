@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from edge_srcnn.errors import UsageError
 from edge_srcnn.frame import Frame
-from edge_srcnn.uri import Uri, parse_uri
+from edge_srcnn.uri import NETWORK, Uri, parse_uri
 
 
 class Source(Protocol):
@@ -51,6 +51,7 @@ SOURCES: dict[str, str] = {
 }
 """What opens a kind of source; imported when it is chosen."""
 
+_CAMERAS = frozenset({"picamera2", "v4l2"})
 _VIDEO_SCHEMES = frozenset({"video", "rtsp", "rtsps", "http", "https", "y4m"})
 EXAMPLES = (
     "picamera2:0?size=640x480&fps=30",
@@ -100,3 +101,9 @@ def kind_of(uri: Uri) -> str:
     if uri.target.startswith("/dev/video"):
         return "v4l2"
     return "folder" if uri.names_pictures() else "video"
+
+
+def is_camera(uri: str) -> bool:
+    """Whether frames come from a camera, here or in the network; ``UsageError`` where ``uri`` names no source."""
+    parsed = parse_uri(uri)
+    return kind_of(parsed) in _CAMERAS or parsed.scheme in NETWORK

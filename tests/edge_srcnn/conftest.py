@@ -24,6 +24,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import load_model
 from edge_srcnn.model import bundled_models
 from edge_srcnn.upscaler import Upscaler
+from tests.edge_srcnn.bundles import environment_of, make_bundle
 
 Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
@@ -211,6 +212,24 @@ def run_cli(tmp_path: Path, cli_environment: dict[str, str]) -> RunCli:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def camera_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models with one for cameras among them."""
+    return make_bundle(tmp_path_factory.mktemp("bundle") / "models")
+
+
+@pytest.fixture
+def with_camera_model(camera_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``camera_bundle`` be what is bundled."""
+    monkeypatch.setattr("edge_srcnn.model.BUNDLED", camera_bundle)
+
+
+@pytest.fixture(scope="session")
+def camera_environment(camera_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What processes need so that ``camera_bundle`` is what is bundled."""
+    return environment_of(camera_bundle, tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture

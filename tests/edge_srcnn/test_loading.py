@@ -73,12 +73,31 @@ def test_a_model_may_be_a_path(tmp_path, model_bytes, texture, upscalers):
         assert (upscale(texture(9, 7), name) == expected).all()
 
 
+@pytest.mark.usefixtures("with_camera_model")
+def test_the_default_model_suits_the_scale_and_the_source_of_the_pictures():
+    for options, model in (
+        ({}, "srcnn-915-x2"),
+        ({"name": "auto"}, "srcnn-915-x2"),
+        ({"camera": True}, "srcnn-915-x2-camera"),
+        ({"name": "auto", "camera": True}, "srcnn-915-x2-camera"),
+        ({"camera": True, "isolate": True}, "srcnn-915-x2-camera"),
+        ({"camera": True, "scale": 3}, "srcnn-915-x3"),
+        ({"name": "srcnn-915-x2", "camera": True}, "srcnn-915-x2"),
+        ({"name": "srcnn-915-x2-camera"}, "srcnn-915-x2-camera"),
+        ({"engine": "bicubic", "camera": True}, None),
+        ({"engine": "bicubic", "name": "auto", "scale": 4}, None),
+    ):
+        with load_model(**options) as upscaler:
+            assert upscaler.model == model, options
+
+
 @pytest.mark.parametrize(
     ("options", "kind", "says"),
     [
         ({"scale": 7}, UsageError, "2, 3, 4"),
         ({"scale": 1}, UsageError, "2, 3, 4"),
         ({"scale": 7, "engine": "bicubic"}, UsageError, "2, 3, 4"),
+        ({"scale": 7, "name": "auto"}, UsageError, "2, 3, 4"),
         ({"tile": (0, 5)}, UsageError, "tile 0x5"),
         ({"tile": (5, -1)}, UsageError, "tile 5x-1"),
         ({"tile": "5"}, UsageError, "tile '5'"),

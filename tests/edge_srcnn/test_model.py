@@ -218,8 +218,31 @@ def test_a_missing_or_unreadable_file_is_no_input(tmp_path):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_the_default_model_is_that_of_the_scale(scale):
-    assert find_model(None, scale) == bundled_models()[f"srcnn-915-x{scale}"]
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_the_default_model_is_that_of_the_scale(name, scale):
+    assert find_model(name, scale) == bundled_models()[f"srcnn-915-x{scale}"]
+
+
+@pytest.mark.usefixtures("with_camera_model")
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_cameras_get_the_model_that_was_trained_for_them_where_there_is_one(name):
+    assert find_model(name, 2, camera=True).stem == "srcnn-915-x2-camera"
+    assert find_model(name, 2).stem == "srcnn-915-x2"
+    assert find_model(name, 3, camera=True).stem == "srcnn-915-x3"
+    assert find_model("srcnn-915-x4", 2, camera=True).stem == "srcnn-915-x4"
+    assert find_model("srcnn-915-x2-camera", 3).stem == "srcnn-915-x2-camera"
+
+
+@pytest.mark.usefixtures("with_camera_model")
+def test_bundled_models_are_in_the_order_of_their_names():
+    assert list(bundled_models()) == ["srcnn-915-x2", "srcnn-915-x2-camera", "srcnn-915-x3", "srcnn-915-x4"]
+
+
+def test_a_file_called_auto_is_named_by_its_path(tmp_path, model_bytes, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "auto").write_bytes(model_bytes)
+    assert find_model("auto", 3) == bundled_models()["srcnn-915-x3"]
+    assert find_model("./auto", 3).resolve() == tmp_path / "auto"
 
 
 def test_a_model_is_found_by_name_and_by_path(tmp_path, model_bytes):
@@ -234,6 +257,35 @@ def test_a_model_is_found_by_name_and_by_path(tmp_path, model_bytes):
 def test_an_unknown_model_is_no_input_and_the_known_ones_are_named(name):
     with pytest.raises(NoInput, match="srcnn-915-x2"):
         find_model(name, 2)
+
+
+@pytest.mark.parametrize("name", ["srcnn-915x3", "srcnn-95-x3", "SRCNN-915-X3", "srcnn-915-x3.tflite"])
+def test_the_name_that_was_meant_is_guessed(name):
+    with pytest.raises(NoInput, match=r"; did you mean srcnn-915-x3\?$"):
+        find_model(name, 2)
+
+
+def test_a_name_unlike_all_others_is_not_guessed_at():
+    with pytest.raises(NoInput, match=r"srcnn-915-x4\)$"):
+        find_model("/nowhere/of/mine.onnx", 2)
+
+
+def test_the_work_for_a_pixel_is_known_from_kernels_and_filters(model_bytes):
+    spec = parse_model(model_bytes, "").spec
+    assert spec.macs_per_pixel == 9 * 9 * 1 * 64 + 1 * 1 * 64 * 32 + 5 * 5 * 32 * 1 == 8032
+    assert replace(spec, kernels=(9, 5, 5)).macs_per_pixel == 9 * 9 * 64 + 5 * 5 * 64 * 32 + 5 * 5 * 32
+
+
+def test_how_a_model_is_trained_again_is_kept_and_may_be_absent(model_bytes, reseal):
+    model = parse_model(model_bytes, "")
+    spec = replace(model.spec, training=replace(model.spec.training, command="edge-srcnn export --int8"))
+    assert parse_model(seal_model(spec, model.graph, model.golden), "").spec == spec
+
+    def without_command(stored):
+        stored["training"].pop("command", None)
+        return stored
+
+    assert parse_model(reseal(model_bytes, spec=without_command), "").spec.training.command is None
 
 
 def test_the_golden_input_covers_the_whole_range_and_is_always_the_same():

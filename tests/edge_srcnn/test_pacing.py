@@ -27,7 +27,7 @@ FRAME = frame_of(np.zeros((HEIGHT, WIDTH), np.uint8))
 class Machine:
     """An upscaler whose time is known: so much for a frame that is enhanced whole, in proportion for a part."""
 
-    scale, engine = 2, "none"
+    scale, engine, model = 2, "none", None
 
     def __init__(self, clock: list[float], whole_s: float, *, always_s: float = 0.0) -> None:
         self.clock, self.whole_s, self.always_s = clock, whole_s, always_s

@@ -104,7 +104,7 @@ class Double:
     """An upscaler without a network; ``during`` is called with each frame's number."""
 
     def __init__(self, during: Callable[[int], object] = lambda index: None) -> None:
-        self.scale, self.engine, self.share, self._during = 2, "none", 1.0, during
+        self.scale, self.engine, self.model, self.share, self._during = 2, "none", "no-model", 1.0, during
 
     def upscale_frame(self, frame: Frame) -> Frame:
         self._during(frame.index)
@@ -514,6 +514,7 @@ def test_its_state_adds_up_while_it_runs():
         assert before.running_s < after.running_s
     last = states[-1]
     assert (last.size_in, last.size_out, last.enhanced_share) == ((8, 6), (16, 12), 1.0)
+    assert (last.engine, last.model) == ("none", "no-model")
     assert last.enhance.median_ms >= 3  # it sleeps for so long
     assert last.latency.p99_ms >= last.latency.median_ms >= 3
     assert last.age_s is not None

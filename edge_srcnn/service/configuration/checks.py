@@ -60,9 +60,9 @@ def check_sinks(texts: tuple[str, ...]) -> None:
 
 
 def check_model(name: str) -> None:
-    """A bundled model or a file."""
+    """A bundled model, a file, or the choice between the bundled ones left to us."""
     if not name.strip():
-        raise ValueError("name a model, or leave the setting out")
+        raise ValueError('name a model, or "auto"')
     find_model(name, SCALES[0])
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from edge_srcnn.service.configuration.findings import Given, Problem, nearest, refusal
+from edge_srcnn.service.configuration.findings import Given, Problem, refusal
 from edge_srcnn.service.configuration.settings import PREFIX, SETTINGS, TABLES, variable
+from edge_srcnn.spelling import nearest
 
 _LIKENESS = 0.75
 _OUR_TABLES = tuple(f"{PREFIX}{table.upper()}_" for table in TABLES)

@@ -1,13 +1,12 @@
 """What the layers of a configuration give: values with their origin, and what is wrong with them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.service.configuration.kinds import describe
 from edge_srcnn.service.configuration.settings import SETTINGS, TABLES, names_in
+from edge_srcnn.spelling import nearest
 from edge_srcnn.uri import without_secrets
 
 _LONGEST_LINE = 1000
@@ -56,11 +55,6 @@ def unknown(table: str, name: str, origin: str) -> Problem:
         origin,
         f"{path}: there is no such setting; {meant}{f'[{table}]' if table else 'The file'} has {', '.join(here)}",
     )
-
-
-def nearest(name: str, known: Sequence[str], likeness: float = 0.6) -> str | None:
-    """The known name that is most like ``name``, if there is any."""
-    return next(iter(get_close_matches(name.lower(), known, 1, likeness)), None)
 
 
 def one_line(text: str) -> str:

@@ -68,13 +68,12 @@ def _switch(default: bool, help: str) -> Any:
 class Enhance:
     """How pictures are sharpened, and which part of them."""
 
-    model: str | None = _setting(
+    model: str = _setting(
         TEXT,
-        None,
-        "A bundled model (edge-srcnn models lists them), or the full path of a .tflite made by 'edge-srcnn export'. "
-        "Not set: the bundled model for the scale.",
+        AUTO,
+        "A bundled model (edge-srcnn models lists them), the full path of a .tflite made by 'edge-srcnn export', or "
+        '"auto": the bundled model for the scale, and for cameras the one trained for them, where there is one.',
         check_model,
-        "srcnn-915-x2",
     )
     scale: int = _setting(
         WHOLE,

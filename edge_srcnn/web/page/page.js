@@ -62,6 +62,7 @@ function showFigures(state) {
   $("temperature").textContent = state.temperature_c === null ? "–" : `${Math.round(state.temperature_c)} °C`;
   $("size-in").textContent = state.size_in ? `${state.size_in.join("×")} → ` : "";
   $("size-out").textContent = state.size_out ? state.size_out.join("×") : "–";
+  $("sizes").title = `Of the camera, and of the enhanced picture; by ${state.model ?? state.engine}`;
 }
 
 function duration(ms) {

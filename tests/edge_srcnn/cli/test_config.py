@@ -74,7 +74,8 @@ def test_show_tells_each_value_and_its_origin_but_no_secret(run_cli, tmp_path):
     document = json.loads(run_cli("config", "show", "-c", "c.toml", "--json", extra_env=environment).stdout)
     assert document["enhance.scale"] == {"value": 3, "origin": "c.toml line 3"}
     assert document["sinks"]["value"] == ["http://:8080#token=***", "rtsp://***@h/x"]
-    assert document["enhance.model"] == {"value": None, "origin": "default"}
+    assert document["enhance.model"] == {"value": "auto", "origin": "default"}
+    assert document["enhance.roi"] == {"value": None, "origin": "default"}
 
 
 def test_show_of_a_bad_file_is_one_line(run_cli):

@@ -43,7 +43,7 @@ class Camera:
 class Engine:
     """Enhances by repeating pixels; raises while ``fault`` is set."""
 
-    scale, share = 2, 1.0
+    scale, model, share = 2, None, 1.0
 
     def __init__(self, name="engine", fault=None):
         self.engine, self.fault = name, fault

@@ -33,5 +33,5 @@ def test_what_is_commented_out_is_good_too(tmp_path):
     assert set(tomllib.loads(text)["enhance"]) == {path[8:] for path in SETTINGS if path.startswith("enhance.")}
     path = tmp_path / "c.toml"
     path.write_text(re.sub(r"^roi = .*$", "", text, flags=re.MULTILINE))
-    set_ones = {"model": "srcnn-915-x2", "threads": 3, "keep_fps": "15", "delegate": "/usr/lib/libvx_delegate.so"}
+    set_ones = {"threads": 3, "keep_fps": "15", "delegate": "/usr/lib/libvx_delegate.so"}
     assert load_config(path, {}).config == Config(enhance=replace(Config().enhance, **set_ones))

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
-from edge_srcnn.sources import EXAMPLES, SOURCES, open_source
+from edge_srcnn.sources import EXAMPLES, SOURCES, is_camera, open_source
 
 
 def test_a_test_card():
@@ -57,3 +57,35 @@ def test_the_examples_parse(name, tmp_path, monkeypatch):
         open_source(name.strip("'")).close()
     except EdgeSrcnnError as error:
         assert not isinstance(error, UsageError)
+
+
+@pytest.mark.parametrize(
+    ("name", "camera"),
+    [
+        ("picamera2:0?size=640x480&fps=30", True),
+        ("picamera2:", True),
+        ("/dev/video0", True),
+        ("v4l2:/dev/video2?size=640x480", True),
+        ("rtsp://user:secret@host/stream#transport=udp", True),
+        ("rtsps://host/stream", True),
+        ("http://host/stream.mjpg", True),
+        ("https://host/stream.mjpg", True),
+        ("clip.mp4", False),
+        ("video:clip.mp4", False),
+        ("photos/", False),
+        ("photo.png", False),
+        ("frames/*.png", False),
+        ("y4m:-", False),
+        ("y4m:/run/fifo", False),
+        ("test:", False),
+        ("test:size=64x48,fps=30", False),
+    ],
+)
+def test_cameras_here_and_in_the_network_are_told_from_everything_else(name, camera):
+    assert is_camera(name) == camera
+
+
+@pytest.mark.parametrize("name", ["webcam:0", "rtmp://host/live", ""])
+def test_what_is_no_source_is_no_camera_either(name):
+    with pytest.raises(UsageError):
+        is_camera(name)
