@@ -1,8 +1,8 @@
-"""PSNR and SSIM beside bicubic, by the protocol of the super-resolution literature.
+"""PSNR, SSIM, GMSD and the noise of flat regions beside bicubic, by the protocol of the super-resolution literature.
 
 The truth is the BT.601 Y channel as MATLAB's ``rgb2ycbcr`` gives it, cut to a multiple of the scale; it is made
-small by MATLAB's bicubic (or OpenCV's), up-scaled by each method, and compared without a border of ``scale``
-pixels; the figures are means over the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
+small by MATLAB's bicubic (or OpenCV's, or a camera), up-scaled by each method, and compared without a border of
+``scale`` pixels; the figures are means over the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,17 +17,28 @@ from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range
 from edge_srcnn.imaging.metrics import psnr, ssim
 from edge_srcnn.sources.images import find_pictures, read_picture
 from edge_srcnn.upscaler import Upscaler
-from export.degradation import cv2_bicubic, imresize, matlab_bicubic, modcrop
+from export.degradation import degrade as make_small
+from export.degradation import imresize, modcrop
+from export.metrics import flat_noise, gmsd
 
 Method = Callable[[UInt8Array, int], UInt8Array]
 """Up-scales a small luma plane by a factor."""
 
-DEGRADES = {"matlab": matlab_bicubic, "cv2": cv2_bicubic}
+DEGRADES = {"matlab": "bicubic", "cv2": "cv2", "camera": "camera"}
+"""The degradations of ``export.degradation`` by the names that the literature has for them."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One line of the result: mean PSNR (dB) and SSIM of a method on a set of pictures."""
+    """One line of the result: the mean figures of a method on a set of pictures.
+
+    Attributes
+    ----------
+    psnr, ssim
+        In dB, and up to 1; higher is better.
+    gmsd, flat_noise
+        See ``export.metrics``; from 0 and in grey levels; lower is better.
+    """
 
     set: str
     scale: int
@@ -35,6 +46,8 @@ class Score:
     method: str
     psnr: float
     ssim: float
+    gmsd: float
+    flat_noise: float
 
 
 def bicubic_matlab(small: UInt8Array, scale: int) -> UInt8Array:
@@ -79,6 +92,8 @@ def evaluate(
 ) -> list[Score]:
     """Judge methods on one set; ``on_step`` is called ``len(truths) * len(methods)`` times.
 
+    All methods get the same small pictures: what a camera does by chance hangs on the picture's number alone.
+
     Raises
     ------
     UsageError
@@ -86,13 +101,13 @@ def evaluate(
     """
     if degrade not in DEGRADES:
         raise UsageError(f"no degradation is called {degrade!r}; there are {', '.join(DEGRADES)}")
-    figures: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
+    figures: dict[str, list[list[float]]] = {method: [] for method in methods}
     inner = (slice(scale, -scale), slice(scale, -scale))
-    for truth in truths:
-        small = DEGRADES[degrade](truth, scale)
+    for number, truth in enumerate(truths, 1):
+        small = make_small(DEGRADES[degrade], truth, scale, number)
         for method, run in methods.items():
             result = run(small, scale)
-            figures[method].append((psnr(result[inner], truth[inner]), ssim(result[inner], truth[inner])))
+            figures[method].append([judge(result[inner], truth[inner]) for judge in (psnr, ssim, gmsd, flat_noise)])
             on_step()
-    means = {method: np.mean(rows, axis=0) for method, rows in figures.items()}
-    return [Score(name, scale, degrade, method, float(p), float(s)) for method, (p, s) in means.items()]
+    means = {method: np.mean(rows, axis=0).tolist() for method, rows in figures.items()}
+    return [Score(name, scale, degrade, method, *row) for method, row in means.items()]

@@ -1,4 +1,4 @@
-"""``edge-srcnn evaluate``: PSNR and SSIM beside bicubic, by the field's protocol."""
+"""``edge-srcnn evaluate``: PSNR, SSIM, GMSD and noise beside bicubic, by the field's protocol."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,11 +22,19 @@ def evaluate(
         list[str] | None, typer.Option("--model", "-m", help="May be repeated. (default: the bundled one)")
     ] = None,
     scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor.")] = 2,
-    degrade: Annotated[str, typer.Option("--degrade", help="How pictures are made small: matlab or cv2.")] = "matlab",
+    degrade: Annotated[
+        str,
+        typer.Option(
+            "--degrade", help="How pictures are made small: matlab, cv2, or camera (lens, noise, mosaic, JPEG)."
+        ),
+    ] = "matlab",
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Make pictures small, up-scale them, and compare with the truth: mean PSNR and SSIM of luma."""
+    """Make pictures small, up-scale them, and compare with the truth: mean figures of luma.
+
+    PSNR and SSIM: more is better. GMSD (damage to edges) and flat noise (grey levels in the flattest parts): less is.
+    """
     from dataclasses import asdict
     from math import isfinite
 
@@ -36,7 +44,7 @@ def evaluate(
     from export.evaluation import evaluate as judge
 
     if degrade not in DEGRADES:
-        raise UsageError(f"--degrade {degrade!r}: use {' or '.join(DEGRADES)}")
+        raise UsageError(f"--degrade {degrade!r}: use one of {', '.join(DEGRADES)}")
     methods: dict[str, Method] = dict(BASELINES)
     names: list[str | None] = [*model] if model else [None]
     for name in names:
@@ -58,7 +66,13 @@ def evaluate(
         print_json([{**asdict(score), "psnr": score.psnr if isfinite(score.psnr) else None} for score in scores])
         return
     print_table(
-        ["set", "scale", "degrade", "method", "PSNR dB", "SSIM"],
-        [[s.set, f"x{s.scale}", s.degrade, s.method, f"{s.psnr:.2f}", f"{s.ssim:.4f}"] for s in scores],
+        ["set", "scale", "degrade", "method", "PSNR dB", "SSIM", "GMSD", "flat noise"],
+        [
+            [
+                *(s.set, f"x{s.scale}", s.degrade, s.method),
+                *(f"{s.psnr:.2f}", f"{s.ssim:.4f}", f"{s.gmsd:.4f}", f"{s.flat_noise:.2f}"),
+            ]
+            for s in scores
+        ],
         numbers_from=4,
     )

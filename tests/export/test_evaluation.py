@@ -13,6 +13,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import load_model
 from export.degradation import cv2_bicubic, imresize
 from export.evaluation import BASELINES, Score, bicubic_matlab, evaluate, method_of, read_sets, read_truths
+from export.metrics import flat_noise, gmsd
 
 Draw = Callable[..., UInt8Array]
 
@@ -153,10 +154,46 @@ def test_scores_name_what_was_judged_in_the_order_of_the_methods(draw: Draw) -> 
     ]
     assert len(steps) == 2 * 2
     assert all(isinstance(s, Score) and 15 < s.psnr < 60 and 0.5 < s.ssim < 1 for s in scores)
+    assert all(0 < s.gmsd < 0.5 and 0 <= s.flat_noise < 40 for s in scores)
+
+
+def test_gmsd_and_flat_noise_are_means_without_the_border_too(draw: Draw) -> None:
+    truths = [draw(0, 48, 60), draw(1, 48, 60)]
+    (score,) = evaluate("set", truths, 3, {"m": bicubic_matlab})
+    inner = (slice(3, -3), slice(3, -3))
+    results = [bicubic_matlab(imresize(truth, 16, 20), 3)[inner] for truth in truths]
+    shaved = [truth[inner] for truth in truths]
+    assert score.gmsd == pytest.approx(np.mean(list(map(gmsd, results, shaved))))
+    assert score.flat_noise == pytest.approx(np.mean(list(map(flat_noise, results, shaved))))
+
+
+def test_a_camera_gives_all_methods_the_same_picture_and_each_picture_faults_of_its_own(draw: Draw) -> None:
+    seen: list[UInt8Array] = []
+
+    def method(small: UInt8Array, scale: int) -> UInt8Array:
+        seen.append(small)
+        return bicubic_matlab(small, scale)
+
+    truths = [draw(0), draw(0)]
+    one, two = evaluate("set", truths, 2, {"one": method, "two": method}, degrade="camera")
+    assert one.psnr == two.psnr
+    assert np.array_equal(seen[0], seen[1])
+    assert np.array_equal(seen[2], seen[3])
+    assert not np.array_equal(seen[0], seen[2])
+    assert evaluate("another", truths, 2, {"one": method}, degrade="camera")[0].psnr == one.psnr
+
+
+def test_a_cameras_noise_shows_in_flat_regions(draw: Draw) -> None:
+    clean, noisy = (
+        evaluate("set", [draw(n) for n in range(3)], 2, {"m": bicubic_matlab}, degrade=degrade)[0]
+        for degrade in ("matlab", "camera")
+    )
+    assert noisy.flat_noise > clean.flat_noise
+    assert noisy.psnr < clean.psnr
 
 
 def test_an_unknown_degradation_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="no degradation is called 'blur'; there are matlab, cv2"):
+    with pytest.raises(UsageError, match="no degradation is called 'blur'; there are matlab, cv2, camera"):
         evaluate("set", [flat(1)], 2, dict(BASELINES), degrade="blur")
 
 

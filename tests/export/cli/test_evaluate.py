@@ -61,10 +61,12 @@ def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
     rows = json.loads(done.stdout)
     assert [row["method"] for row in rows] == ["bicubic-matlab", "bicubic", "srcnn-915-x2"]
     for row in rows:
-        assert list(row) == ["set", "scale", "degrade", "method", "psnr", "ssim"]
+        assert list(row) == ["set", "scale", "degrade", "method", "psnr", "ssim", "gmsd", "flat_noise"]
         assert (row["set"], row["scale"], row["degrade"]) == (pictures.name, 2, "matlab")
         assert 15 < row["psnr"] < 60
         assert 0.5 < row["ssim"] < 1
+        assert 0 < row["gmsd"] < 0.5
+        assert 0 <= row["flat_noise"] < 40
     figures = {row["method"]: row["psnr"] for row in rows}
     assert figures["srcnn-915-x2"] > figures["bicubic"], "the bundled network sharpens drawn edges too"
 
@@ -77,7 +79,7 @@ def test_a_perfect_picture_is_null_since_json_knows_no_infinity(cli: Cli, mine: 
         raise AssertionError(constant)
 
     (matlab, *_) = json.loads(out, parse_constant=refuse)
-    assert (matlab["psnr"], matlab["ssim"]) == (None, 1.0)
+    assert (matlab["psnr"], matlab["ssim"], matlab["gmsd"], matlab["flat_noise"]) == (None, 1.0, 0.0, 0.0)
 
 
 def test_the_figures_are_those_of_the_protocol(cli: Cli, pictures: Path, mine: Path) -> None:
@@ -103,11 +105,22 @@ def test_sets_and_models_may_be_repeated(cli: Cli, pictures: Path, mine: Path, t
     assert {row["degrade"] for row in rows} == {"cv2"}
 
 
+def test_a_camera_is_harder_than_interpolation_and_always_alike(cli: Cli, pictures: Path, mine: Path) -> None:
+    documents = [
+        cli("--data", pictures, "--model", mine, "--degrade", degrade, "--json")[1]
+        for degrade in ("camera", "camera", "matlab")
+    ]
+    assert documents[0] == documents[1]
+    camera, _, matlab = map(json.loads, documents)
+    assert {row["degrade"] for row in camera} == {"camera"}
+    assert all(hard["psnr"] < easy["psnr"] for hard, easy in zip(camera, matlab, strict=True))
+
+
 def test_without_json_it_is_a_table(cli: Cli, pictures: Path, mine: Path) -> None:
     status, out, err = cli("--data", pictures, "--model", mine)
     lines = [line.split() for line in out.splitlines()]
     assert (status, err) == (0, "")
-    assert lines[0] == ["set", "scale", "degrade", "method", "PSNR", "dB", "SSIM"]
+    assert lines[0] == ["set", "scale", "degrade", "method", "PSNR", "dB", "SSIM", "GMSD", "flat", "noise"]
     assert [line[3] for line in lines[1:]] == ["bicubic-matlab", "bicubic", "mine"]
     assert all(line[:3] == [pictures.name, "x2", "matlab"] for line in lines[1:])
 
@@ -116,7 +129,7 @@ def test_without_json_it_is_a_table(cli: Cli, pictures: Path, mine: Path) -> Non
     ("arguments", "status", "message"),
     [
         (["--scale", "3"], 2, "is for x2, not --scale 3"),
-        (["--degrade", "blur"], 2, "--degrade 'blur': use matlab or cv2"),
+        (["--degrade", "blur"], 2, "--degrade 'blur': use one of matlab, cv2, camera"),
         (["--engine", "abacus"], 2, "no engine is called 'abacus'"),
         (["--model", "nowhere.tflite"], 66, "nowhere.tflite: neither a file nor one of the bundled models"),
         (["--data", "nowhere"], 66, "nowhere: no such folder"),

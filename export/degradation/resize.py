@@ -1,10 +1,9 @@
-"""How a sharp picture becomes the low-resolution one: degradations, by name.
+"""Smaller by interpolation alone: MATLAB's bicubic, OpenCV's, and the mean of areas.
 
 ``imresize`` follows MATLAB's function of that name (bicubic kernel a = -0.5, antialiased when shrinking,
 mirrored borders): Keys, "Cubic convolution interpolation for digital image processing" (1981), equation 15.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 from math import ceil
 
@@ -14,34 +13,46 @@ from numpy.typing import NDArray
 
 from edge_srcnn.imaging.luma import UInt8Array
 
+Levels = NDArray[np.float32]
+"""A plane ``[h, w]`` in grey levels that are not rounded yet; they may lie a little outside of 0..255."""
+
 _KERNEL_WIDTH = 4.0
 
 
 def imresize(plane: UInt8Array, height: int, width: int) -> UInt8Array:
     """Resize a uint8 plane ``[h, w]`` to ``[height, width]`` as MATLAB's bicubic ``imresize`` does."""
+    return rounded(resample(plane.astype(np.float32), height, width))
+
+
+def resample(plane: Levels, height: int, width: int) -> Levels:
+    """``imresize`` before it rounds and clips: float32 ``[h, w]`` to ``[height, width]``."""
     rows = _weights(plane.shape[0], height)
     columns = _weights(plane.shape[1], width)
-    out = rows @ plane.astype(np.float32) @ columns.T
-    rounded: UInt8Array = np.clip(np.floor(out + 0.5), 0, 255).astype(np.uint8)
-    return rounded
+    return (rows @ plane @ columns.T).astype(np.float32, copy=False)
 
 
-def matlab_bicubic(plane: UInt8Array, scale: int) -> UInt8Array:
-    """The field's benchmark degradation: MATLAB's antialiased bicubic, 1/``scale``."""
-    return imresize(plane, plane.shape[0] // scale, plane.shape[1] // scale)
-
-
-def cv2_bicubic(plane: UInt8Array, scale: int) -> UInt8Array:
-    """OpenCV's INTER_CUBIC, 1/``scale``: no antialiasing, a = -0.75."""
-    size = (plane.shape[1] // scale, plane.shape[0] // scale)
-    out: UInt8Array = cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]  # stubs: any dtype
+def rounded(plane: Levels) -> UInt8Array:
+    """The nearest uint8 levels, halves upwards."""
+    out: UInt8Array = np.clip(np.floor(plane + 0.5), 0, 255).astype(np.uint8)
     return out
 
 
-Degradation = Callable[[UInt8Array, int], UInt8Array]
+def mean_of_areas(plane: Levels, height: int, width: int) -> Levels:
+    """Shrink float32 ``[h, w]`` to ``[height, width]``: each pixel is the mean of the area that it covers."""
+    out: Levels = cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]  # stubs: any dtype
+    return out
 
-DEGRADATIONS: dict[str, Degradation] = {"bicubic": matlab_bicubic, "cv2": cv2_bicubic}
-"""Degradations that a network can be trained against; each maps (plane, scale) to the small plane."""
+
+def matlab_bicubic(plane: UInt8Array, scale: int, rng: np.random.Generator | None = None) -> UInt8Array:
+    """The field's benchmark degradation: MATLAB's antialiased bicubic, 1/``scale``; nothing is drawn from ``rng``."""
+    return imresize(plane, plane.shape[0] // scale, plane.shape[1] // scale)
+
+
+def cv2_bicubic(plane: UInt8Array, scale: int, rng: np.random.Generator | None = None) -> UInt8Array:
+    """OpenCV's INTER_CUBIC, 1/``scale``: no antialiasing, a = -0.75; nothing is drawn from ``rng``."""
+    size = (plane.shape[1] // scale, plane.shape[0] // scale)
+    out: UInt8Array = cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]  # stubs: any dtype
+    return out
 
 
 def modcrop(plane: UInt8Array, scale: int) -> UInt8Array:

@@ -1,10 +1,19 @@
-"""MATLAB's imresize, by Keys' formula worked out by hand; OpenCV's bicubic; modcrop."""
+"""MATLAB's imresize, by Keys' formula worked out by hand; OpenCV's bicubic; means of areas; modcrop."""
 
+import cv2
 import numpy as np
 import pytest
 
 from edge_srcnn.imaging.luma import UInt8Array
-from export.degradation import DEGRADATIONS, cv2_bicubic, imresize, matlab_bicubic, modcrop
+from export.degradation.resize import (
+    cv2_bicubic,
+    imresize,
+    matlab_bicubic,
+    mean_of_areas,
+    modcrop,
+    resample,
+    rounded,
+)
 
 # Keys (1981), equation 15, a = -1/2, at 1/4, 3/4, 5/4, 7/4: 111/128, 29/128, -9/128, -3/128.
 KEYS_QUARTERS = np.array([-3, -9, 29, 111, 111, 29, -9, -3]) / 128
@@ -124,9 +133,32 @@ def test_opencv_halves_between_two_pixels_with_a_of_minus_three_quarters() -> No
     assert seen.tolist() == [100, 100 - 9, 100 + 57, 100, 100, 100]
 
 
-def test_degradations_are_known_by_name() -> None:
-    assert DEGRADATIONS["bicubic"] is matlab_bicubic
-    assert DEGRADATIONS["cv2"] is cv2_bicubic
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_opencvs_bicubic_is_its_resize_byte_for_byte(scale: int) -> None:
+    plane = noise(26, 41)
+    expected = cv2.resize(plane, (41 // scale, 26 // scale), interpolation=cv2.INTER_CUBIC)
+    assert np.array_equal(cv2_bicubic(plane, scale), expected)
+
+
+def test_what_is_not_rounded_yet_keeps_fractions_and_overshoot() -> None:
+    step = stripes([0] * 8 + [255] * 8).astype(np.float32)
+    fine = resample(step, 4, 32)
+    assert fine.dtype == np.float32
+    assert fine.min() < 0
+    assert fine.max() > 255
+    assert np.array_equal(rounded(fine), imresize(step.astype(np.uint8), 4, 32))
+
+
+def test_rounding_is_to_the_nearest_level_halves_upwards() -> None:
+    plane = np.array([[-3.0, 0.49, 0.5, 1.5, 254.6, 300.0]], np.float32)
+    assert rounded(plane).tolist() == [[0, 0, 1, 2, 255, 255]]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_an_area_is_its_mean(scale: int) -> None:
+    plane = noise(24, 36).astype(np.float32)
+    blocks = plane.reshape(24 // scale, scale, 36 // scale, scale)
+    assert mean_of_areas(plane, 24 // scale, 36 // scale) == pytest.approx(blocks.mean(axis=(1, 3)), abs=1e-3)
 
 
 @pytest.mark.parametrize(
