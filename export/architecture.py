@@ -59,7 +59,9 @@ class Architecture:
         return sum(k // 2 for k in self.kernels)
 
 
-def build_stack(architecture: Architecture) -> keras.Model:
+def build_stack(
+    architecture: Architecture, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
+) -> keras.Model:
     """The three VALID convolutions: luma ``[n, h, w, 1]`` in 0..1 to ``[n, h - 2 halo, w - 2 halo, 1]``.
 
     Its output is the residual or, for a direct network, the picture itself. Inside, luma is centred about 0,
@@ -71,16 +73,18 @@ def build_stack(architecture: Architecture) -> keras.Model:
     n1, n2 = architecture.filters
     he = keras.initializers.HeNormal
     small = keras.initializers.RandomNormal(stddev=1e-3, seed=3)
-    x = keras.layers.Conv2D(n1, k1, activation="relu", kernel_initializer=he(seed=1), name=LAYER_NAMES[0])(centred)
-    x = keras.layers.Conv2D(n2, k2, activation="relu", kernel_initializer=he(seed=2), name=LAYER_NAMES[1])(x)
-    x = keras.layers.Conv2D(1, k3, kernel_initializer=small, name=LAYER_NAMES[2], dtype="float32")(x)
+    x = convolution(n1, k1, activation="relu", kernel_initializer=he(seed=1), name=LAYER_NAMES[0])(centred)
+    x = convolution(n2, k2, activation="relu", kernel_initializer=he(seed=2), name=LAYER_NAMES[1])(x)
+    x = convolution(1, k3, kernel_initializer=small, name=LAYER_NAMES[2], dtype="float32")(x)
     return keras.Model(luma, x, name="srcnn")
 
 
-def build_model(architecture: Architecture) -> keras.Model:
+def build_model(
+    architecture: Architecture, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
+) -> keras.Model:
     """The whole network as it is trained: luma ``[n, h, w, 1]`` in 0..1 to sharp luma, smaller by the halo."""
     luma = keras.Input((None, None, 1), name="luma")
-    out = build_stack(architecture)(luma)
+    out = build_stack(architecture, convolution)(luma)
     if architecture.residual:
         inner = keras.layers.Cropping2D(architecture.halo_px, dtype="float32", name="inner")(luma)
         out = keras.layers.Add(dtype="float32", name="skip")([inner, out])
@@ -90,7 +94,10 @@ def build_model(architecture: Architecture) -> keras.Model:
 def layers_of(model: keras.Model) -> tuple[Layer, ...]:
     """The weights of a model of ``build_model``, for luma in 0..1 as it is."""
     convolutions = (model.get_layer("srcnn").get_layer(name) for name in LAYER_NAMES)
-    first, *rest = (Layer(*(np.asarray(w, np.float32) for w in layer.get_weights())) for layer in convolutions)
+    first, *rest = (
+        Layer(*(np.asarray(keras.ops.convert_to_numpy(w), np.float32) for w in (layer.kernel, layer.bias)))
+        for layer in convolutions
+    )
     return (_shifted(first, -LUMA_CENTRE), *rest)
 
 
@@ -98,7 +105,9 @@ def set_layers(model: keras.Model, layers: tuple[Layer, ...]) -> None:
     """Put weights for luma in 0..1 into a model of ``build_model``."""
     first, *rest = layers
     for name, layer in zip(LAYER_NAMES, (_shifted(first, LUMA_CENTRE), *rest), strict=True):
-        model.get_layer("srcnn").get_layer(name).set_weights([layer.kernel, layer.bias])
+        convolution = model.get_layer("srcnn").get_layer(name)
+        convolution.kernel.assign(layer.kernel)
+        convolution.bias.assign(layer.bias)
 
 
 def _shifted(layer: Layer, offset: float) -> Layer:

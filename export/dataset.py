@@ -11,7 +11,7 @@ from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range
 from edge_srcnn.sources.images import find_pictures, read_picture
-from export.degradation import DEGRADATIONS, imresize, modcrop
+from export.degradation import RANDOM, degrade, imresize, modcrop
 
 Float32Array = NDArray[np.float32]
 
@@ -39,16 +39,29 @@ LARGE_PX = 400
 SHRINK_FACTORS = (0.5, 0.65)
 MIN_PLANE_PX = 48
 
+SAMPLINGS = ("uniform", "gradient")
+
 
 @dataclass(frozen=True)
 class PatchSpec:
-    """How patches are cut. Lengths in pixels of the up-scaled picture; ``min_std`` in grey levels."""
+    """How patches are cut. Lengths in pixels of the up-scaled picture; ``min_std`` in grey levels.
+
+    Where the degradation is random, each training picture is degraded ``draws`` times. ``sampling`` is one of
+    ``SAMPLINGS``: all places alike, or by the slope of the truth there.
+    """
 
     scale: int
     halo_px: int
     patch_px: int = 32
     min_std: float = 12.0
     degradation: str = "bicubic"
+    draws: int = 4
+    sampling: str = "uniform"
+
+    @property
+    def versions(self) -> int:
+        """How many degraded versions there are of each picture: without chance they would all be alike."""
+        return self.draws if self.degradation in RANDOM else 1
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,7 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
     folders
         Searched recursively; empty means the photographs inside scikit-image.
     held_out
-        Share of the pictures (at least one) that training never sees.
+        Share of the pictures (at least one) that training never sees; each is degraded once.
     """
     found = [p for folder in folders for p in find_pictures(folder)] if folders else builtin_photographs()
     paths = list({path.resolve(): path for path in found}.values())  # folders may overlap
@@ -110,7 +123,7 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
             skipped.append(str(error))
             continue
         luma = luma_studio_range(pixels) if number % 2 == 0 else luma_full_range(pixels)
-        pairs = list(make_pairs(luma, spec))
+        pairs = list(make_pairs(luma, spec, seed=(seed, number)))
         if pairs:
             usable.append(pairs)
         else:
@@ -122,23 +135,28 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
     n = max(1, round(len(usable) * held_out))
     return Split(
         train=tuple(pair for pairs in usable[n:] for pair in pairs),
-        held_out=tuple(pair for pairs in usable[:n] for pair in pairs),
+        held_out=tuple(pair for pairs in usable[:n] for pair in pairs[:: spec.versions]),
         n_pictures=len(usable),
         skipped=tuple(skipped),
     )
 
 
-def make_pairs(luma: UInt8Array, spec: PatchSpec) -> Iterator[Pair]:
-    """Pairs of one luma plane: as it is when small, shrunk (MATLAB bicubic) when large."""
+def make_pairs(luma: UInt8Array, spec: PatchSpec, seed: tuple[int, ...] = (0,)) -> Iterator[Pair]:
+    """Pairs of one luma plane: as it is when small, shrunk (MATLAB bicubic) when large.
+
+    Each of its sizes comes in ``spec.versions`` pairs, one after the other, of one truth. What a random degradation
+    draws hangs on ``seed`` (numbers from 0), on the size, and on the number of the version.
+    """
     h, w = luma.shape
     factors = SHRINK_FACTORS if min(h, w) >= LARGE_PX else (1.0,)
-    for factor in factors:
+    for size, factor in enumerate(factors):
         plane = luma if factor == 1.0 else imresize(luma, round(h * factor), round(w * factor))
         truth = modcrop(plane, spec.scale)
         if min(truth.shape) < max(MIN_PLANE_PX, spec.patch_px + 2 * spec.halo_px):
             continue
-        small = DEGRADATIONS[spec.degradation](truth, spec.scale)
-        yield Pair(bicubic=upscale_bicubic(small, spec.scale), truth=truth)
+        for version in range(spec.versions):
+            small = degrade(spec.degradation, truth, spec.scale, (*seed, size, version))
+            yield Pair(bicubic=upscale_bicubic(small, spec.scale), truth=truth)
 
 
 class PatchSampler:
@@ -149,6 +167,11 @@ class PatchSampler:
         self._corners = np.concatenate([_textured_corners(i, p, spec) for i, p in enumerate(pairs)])
         if len(self._corners) == 0:
             raise BadData(f"no patch has a standard deviation of {spec.min_std:g} or more: the pictures are flat")
+        self._cumulated: NDArray[np.float64] | None = None
+        if spec.sampling == "gradient":
+            gradients = np.array([_gradient(pairs[i], top, left, spec) for i, top, left in self._corners])
+            self._cumulated = np.cumsum(gradients) / gradients.sum()
+            self._cumulated[-1] = 1.0
 
     def __len__(self) -> int:
         """Number of places from which patches are cut."""
@@ -158,7 +181,10 @@ class PatchSampler:
         """Input ``[batch, patch + 2 halo, patch + 2 halo, 1]`` and truth ``[batch, patch, patch, 1]``, both 0..1."""
         spec = self._spec
         rng = np.random.default_rng((self._seed, n))
-        chosen = self._corners[rng.integers(len(self._corners), size=self._batch)]
+        if self._cumulated is None:
+            chosen = self._corners[rng.integers(len(self._corners), size=self._batch)]
+        else:
+            chosen = self._corners[np.searchsorted(self._cumulated, rng.random(self._batch), side="right")]
         jitter = rng.integers(0, spec.patch_px // 4, size=(self._batch, 2))
         symmetry = rng.integers(8, size=self._batch)
         size = spec.patch_px + 2 * spec.halo_px
@@ -205,6 +231,13 @@ def _textured_corners(index: int, pair: Pair, spec: PatchSpec) -> NDArray[np.int
             if inner.std() > spec.min_std:
                 found.append((index, top, left))
     return np.array(found, np.int64).reshape(-1, 3)
+
+
+def _gradient(pair: Pair, top: int, left: int, spec: PatchSpec) -> float:
+    """Mean slope of the truth that belongs to an input window, in grey levels a pixel."""
+    top, left = top + spec.halo_px, left + spec.halo_px
+    patch = pair.truth[top : top + spec.patch_px, left : left + spec.patch_px].astype(np.float32)
+    return float(np.abs(np.diff(patch, axis=0)).mean() + np.abs(np.diff(patch, axis=1)).mean())
 
 
 def _turned(patch: UInt8Array, symmetry: int) -> UInt8Array:

@@ -12,18 +12,19 @@ from edge_srcnn.errors import OutputExists, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
-from edge_srcnn.model import Model, Quality, Training, seal_model
+from edge_srcnn.model import BICUBIC, Model, Quality, Training, seal_model
 from export.architecture import Architecture, Layer, layers_of
 from export.checkpoints import TrainingState
 from export.dataset import PatchSpec, Split, load_split
-from export.degradation import DEGRADATIONS
+from export.degradation import degrade
 from export.edgetpu.compiler import find_compiler
 from export.edgetpu.exporting import TpuExport, export_for_tpu
 from export.edgetpu.files import TpuFiles
-from export.evaluation import BASELINES, Method, Score, evaluate, method_of, read_sets
+from export.evaluation import BASELINES, DEGRADES, Method, Score, evaluate, method_of, read_sets
 from export.packaging import describe, model_card, model_name, quality_rows
 from export.plan import TrainingPlan
 from export.quantization import LayerNoise, convert, layer_noise, representative_dataset
+from export.quantization_aware import fine_tune
 from export.report import Crop, LayerError, QualityRow, Report, render_report
 from export.rounding import round_layers
 from export.training import Progress, train
@@ -50,8 +51,12 @@ class ExportJob:
         Weights of the same architecture with which the training begins.
     int8, float32
         Which models to write.
+    qat_steps
+        Steps of quantization-aware fine-tuning after the rounding; 0 for none.
     edgetpu
         Whether to write the int8 model's form for an Edge TPU too, and to compile it where the compiler is.
+    command
+        What makes the same model again, for its card.
     """
 
     architecture: Architecture
@@ -67,18 +72,21 @@ class ExportJob:
     float32: bool = False
     edgetpu: bool = False
     degradation: str = "bicubic"
+    sampling: str = "uniform"
+    qat_steps: int = 0
     restart: bool = False
     overwrite: bool = False
+    command: str | None = None
 
     @property
     def name(self) -> str:
         """Name of the model."""
-        return model_name(self.architecture, self.scale)
+        return model_name(self.architecture, self.scale, self.degradation)
 
     @property
     def patches(self) -> PatchSpec:
         """How the pictures are cut."""
-        return PatchSpec(self.scale, self.architecture.halo_px, degradation=self.degradation)
+        return PatchSpec(self.scale, self.architecture.halo_px, degradation=self.degradation, sampling=self.sampling)
 
     @property
     def training_folder(self) -> Path:
@@ -148,6 +156,20 @@ def run_export(
     graphs = {"float32": convert(layers, job.architecture)}
     if job.int8:
         rounded = round_layers(layers, representative, seed=seed)
+        if job.qat_steps:
+            on_stage("training, rounded")
+            folder = job.training_folder / "rounded"
+            rounded = fine_tune(
+                rounded,
+                job.architecture,
+                job.patches,
+                split,
+                job.qat_steps,
+                representative,
+                folder,
+                on_progress,
+                seed=seed,
+            )
         graphs["int8"] = convert(rounded, job.architecture, representative)
     training = _training_facts(job, split, state)
     models = {
@@ -208,29 +230,37 @@ def _obtain_layers(
 
 def _training_facts(job: ExportJob, split: Split, state: TrainingState) -> Training:
     if job.weights is not None:
-        return Training((), job.licence, 0, 0, 0.0, job.plan.seed, weights=job.weights.name)
+        return Training((), job.licence, 0, 0, None, job.plan.seed, weights=job.weights.name, command=job.command)
     names = tuple(folder.resolve().name for folder in job.data) or ("scikit-image photographs",)
     return Training(
         data=names,
         licence=job.licence,
         pictures=split.n_pictures,
         steps=state.step,
-        minutes=round(state.seconds / 60, 1),
+        minutes=job.plan.minutes,  # not those it took: the same steps give the same file
         seed=job.plan.seed,
         held_out_psnr=round(state.best_psnr, 3),
+        command=job.command,
     )
 
 
 def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
-    if job.evaluate_on:
-        return read_sets(job.evaluate_on, job.scale)
-    return {HELD_OUT: [pair.truth for pair in split.held_out]}
+    found = (
+        read_sets(job.evaluate_on, job.scale)
+        if job.evaluate_on
+        else {HELD_OUT: [pair.truth for pair in split.held_out]}
+    )
+    how = "" if job.degradation == BICUBIC else f" {job.degradation}"
+    return {f"{name}{how}": truths for name, truths in found.items()}
 
 
 def _judge(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
     methods: dict[str, Method] = {**BASELINES}
     methods |= {kind: method_of(open_model(model)) for kind, model in models.items()}
-    return [score for name, truths in sets.items() for score in evaluate(name, truths, job.scale, methods)]
+    degrade = next(name for name, degradation in DEGRADES.items() if degradation == job.degradation)
+    return [
+        score for name, truths in sets.items() for score in evaluate(name, truths, job.scale, methods, degrade=degrade)
+    ]
 
 
 def _with_quality(model: Model, scores: Sequence[Score], sets: list[str], kind: str) -> Model:
@@ -245,7 +275,7 @@ def _crops(model: Model, sets: dict[str, list[UInt8Array]]) -> tuple[Crop, ...]:
     with open_model(model) as upscaler:
         for name, truths in sets.items():
             for number, truth in enumerate(truths[:4], 1):
-                small = DEGRADATIONS[model.spec.degradation](truth, model.spec.scale)
+                small = degrade(model.spec.degradation, truth, model.spec.scale, number)
                 bicubic, sharp = upscale_bicubic(small, model.spec.scale), upscaler.upscale(small)
                 window = _busiest(truth)
                 found.append(Crop(f"{name} {number}", bicubic[window], sharp[window], truth[window]))
@@ -272,10 +302,11 @@ def _facts(model: Model, split: Split, state: TrainingState) -> tuple[tuple[str,
         "Scale": f"x{spec.scale}",
         "Numbers": spec.quantization,
         "Low-resolution pictures": spec.degradation,
-        "Weights": training.weights or f"trained here, {training.steps} steps in {training.minutes:g} minutes",
+        "Weights": training.weights or f"trained here, {training.steps} steps in {state.seconds / 60:.1f} minutes",
         "Training pictures": f"{training.pictures} of {', '.join(training.data)}" if training.data else "",
         "Licence of the data": training.licence,
         "Seed": str(training.seed),
+        "Command": training.command or "",
         "Files skipped": str(len(split.skipped)) if split.skipped else "",
         "Best weights": f"step {state.best_step}" if state.history else "",
         "Graph SHA-256": spec.graph_sha256,

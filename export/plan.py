@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from edge_srcnn.errors import UsageError
 
+RATES = {"muon": 2e-2, "adam": 2e-3}
+"""Optimizers, each with the peak of its learning rate."""
+
 
 @dataclass(frozen=True)
 class TrainingPlan:
@@ -14,10 +17,16 @@ class TrainingPlan:
     ----------
     steps, minutes
         How long: exactly one of the two is given. Minutes count training time, over all restarts.
+    optimizer
+        One of ``RATES``: ``muon``, or ``adam``.
     learning_rate, final_rate
         Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
     clip_norm
         Gradients are scaled down to this global norm (the loss is the mean square error of pictures in 0..1).
+    ema
+        Momentum of a moving average of the weights, which is what is judged and kept; 0 for none.
+    charbonnier
+        Share of the training, from its beginning, that has Charbonnier's loss; the rest has the mean square error.
     epoch_steps
         Steps between two checkpoints, each with a judgement on the held-out pictures.
     precision
@@ -27,10 +36,13 @@ class TrainingPlan:
     steps: int | None = None
     minutes: float | None = None
     batch: int = 64
-    learning_rate: float = 2e-3
+    optimizer: str = "muon"
+    learning_rate: float = RATES["muon"]
     final_rate: float = 1e-5
     warmup: float = 0.02
     clip_norm: float = 0.01
+    ema: float = 0.0
+    charbonnier: float = 0.0
     epoch_steps: int = 500
     precision: str = "float32"
     seed: int = 0
@@ -40,6 +52,8 @@ class TrainingPlan:
             raise UsageError("give either --steps or --minutes")
         if not (self.steps or self.minutes or 0) > 0:  # nan, too
             raise UsageError("--steps and --minutes must be more than 0")
+        if not 0 <= self.ema < 1 or not 0 <= self.charbonnier <= 1:
+            raise UsageError("--ema and --charbonnier must be from 0 to 1")
 
     def progress(self, step: int, seconds: float) -> float:
         """How much of the training is done, 0..1."""

@@ -16,6 +16,7 @@ from edge_srcnn.errors import EdgeSrcnnError
 from export.architecture import Architecture, build_model
 from export.checkpoints import Checkpoints, TrainingState, begin_with
 from export.dataset import Float32Array, PatchSampler, PatchSpec, Split, centre_crops
+from export.optimizer import charbonnier, make_optimizer
 from export.plan import TrainingPlan
 
 PREDICT_BATCH = 4
@@ -81,17 +82,35 @@ def train(
         keras.mixed_precision.set_global_policy("float32")
     if start_from is not None:
         begin_with(model, start_from)
-    model.compile(
-        optimizer=keras.optimizers.Adam(plan.learning_rate, global_clipnorm=plan.clip_norm),
-        loss="mse",
-        jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
-    )
+    began_with = start_from.read_bytes() if start_from is not None else b""
+    checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with))
+    return fit(model, spec, split, plan, checkpoints, on_progress)
+
+
+def fit(
+    model: keras.Model,
+    spec: PatchSpec,
+    split: Split,
+    plan: TrainingPlan,
+    checkpoints: Checkpoints,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    before_epoch: Callable[[], None] = lambda: None,
+) -> Trained:
+    """Train a network that is built, as ``train`` does; the last of it is what every epoch begins with."""
+    optimizer = make_optimizer(plan)
     sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed)
     judge = _Judge(*centre_crops(split.held_out, spec.halo_px), halo_px=spec.halo_px)
-    checkpoints = Checkpoints(folder, _fingerprint(architecture, spec, split, plan, start_from))
+    model.compile(optimizer=optimizer)
     state = checkpoints.restore(model)
-    if plan.progress(state.step, state.seconds) < 1.0:
-        keeper = _Keeper(plan, state, judge, checkpoints, on_progress)
+    for loss, end in ((charbonnier, plan.charbonnier), ("mse", 1.0)):
+        if plan.progress(state.step, state.seconds) >= end:
+            continue
+        model.compile(
+            optimizer=optimizer,
+            loss=loss,
+            jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
+        )
+        keeper = _Keeper(plan, state, end, judge, checkpoints, on_progress, before_epoch)
         model.fit(
             _Batches(sampler, plan.epoch_steps, state.step),
             epochs=10**9,  # the keeper stops it
@@ -101,7 +120,9 @@ def train(
             verbose=0,
         )
         state = keeper.state
+        checkpoints.load(model, state.step)  # fit leaves the averaged weights behind
     checkpoints.load(model, state.best_step)
+    optimizer.finalize_variable_values(model.trainable_variables)
     return Trained(model, state, judge.bicubic_psnr)
 
 
@@ -114,11 +135,15 @@ class _Judge:
         self.bicubic_psnr = self._psnr(x[:, inner, inner])
 
     def psnr(self, model: keras.Model) -> float:
+        """Of the network with its averaged weights, where the optimizer averages."""
+        now = model.get_weights()
+        model.optimizer.finalize_variable_values(model.trainable_variables)
         n = len(self._x)
         out = [
             keras.ops.convert_to_numpy(model(self._x[i : i + PREDICT_BATCH], training=False))
             for i in range(0, n, PREDICT_BATCH)
         ]
+        model.set_weights(now)
         return self._psnr(np.concatenate(out))
 
     def _psnr(self, pictures: Float32Array) -> float:
@@ -128,22 +153,28 @@ class _Judge:
 
 
 class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets the learning rate, judges, saves, and ends the training when its time or steps are over."""
+    """Sets the learning rate, judges, saves, and stops when the share ``end`` of the training is done."""
 
     def __init__(
         self,
         plan: TrainingPlan,
         state: TrainingState,
+        end: float,
         judge: _Judge,
         checkpoints: Checkpoints,
         on_progress: Callable[[Progress], None],
+        before_epoch: Callable[[], None],
     ) -> None:
         super().__init__()
         self.state = state
         self._plan, self._judge, self._checkpoints, self._on_progress = plan, judge, checkpoints, on_progress
+        self._end, self._before_epoch = end, before_epoch
         self._step = state.step
         self._seconds = state.seconds
         self._clock = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._before_epoch()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         done = self._plan.progress(self._step, self._seconds)
@@ -158,7 +189,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if self._step % 10 == 0:
             psnr = self.state.history[-1][1] if self.state.history else math.nan
             self._on_progress(Progress(done, self._step, psnr, self._seconds))
-        if done >= 1.0:
+        if done >= self._end:
             self.model.stop_training = True
             self._keep(logs)
 
@@ -206,8 +237,8 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no typ
         self._first += self._epoch_steps
 
 
-def _fingerprint(
-    architecture: Architecture, spec: PatchSpec, split: Split, plan: TrainingPlan, start_from: Path | None
+def fingerprint(
+    architecture: Architecture, spec: PatchSpec, split: Split, plan: TrainingPlan, began_with: bytes
 ) -> str:
     """Digest of everything that makes two trainings the same one; the length may differ."""
     settings = [
@@ -215,6 +246,6 @@ def _fingerprint(
         asdict(spec),
         asdict(replace(plan, steps=None, minutes=1.0)),
         [p.truth.shape for p in (*split.train, *split.held_out)],
-        hashlib.sha256(start_from.read_bytes()).hexdigest() if start_from else "",
+        hashlib.sha256(began_with).hexdigest() if began_with else "",
     ]
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()

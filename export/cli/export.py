@@ -25,6 +25,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def export(
+    context: typer.Context,
     int8: Annotated[bool, typer.Option("--int8", help="Write the full-integer model. (the default)")] = False,
     float32: Annotated[bool, typer.Option("--float32", help="Write the float32 model (alone, or too).")] = False,
     edgetpu: Annotated[
@@ -52,7 +53,11 @@ def export(
         typer.Option("--evaluate", help="Benchmark pictures for the report. (default: held-out training pictures)"),
     ] = None,
     degradation: Annotated[
-        str, typer.Option("--degradation", help="How training pictures are made small: bicubic or cv2.")
+        str,
+        typer.Option(
+            "--degradation",
+            help="How training pictures are made small: bicubic, cv2, or camera (lens, noise, mosaic, JPEG by chance).",
+        ),
     ] = "bicubic",
     weights: Annotated[
         Path | None, typer.Option("--weights", "-w", help="Published Keras weights (.h5) to package; no training.")
@@ -64,7 +69,24 @@ def export(
         float | None, typer.Option("--minutes", help=f"How long to train. (default: {DEFAULT_MINUTES:g})")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="How long to train, in batches instead.")] = None,
-    rate: Annotated[float, typer.Option("--learning-rate", help="Peak of Adam's learning rate.")] = 2e-3,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Patches of a step.")] = 64,
+    optimizer: Annotated[str, typer.Option("--optimizer", help="muon, or adam.")] = "muon",
+    rate: Annotated[
+        float | None,
+        typer.Option("--learning-rate", help="Peak of the learning rate. (default: 0.02 for muon, 0.002 for adam)"),
+    ] = None,
+    ema: Annotated[
+        float, typer.Option("--ema", help="Momentum of an average of the weights, such as 0.999; 0: none.")
+    ] = 0.0,
+    charbonnier: Annotated[
+        float, typer.Option("--charbonnier", help="First share of the training with Charbonnier's loss, not squares.")
+    ] = 0.0,
+    sampling: Annotated[
+        str, typer.Option("--sampling", help="Which patches: uniform, or gradient, which prefers those with edges.")
+    ] = "uniform",
+    qat_steps: Annotated[
+        int, typer.Option("--qat-steps", min=0, help="Then train the rounded int8 network on, for so many batches.")
+    ] = 0,
     precision: Annotated[
         str, typer.Option("--precision", help="float32, or mixed_bfloat16 (faster where the processor has it).")
     ] = "float32",
@@ -93,21 +115,35 @@ def export(
         package = error.name if error.name in BACKENDS else "'edge-srcnn[export]'"
         raise Unavailable(f"export needs {error.name}: pip install {package}") from error
     from export.architecture import KERNELS, Architecture
+    from export.cli.command import command_again
+    from export.dataset import SAMPLINGS
     from export.degradation import DEGRADATIONS
-    from export.plan import TrainingPlan
+    from export.plan import RATES, TrainingPlan
     from export.training import Progress as TrainingProgress
 
     _one_of("--arch", arch, KERNELS)
     _one_of("--degradation", degradation, DEGRADATIONS)
     _one_of("--form", form or "residual", ("residual", "direct"))
     _one_of("--precision", precision, ("float32", "mixed_bfloat16"))
+    _one_of("--optimizer", optimizer, RATES)
+    _one_of("--sampling", sampling, SAMPLINGS)
     residual = form == "residual" if form else weights is None
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
     job = ExportJob(
         architecture=Architecture(arch, _pair(filters), residual),
         scale=scale,
-        plan=TrainingPlan(steps=steps, minutes=minutes, learning_rate=rate, precision=precision, seed=seed),
+        plan=TrainingPlan(
+            steps=steps,
+            minutes=minutes,
+            batch=batch,
+            optimizer=optimizer,
+            learning_rate=RATES[optimizer] if rate is None else rate,
+            ema=ema,
+            charbonnier=charbonnier,
+            precision=precision,
+            seed=seed,
+        ),
         output=output,
         data=tuple(data or ()),
         licence=licence or ("not stated" if data or weights else "see each picture in scikit-image"),
@@ -118,8 +154,11 @@ def export(
         float32=float32,
         edgetpu=edgetpu,
         degradation=degradation,
+        sampling=sampling,
+        qat_steps=qat_steps,
         restart=restart,
         overwrite=overwrite,
+        command=command_again(context),
     )
     columns = (
         TextColumn("{task.description}"),
@@ -139,7 +178,7 @@ def export(
 
         def on_stage(stage: str) -> None:
             bar.remove_task(bar.task_ids[0])
-            bar.add_task(stage, total=1.0 if stage == "training" else None, note="")
+            bar.add_task(stage, total=1.0 if stage.startswith("training") else None, note="")
 
         def on_progress(progress: TrainingProgress) -> None:
             note = f"held-out {progress.psnr:.2f} dB" if progress.psnr == progress.psnr else ""

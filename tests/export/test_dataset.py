@@ -2,7 +2,8 @@
 
 import builtins
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from export.dataset import (
     load_split,
     make_pairs,
 )
-from export.degradation import cv2_bicubic, imresize, matlab_bicubic
+from export.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
 
 Draw = Callable[..., UInt8Array]
 
@@ -176,9 +177,74 @@ def test_the_degradation_is_the_one_that_was_asked_for(draw: Draw) -> None:
     assert np.array_equal(pair.bicubic, upscale_bicubic(cv2_bicubic(pair.truth, 2), 2))
 
 
+CAMERA = PatchSpec(2, halo_px=6, degradation="camera")
+
+
+def inputs(pairs: Iterable[Pair]) -> list[bytes]:
+    return [pair.bicubic.tobytes() for pair in pairs]
+
+
+def test_a_random_degradation_is_drawn_several_times_for_each_size(draw: Draw) -> None:
+    pairs = list(make_pairs(draw(0, 400, 500), CAMERA))
+    assert [pair.truth.shape for pair in pairs] == [(200, 250)] * 4 + [(260, 324)] * 4
+    assert all(pair.truth is pairs[0].truth for pair in pairs[:4]), "one truth, not four copies of it"
+    assert len(set(inputs(pairs))) == 8
+    assert len(list(make_pairs(draw(0), replace(CAMERA, draws=7)))) == 7
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "cv2"])
+def test_a_degradation_without_chance_is_done_once(draw: Draw, degradation: str) -> None:
+    assert len(list(make_pairs(draw(0), PatchSpec(2, halo_px=6, degradation=degradation)))) == 1
+
+
+def test_what_is_drawn_hangs_on_the_seed_the_size_and_the_version(draw: Draw) -> None:
+    luma = draw(0)
+    assert inputs(make_pairs(luma, CAMERA, seed=(0, 3))) == inputs(make_pairs(luma, CAMERA, seed=(0, 3)))
+    assert not {*inputs(make_pairs(luma, CAMERA, seed=(0, 3)))} & {*inputs(make_pairs(luma, CAMERA, seed=(0, 4)))}
+    more = inputs(make_pairs(luma, replace(CAMERA, draws=6), seed=(0, 3)))
+    assert more[:4] == inputs(make_pairs(luma, CAMERA, seed=(0, 3))), "a version is itself, however many follow"
+
+
+def test_no_two_pairs_share_a_seed(draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        Image.fromarray(draw(number, 400, 400)).save(tmp_path / f"{number}.png")
+    seeds: list[tuple[int, ...]] = []
+
+    def degraded(name: str, plane: UInt8Array, scale: int, seed: tuple[int, ...]) -> UInt8Array:
+        seeds.append(seed)
+        return degrade(name, plane, scale, seed)
+
+    monkeypatch.setattr("export.dataset.degrade", degraded)
+    load_split([tmp_path], CAMERA)
+    assert len(set(seeds)) == len(seeds) == 3 * 2 * 4
+
+
+def test_a_whole_split_is_drawn_again_alike(pictures: Path) -> None:
+    first, again, other = (load_split([pictures], CAMERA, seed=seed) for seed in (3, 3, 4))
+    assert inputs(first.train) == inputs(again.train)
+    assert inputs(first.held_out) == inputs(again.held_out)
+    assert inputs(first.train) != inputs(other.train)
+
+
+def test_pictures_of_one_scene_draw_faults_of_their_own(tmp_path: Path, draw: Draw) -> None:
+    for number in range(3):
+        Image.fromarray(draw(0)).save(tmp_path / f"{number}.png")
+    split = load_split([tmp_path], CAMERA)
+    assert len(set(inputs((*split.train, *split.held_out)))) == 2 * 4 + 1
+
+
+def test_held_out_pictures_have_one_version_of_each_size(tmp_path: Path, draw: Draw) -> None:
+    for number in range(4):
+        Image.fromarray(draw(number, 400, 400)).save(tmp_path / f"{number}.png")
+    split = load_split([tmp_path], CAMERA)
+    assert [pair.truth.shape for pair in split.held_out] == [(200, 200), (260, 260)]
+    assert len(split.train) == 3 * 2 * 4
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "camera"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_input_and_truth_lie_on_top_of_each_other(draw: Draw, scale: int) -> None:
-    (pair,) = make_pairs(draw(5, 120, 120), PatchSpec(scale, halo_px=6))
+def test_input_and_truth_lie_on_top_of_each_other(draw: Draw, scale: int, degradation: str) -> None:
+    pair, *_ = make_pairs(draw(5, 120, 120), PatchSpec(scale, halo_px=6, degradation=degradation))
     truth, blurred = pair.truth.astype(float)[8:-8, 8:-8], pair.bicubic.astype(float)
 
     def error(dy: int, dx: int) -> float:
@@ -244,6 +310,20 @@ def test_flat_patches_are_never_drawn() -> None:
     # The filter looks before the jitter of up to 7 pixels; 12 of 28 is a fifth of the patch at least.
     textured = np.mean(truth[..., 0] * 255 != 128, axis=(1, 2))
     assert textured.min() > 0.15
+
+
+def test_patches_are_drawn_by_the_slope_of_their_truth() -> None:
+    # Stripes of one contrast, 2 pixels wide on the left and 16 on the right: as textured, an eighth as steep.
+    x = np.indices((88, 176))[1]
+    plane = np.where(np.where(x < 88, x // 2, x // 16) % 2 == 0, 90, 160).astype(np.uint8)
+    shares = {}
+    for sampling in ("uniform", "gradient"):
+        sampler = PatchSampler((identity_pair(plane),), replace(SPEC, sampling=sampling), batch=400)
+        slopes = np.abs(np.diff(sampler.batch(0)[1][..., 0] * 255, axis=1)).mean(axis=(1, 2))
+        slopes = np.maximum(slopes, np.abs(np.diff(sampler.batch(0)[1][..., 0] * 255, axis=2)).mean(axis=(1, 2)))
+        shares[sampling] = float(np.mean(slopes > 20))
+    assert shares["gradient"] > shares["uniform"] + 0.2
+    assert np.array_equal(sampler.batch(1)[0], sampler.batch(1)[0])
 
 
 def test_the_texture_threshold_is_in_grey_levels() -> None:

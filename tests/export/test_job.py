@@ -102,6 +102,15 @@ def test_patches_fit_the_network_and_the_degradation(tmp_path: Path) -> None:
     assert (patches.scale, patches.halo_px, patches.degradation) == (3, 8, "cv2")
 
 
+def test_a_network_for_cameras_is_judged_by_what_cameras_deliver(data: Path, tmp_path: Path) -> None:
+    made = run_export(ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), degradation="camera"))
+    assert made.files["int8"].name == "srcnn-915-x2-camera.tflite"
+    assert {(score.set, score.degrade) for score in made.scores} == {("held-out camera", "camera")}
+    assert "a camera's lens, sensor" in made.files["card"].read_text()
+    (quality,) = read_model(made.files["int8"]).spec.quality
+    assert quality.set == "held-out camera"
+
+
 # --- an export ---
 
 

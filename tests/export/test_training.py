@@ -23,6 +23,7 @@ from export import training
 from export.architecture import Architecture, Layer, layers_of
 from export.checkpoints import STATE_NAME, TrainingState
 from export.dataset import Pair, PatchSampler, PatchSpec, Split, centre_crops, load_split
+from export.optimizer import make_optimizer
 from export.plan import TrainingPlan
 from export.training import COLLAPSE_DB, Progress, Trained, train
 
@@ -169,6 +170,27 @@ def test_flat_pictures_are_refused(tmp_path: Path) -> None:
         train(TINY, SPEC, flat, PLAN, tmp_path)
 
 
+def test_averaged_weights_are_what_is_kept(split: Split, tmp_path: Path) -> None:
+    steady = replace(PLAN, steps=2, warmup=0.0, learning_rate=0.02, final_rate=0.02)
+
+    def kernel(name: str, **changes: Any) -> np.ndarray[Any, Any]:
+        return layers_of(train(TINY, SPEC, split, replace(steady, **changes), tmp_path / name).model)[0].kernel
+
+    first, second = kernel("first", steps=1), kernel("second")
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_allclose(kernel("averaged", ema=0.25), 0.25 * first + 0.75 * second, atol=1e-6)
+
+
+def test_charbonnier_comes_first_and_squares_after_it(split: Split, tmp_path: Path) -> None:
+    plan = replace(PLAN, steps=8, charbonnier=0.5)
+    interrupted(split, tmp_path / "cut", 6, plan)
+    cut, whole = (train(TINY, SPEC, split, plan, tmp_path / name) for name in ("cut", "whole"))
+    losses = [loss for _, _, loss in whole.state.history]
+    assert losses[1] > 3 * losses[2], "the mean error, then the mean square"
+    assert [row[0] for row in whole.state.history] == [2, 4, 6, 8]
+    assert same(layers_of(cut.model), layers_of(whole.model), tolerance=1e-5)
+
+
 # --- it goes on ---
 
 
@@ -293,6 +315,7 @@ def test_a_crash_at_a_checkpoint_loses_one_epoch_at_most(
         {"plan": replace(PLAN, seed=1)},
         {"plan": replace(PLAN, batch=5)},
         {"plan": replace(PLAN, learning_rate=1e-3)},
+        {"plan": replace(PLAN, optimizer="adam")},
         {"architecture": Architecture("srcnn-915", (4, 3))},
         {"architecture": replace(TINY, residual=False)},
         {"spec": replace(SPEC, min_std=10.0)},
@@ -433,7 +456,7 @@ def test_the_checkpoint_after_a_collapse_holds_the_best_weights(
     assert (state["step"], state["best_step"], state["rate_factor"]) == (4, 2, 0.5)
     models = [training.build_model(TINY) for _ in range(2)]
     for model, step in zip(models, (2, 4), strict=True):
-        model.compile("adam")
+        model.compile(make_optimizer(PLAN))
         model.optimizer.build(model.trainable_variables)
         model.load_weights(tmp_path / f"step-{step}.weights.h5")
     assert same(layers_of(models[0]), layers_of(models[1]))

@@ -91,6 +91,22 @@ def test_the_model_it_made_upscales_a_picture(exported: tuple[Path, Process], tm
         assert large.size == (100, 80)
 
 
+def test_the_command_on_the_card_makes_the_same_file_again(
+    exported: tuple[Path, Process], pictures: Path, tmp_path: Path
+) -> None:
+    output, _ = exported
+    card = (output / "srcnn-915-x2.md").read_text()
+    (command,) = (line for line in card.splitlines() if line.startswith("edge-srcnn "))
+    assert command == f"edge-srcnn export --int8 --data {pictures.name}/ --steps 3"
+    assert "the same file, byte for byte" in card
+    words = [*command.split()[1:], "-o", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_srcnn", *words], cwd=pictures.parent, capture_output=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "srcnn-915-x2.tflite").read_bytes() == (output / "srcnn-915-x2.tflite").read_bytes()
+
+
 def test_a_missing_folder_ends_with_66_and_one_line(tmp_path: Path) -> None:
     done = run("export", "--int8", "--data", tmp_path / "nowhere", "-o", tmp_path / "out")
     assert (done.returncode, done.stdout) == (66, "")
@@ -116,7 +132,7 @@ def test_existing_files_end_with_73(exported: tuple[Path, Process], pictures: Pa
         (["--filters", "0,32"], "--filters '0,32'"),
         (["--filters", "8²,4"], "--filters '8²,4'"),
         (["--form", "fancy"], "--form 'fancy': use one of residual, direct"),
-        (["--degradation", "blur"], "--degradation 'blur': use one of bicubic, cv2"),
+        (["--degradation", "blur"], "--degradation 'blur': use one of bicubic, cv2, camera"),
         (["--precision", "int4"], "--precision 'int4': use one of float32, mixed_bfloat16"),
         (["--backend", "abacus"], "--backend 'abacus': use one of tensorflow, jax, torch"),
         (["--steps", "0"], "--steps and --minutes must be more than 0"),

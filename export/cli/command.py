@@ -1,0 +1,34 @@
+"""The command that makes a model again, from what was really given."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import typer
+
+_ONLY_HERE = {"output", "overwrite", "restart"}
+"""What says where the files go, not what is in them."""
+
+
+def command_again(context: typer.Context) -> str:
+    """The command line of ``context`` in one way of writing it; folders and files by their names alone."""
+    words = ["edge-srcnn", context.info_name or ""]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name in _ONLY_HERE or source is None or source.name != "COMMANDLINE":
+            continue
+        option = max(parameter.opts, key=len)
+        value = context.params[name]
+        if isinstance(value, bool):
+            words += [option] if value else []
+            continue
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words += [option, _named(each)]
+    return shlex.join(words)
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, Path):
+        return value.resolve().name + ("/" if value.is_dir() else "")
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,50 @@
+"""Muon for convolutions: each kernel is updated as the matrix that it is, all directions at the same pace.
+
+Neighbouring pixels are almost equal, so a filter's 81 taps hardly move on their own: the gradient is all brightness
+and no detail. Muon (Jordan et al., 2024) takes the momentum's singular vectors and lets go of the singular values.
+Keras' own does it for dense layers only. Biases and the last layer, which has one output, are left to Adam.
+"""
+
+from typing import Any
+
+import keras
+
+from export.plan import TrainingPlan
+
+ADAM_SHARE = 0.1
+"""Adam's learning rate beside Muon's."""
+
+MOMENTUM_EPSILON = 1e-7
+
+
+class ConvolutionMuon(keras.optimizers.Muon):  # type: ignore[misc]  # Keras has no types
+    """Keras' Muon, for kernels ``[h, w, inputs, outputs]`` seen as matrices ``[h * w * inputs, outputs]``."""
+
+    def _should_use_adamw(self, variable: Any) -> bool:
+        return len(variable.shape) < 2 or variable.shape[-1] == 1
+
+    def _muon_update_step(self, gradient: Any, variable: Any, lr: Any, m: Any) -> None:
+        self.assign(m, self.momentum * m + gradient)
+        direction = keras.ops.reshape(gradient + self.momentum * m, (-1, variable.shape[-1]))
+        update = self.lr_adjust(self.zeropower_via_newtonschulz5(direction, self.ns_steps))
+        self.assign_sub(variable, lr * keras.ops.reshape(update, variable.shape))
+
+
+def make_optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
+    """The optimizer of a plan; with ``plan.ema`` it keeps a moving average of the weights, too."""
+    common = {
+        "learning_rate": plan.learning_rate,
+        "global_clipnorm": plan.clip_norm,
+        "use_ema": plan.ema > 0,
+        "ema_momentum": plan.ema or 0.99,
+    }
+    if plan.optimizer == "adam":
+        return keras.optimizers.Adam(**common)
+    return ConvolutionMuon(
+        adam_lr_ratio=ADAM_SHARE, epsilon=MOMENTUM_EPSILON, weight_decay=None, adam_weight_decay=None, **common
+    )
+
+
+def charbonnier(truth: Any, output: Any) -> Any:
+    """Mean of sqrt(error² + 0.001²), of pictures in 0..1: Lai et al., "LapSRN" (2018), equation 8."""
+    return keras.ops.mean(keras.ops.sqrt(keras.ops.square(truth - output) + 1e-6))

@@ -1,0 +1,59 @@
+"""Quantization-aware fine-tuning: a network that is rounded already learns what its rounding still costs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from export.architecture import Architecture, Layer
+from export.checkpoints import Checkpoints
+from export.dataset import Float32Array, PatchSpec, Split
+from export.plan import TrainingPlan
+from export.rounded import build_rounded, measure_ranges, rounded_layers
+from export.training import Progress, fingerprint, fit
+
+N_RANGE_SAMPLES = 64
+RATE = 2e-5
+"""Peak of Adam's learning rate: more, and the weights leave the grid that they are on."""
+
+
+def fine_tune(
+    layers: tuple[Layer, ...],
+    architecture: Architecture,
+    spec: PatchSpec,
+    split: Split,
+    steps: int,
+    representative: list[Float32Array],
+    folder: Path,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    *,
+    seed: int = 0,
+) -> tuple[Layer, ...]:
+    """Train rounded layers on, for so many steps.
+
+    Parameters
+    ----------
+    layers
+        The network, its weights on the int8 grid, as ``round_layers`` gives them.
+    representative
+        Float32 ``[1, h, w, 1]`` in 0..1: what the converter will take the ranges from, too.
+    folder
+        Holds the checkpoints. One of the same settings is continued.
+
+    Returns
+    -------
+    Layers on the grid: the converter rounds nothing any more.
+
+    Raises
+    ------
+    UsageError, BadData, CannotWrite
+        As those of ``export.training.train``.
+    """
+    plan = TrainingPlan(steps=steps, optimizer="adam", learning_rate=RATE, final_rate=RATE / 100, seed=seed)
+    model = build_rounded(architecture, layers)
+    samples = representative[:N_RANGE_SAMPLES]
+    began_with = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in layers)
+    checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with))
+    measure_ranges(model, samples)
+    trained = fit(
+        model, spec, split, plan, checkpoints, on_progress, before_epoch=lambda: measure_ranges(model, samples)
+    )
+    return rounded_layers(trained.model)

@@ -1,0 +1,58 @@
+"""Muon on kernels, seen from what it does to a network's weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from export.architecture import Architecture, build_model
+from export.optimizer import ADAM_SHARE, charbonnier, make_optimizer
+from export.plan import TrainingPlan
+
+RATE = 0.01
+WIDE = Architecture("srcnn-935", (24, 16))
+
+
+@pytest.fixture
+def changes() -> dict[str, np.ndarray]:
+    """What the first step does to each weight, of random gradients."""
+    return changes_of(TrainingPlan(steps=1, clip_norm=1e6, learning_rate=RATE))
+
+
+def changes_of(plan: TrainingPlan) -> dict[str, np.ndarray]:
+    model = build_model(WIDE)
+    optimizer = make_optimizer(plan)
+    optimizer.build(model.trainable_variables)
+    before = [np.array(variable) for variable in model.trainable_variables]
+    rng = np.random.default_rng(1)
+    optimizer.apply(
+        [
+            keras.ops.convert_to_tensor(rng.choice([-1.0, 1.0], b.shape) * rng.uniform(0.1, 1, b.shape), "float32")
+            for b in before
+        ]
+    )
+    after = [np.array(variable) for variable in model.trainable_variables]
+    return {v.path: b - a for v, b, a in zip(model.trainable_variables, before, after, strict=True)}
+
+
+@pytest.mark.parametrize("layer", ["patches", "mapping"])
+def test_a_kernel_moves_at_the_same_pace_in_all_directions(changes: dict[str, np.ndarray], layer: str) -> None:
+    matrix = changes[f"{layer}/kernel"]
+    matrix = matrix.reshape(-1, matrix.shape[-1])
+    found = np.linalg.svd(matrix, compute_uv=False) / (RATE * 0.2 * np.sqrt(max(matrix.shape)))
+    assert found.min() > 0.6 and found.max() < 1.3
+
+
+@pytest.mark.parametrize("name", ["patches/bias", "mapping/bias", "reconstruction/kernel", "reconstruction/bias"])
+def test_biases_and_the_last_kernel_are_adams(changes: dict[str, np.ndarray], name: str) -> None:
+    assert np.abs(changes[name]) == pytest.approx(RATE * ADAM_SHARE, rel=0.01), "its first step has one length"
+
+
+def test_adam_is_adam() -> None:
+    for change in changes_of(TrainingPlan(steps=1, clip_norm=1e6, learning_rate=RATE, optimizer="adam")).values():
+        assert np.abs(change) == pytest.approx(RATE, rel=0.01)
+
+
+def test_charbonnier_is_square_near_nothing_and_straight_far_off() -> None:
+    truth = np.zeros((1, 2, 2, 1), np.float32)
+    for error, expected in ((0.0, 1e-3), (1e-4, 1e-3 * np.sqrt(1.01)), (0.5, 0.5)):
+        assert float(charbonnier(truth, truth + np.float32(error))) == pytest.approx(expected, rel=1e-4)

@@ -1,0 +1,64 @@
+"""The rounded network is the one that the converter writes, and goes on learning as it."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from edge_srcnn.engine.interpreter import trace
+from export.quantization import convert
+from export.quantization_aware import fine_tune
+from export.rounded import WEIGHT_STEPS, build_rounded, measure_ranges
+from export.rounding import round_layers
+
+pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+
+
+@pytest.fixture(scope="module")
+def rounded(small: Any) -> Any:
+    return round_layers(small.layers, small.representative)
+
+
+def test_in_training_it_computes_what_the_int8_model_will(small: Any, rounded: Any) -> None:
+    model = build_rounded(small.architecture, rounded)
+    measure_ranges(model, small.representative)
+    graph = convert(rounded, small.architecture, small.representative)
+    stack, differences = model.get_layer("srcnn"), []
+    for sample in small.representative[:8]:
+        trained = np.rint(keras.ops.convert_to_numpy(stack(sample))[0, :, :, 0] * 255)
+        plane = (np.rint(sample[0, :, :, 0] * 255) - 128).astype(np.int8)
+        outputs = [tensor.values for tensor in trace("litert", graph, plane) if tensor.values.shape[-1] == 1]
+        converted = np.rint(outputs[-1][0, :, :, 0] * 255)
+        assert converted.shape == trained.shape
+        differences.append(np.abs(converted - trained))
+    assert np.max(differences) <= 1, "where a half is rounded up here and down there"
+    assert np.mean(np.array(differences) == 0) > 0.97
+
+
+def test_gradients_pass_as_if_nothing_were_rounded(small: Any, rounded: Any) -> None:
+    model = build_rounded(small.architecture, rounded)
+    measure_ranges(model, small.representative)
+    before = [np.array(weight) for weight in model.trainable_variables]
+    model.compile(keras.optimizers.SGD(1e-3), loss="mse")
+    x = small.representative[0]
+    model.train_on_batch(x, np.zeros((1, *(side - 12 for side in x.shape[1:3]), 1), np.float32))
+    assert len(before) == 6, "the steps of the outputs are measured, not trained"
+    for old, new in zip(before, model.trainable_variables, strict=True):
+        assert not np.array_equal(old, np.array(new))
+
+
+def test_fine_tuned_weights_lie_on_the_grid_and_a_second_call_reads_them_again(
+    small: Any, rounded: Any, tmp_path: Path
+) -> None:
+    def tuned() -> Any:
+        spec, split = small.spec, small.split
+        return fine_tune(rounded, small.architecture, spec, split, 4, small.representative, tmp_path)
+
+    first, again = tuned(), tuned()
+    for layer, same, old in zip(first, again, rounded, strict=True):
+        steps = layer.kernel / (np.abs(layer.kernel).max(axis=(0, 1, 2)) / WEIGHT_STEPS)
+        assert np.abs(steps - np.rint(steps)).max() < 1e-3
+        assert np.array_equal(layer.kernel, same.kernel)
+        assert np.abs(layer.bias - old.bias).max() > 0, "it has moved"
