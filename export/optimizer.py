@@ -34,7 +34,6 @@ def make_optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
     """The optimizer of a plan; with ``plan.ema`` it keeps a moving average of the weights, too."""
     common = {
         "learning_rate": plan.learning_rate,
-        "global_clipnorm": plan.clip_norm,
         "use_ema": plan.ema > 0,
         "ema_momentum": plan.ema or 0.99,
     }
@@ -43,8 +42,3 @@ def make_optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
     return ConvolutionMuon(
         adam_lr_ratio=ADAM_SHARE, epsilon=MOMENTUM_EPSILON, weight_decay=None, adam_weight_decay=None, **common
     )
-
-
-def charbonnier(truth: Any, output: Any) -> Any:
-    """Mean of sqrt(error² + 0.001²), of pictures in 0..1: Lai et al., "LapSRN" (2018), equation 8."""
-    return keras.ops.mean(keras.ops.sqrt(keras.ops.square(truth - output) + 1e-6))

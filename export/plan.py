@@ -21,12 +21,12 @@ class TrainingPlan:
         One of ``RATES``: ``muon``, or ``adam``.
     learning_rate, final_rate
         Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
-    clip_norm
-        Gradients are scaled down to this global norm (the loss is the mean square error of pictures in 0..1).
     ema
         Momentum of a moving average of the weights, which is what is judged and kept; 0 for none.
+    loss
+        One of ``export.losses.LOSSES``.
     charbonnier
-        Share of the training, from its beginning, that has Charbonnier's loss; the rest has the mean square error.
+        Share of the training, from its beginning, that has Charbonnier's loss instead.
     epoch_steps
         Steps between two checkpoints, each with a judgement on the held-out pictures.
     precision
@@ -40,8 +40,8 @@ class TrainingPlan:
     learning_rate: float = RATES["muon"]
     final_rate: float = 1e-5
     warmup: float = 0.02
-    clip_norm: float = 0.01
     ema: float = 0.0
+    loss: str = "psnr"
     charbonnier: float = 0.0
     epoch_steps: int = 500
     precision: str = "float32"

@@ -66,7 +66,7 @@ class Report:
     facts
         (label, value): architecture, scale, training data, licence, time, seed, versions, SHA-256 and so on.
     history
-        (step, held-out PSNR in dB, loss). The loss is the mean square error of pictures in 0..1, or nan.
+        (step, held-out PSNR in dB, mean square error of the training patches in 0..1, or nan).
     bicubic_psnr
         PSNR in dB of bicubic on the held-out pictures; nan when nothing was trained.
     tpu
@@ -192,9 +192,9 @@ def _curves(report: Report) -> str:
         caption += f" Dashed: bicubic, {_number(report.bicubic_psnr)}."
     judged = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
     curves = draw_curve(caption, judged, best, reference=report.bicubic_psnr)
-    if losses := [(step, loss) for step, _, loss in report.history if 0.0 < loss < math.inf]:
-        caption = "<b>Training loss</b>, mean square error of pictures in 0..1; log scale."
-        curves += draw_curve(caption, losses, losses[-1], log=True)
+    if errors := [(step, mse) for step, _, mse in report.history if 0.0 < mse < math.inf]:
+        caption = "<b>Training error</b>, mean square of patches in 0..1; log scale."
+        curves += draw_curve(caption, errors, errors[-1], log=True)
     return curves
 
 

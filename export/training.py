@@ -16,7 +16,8 @@ from edge_srcnn.errors import EdgeSrcnnError
 from export.architecture import Architecture, build_model
 from export.checkpoints import Checkpoints, TrainingState, begin_with
 from export.dataset import Float32Array, PatchSampler, PatchSpec, Split, centre_crops
-from export.optimizer import charbonnier, make_optimizer
+from export.losses import LOSSES, charbonnier, mse
+from export.optimizer import make_optimizer
 from export.plan import TrainingPlan
 
 PREDICT_BATCH = 4
@@ -102,12 +103,13 @@ def fit(
     judge = _Judge(*centre_crops(split.held_out, spec.halo_px), halo_px=spec.halo_px)
     model.compile(optimizer=optimizer)
     state = checkpoints.restore(model)
-    for loss, end in ((charbonnier, plan.charbonnier), ("mse", 1.0)):
+    for loss, end in ((charbonnier, plan.charbonnier), (LOSSES[plan.loss], 1.0)):
         if plan.progress(state.step, state.seconds) >= end:
             continue
         model.compile(
             optimizer=optimizer,
             loss=loss,
+            metrics=[mse],
             jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
         )
         keeper = _Keeper(plan, state, end, judge, checkpoints, on_progress, before_epoch)
@@ -206,7 +208,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if collapsed:
             log.warning("step %d: the network collapsed; back to step %d, slower", self._step, self.state.best_step)
             self._checkpoints.load(self.model, self.state.best_step)
-        row = (self._step, psnr, float((logs or {}).get("loss", math.nan)))
+        row = (self._step, psnr, float((logs or {}).get("mse", math.nan)))
         self.state = replace(
             self.state,
             step=self._step,

@@ -78,8 +78,11 @@ def export(
     ema: Annotated[
         float, typer.Option("--ema", help="Momentum of an average of the weights, such as 0.999; 0: none.")
     ] = 0.0,
+    loss: Annotated[
+        str, typer.Option("--loss", help="psnr (mean dB of the patches), or mse (mean square error).")
+    ] = "psnr",
     charbonnier: Annotated[
-        float, typer.Option("--charbonnier", help="First share of the training with Charbonnier's loss, not squares.")
+        float, typer.Option("--charbonnier", help="First share of the training with Charbonnier's loss instead.")
     ] = 0.0,
     sampling: Annotated[
         str, typer.Option("--sampling", help="Which patches: uniform, or gradient, which prefers those with edges.")
@@ -110,7 +113,8 @@ def export(
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         drop_native_log()  # TensorFlow talks from its import to its exit
     try:
-        from export.job import ExportJob, run_export
+        from export.exporting import run_export
+        from export.job import ExportJob
     except ImportError as error:
         package = error.name if error.name in BACKENDS else "'edge-srcnn[export]'"
         raise Unavailable(f"export needs {error.name}: pip install {package}") from error
@@ -118,6 +122,7 @@ def export(
     from export.cli.command import command_again
     from export.dataset import SAMPLINGS
     from export.degradation import DEGRADATIONS
+    from export.losses import LOSSES
     from export.plan import RATES, TrainingPlan
     from export.training import Progress as TrainingProgress
 
@@ -127,6 +132,7 @@ def export(
     _one_of("--precision", precision, ("float32", "mixed_bfloat16"))
     _one_of("--optimizer", optimizer, RATES)
     _one_of("--sampling", sampling, SAMPLINGS)
+    _one_of("--loss", loss, LOSSES)
     residual = form == "residual" if form else weights is None
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
@@ -140,6 +146,7 @@ def export(
             optimizer=optimizer,
             learning_rate=RATES[optimizer] if rate is None else rate,
             ema=ema,
+            loss=loss,
             charbonnier=charbonnier,
             precision=precision,
             seed=seed,

@@ -133,6 +133,7 @@ def test_existing_files_end_with_73(exported: tuple[Path, Process], pictures: Pa
         (["--filters", "8²,4"], "--filters '8²,4'"),
         (["--form", "fancy"], "--form 'fancy': use one of residual, direct"),
         (["--degradation", "blur"], "--degradation 'blur': use one of bicubic, cv2, camera"),
+        (["--loss", "mae"], "--loss 'mae': use one of psnr, mse"),
         (["--precision", "int4"], "--precision 'int4': use one of float32, mixed_bfloat16"),
         (["--backend", "abacus"], "--backend 'abacus': use one of tensorflow, jax, torch"),
         (["--steps", "0"], "--steps and --minutes must be more than 0"),
@@ -227,7 +228,7 @@ def test_an_interrupt_ends_with_130(cli: Callable[..., Ended], tmp_path: Path, m
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("export.job.run_export", interrupt)
+    monkeypatch.setattr("export.exporting.run_export", interrupt)
     assert cli("export", "-o", tmp_path / "out").status == 130
 
 

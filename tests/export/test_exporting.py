@@ -14,11 +14,12 @@ import edge_srcnn
 from edge_srcnn.errors import BadData, CannotWrite, NoInput, OutputExists, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.model import read_model
-from export import job as job_module
+from export import exporting
 from export.architecture import Architecture
 from export.checkpoints import STATE_NAME
 from export.dataset import PatchSampler
-from export.job import Exported, ExportJob, run_export
+from export.exporting import Exported, run_export
+from export.job import ExportJob
 from export.packaging import model_card
 from export.plan import TrainingPlan
 from tests.export.edgetpu import compilers, flatbuffers
@@ -230,7 +231,7 @@ def tpu_job(data: Path, weights: Path, output: Path) -> ExportJob:
 
 @pytest.fixture
 def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_module, "find_compiler", lambda: None)
+    monkeypatch.setattr(exporting, "find_compiler", lambda: None)
 
 
 def test_without_a_compiler_the_form_for_the_tpu_waits_beside_the_model(
@@ -260,7 +261,7 @@ def test_the_compiler_s_result_and_log_are_kept(
 ) -> None:
     graph = flatbuffers.compiled((70, 70, 4), (64, 64, 4))
     compiler = compilers.stand_in(tmp_path, compilers.SUCCESS, output=graph)
-    monkeypatch.setattr(job_module, "find_compiler", lambda: compiler)
+    monkeypatch.setattr(exporting, "find_compiler", lambda: compiler)
     made = run_export(tpu_job(data, weights, tmp_path / "out"))
     compiled = read_model(made.files["compiled"]).tpu
     assert compiled is not None
@@ -275,7 +276,7 @@ def test_a_compiler_that_fails_does_not_spoil_the_export(
     data: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiler = compilers.stand_in(tmp_path, compilers.INTERNAL)
-    monkeypatch.setattr(job_module, "find_compiler", lambda: compiler)
+    monkeypatch.setattr(exporting, "find_compiler", lambda: compiler)
     made = run_export(tpu_job(data, weights, tmp_path / "out"))
     assert made.tpu is not None
     assert "the compiler broke down" in made.tpu.failure
@@ -343,7 +344,7 @@ def test_a_failure_at_the_end_leaves_the_training_to_go_on_from(
     def fail(*_: object) -> None:
         raise BadData("no luck")
 
-    monkeypatch.setattr(job_module, "layer_noise", fail)
+    monkeypatch.setattr(exporting, "layer_noise", fail)
     with pytest.raises(BadData):
         run_export(ExportJob(TINY, 2, PLAN, tmp_path, data=(data,)))
     assert files_of(tmp_path) == {"srcnn-915-x2.training"}

@@ -1,0 +1,32 @@
+"""What a training makes small. All take and give pictures ``[batch, h, w, 1]`` in 0..1, and one figure a picture."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+PSNR_FLOOR = 1e-3
+"""Mean square error (30 dB) below which a patch counts less and less: those without detail are as good as done."""
+
+
+def psnr(truth: Any, output: Any) -> Any:
+    """Logarithm of each patch's mean square error: what a benchmark averages is the PSNR, not the error.
+
+    Squares alone leave the training to the few patches with the largest error, mostly texture that no small network can
+    restore. As in Chen et al., "HINet" (2021), section 3.4, but for the floor.
+    """
+    return keras.ops.log(mse(truth, output) + PSNR_FLOOR)
+
+
+def mse(truth: Any, output: Any) -> Any:
+    """Mean square error."""
+    return keras.ops.mean(keras.ops.square(truth - output), axis=(1, 2, 3))
+
+
+def charbonnier(truth: Any, output: Any) -> Any:
+    """Mean of sqrt(error² + 0.001²): Lai et al., "LapSRN" (2018), equation 8."""
+    return keras.ops.mean(keras.ops.sqrt(keras.ops.square(truth - output) + 1e-6), axis=(1, 2, 3))
+
+
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {"psnr": psnr, "mse": mse}
+"""Losses to finish a training with, by name."""

@@ -1,0 +1,113 @@
+"""What models make of real clips, every frame: noise in flat places and halos, as multiples of bicubic's.
+
+There is no truth to compare with. *Noise* is the deviation within the flattest fifth of bicubic's 16x16 blocks;
+*halo* is how far pixels leave the range of the 5x5 source pixels around them, in the mean over the picture. Where a
+model is worst, ``OUT`` gets a PNG: bicubic above, models below it in their order, three times as large; left the flat
+place whose noise grew most, right the place with the largest halo.
+
+usage: python tests/rigs/clips.py FOLDER_OF_CLIPS OUT MODEL...
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_srcnn import load_model
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.sources import open_source
+
+BLOCK_PX, FLAT_SHARE, CROP_PX, ZOOM = 16, 0.2, 64, 3
+CLIPS = {".avi", ".mkv", ".mp4"}
+Map = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+
+def variances(plane: UInt8Array) -> Map:
+    """Variance of each 16x16 block."""
+    rows, columns = (side // BLOCK_PX for side in plane.shape)
+    whole = plane[: rows * BLOCK_PX, : columns * BLOCK_PX].astype(np.float32)
+    return whole.reshape(rows, BLOCK_PX, columns, BLOCK_PX).var(axis=(1, 3))
+
+
+def excess(plane: UInt8Array, small: UInt8Array, scale: int) -> Map:
+    """How far each pixel is outside the range of the source's 5x5 pixels around it, in grey levels."""
+    window, size = np.ones((5, 5), np.uint8), plane.shape[::-1]
+    lowest = cv2.resize(cv2.erode(small, window), size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
+    highest = cv2.resize(cv2.dilate(small, window), size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
+    return np.maximum(np.maximum(plane - highest, lowest - plane), 0)
+
+
+def crops(planes: list[UInt8Array], places: list[tuple[int, int]]) -> UInt8Array:
+    """One row a plane, one column a place (the centre of what is shown)."""
+    rows = []
+    for plane in planes:
+        height, width = plane.shape
+        corners = [
+            (min(max(y - CROP_PX // 2, 0), height - CROP_PX), min(max(x - CROP_PX // 2, 0), width - CROP_PX))
+            for y, x in places
+        ]
+        row = np.hstack([plane[top : top + CROP_PX, left : left + CROP_PX] for top, left in corners])
+        rows.append(cv2.resize(row, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_NEAREST))
+    return np.vstack(rows).astype(np.uint8)
+
+
+def lumas(clip: Path) -> Iterator[UInt8Array]:
+    """The luma of each frame."""
+    source = open_source(str(clip))
+    try:
+        for frame in source:
+            yield np.ascontiguousarray(frame.luma)
+    finally:
+        source.close()
+
+
+def judge(clip: Path, names: list[str], out: Path) -> dict[str, dict[str, float]]:
+    """Mean and worst frame of each model, and the picture of the last one's worst frame."""
+    noise: dict[str, list[float]] = {name: [] for name in names}
+    halo: dict[str, list[float]] = {name: [] for name in names}
+    worst = 0.0
+    with ExitStack() as stack:
+        models = {name: stack.enter_context(load_model(name)) for name in names}
+        scale = next(iter(models.values())).scale
+        for small in lumas(clip):
+            bicubic = upscale_bicubic(small, scale)
+            spread, outside = variances(bicubic), excess(bicubic, small, scale)
+            flat = np.argsort(spread, axis=None, kind="stable")[: max(1, int(FLAT_SHARE * spread.size))]
+            sharp = {name: model.upscale(small) for name, model in models.items()}
+            for name, plane in sharp.items():
+                now, beyond = variances(plane), excess(plane, small, scale)
+                noise[name].append(float(np.sqrt(now.flat[flat].mean() / max(float(spread.flat[flat].mean()), 1e-3))))
+                halo[name].append(float(beyond.mean() / max(float(outside.mean()), 1e-3)))
+                if name == names[-1] and noise[name][-1] > worst:
+                    worst = noise[name][-1]
+                    grown = flat[np.argmax(now.flat[flat] - spread.flat[flat])]
+                    row, column = np.unravel_index(grown, spread.shape)
+                    top, left = np.unravel_index(np.argmax(beyond), beyond.shape)
+                    places = [
+                        (int(row) * BLOCK_PX + BLOCK_PX // 2, int(column) * BLOCK_PX + BLOCK_PX // 2),
+                        (int(top), int(left)),
+                    ]
+                    picture = crops([bicubic, *sharp.values()], places)
+    cv2.imwrite(str(out / f"{clip.stem}.png"), picture)
+    return {
+        name: {
+            "frames": len(noise[name]),
+            "noise": round(float(np.mean(noise[name])), 3),
+            "noise worst": round(max(noise[name]), 3),
+            "halo": round(float(np.mean(halo[name])), 3),
+            "halo worst": round(max(halo[name]), 3),
+        }
+        for name in names
+    }
+
+
+if __name__ == "__main__":
+    folder, out, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+    out.mkdir(parents=True, exist_ok=True)
+    found = sorted(path for path in folder.iterdir() if path.suffix in CLIPS)
+    print(json.dumps({clip.name: judge(clip, names, out) for clip in found}, indent=2))  # noqa: T201  # its purpose
