@@ -24,8 +24,8 @@ ROOM_BASE, ROOM_PER_WEIGHT = 200_000, 3 * 4
 class TrainingState:
     """What a checkpoint knows besides weights.
 
-    ``history`` holds (step, held-out PSNR in dB, mean square error of the training patches). ``rate_factor`` is 1 until the
-    network collapses.
+    ``history`` holds (step, held-out PSNR in dB, mean square error of the training patches). ``rate_factor`` is 1 until
+    the network collapses.
     """
 
     step: int = 0
