@@ -1,9 +1,9 @@
-"""What models make of real clips, every frame: noise in flat places and halos, as multiples of bicubic's.
+"""What models make of real clips, every frame: noise in flat places and halos beside bicubic's, in grey levels.
 
 There is no truth to compare with. *Noise* is the deviation within the flattest fifth of bicubic's 16x16 blocks;
-*halo* is how far pixels leave the range of the 5x5 source pixels around them, in the mean over the picture. Where a
-model is worst, ``OUT`` gets a PNG: bicubic above, models below it in their order, three times as large; left the flat
-place whose noise grew most, right the place with the largest halo.
+*halo* is how far pixels leave the range of the 5x5 source pixels around them, in the mean over the picture. Where the
+last model is worst, ``OUT`` gets a PNG: bicubic above, models below it in their order, three times as large; left the
+flat place whose noise grew most, right the largest halo.
 
 usage: python tests/rigs/clips.py FOLDER_OF_CLIPS OUT MODEL...
 """
@@ -24,6 +24,7 @@ from edge_srcnn.sources import open_source
 
 BLOCK_PX, FLAT_SHARE, CROP_PX, ZOOM = 16, 0.2, 64, 3
 CLIPS = {".avi", ".mkv", ".mp4"}
+Figures = tuple[float, float]  # noise and halo of one frame
 Map = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
@@ -67,42 +68,41 @@ def lumas(clip: Path) -> Iterator[UInt8Array]:
 
 
 def judge(clip: Path, names: list[str], out: Path) -> dict[str, dict[str, float]]:
-    """Mean and worst frame of each model, and the picture of the last one's worst frame."""
-    noise: dict[str, list[float]] = {name: [] for name in names}
-    halo: dict[str, list[float]] = {name: [] for name in names}
-    worst = 0.0
+    """Mean and worst frame of bicubic and of each model, and the picture of the last model's worst frame."""
+    found: dict[str, list[Figures]] = {name: [] for name in ("bicubic", *names)}
+    worst = -np.inf
     with ExitStack() as stack:
         models = {name: stack.enter_context(load_model(name)) for name in names}
         scale = next(iter(models.values())).scale
         for small in lumas(clip):
             bicubic = upscale_bicubic(small, scale)
-            spread, outside = variances(bicubic), excess(bicubic, small, scale)
-            flat = np.argsort(spread, axis=None, kind="stable")[: max(1, int(FLAT_SHARE * spread.size))]
-            sharp = {name: model.upscale(small) for name, model in models.items()}
-            for name, plane in sharp.items():
-                now, beyond = variances(plane), excess(plane, small, scale)
-                noise[name].append(float(np.sqrt(now.flat[flat].mean() / max(float(spread.flat[flat].mean()), 1e-3))))
-                halo[name].append(float(beyond.mean() / max(float(outside.mean()), 1e-3)))
-                if name == names[-1] and noise[name][-1] > worst:
-                    worst = noise[name][-1]
-                    grown = flat[np.argmax(now.flat[flat] - spread.flat[flat])]
-                    row, column = np.unravel_index(grown, spread.shape)
-                    top, left = np.unravel_index(np.argmax(beyond), beyond.shape)
-                    places = [
-                        (int(row) * BLOCK_PX + BLOCK_PX // 2, int(column) * BLOCK_PX + BLOCK_PX // 2),
-                        (int(top), int(left)),
-                    ]
-                    picture = crops([bicubic, *sharp.values()], places)
+            planes = {"bicubic": bicubic} | {name: model.upscale(small) for name, model in models.items()}
+            before = variances(bicubic)
+            flat = np.argsort(before, axis=None, kind="stable")[: max(1, int(FLAT_SHARE * before.size))]
+            for name, plane in planes.items():
+                after, beyond = variances(plane), excess(plane, small, scale)
+                found[name].append((float(np.sqrt(after.flat[flat].mean())), float(beyond.mean())))
+            growth = found[names[-1]][-1][0] - found["bicubic"][-1][0]
+            if growth > worst:
+                worst = growth
+                row, column = np.unravel_index(flat[np.argmax(after.flat[flat] - before.flat[flat])], before.shape)
+                top, left = np.unravel_index(np.argmax(beyond), beyond.shape)
+                noisy = (int(row) * BLOCK_PX + BLOCK_PX // 2, int(column) * BLOCK_PX + BLOCK_PX // 2)
+                picture = crops(list(planes.values()), [noisy, (int(top), int(left))])
     cv2.imwrite(str(out / f"{clip.stem}.png"), picture)
+    return {name: _summary(figures, found["bicubic"]) for name, figures in found.items()}
+
+
+def _summary(figures: list[Figures], bicubic: list[Figures]) -> dict[str, float]:
+    """Means over the frames, and the largest difference to bicubic in one frame; grey levels."""
+    noise, halo = np.array(figures).T
+    noise_growth, halo_growth = (np.array(figures) - np.array(bicubic)).max(axis=0)
     return {
-        name: {
-            "frames": len(noise[name]),
-            "noise": round(float(np.mean(noise[name])), 3),
-            "noise worst": round(max(noise[name]), 3),
-            "halo": round(float(np.mean(halo[name])), 3),
-            "halo worst": round(max(halo[name]), 3),
-        }
-        for name in names
+        "frames": len(figures),
+        "noise": round(float(noise.mean()), 2),
+        "halo": round(float(halo.mean()), 2),
+        "noise, most above bicubic": round(float(noise_growth), 2),
+        "halo, most above bicubic": round(float(halo_growth), 2),
     }
 
 
