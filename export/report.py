@@ -201,4 +201,6 @@ def _curves(report: Report) -> str:
 def _number(value: float, form: str = ".2f") -> str:
     """HTML of a number, with a true minus sign; a dash where nothing was measured."""
     text = "&ndash;" if math.isnan(value) else format(value, form)
+    if not text.strip("-0."):
+        text = text.lstrip("-")  # a loss of nothing is none
     return text.replace("-", "&minus;").replace("inf", "&infin;")

@@ -123,6 +123,11 @@ def test_every_row_of_the_table_appears_with_its_gain_and_its_loss(report: Repor
     ) in text
 
 
+def test_a_loss_of_next_to_nothing_has_no_sign(report: Report) -> None:
+    rows = (QualityRow("Set5", "float32", 36.254, 0.95), QualityRow("Set5", "int8", 36.251, 0.95))
+    assert "int8 36.25 0.9500 \N{EN DASH} 0.00 " in Page(render_report(replace(report, quality=rows))).text
+
+
 def test_rows_of_one_set_stand_together_however_they_come(report: Report) -> None:
     mixed = (*report.quality[:2], *report.quality[4:], *report.quality[2:4])
     assert Page(render_report(replace(report, quality=mixed))).text == Page(render_report(report)).text
