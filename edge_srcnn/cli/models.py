@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edge_srcnn.catalogue import Listed
-    from edge_srcnn.model import Quality
+    from edge_srcnn.model import ModelSpec, Quality
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn models[/bold] · [bold]edge-srcnn models srcnn-915-x2[/bold] (its card) · "
@@ -136,10 +136,11 @@ def _show_table(found: "Sequence[Listed]", timing: "dict[str, Any] | None") -> N
 
     from edge_srcnn.cli.console import print_table
 
-    sets = list(dict.fromkeys(q.set for each in found for q in each.spec.quality))
+    qualities = [{_pictures(q, each.spec): q for q in each.spec.quality} for each in found]
+    sets = list(dict.fromkeys(name for quality in qualities for name in quality))
     rows = []
-    for each in found:
-        spec, quality = each.spec, {q.set: q for q in each.spec.quality}
+    for each, quality in zip(found, qualities, strict=True):
+        spec = each.spec
         scores = [_score(quality[name]) if name in quality else ABSENT for name in sets]
         size_kb = f"{each.size_bytes / 1000:.1f}"
         ms = [_three_digits(timing["frame_ms"][spec.name])] if timing else []
@@ -155,15 +156,20 @@ def _show_table(found: "Sequence[Listed]", timing: "dict[str, Any] | None") -> N
         console.print(f"{', '.join(names)}: {licence}")
 
 
+def _pictures(quality: "Quality", spec: "ModelSpec") -> str:
+    """The set's name without the degradation, for which the table has a column."""
+    return quality.set.removesuffix(f" {spec.degradation}")
+
+
 def _three_digits(ms: float) -> str:
     return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}"
 
 
 def _notes(sets: list[str], timing: "dict[str, Any] | None") -> "Iterator[str]":
     """What the columns are."""
-    yield "for: what made the pictures small that a model is for; --model auto takes camera for cameras."
+    yield "for: what made the pictures small; --model auto takes camera for cameras."
     if sets:
-        yield f"{', '.join(sets)}: PSNR of luma in dB, int8, and the gain over bicubic scaling."
+        yield f"{', '.join(sets)}: PSNR of luma in dB, of pictures made small so; int8, and its gain over bicubic scaling."
     yield "MAC/px: multiply-accumulates for each pixel of the result. kB: of the file."
     if timing:
         width, height = timing["frame_px"]
