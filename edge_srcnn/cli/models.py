@@ -169,7 +169,7 @@ def _notes(sets: list[str], timing: "dict[str, Any] | None") -> "Iterator[str]":
     """What the columns are."""
     yield "for: what made the pictures small; --model auto takes camera for cameras."
     if sets:
-        yield f"{', '.join(sets)}: PSNR of luma in dB, of pictures made small so; int8, and its gain over bicubic scaling."
+        yield f"{', '.join(sets)}: PSNR of luma in dB, int8, of pictures made small so; and the gain over bicubic."
     yield "MAC/px: multiply-accumulates for each pixel of the result. kB: of the file."
     if timing:
         width, height = timing["frame_px"]
