@@ -5,8 +5,18 @@ from dataclasses import dataclass
 
 from edge_srcnn.errors import UsageError
 
-RATES = {"muon": 2e-2, "adam": 2e-3}
-"""Optimizers, each with the peak of its learning rate."""
+OPTIMIZERS = ("muon", "adam")
+ADAM_RATE = 2e-3
+MUON_RATES = {1: 2e-2, 3: 1e-2, 5: 7e-3}
+"""Peaks of the learning rate by the side of the second layer's kernel.
+
+Muon moves every weight of a kernel alike, and the more of them are added up, the further the sum moves.
+"""
+
+
+def usual_rate(optimizer: str, kernels: tuple[int, int, int]) -> float:
+    """The peak of the learning rate that suits an optimizer and a network."""
+    return ADAM_RATE if optimizer == "adam" else MUON_RATES[kernels[1]]
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class TrainingPlan:
     steps, minutes
         How long: exactly one of the two is given. Minutes count training time, over all restarts.
     optimizer
-        One of ``RATES``: ``muon``, or ``adam``.
+        One of ``OPTIMIZERS``.
     learning_rate, final_rate
         Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
     ema
@@ -37,7 +47,7 @@ class TrainingPlan:
     minutes: float | None = None
     batch: int = 64
     optimizer: str = "muon"
-    learning_rate: float = RATES["muon"]
+    learning_rate: float = MUON_RATES[1]
     final_rate: float = 1e-5
     warmup: float = 0.02
     ema: float = 0.0

@@ -73,7 +73,10 @@ def export(
     optimizer: Annotated[str, typer.Option("--optimizer", help="muon, or adam.")] = "muon",
     rate: Annotated[
         float | None,
-        typer.Option("--learning-rate", help="Peak of the learning rate. (default: 0.02 for muon, 0.002 for adam)"),
+        typer.Option(
+            "--learning-rate",
+            help="Peak of the learning rate. (default: 0.02 for srcnn-915, 0.007 for srcnn-955; adam: 0.002)",
+        ),
     ] = None,
     ema: Annotated[
         float, typer.Option("--ema", help="Momentum of an average of the weights, such as 0.999; 0: none.")
@@ -123,14 +126,14 @@ def export(
     from export.dataset import SAMPLINGS
     from export.degradation import DEGRADATIONS
     from export.losses import LOSSES
-    from export.plan import RATES, TrainingPlan
+    from export.plan import OPTIMIZERS, TrainingPlan, usual_rate
     from export.training import Progress as TrainingProgress
 
     _one_of("--arch", arch, KERNELS)
     _one_of("--degradation", degradation, DEGRADATIONS)
     _one_of("--form", form or "residual", ("residual", "direct"))
     _one_of("--precision", precision, ("float32", "mixed_bfloat16"))
-    _one_of("--optimizer", optimizer, RATES)
+    _one_of("--optimizer", optimizer, OPTIMIZERS)
     _one_of("--sampling", sampling, SAMPLINGS)
     _one_of("--loss", loss, LOSSES)
     residual = form == "residual" if form else weights is None
@@ -144,7 +147,7 @@ def export(
             minutes=minutes,
             batch=batch,
             optimizer=optimizer,
-            learning_rate=RATES[optimizer] if rate is None else rate,
+            learning_rate=usual_rate(optimizer, KERNELS[arch]) if rate is None else rate,
             ema=ema,
             loss=loss,
             charbonnier=charbonnier,
