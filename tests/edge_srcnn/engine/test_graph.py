@@ -61,15 +61,17 @@ def test_radius_and_work_by_hand():
 
 
 @pytest.mark.parametrize("name", bundled_models())
-def test_the_shipped_graphs_are_9_1_5_with_64_and_32_filters(name):
-    graph = read_graph(parse_model(bundled_models()[name].read_bytes(), name).graph)
-    assert [layer.weights.shape for layer in graph.layers] == [(64, 9, 9, 1), (32, 1, 1, 64), (1, 5, 5, 32)]
+def test_the_shipped_graphs_are_what_their_names_say_with_64_and_32_filters(name):
+    model = parse_model(bundled_models()[name].read_bytes(), name)
+    graph, middle = read_graph(model.graph), int(name.removeprefix("srcnn-9")[0])
+    assert [layer.weights.shape for layer in graph.layers] == [(64, 9, 9, 1), (32, middle, middle, 64), (1, 5, 5, 32)]
     assert [layer.bias.shape for layer in graph.layers] == [(64,), (32,), (1,)]
     assert [layer.relu for layer in graph.layers] == [True, True, False]
     assert {(layer.weights.dtype.name, layer.bias.dtype.name) for layer in graph.layers} == {("int8", "int32")}
     assert [layer.weight_scales.shape for layer in graph.layers] == [(64,), (32,), (1,)]
     assert graph.input == PIXELS  # int8 pixels are grey levels less 128
     assert graph.output.zero_point == 0  # a residual of nothing is 0
-    assert graph.radius == (6, 6)  # 4 + 0 + 2
-    assert graph.macs_per_pixel == 9 * 9 * 64 + 64 * 32 + 5 * 5 * 32 == 8032
-    assert graph.output_shape == (graph.input_shape[0] - 12, graph.input_shape[1] - 12, 1)
+    halo_px = 4 + middle // 2 + 2
+    assert graph.radius == (halo_px, halo_px) == (model.spec.halo_px, model.spec.halo_px)
+    assert graph.macs_per_pixel == 9 * 9 * 64 + middle * middle * 64 * 32 + 5 * 5 * 32 == model.spec.macs_per_pixel
+    assert graph.output_shape == (graph.input_shape[0] - 2 * halo_px, graph.input_shape[1] - 2 * halo_px, 1)
