@@ -1,0 +1,72 @@
+"""Every model in the package: card, licence, the command that makes it again, its quality, and what int8 costs it."""
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from edge_srcnn import load_model
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.model import ModelSpec, bundled_models, read_model
+from export.evaluation import DEGRADES, evaluate, read_truths
+from export.packaging import model_card
+
+FORBIDDEN = ("t91", "bsds")
+"""Training pictures whose terms do not let a network of them be passed on."""
+
+INT8_COSTS_DB = 0.03
+DATA = os.environ.get("EDGE_SRCNN_DATA")
+
+
+@pytest.fixture(params=bundled_models())
+def path(request: pytest.FixtureRequest) -> Path:
+    return bundled_models()[request.param]
+
+
+@pytest.fixture
+def spec(path: Path) -> ModelSpec:
+    return read_model(path).spec
+
+
+def test_there_is_one_for_each_scale_and_one_for_cameras() -> None:
+    assert {"srcnn-915-x2", "srcnn-915-x3", "srcnn-915-x4", "srcnn-915-x2-camera"} <= set(bundled_models())
+
+
+def test_its_card_is_that_of_the_file(path: Path, spec: ModelSpec) -> None:
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == model_card(spec)
+    assert spec.name == path.stem
+
+
+def test_its_licence_and_its_pictures_are_said(spec: ModelSpec) -> None:
+    for name in spec.training.data:
+        assert name.casefold() in spec.training.licence.casefold()
+        assert not name.casefold().startswith(FORBIDDEN)
+
+
+def test_it_says_how_it_is_made_again(spec: ModelSpec) -> None:
+    assert spec.training.command is not None
+    words = shlex.split(spec.training.command)
+    assert words[:3] == ["edge-srcnn", "export", "--int8"]
+    assert words[words.index("--scale") + 1] == str(spec.scale)
+    assert words[words.index("--steps") + 1] == str(spec.training.steps)
+    assert spec.training.minutes is None, "a clock would make another file"
+
+
+def test_int8_costs_next_to_nothing(spec: ModelSpec) -> None:
+    for quality in spec.quality:
+        assert quality.psnr >= quality.float_psnr - INT8_COSTS_DB
+        assert quality.psnr > quality.bicubic_psnr
+
+
+@pytest.mark.skipif(DATA is None, reason="EDGE_SRCNN_DATA names no benchmark pictures")
+def test_its_quality_is_what_it_says(path: Path, spec: ModelSpec) -> None:
+    """On Set5, as ``edge-srcnn evaluate`` measures it."""
+    said = next(quality for quality in spec.quality if quality.set.startswith("set5"))
+    truths = read_truths(Path(DATA or "") / "eval" / "set5", spec.scale)
+    degrade = next(name for name, kind in DEGRADES.items() if kind == spec.degradation)
+    with load_model(path) as upscaler:
+        methods = {"bicubic": upscale_bicubic, "int8": lambda small, scale: upscaler.upscale(small)}
+        bicubic, int8 = evaluate("set5", truths, spec.scale, methods, degrade=degrade)
+    assert int8.psnr == pytest.approx(said.psnr, abs=5e-5)
+    assert bicubic.psnr == pytest.approx(said.bicubic_psnr, abs=5e-5)
