@@ -46,7 +46,7 @@ def test_a_machine_with_an_engine_is_healthy(only, engine):
     found = diagnose()
     assert found.healthy
     assert {(test.model, test.engine) for test in found.self_tests} == {
-        (name, engine) for name in ("srcnn-915-x2", "srcnn-915-x3", "srcnn-915-x4")
+        (name, engine) for name in model.bundled_models()
     }
     assert {test.result for test in found.self_tests} <= {"identical", "within 1 level"}
 

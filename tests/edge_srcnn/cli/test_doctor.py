@@ -11,6 +11,7 @@ import typer
 from edge_srcnn.cli.doctor import doctor
 from edge_srcnn.diagnosis import Diagnosis, EngineReport, SelfTest
 from edge_srcnn.engine.edgetpu_report import EdgeTpuReport
+from edge_srcnn.model import bundled_models
 
 NO_EDGE_TPU = EdgeTpuReport(problem="libedgetpu.so.1: there is no such library")
 
@@ -46,7 +47,7 @@ def test_every_engine_of_this_machine_computes_every_model_right(told):
     assert told["healthy"] is True
     installed = [engine["name"] for engine in told["engines"] if engine["version"]]
     assert {test["engine"] for test in told["self_tests"]} == set(installed)
-    assert len(told["self_tests"]) == 3 * len(installed)
+    assert len(told["self_tests"]) == len(bundled_models()) * len(installed)
     assert all(test["ok"] for test in told["self_tests"])
 
 
@@ -54,7 +55,7 @@ def test_tensorflow_computes_the_golden_output_too(told):
     results = [test["result"] for test in told["self_tests"] if test["engine"] == "tensorflow"]
     if not results:
         pytest.skip("TensorFlow is not installed")
-    assert len(results) == 3
+    assert len(results) == len(bundled_models())
     assert set(results) <= {"identical", "within 1 level"}
 
 

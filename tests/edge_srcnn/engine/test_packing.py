@@ -229,10 +229,10 @@ def test_reuse_changes_no_byte_of_the_frames_of_a_moving_thing(engine, graph, pa
 
 PACKINGS = ("1x1", "2x2", "2x4", "2x4-4x4", "3x3", "1x2-3x4", "1x4-4x4", "4x1")
 HUGE = "16x16"
-SHIPPED = [*product(bundled_models(), PACKINGS), ("srcnn-915-x2", HUGE)]  # half a minute for the others
+PACKED_MODELS = [*product(bundled_models(), PACKINGS), ("srcnn-915-x2", HUGE)]  # half a minute for the others
 
 
-@pytest.mark.parametrize(("name", "packing"), SHIPPED)
+@pytest.mark.parametrize(("name", "packing"), PACKED_MODELS)
 def test_the_shipped_networks_give_the_same_bytes_in_every_packing(engine, name, packing):
     model = parse_model(bundled_models()[name].read_bytes(), name)
     graph, plane, residual = read_graph(model.graph), golden_plane(), model.spec.residual

@@ -168,7 +168,7 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
         ("enhance.reuse = 1", "enhance.reuse: found 1; give true or false"),
         ("enhance.model = ['a']", "enhance.model: found a list; give text"),
         ("enhance.model = ''", "enhance.model: found text"),
-        ("enhance.model = 'srcnn-915-2'", "srcnn-915-x4); did you mean srcnn-915-x"),
+        ("enhance.model = 'srcnn-915-2'", "; did you mean srcnn-915-x"),
         ("enhance.model = 'no'", "enhance.model: no: neither a file nor one of the bundled models (srcnn-915-x2"),
         ("enhance.engine = 'lite'", 'enhance.engine: found text "lite"; give one of auto, litert'),
         ("enhance.threads = 0", "enhance.threads: 0: must be 1 to 1024"),
