@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENVS := .venvs
 RUNTIME := $(VENVS)/runtime
 DEV := $(VENVS)/dev
+RUNTIME_TEST := $(VENVS)/test
 TFLITE := $(VENVS)/tflite
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 DEMO_SOURCE ?= test:
@@ -23,6 +24,9 @@ demo: $(RUNTIME)/.made  ## up-scale a test card, then go live on a moving one (D
 
 test: $(DEV)/.made  ## run all tests, those that train and convert included (TESTS=folder: some)
 	$(DEV)/bin/python -m pytest $(TESTS)
+
+test-runtime: $(RUNTIME_TEST)/.made  ## run the runtime's tests in an environment without TensorFlow
+	$(RUNTIME_TEST)/bin/python -m pytest $(or $(TESTS),tests/edge_srcnn)
 
 test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (needs CPython 3.11)
 	$(TFLITE)/bin/python -m pytest $(or $(TESTS),tests/edge_srcnn)

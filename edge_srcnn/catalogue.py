@@ -8,8 +8,9 @@ from time import perf_counter
 import numpy as np
 
 from edge_srcnn.benchmark import picture_for
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.loading import load_model
-from edge_srcnn.model import ModelSpec, bundled_models, read_model
+from edge_srcnn.model import ModelSpec, read_model
 
 FRAME_PX = (640, 480)
 """Width and height of the camera's frame that is timed."""

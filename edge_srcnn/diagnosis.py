@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import edge_srcnn
+from edge_srcnn.bundled import bundled_models, find_model
 from edge_srcnn.engine.edgetpu_report import EdgeTpuReport, report_edgetpu
 from edge_srcnn.engine.interpreter import BICUBIC, ENGINES, choose_engine, installed_version
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.loading import load_model, tuned_or_default
-from edge_srcnn.model import bundled_models, find_model, read_model
+from edge_srcnn.model import read_model
 from edge_srcnn.processor import available_processors, this_processor
 
 INT8_FEATURES = (

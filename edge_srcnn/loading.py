@@ -4,6 +4,7 @@ import logging
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from edge_srcnn.bundled import find_model, is_auto
 from edge_srcnn.engine.delegates import Delegate, edgetpu_delegate, load_delegate
 from edge_srcnn.engine.edgetpu import edgetpu_engines, is_edgetpu
 from edge_srcnn.engine.flatbuffer_reader import read_graph
@@ -25,7 +26,7 @@ from edge_srcnn.engine.tuned import Occasion, recall
 from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.model import Model, find_model, is_auto, read_model
+from edge_srcnn.model import Model, read_model
 from edge_srcnn.parallel import ParallelLuma
 from edge_srcnn.processor import available_processors, this_processor
 from edge_srcnn.tpu_form import TpuForm

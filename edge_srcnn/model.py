@@ -16,7 +16,6 @@ An interpreter may crash on a damaged flatbuffer, so nothing reaches one before 
 import hashlib
 import io
 import json
-import os
 import zipfile
 import zlib
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -35,7 +34,6 @@ from edge_srcnn.errors import (
     NotAModel,
 )
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.spelling import nearest
 from edge_srcnn.tpu_form import TpuForm, read_form, write_form
 from edge_srcnn.truncation import cut_short
 
@@ -45,11 +43,6 @@ FORMAT = 1
 SPEC_NAME = "edge_srcnn.json"
 GOLDEN_NAME = "golden.bin"
 GOLDEN_SHAPE = (48, 64)
-BUNDLED = Path(__file__).parent / "models"
-DEFAULT_ARCHITECTURE = "srcnn-915"
-
-AUTO = "auto"
-"""In place of a model's name: the bundled one for the scale, and for what gives the pictures."""
 
 BICUBIC, CAMERA = "bicubic", "camera"
 """Degradations: low-resolution pictures made by bicubic scaling alone, and as a camera makes them."""
@@ -163,48 +156,6 @@ def golden_plane() -> UInt8Array:
 def digest(data: bytes | UInt8Array) -> str:
     """SHA-256 in hexadecimal, of bytes or of a plane row by row."""
     return hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).hexdigest()
-
-
-def bundled_models() -> dict[str, Path]:
-    """The models that come with the package, by name."""
-    return {path.stem: path for path in sorted(BUNDLED.glob("*.tflite"), key=lambda path: path.stem)}
-
-
-def is_auto(name: str | Path | None) -> bool:
-    """Whether ``name`` leaves the choice of the model to us: ``auto`` or None."""
-    return name is None or name == AUTO
-
-
-def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> Path:
-    """The file of a bundled model, or of a path.
-
-    Parameters
-    ----------
-    name
-        ``auto`` and None mean the bundled default for ``scale``.
-    camera
-        Whether the pictures come from a camera: the default is then the model that was trained for such pictures,
-        where one is bundled.
-
-    Raises
-    ------
-    NoInput
-        There is neither a bundled model nor a file of that name.
-    """
-    bundled = bundled_models()
-    wanted = str(name)
-    if is_auto(name):
-        wanted = f"{DEFAULT_ARCHITECTURE}-x{scale}"
-        if camera and f"{wanted}-{CAMERA}" in bundled:
-            wanted = f"{wanted}-{CAMERA}"
-    if wanted in bundled:
-        return bundled[wanted]
-    path = Path(wanted)
-    if os.path.isfile(path):  # Path.is_file raises where it may not look
-        return path
-    close = nearest(wanted, list(bundled))
-    meant = f"; did you mean {close}?" if close else ""
-    raise NoInput(f"{wanted}: neither a file nor one of the bundled models ({', '.join(bundled) or 'none'}){meant}")
 
 
 def read_model(path: Path) -> Model:

@@ -22,7 +22,7 @@ from export.evaluation import BASELINES, DEGRADES, Method, Score, evaluate, meth
 from export.job import ExportJob
 from export.packaging import describe, model_card, quality_rows
 from export.quantization import LayerNoise, convert, layer_noise, representative_dataset
-from export.quantization_aware import fine_tune
+from export.quantization_aware import fine_tune, fine_tuning_plan
 from export.report import LayerError, QualityRow, Report, render_report
 from export.rounding import round_layers
 from export.training import Progress, train
@@ -79,16 +79,9 @@ def run_export(
         if job.qat_steps:
             on_stage("training, rounded")
             folder = job.training_folder / "rounded"
+            plan = fine_tuning_plan(job.plan, job.qat_steps)
             rounded = fine_tune(
-                rounded,
-                job.architecture,
-                job.patches,
-                split,
-                job.qat_steps,
-                representative,
-                folder,
-                on_progress,
-                seed=seed,
+                rounded, job.architecture, job.patches, split, plan, representative, folder, on_progress
             )
         graphs["int8"] = convert(rounded, job.architecture, representative)
     training = _training_facts(job, split, state)

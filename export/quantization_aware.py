@@ -1,6 +1,7 @@
 """Quantization-aware fine-tuning: a network that is rounded already learns what its rounding still costs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from export.architecture import Architecture, Layer
@@ -15,24 +16,30 @@ RATE = 2e-5
 """Peak of Adam's learning rate: more, and the weights leave the grid that they are on."""
 
 
+def fine_tuning_plan(plan: TrainingPlan, steps: int) -> TrainingPlan:
+    """So many more steps of a training's own batches and loss, at a rate that suits rounded weights."""
+    length = replace(plan, steps=steps, minutes=None, charbonnier=0.0, ema=0.0, precision="float32")
+    return replace(length, optimizer="adam", learning_rate=RATE, final_rate=RATE / 100)
+
+
 def fine_tune(
     layers: tuple[Layer, ...],
     architecture: Architecture,
     spec: PatchSpec,
     split: Split,
-    steps: int,
+    plan: TrainingPlan,
     representative: list[Float32Array],
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
-    *,
-    seed: int = 0,
 ) -> tuple[Layer, ...]:
-    """Train rounded layers on, for so many steps.
+    """Train rounded layers on.
 
     Parameters
     ----------
     layers
         The network, its weights on the int8 grid, as ``round_layers`` gives them.
+    plan
+        As ``fine_tuning_plan`` makes it.
     representative
         Float32 ``[1, h, w, 1]`` in 0..1: what the converter will take the ranges from, too.
     folder
@@ -47,7 +54,6 @@ def fine_tune(
     UsageError, BadData, CannotWrite
         As those of ``export.training.train``.
     """
-    plan = TrainingPlan(steps=steps, optimizer="adam", learning_rate=RATE, final_rate=RATE / 100, seed=seed)
     model = build_rounded(architecture, layers)
     samples = representative[:N_RANGE_SAMPLES]
     began_with = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in layers)

@@ -30,9 +30,9 @@ def models(
     json: Json = False,
 ) -> None:
     """List the bundled models: what each is for, its quality, work, size and time on this machine; or tell of one."""
+    from edge_srcnn.bundled import bundled_models, find_model
     from edge_srcnn.catalogue import list_bundled, listed
     from edge_srcnn.cli.console import print_json
-    from edge_srcnn.model import bundled_models, find_model
 
     if name is not None:
         path = find_model(name, 2)

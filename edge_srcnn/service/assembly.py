@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from edge_srcnn.bundled import is_auto
 from edge_srcnn.engine.delegates import custom_delegate
 from edge_srcnn.engine.edgetpu import is_edgetpu
 from edge_srcnn.engine.interpreter import AUTO, BICUBIC, EDGETPU, choose_engine
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.loading import load_model, read_named
-from edge_srcnn.model import is_auto
 from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
 from edge_srcnn.pipeline import FrameUpscaler
 from edge_srcnn.service.backoff import Backoff

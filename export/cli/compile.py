@@ -44,10 +44,10 @@ def compile_model(
     """
     from dataclasses import asdict
 
+    from edge_srcnn.bundled import find_model
     from edge_srcnn.cli.console import print_json
     from edge_srcnn.engine.setting import parse_tile
     from edge_srcnn.errors import Unavailable
-    from edge_srcnn.model import find_model
     from export.cli.preflight import print_preflight, spinner
     from export.edgetpu.compilation import adopt, compile_prepared, prepare
     from export.edgetpu.compiler import CompilationFailed, find_compiler

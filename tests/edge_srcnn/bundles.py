@@ -4,7 +4,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from edge_srcnn.model import BUNDLED, Quality, Training, read_model, seal_model
+from edge_srcnn.bundled import BUNDLED
+from edge_srcnn.model import Quality, Training, read_model, seal_model
 
 CAMERA_MODEL = "srcnn-915-x2-camera"
 COMMAND = "edge-srcnn export --int8 --scale 2 --degradation camera"
@@ -31,7 +32,7 @@ def make_bundle(folder: Path) -> Path:
 
 def environment_of(bundle: Path, folder: Path) -> dict[str, str]:
     """What makes processes take ``bundle`` for what is bundled; ``folder`` gets a file that they read."""
-    text = f"import pathlib\nimport edge_srcnn.model\nedge_srcnn.model.BUNDLED = pathlib.Path({str(bundle)!r})\n"
+    text = f"import pathlib\nimport edge_srcnn.bundled\nedge_srcnn.bundled.BUNDLED = pathlib.Path({str(bundle)!r})\n"
     (folder / "sitecustomize.py").write_text(text)
     return {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 

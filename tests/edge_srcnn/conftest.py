@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.interpreter import installed_version
 from edge_srcnn.engine.packing import Blocks
@@ -22,7 +23,6 @@ from edge_srcnn.engine.setting import WHOLE_TILE, Setting
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import load_model
-from edge_srcnn.model import bundled_models
 from edge_srcnn.upscaler import Upscaler
 from tests.edge_srcnn.bundles import environment_of, make_bundle
 
@@ -223,7 +223,7 @@ def camera_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def with_camera_model(camera_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``camera_bundle`` be what is bundled."""
-    monkeypatch.setattr("edge_srcnn.model.BUNDLED", camera_bundle)
+    monkeypatch.setattr("edge_srcnn.bundled.BUNDLED", camera_bundle)
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,14 @@ import shutil
 import pytest
 
 import edge_srcnn
-from edge_srcnn import diagnosis, model, processor
+from edge_srcnn import bundled, diagnosis, processor
 from edge_srcnn.diagnosis import diagnose
 from edge_srcnn.engine import interpreter
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import Setting
 from edge_srcnn.engine.tuned import Tuned, remember
 from edge_srcnn.loading import occasion_of
+from edge_srcnn.model import read_model
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_machine_with_an_engine_is_healthy(only, engine):
     found = diagnose()
     assert found.healthy
     assert {(test.model, test.engine) for test in found.self_tests} == {
-        (name, engine) for name in model.bundled_models()
+        (name, engine) for name in bundled.bundled_models()
     }
     assert {test.result for test in found.self_tests} <= {"identical", "within 1 level"}
 
@@ -74,10 +75,10 @@ def test_damaged_and_wrong_models_are_reported_beside_good_ones(
     only, engine, tmp_path, monkeypatch, model_bytes, reseal
 ):
     only(engine)
-    shutil.copy(model.bundled_models()["srcnn-915-x2"], tmp_path / "good.tflite")
+    shutil.copy(bundled.bundled_models()["srcnn-915-x2"], tmp_path / "good.tflite")
     (tmp_path / "cut.tflite").write_bytes(model_bytes[:5000])
     (tmp_path / "lie.tflite").write_bytes(reseal(model_bytes, spec=lambda stored: {**stored, "residual": False}))
-    monkeypatch.setattr(model, "BUNDLED", tmp_path)
+    monkeypatch.setattr(bundled, "BUNDLED", tmp_path)
     found = diagnose()
     assert {test.model: test.ok for test in found.self_tests} == {"good": True, "cut": False, "lie": False}
     assert "ends too early" in next(test.result for test in found.self_tests if test.model == "cut")
@@ -92,8 +93,8 @@ def test_it_tells_how_a_camera_frame_is_computed_and_whether_that_was_measured(o
     assert not found.tuned
     assert found.setting.startswith("block ")
     measured = Setting(Blocks((3, 5), (3, 5)), (77, 99), 1)
-    bundled = model.read_model(model.bundled_models()["srcnn-915-x2"])
-    remember(Tuned(occasion_of(bundled, engine, 2 * 480, 2 * 640), measured, 1))
+    plain = read_model(bundled.bundled_models()["srcnn-915-x2"])
+    remember(Tuned(occasion_of(plain, engine, 2 * 480, 2 * 640), measured, 1))
     found = diagnose()
     assert found.tuned
     assert found.setting == "block 3x5, tile 77x99, 1 thread"

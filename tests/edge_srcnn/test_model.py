@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.errors import (
     ModelAltered,
@@ -21,17 +22,7 @@ from edge_srcnn.errors import (
     NoInput,
     NotAModel,
 )
-from edge_srcnn.model import (
-    FORMAT,
-    GOLDEN_SHAPE,
-    bundled_models,
-    digest,
-    find_model,
-    golden_plane,
-    parse_model,
-    read_model,
-    seal_model,
-)
+from edge_srcnn.model import FORMAT, GOLDEN_SHAPE, digest, golden_plane, parse_model, read_model, seal_model
 
 
 @pytest.fixture(scope="module")
@@ -215,59 +206,6 @@ def test_a_missing_or_unreadable_file_is_no_input(tmp_path):
     for path in (tmp_path / "none.tflite", tmp_path):
         with pytest.raises(NoInput, match="cannot be read"):
             read_model(path)
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("name", [None, "auto"])
-def test_the_default_model_is_that_of_the_scale(name, scale):
-    assert find_model(name, scale) == bundled_models()[f"srcnn-915-x{scale}"]
-
-
-@pytest.mark.usefixtures("with_camera_model")
-@pytest.mark.parametrize("name", [None, "auto"])
-def test_cameras_get_the_model_that_was_trained_for_them_where_there_is_one(name):
-    assert find_model(name, 2, camera=True).stem == "srcnn-915-x2-camera"
-    assert find_model(name, 2).stem == "srcnn-915-x2"
-    assert find_model(name, 3, camera=True).stem == "srcnn-915-x3"
-    assert find_model("srcnn-915-x4", 2, camera=True).stem == "srcnn-915-x4"
-    assert find_model("srcnn-915-x2-camera", 3).stem == "srcnn-915-x2-camera"
-
-
-@pytest.mark.usefixtures("with_camera_model")
-def test_bundled_models_are_in_the_order_of_their_names():
-    assert list(bundled_models()) == ["srcnn-915-x2", "srcnn-915-x2-camera", "srcnn-915-x3", "srcnn-915-x4"]
-
-
-def test_a_file_called_auto_is_named_by_its_path(tmp_path, model_bytes, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "auto").write_bytes(model_bytes)
-    assert find_model("auto", 3) == bundled_models()["srcnn-915-x3"]
-    assert find_model("./auto", 3).resolve() == tmp_path / "auto"
-
-
-def test_a_model_is_found_by_name_and_by_path(tmp_path, model_bytes):
-    mine = tmp_path / "mine.tflite"
-    mine.write_bytes(model_bytes)
-    assert find_model("srcnn-915-x3", 2) == bundled_models()["srcnn-915-x3"]
-    assert find_model(mine, 2) == mine
-    assert find_model(str(mine), 2) == mine
-
-
-@pytest.mark.parametrize("name", ["srcnn-915-x7", "nowhere/model.tflite", "x" * 300, ""])
-def test_an_unknown_model_is_no_input_and_the_known_ones_are_named(name):
-    with pytest.raises(NoInput, match="srcnn-915-x2"):
-        find_model(name, 2)
-
-
-@pytest.mark.parametrize("name", ["srcnn-915x3", "srcnn-95-x3", "SRCNN-915-X3", "srcnn-915-x3.tflite"])
-def test_the_name_that_was_meant_is_guessed(name):
-    with pytest.raises(NoInput, match=r"; did you mean srcnn-915-x3\?$"):
-        find_model(name, 2)
-
-
-def test_a_name_unlike_all_others_is_not_guessed_at():
-    with pytest.raises(NoInput, match=r"\(srcnn-915-x2, .*\)$"):
-        find_model("/nowhere/of/mine.onnx", 2)
 
 
 def test_the_work_for_a_pixel_is_known_from_kernels_and_filters(model_bytes):

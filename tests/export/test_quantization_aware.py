@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.interpreter import trace
+from export.plan import TrainingPlan
 from export.quantization import convert
-from export.quantization_aware import fine_tune
+from export.quantization_aware import RATE, fine_tune, fine_tuning_plan
 from export.rounded import WEIGHT_STEPS, build_rounded, measure_ranges
 from export.rounding import round_layers
 
@@ -49,12 +50,18 @@ def test_gradients_pass_as_if_nothing_were_rounded(small: Any, rounded: Any) -> 
         assert not np.array_equal(old, np.array(new))
 
 
+def test_fine_tuning_goes_on_with_the_batches_and_the_loss_of_the_training() -> None:
+    plan = fine_tuning_plan(TrainingPlan(minutes=3, batch=48, loss="mse", charbonnier=0.5, ema=0.9, seed=5), 7)
+    assert (plan.batch, plan.loss, plan.seed, plan.steps, plan.minutes) == (48, "mse", 5, 7, None)
+    assert (plan.optimizer, plan.learning_rate, plan.charbonnier, plan.ema) == ("adam", RATE, 0, 0)
+
+
 def test_fine_tuned_weights_lie_on_the_grid_and_a_second_call_reads_them_again(
     small: Any, rounded: Any, tmp_path: Path
 ) -> None:
     def tuned() -> Any:
-        spec, split = small.spec, small.split
-        return fine_tune(rounded, small.architecture, spec, split, 4, small.representative, tmp_path)
+        spec, split, plan = small.spec, small.split, fine_tuning_plan(TrainingPlan(steps=9, batch=8), 4)
+        return fine_tune(rounded, small.architecture, spec, split, plan, small.representative, tmp_path)
 
     first, again = tuned(), tuned()
     for layer, same, old in zip(first, again, rounded, strict=True):

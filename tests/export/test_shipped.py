@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn import load_model
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.model import ModelSpec, bundled_models, read_model
+from edge_srcnn.model import ModelSpec, read_model
 from export.evaluation import DEGRADES, evaluate, read_truths
 from export.packaging import model_card
 

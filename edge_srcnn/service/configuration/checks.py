@@ -4,11 +4,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from edge_srcnn.bundled import find_model
 from edge_srcnn.engine.edgetpu import edgetpu_engines, is_edgetpu
 from edge_srcnn.engine.interpreter import ENGINE_NAMES
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.loading import SCALES
-from edge_srcnn.model import find_model
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sinks.http import open_http

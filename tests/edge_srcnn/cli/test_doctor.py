@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import typer
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.cli.doctor import doctor
 from edge_srcnn.diagnosis import Diagnosis, EngineReport, SelfTest
 from edge_srcnn.engine.edgetpu_report import EdgeTpuReport
-from edge_srcnn.model import bundled_models
 
 NO_EDGE_TPU = EdgeTpuReport(problem="libedgetpu.so.1: there is no such library")
 

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine.interpreter import installed_version
-from edge_srcnn.model import bundled_models
 from tests.edge_srcnn.bundles import CAMERA_MODEL, CARD, COMMAND
 
 NO_INPUT, BAD_DATA = 66, 65  # sysexits.h

@@ -9,13 +9,14 @@ import pytest
 import tflite
 from hypothesis import given
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT, Graph, Quantization
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.engine.packing import Blocks, pack
 from edge_srcnn.errors import ModelError, ModelUnsupported
-from edge_srcnn.model import bundled_models, parse_model
+from edge_srcnn.model import parse_model
 from tests.edge_srcnn.engine.stacks import (
     PIXELS,
     REPEATABLE,

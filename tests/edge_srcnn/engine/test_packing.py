@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Convolution, Graph, Reshape
@@ -18,7 +19,7 @@ from edge_srcnn.engine.setting import WHOLE_TILE, Setting
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.blocks import from_blocks, to_blocks
-from edge_srcnn.model import bundled_models, golden_plane, parse_model
+from edge_srcnn.model import golden_plane, parse_model
 from tests.edge_srcnn.engine.stacks import (
     REPEATABLE,
     SHIPPED,
