@@ -156,7 +156,7 @@ class Pipeline:
         self._raise_what_went_wrong()
 
     def stop(self) -> None:
-        """End soon; from any thread or a signal handler, more than once. What sinks have already, they finish."""
+        """End soon; from any thread, more than once. What sinks have already, they finish."""
         self._stopping.set()
         self._source.close()
         self._frames.close(drop=True)

@@ -103,6 +103,7 @@ def run(
         raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
     from edge_srcnn.loading import load_model
     from edge_srcnn.pipeline import Pipeline
+    from edge_srcnn.signals import acting_on
     from edge_srcnn.sinks import open_sink
     from edge_srcnn.sources import is_camera, open_source
 
@@ -132,13 +133,14 @@ def run(
             for each in sinks:
                 each.close()
             raise
-        try:
-            _run(pipeline, sinks, seconds, quiet=json)
-        except EdgeSrcnnError:
-            if json:  # a program that asked wants to know, above all then
-                _report(pipeline.state(), json=True)
-            raise
-        _report(pipeline.state(), json=json)
+        with acting_on(dict.fromkeys((signal.SIGINT, signal.SIGTERM), pipeline.stop)):
+            try:
+                _run(pipeline, sinks, seconds, quiet=json)
+            except EdgeSrcnnError:
+                if json:  # a program that asked wants to know, above all then
+                    _report(pipeline.state(), json=True)
+                raise
+            _report(pipeline.state(), json=json)
 
 
 def _given(context: typer.Context) -> dict[str, Any]:
@@ -173,12 +175,11 @@ def _enhancing(upscaler: "Upscaler", roi: str | None, keep_fps: str | None) -> "
 
 
 def _run(pipeline: "Pipeline", sinks: list[Any], seconds: float | None, *, quiet: bool) -> None:
-    """Run until the end, with a line of statistics on a terminal; signals and time end it in good order."""
+    """Run until the end, with a line of statistics on a terminal; ``seconds`` may end it."""
     import threading
 
     from rich.console import Console
 
-    before = {number: signal.signal(number, lambda *_: pipeline.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
     timer = None if seconds is None else threading.Timer(seconds, pipeline.stop)
     console = Console(stderr=True)
     ended = threading.Event()
@@ -196,8 +197,6 @@ def _run(pipeline: "Pipeline", sinks: list[Any], seconds: float | None, *, quiet
             timer.cancel()
         if shown.ident is not None:
             shown.join()
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _show(console: Any, pipeline: "Pipeline", ended: Any) -> None:

@@ -6,7 +6,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from edge_srcnn.errors import BadConfiguration, UsageError
+from edge_srcnn.signals import acting_on
 
 _MANY_FILES = 65_536
 _M_ARENA_MAX, _ARENAS = -8, 2  # <malloc.h>
@@ -38,20 +39,23 @@ def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float |
     try:
         service = Service(config)
         supervisor = service.supervisor
-        signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
-        signal.signal(signal.SIGINT, lambda *_: supervisor.stop())
-        signal.signal(signal.SIGHUP, lambda *_: service.reload(lambda: load_config(path, os.environ, flags).config))
-        signal.signal(signal.SIGUSR1, lambda *_: supervisor.dump())
-        if seconds is not None:
-            timer = threading.Timer(seconds, supervisor.stop)
-            timer.daemon = True
-            timer.start()
-        supervisor.run(begun=lambda: _tell_addresses(service.sinks))
+        actions: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: supervisor.stop,
+            signal.SIGINT: supervisor.stop,
+            signal.SIGHUP: lambda: service.reload(lambda: load_config(path, os.environ, flags).config),
+            signal.SIGUSR1: supervisor.dump,
+        }
+        with acting_on(actions):
+            if seconds is not None:
+                timer = threading.Timer(seconds, supervisor.stop)
+                timer.daemon = True
+                timer.start()
+            supervisor.run(begun=lambda: _tell_addresses(service.sinks))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)  # a driver that hangs would hang the interpreter's end
     except UsageError as error:
         raise BadConfiguration(str(error)) from error
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # a driver that hangs would hang the interpreter's end
 
 
 def _share_memory() -> None:

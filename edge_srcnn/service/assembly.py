@@ -1,5 +1,6 @@
 """From a configuration to the service: steady parts around what the configuration names."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -38,6 +39,7 @@ class Service:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._one_reload = threading.Lock()
         self._camera = is_camera(config.source)
         self._upscaler = SteadyUpscaler(rungs(config.enhance, camera=self._camera))
         self._source = steady_source(config)
@@ -51,7 +53,11 @@ class Service:
         )
 
     def reload(self, load: Callable[[], Config]) -> None:
-        """Take over what can be taken over; a configuration that is bad changes nothing."""
+        """Take over what can be taken over; a configuration that is bad changes nothing. From any thread."""
+        with self._one_reload:
+            self._reload(load)
+
+    def _reload(self, load: Callable[[], Config]) -> None:
         before = self._config
         self.supervisor.reloading()
         try:

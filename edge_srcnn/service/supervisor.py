@@ -105,7 +105,7 @@ class Supervisor:
         self._error: BaseException | None = None
 
     def run(self, *, begun: Callable[[], None] = lambda: None) -> None:
-        """Run until ``stop`` is called or the source ends; in the thread that gets the signals.
+        """Run until ``stop`` is called or the source ends.
 
         Raises
         ------
@@ -140,7 +140,7 @@ class Supervisor:
             raise self._error
 
     def stop(self) -> None:
-        """End soon; from any thread or a signal handler, more than once."""
+        """End soon; from any thread, more than once."""
         self._stopping.set()
 
     def is_well(self) -> bool:

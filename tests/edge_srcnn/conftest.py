@@ -6,34 +6,36 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from edge_srcnn.batch import plan_jobs, run_jobs
 from edge_srcnn.bundled import bundled_models
-from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
+from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import installed_version
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import WHOLE_TILE, Setting
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import load_model
+from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import Upscaler
 from tests.edge_srcnn.bundles import environment_of, make_bundle
+from tests.edge_srcnn.networks import Networks
 
 Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 Upscalers = Callable[..., Upscaler]
 Sharpeners = Callable[..., Sharpener]
-
-PIXELS = Quantization(float(np.float32(1 / 255)), -128)
-"""int8 is the grey level less 128."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,51 +69,6 @@ def upscalers() -> Iterator[Upscalers]:
     yield get
     for upscaler in made.values():
         upscaler.close()
-
-
-class Networks:
-    """Networks of one layer whose results are known by arithmetic, and a random one of two."""
-
-    @staticmethod
-    def constant(raw: float, output: Quantization = PIXELS, side: int = 5) -> Graph:
-        """Puts out ``raw``, whatever it gets; for ``FLOAT`` a real number."""
-        if output == FLOAT:
-            return _one_layer(np.zeros((side, side), np.float32), np.float32(raw), None, FLOAT)
-        # the bias counts input scale * weight scale, which is made to be the output's scale
-        bias = np.int32(raw - output.zero_point)
-        return _one_layer(np.zeros((side, side), np.int8), bias, output.scale / PIXELS.scale, output)
-
-    @staticmethod
-    def tap(row: int, column: int, side: int = 5, *, real: bool = False) -> Graph:
-        """Puts out the pixel at one place of its kernel: ``moved`` tells what becomes of a picture."""
-        weights = np.zeros((side, side), np.float32 if real else np.int8)
-        weights[row, column] = 1
-        return _one_layer(weights, np.float32(0), None, FLOAT) if real else _one_layer(weights, np.int32(0), 1, PIXELS)
-
-    @staticmethod
-    def moved(plane: UInt8Array, row: int, column: int, side: int = 5) -> UInt8Array:
-        """``plane`` as a direct ``tap`` gives it: what is outside is mirrored."""
-        padded = np.pad(plane, side // 2, mode="reflect")
-        return padded[row : row + plane.shape[0], column : column + plane.shape[1]]
-
-    @staticmethod
-    def random(seed: int = 0) -> Graph:
-        """5x5 to three channels, RELU, 3x3 to one; every pixel within its reach of 3 counts. Direct."""
-        rng = np.random.default_rng(seed)
-        inside = Quantization(0.5, -128)
-        first, last = (rng.integers(-20, 21, shape).astype(np.int8) for shape in ((3, 5, 5, 1), (1, 3, 3, 3)))
-        layers = (
-            Convolution(first, rng.integers(-3000, 3000, 3).astype(np.int32), np.ones(3, np.float32), inside, True),
-            # a sum of 27 products of about 12 * 60 is some 4000: 1 / 30 of it spans the greys
-            Convolution(last, np.full(1, 3840, np.int32), np.full(1, 2 / 30 / 255, np.float32), PIXELS, False),
-        )
-        return Graph((16, 16, 1), PIXELS, layers)
-
-
-def _one_layer(weights: Any, bias: Any, scale: float | None, output: Quantization) -> Graph:
-    scales = np.zeros(0, np.float32) if scale is None else np.full(1, scale, np.float32)
-    layer = Convolution(weights[None, :, :, None], np.full(1, bias), scales, output, relu=False)
-    return Graph((16, 16, 1), FLOAT if output == FLOAT else PIXELS, (layer,))
 
 
 @pytest.fixture(scope="session")
@@ -242,3 +199,32 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only root can mount a small disk")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def bicubic():
+    with load_model(engine="bicubic") as upscaler:
+        yield upscaler
+
+
+@pytest.fixture
+def upscale(bicubic):
+    """Up-scale one video into a file; gives its outcome."""
+
+    def run(source: Path, target: Path, *, overwrite: bool = False, progress=lambda job, done, total: None):
+        jobs = plan_jobs([str(source)], target)
+        (outcome,) = run_jobs(jobs, bicubic, Encoding(), overwrite=overwrite, progress=progress)
+        return outcome
+
+    return run
+
+
+@pytest.fixture
+def no_thread_stays():
+    """Fails when a thread that a test started is still there five seconds after it."""
+    before = set(threading.enumerate())
+    yield
+    end = monotonic() + 5
+    while (left := set(threading.enumerate()) - before) and monotonic() < end:
+        sleep(0.01)
+    assert not left

@@ -9,7 +9,6 @@ from PIL import Image
 from edge_srcnn.batch import Job, plan_jobs, run_jobs
 from edge_srcnn.errors import BadPicture, NoInput, OutputExists, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.loading import load_model
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.sources.images import read_picture
 from edge_srcnn.upscaler import Upscaler
@@ -145,12 +144,6 @@ def test_many_pictures_into_one_file_are_refused(folder):
 def test_an_unknown_format_is_refused(folder, output, suffix):
     with pytest.raises(UsageError, match="png"):
         plan_jobs([str(folder / "photos/a.png")], folder / output, suffix)
-
-
-@pytest.fixture
-def bicubic():
-    with load_model(engine="bicubic") as upscaler:
-        yield upscaler
 
 
 def test_a_bad_picture_does_not_stop_the_others(folder, bicubic):

@@ -1,4 +1,4 @@
-"""Drawn pictures, and one small network that is trained once for all tests of the workstation side."""
+"""Drawn pictures, published weights, and a small network that is trained once for all tests of the workstation side."""
 
 import gc
 import os
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads and TensorFlow's wait for each other on a busy machine
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +18,7 @@ from export.dataset import Float32Array, PatchSpec, Split, load_split
 from export.plan import TrainingPlan
 from export.quantization import convert, representative_dataset
 from export.training import Trained, train
+from tests.export.trainings import SPEC
 
 Draw = Callable[..., UInt8Array]
 
@@ -100,3 +102,35 @@ def small(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
         float32=convert(layers, architecture),
         int8=convert(layers, architecture, representative),
     )
+
+
+@pytest.fixture(scope="module")
+def split(pictures: Path) -> Split:
+    return load_split([pictures], SPEC)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
+    """Four pictures, and one that is none."""
+    folder = tmp_path_factory.mktemp("data") / "holidays"
+    folder.mkdir()
+    for seed in range(4):
+        Image.fromarray(draw(seed, 100, 110)).save(folder / f"{seed}.png")
+    (folder / "broken.png").write_text("hello")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Published weights that pass the picture through."""
+    convolutions = [
+        keras.layers.Conv2D(n, k, activation=a) for n, k, a in ((4, 9, "relu"), (2, 1, "relu"), (1, 5, None))
+    ]
+    model = keras.Sequential([keras.Input((None, None, 1)), *convolutions])
+    for layer in model.layers:
+        kernel, bias = (np.zeros_like(w) for w in layer.get_weights())
+        kernel[kernel.shape[0] // 2, kernel.shape[1] // 2, 0, 0] = 1
+        layer.set_weights([kernel, bias])
+    path = tmp_path_factory.mktemp("weights") / "trained_SRCNN.weights.h5"
+    model.save_weights(path)
+    return path

@@ -18,6 +18,7 @@ REPEATABLE = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 """The same examples in every run; the fixture ``engine`` is but a name."""
+MORE = settings(REPEATABLE, max_examples=300)
 
 SHIPPED = ((9, 9), (1, 1), (5, 5))
 SAMPLE = 10  # pixels on each side of the output by which an int8 stack is calibrated
@@ -128,6 +129,8 @@ _LUMA = st.just(PIXELS)
 kernel_lists = st.one_of(st.sampled_from(_SRCNN), st.lists(_KERNELS, min_size=1, max_size=4).map(tuple))
 tiles = st.tuples(st.integers(1, 40), st.integers(1, 40))
 sizes = st.tuples(st.integers(1, 33), st.integers(1, 33))
+grids = st.tuples(st.integers(1, 3), st.integers(1, 3))
+"""Blocks of the output, down and across."""
 seeds = st.integers(0, 2**32 - 1)
 some_channels = st.integers(1, 3)
 some_quantization = st.builds(quantization, st.floats(0.001, 0.1), st.integers(-128, 127))
@@ -138,6 +141,11 @@ def blocks(draw):
     """Inner sides of 1 to 4 pixels, outer ones 1 to 3 times as long."""
     inner = draw(_SIDES), draw(_SIDES)
     return Blocks(inner, (inner[0] * draw(st.integers(1, 3)), inner[1] * draw(st.integers(1, 3))))
+
+
+def tile_of(packing, grid):
+    """A tile of so many blocks, in pixels."""
+    return grid[0] * packing.outer[0], grid[1] * packing.outer[1]
 
 
 @st.composite

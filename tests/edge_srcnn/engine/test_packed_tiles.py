@@ -1,0 +1,108 @@
+"""Tiles, bands, reuse and packing change no byte of a whole picture."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_srcnn.bundled import bundled_models
+from edge_srcnn.engine.flatbuffer_reader import read_graph
+from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.packing import PLAIN, Blocks
+from edge_srcnn.engine.setting import WHOLE_TILE, Setting
+from edge_srcnn.engine.sharpener import Sharpener
+from edge_srcnn.model import golden_plane, parse_model
+from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, blocks, float_stacks, int8_stacks, seeds, sizes, tiles
+
+
+def sharpened(graph, engine, plane, setting, *, residual):
+    """Raw output and picture of a plane that goes through a ``Sharpener``."""
+    sharpener, out = Sharpener(graph, engine, residual=residual, setting_for=lambda *_: setting), np.empty_like(plane)
+    sharpener.sharpen(plane, out)
+    return sharpener.raw.copy(), out
+
+
+def grey_levels(seed, size):
+    return np.random.default_rng(seed).integers(0, 256, size).astype(np.uint8)
+
+
+@MORE
+@given(int8_stacks(), blocks(), tiles, st.integers(1, 2), sizes, seeds, st.booleans())
+def test_tiles_are_the_whole_byte_for_byte(engine, graph, packing, tile, threads, size, seed, residual):
+    plane = grey_levels(seed, size)
+    raw, out = sharpened(graph, engine, plane, Setting(packing, tile, threads), residual=residual)
+    whole, expected = sharpened(graph, engine, plane, Setting(PLAIN, WHOLE_TILE, 1), residual=residual)
+    down, across = graph.radius
+    mirrored = np.pad(plane, ((down, down), (across, across)), mode="reflect")
+    plain = Interpreter(engine, write_graph(graph), 1).run((mirrored.astype(int) - 128).astype(np.int8))
+    assert raw.tobytes() == whole.tobytes() == plain.tobytes()
+    assert out.tobytes() == expected.tobytes()
+
+
+@REPEATABLE
+@given(float_stacks(), blocks(), tiles, sizes, seeds)
+def test_float_tiles_are_the_whole_but_for_the_order_of_sums(engine, graph, packing, tile, size, seed):
+    plane = grey_levels(seed, size)
+    raw, _ = sharpened(graph, engine, plane, Setting(packing, tile, 1), residual=True)
+    whole, _ = sharpened(graph, engine, plane, Setting(PLAIN, WHOLE_TILE, 1), residual=True)
+    assert raw.shape == whole.shape == plane.shape
+    np.testing.assert_allclose(raw, whole, rtol=0, atol=1e-5)
+
+
+def banded(graph, engine, plane, band, lent, setting):
+    """The picture of rows ``band[0]`` to ``band[1]`` of a plane, with so many rows lent above and below."""
+    (top, end), (above, below) = band, lent
+    sharpener, out = (
+        Sharpener(graph, engine, residual=True, setting_for=lambda *_: setting),
+        np.empty_like(plane[top:end]),
+    )
+    for frame in (255 - plane, plane):  # nothing of the frame before may stay
+        sharpener.sharpen(frame[top - above : end + below], out, lent_above=above, lent_below=below)
+    return out
+
+
+@REPEATABLE
+@given(int8_stacks(), blocks(), tiles, st.integers(1, 12), st.integers(1, 20), seeds, st.data())
+def test_a_band_with_its_neighbours_rows_is_that_part_of_the_whole(
+    engine, graph, packing, tile, rows, width, seed, data
+):
+    context = graph.radius[0]
+    above, below = (data.draw(st.integers(0, context + 5), label) for label in ("rows above", "rows below"))
+    plane = grey_levels(seed, (above + rows + below, width))
+    _, whole = sharpened(graph, engine, plane, Setting(PLAIN, WHOLE_TILE, 1), residual=True)
+    band, lent = (above, above + rows), (min(context, above), min(context, below))
+    out = banded(graph, engine, plane, band, lent, Setting(packing, tile, 1))
+    assert out.tobytes() == whole[slice(*band)].tobytes()
+
+
+@REPEATABLE
+@given(int8_stacks(), blocks(), tiles, sizes, seeds)
+def test_reuse_changes_no_byte_of_the_frames_of_a_moving_thing(engine, graph, packing, tile, size, seed):
+    rng, setting = np.random.default_rng(seed), Setting(packing, tile, 1)
+    reusing = Sharpener(graph, engine, residual=True, setting_for=lambda *_: setting, reuse=True)
+    plane, out = grey_levels(seed, size), np.empty(size, np.uint8)
+    for _ in range(4):
+        reusing.sharpen(plane, out)
+        _, expected = sharpened(graph, engine, plane, setting, residual=True)
+        assert out.tobytes() == expected.tobytes()
+        y, x = rng.integers(0, size[0]), rng.integers(0, size[1])
+        plane[y : y + 2, x : x + 2] ^= rng.integers(0, 2, dtype=np.uint8) * 0x80  # or nothing moves
+
+
+PACKINGS = ("1x1", "2x2", "2x4", "2x4-4x4", "3x3", "1x2-3x4", "1x4-4x4", "4x1")
+HUGE = "16x16"
+PACKED_MODELS = [*product(bundled_models(), PACKINGS), ("srcnn-915-x2", HUGE)]  # half a minute for the others
+
+
+@pytest.mark.parametrize(("name", "packing"), PACKED_MODELS)
+def test_the_shipped_networks_give_the_same_bytes_in_every_packing(engine, name, packing):
+    model = parse_model(bundled_models()[name].read_bytes(), name)
+    graph, plane, residual = read_graph(model.graph), golden_plane(), model.spec.residual
+    raw, out = sharpened(graph, engine, plane, Setting(Blocks.parse(packing), (24, 40), 1), residual=residual)
+    whole, expected = sharpened(graph, engine, plane, Setting(PLAIN, WHOLE_TILE, 1), residual=residual)
+    assert raw.tobytes() == whole.tobytes()
+    assert out.tobytes() == expected.tobytes()
+    assert np.abs(out.astype(int) - model.golden).max() <= 1  # interpreters may differ by a level

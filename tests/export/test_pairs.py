@@ -1,0 +1,129 @@
+"""Pictures to pairs: sizes, degradations and their chance; and that input and truth belong together."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.luma import UInt8Array
+from export.dataset import Pair, PatchSpec, load_split, make_pairs
+from export.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
+
+Draw = Callable[..., UInt8Array]
+
+SPEC = PatchSpec(scale=2, halo_px=6)
+
+
+def test_large_pictures_are_shrunk_twice(draw: Draw) -> None:
+    luma = draw(0, 400, 500)
+    half, two_thirds = make_pairs(luma, SPEC)
+    assert np.array_equal(half.truth, imresize(luma, 200, 250))
+    assert np.array_equal(two_thirds.truth, imresize(luma, 260, 325)[:, :324])
+
+
+def test_small_pictures_stay_as_they_are(draw: Draw) -> None:
+    luma = draw(0, 399, 600)
+    (pair,) = make_pairs(luma, SPEC)
+    assert np.array_equal(pair.truth, luma[:398])
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_pair_is_a_picture_and_its_bicubic_shadow(draw: Draw, scale: int) -> None:
+    (pair,) = make_pairs(draw(0, 101, 103), PatchSpec(scale, halo_px=6))
+    assert pair.truth.shape == pair.bicubic.shape
+    assert all(side % scale == 0 for side in pair.truth.shape)
+    assert np.array_equal(pair.bicubic, upscale_bicubic(matlab_bicubic(pair.truth, scale), scale))
+
+
+def test_the_degradation_is_the_one_that_was_asked_for(draw: Draw) -> None:
+    (pair,) = make_pairs(draw(0), PatchSpec(2, halo_px=6, degradation="cv2"))
+    assert np.array_equal(pair.bicubic, upscale_bicubic(cv2_bicubic(pair.truth, 2), 2))
+
+
+CAMERA = PatchSpec(2, halo_px=6, degradation="camera")
+
+
+def inputs(pairs: Iterable[Pair]) -> list[bytes]:
+    return [pair.bicubic.tobytes() for pair in pairs]
+
+
+def test_a_random_degradation_is_drawn_several_times_for_each_size(draw: Draw) -> None:
+    pairs = list(make_pairs(draw(0, 400, 500), CAMERA))
+    assert [pair.truth.shape for pair in pairs] == [(200, 250)] * 4 + [(260, 324)] * 4
+    assert all(pair.truth is pairs[0].truth for pair in pairs[:4]), "one truth, not four copies of it"
+    assert len(set(inputs(pairs))) == 8
+    assert len(list(make_pairs(draw(0), replace(CAMERA, draws=7)))) == 7
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "cv2"])
+def test_a_degradation_without_chance_is_done_once(draw: Draw, degradation: str) -> None:
+    assert len(list(make_pairs(draw(0), PatchSpec(2, halo_px=6, degradation=degradation)))) == 1
+
+
+def test_what_is_drawn_hangs_on_the_seed_the_size_and_the_version(draw: Draw) -> None:
+    luma = draw(0)
+    assert inputs(make_pairs(luma, CAMERA, seed=(0, 3))) == inputs(make_pairs(luma, CAMERA, seed=(0, 3)))
+    assert not {*inputs(make_pairs(luma, CAMERA, seed=(0, 3)))} & {*inputs(make_pairs(luma, CAMERA, seed=(0, 4)))}
+    more = inputs(make_pairs(luma, replace(CAMERA, draws=6), seed=(0, 3)))
+    assert more[:4] == inputs(make_pairs(luma, CAMERA, seed=(0, 3))), "a version is itself, however many follow"
+
+
+def test_no_two_pairs_share_a_seed(draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        Image.fromarray(draw(number, 400, 400)).save(tmp_path / f"{number}.png")
+    seeds: list[tuple[int, ...]] = []
+
+    def degraded(name: str, plane: UInt8Array, scale: int, seed: tuple[int, ...]) -> UInt8Array:
+        seeds.append(seed)
+        return degrade(name, plane, scale, seed)
+
+    monkeypatch.setattr("export.dataset.degrade", degraded)
+    load_split([tmp_path], CAMERA)
+    assert len(set(seeds)) == len(seeds) == 3 * 2 * 4
+
+
+def test_a_whole_split_is_drawn_again_alike(pictures: Path) -> None:
+    first, again, other = (load_split([pictures], CAMERA, seed=seed) for seed in (3, 3, 4))
+    assert inputs(first.train) == inputs(again.train)
+    assert inputs(first.held_out) == inputs(again.held_out)
+    assert inputs(first.train) != inputs(other.train)
+
+
+def test_pictures_of_one_scene_draw_faults_of_their_own(tmp_path: Path, draw: Draw) -> None:
+    for number in range(3):
+        Image.fromarray(draw(0)).save(tmp_path / f"{number}.png")
+    split = load_split([tmp_path], CAMERA)
+    assert len(set(inputs((*split.train, *split.held_out)))) == 2 * 4 + 1
+
+
+def test_held_out_pictures_have_one_version_of_each_size(tmp_path: Path, draw: Draw) -> None:
+    for number in range(4):
+        Image.fromarray(draw(number, 400, 400)).save(tmp_path / f"{number}.png")
+    split = load_split([tmp_path], CAMERA)
+    assert [pair.truth.shape for pair in split.held_out] == [(200, 200), (260, 260)]
+    assert len(split.train) == 3 * 2 * 4
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "camera"])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_input_and_truth_lie_on_top_of_each_other(draw: Draw, scale: int, degradation: str) -> None:
+    pair, *_ = make_pairs(draw(5, 120, 120), PatchSpec(scale, halo_px=6, degradation=degradation))
+    truth, blurred = pair.truth.astype(float)[8:-8, 8:-8], pair.bicubic.astype(float)
+
+    def error(dy: int, dx: int) -> float:
+        return float(np.mean((blurred[8 + dy : 112 + dy, 8 + dx : 112 + dx] - truth) ** 2))
+
+    errors = {(dy, dx): error(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+    assert min(errors, key=lambda shift: errors[shift]) == (0, 0)
+
+
+def test_pictures_that_hold_no_whole_patch_give_no_pair(draw: Draw) -> None:
+    assert list(make_pairs(draw(0, 48, 47), SPEC)) == []
+    assert len(list(make_pairs(draw(0, 48, 48), SPEC))) == 1
+    wide = PatchSpec(2, halo_px=6, patch_px=64)  # 64 + 2 * 6 = 76
+    assert list(make_pairs(draw(0, 75, 90), wide)) == []
+    assert len(list(make_pairs(draw(0, 76, 90), wide))) == 1
