@@ -1,7 +1,5 @@
 """Bad input: the right exit status, one line for each file that failed, and nothing half-written."""
 
-import ctypes
-import os
 import resource
 import shutil
 import struct
@@ -13,6 +11,7 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.engine.interpreter import ENGINES, installed_version
+from tests.edge_srcnn.cli.rights import without_override
 
 USAGE, BAD_DATA, NO_INPUT, UNAVAILABLE, CANNOT_WRITE = 2, 65, 66, 69, 73  # sysexits.h, and argparse's 2
 FAST = ("-e", "bicubic")
@@ -50,13 +49,6 @@ def png_that_claims(width: int, height: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
-
-
-def without_override() -> None:
-    """Take from root, in this process and those it starts, the right to read and write what the mode forbids."""
-    if os.geteuid() == 0:
-        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
 def test_a_truncated_jpeg(fails, tmp_path, texture):

@@ -1,7 +1,5 @@
 """``edge-srcnn run`` with names and options that make no sense: the right exit status, one line, no new file."""
 
-import ctypes
-import os
 import sys
 
 import pytest
@@ -10,6 +8,7 @@ pytest.importorskip("av")
 
 from edge_srcnn import cli
 from tests.edge_srcnn.cli.recordings import BAD_DATA, CANNOT_WRITE, CARD, FAST, NO_INPUT, UNAVAILABLE, USAGE, files
+from tests.edge_srcnn.cli.rights import without_override
 from tests.edge_srcnn.clips import encode, flat
 
 
@@ -106,13 +105,6 @@ def test_options_that_make_no_sense(fails, options, said):
 def test_a_sink_that_cannot_be_opened_leaves_no_trace_of_the_others(fails, tmp_path):
     fails("--source", CARD, "--sink", "out.mp4", "--sink", "null:", "--sink", "screen:", status=USAGE)
     assert list(tmp_path.iterdir()) == []
-
-
-def without_override() -> None:
-    """Take from root, in this process and those it starts, the right to read and write what the mode forbids."""
-    if os.geteuid() == 0:
-        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
 def test_a_video_that_may_not_be_read(run_cli, tmp_path):

@@ -1,8 +1,6 @@
 """What ``tune`` finds is remembered, used by the other commands, and changes no byte."""
 
-import ctypes
 import json
-import os
 import re
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.sources.images import read_picture
+from tests.edge_srcnn.cli.rights import without_override
 
 SMALL = ("--size", "32x24")
 USAGE, NO_INPUT, CANNOT_WRITE = 2, 66, 73  # sysexits.h, and argparse's 2
@@ -40,13 +39,6 @@ def run(run_cli, tmp_path):
         return run_cli(*arguments, extra_env={"XDG_CACHE_HOME": str(folder)}, **options)
 
     return start
-
-
-def without_override() -> None:
-    """Take from root, in this process and those it starts, the right to read and write what the mode forbids."""
-    if os.geteuid() == 0:
-        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
 def test_the_winner_is_shown_and_remembered(run, cache):
