@@ -154,7 +154,6 @@ def test_the_fastest_wins_and_the_slow_ones_drop_out(engine, networks, texture):
         pass
     order = ranked(contestants)
     assert {contestant.setting.tile for contestant in order[:3]} == {(48, 64), (48, 32), (24, 64)}
-    assert order[-1].setting.tile == (1, 1)
     assert [len(contestant.seconds) for contestant in order] == [FRAMES[2]] * 3 + [FRAMES[0]] * 3
 
 
