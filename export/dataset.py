@@ -59,6 +59,11 @@ class PatchSpec:
     sampling: str = "uniform"
 
     @property
+    def least_px(self) -> int:
+        """The least side that a picture must have."""
+        return max(MIN_PLANE_PX, self.patch_px + 2 * self.halo_px)
+
+    @property
     def versions(self) -> int:
         """How many degraded versions there are of each picture: without chance they would all be alike."""
         return self.draws if self.degradation in RANDOM else 1
@@ -127,10 +132,10 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
         if pairs:
             usable.append(pairs)
         else:
-            skipped.append(f"{path}: smaller than {MIN_PLANE_PX} pixels")
+            skipped.append(f"{path}: smaller than {spec.least_px} pixels")
     if len(usable) < 2:
         raise BadData(
-            f"{len(usable)} usable pictures of {len(paths)}; training needs 2 or more of {MIN_PLANE_PX} pixels"
+            f"{len(usable)} usable pictures of {len(paths)}; training needs 2 or more of {spec.least_px} pixels"
         )
     n = max(1, round(len(usable) * held_out))
     return Split(
@@ -152,7 +157,7 @@ def make_pairs(luma: UInt8Array, spec: PatchSpec, seed: tuple[int, ...] = (0,)) 
     for size, factor in enumerate(factors):
         plane = luma if factor == 1.0 else imresize(luma, round(h * factor), round(w * factor))
         truth = modcrop(plane, spec.scale)
-        if min(truth.shape) < max(MIN_PLANE_PX, spec.patch_px + 2 * spec.halo_px):
+        if min(truth.shape) < spec.least_px:
             continue
         for version in range(spec.versions):
             small = degrade(spec.degradation, truth, spec.scale, (*seed, size, version))

@@ -49,6 +49,7 @@ class ExportJob:
     edgetpu: bool = False
     degradation: str = "bicubic"
     sampling: str = "uniform"
+    patch_px: int = 32
     qat_steps: int = 0
     restart: bool = False
     overwrite: bool = False
@@ -68,7 +69,13 @@ class ExportJob:
     @property
     def patches(self) -> PatchSpec:
         """How the pictures are cut."""
-        return PatchSpec(self.scale, self.architecture.halo_px, degradation=self.degradation, sampling=self.sampling)
+        return PatchSpec(
+            self.scale,
+            self.architecture.halo_px,
+            self.patch_px,
+            degradation=self.degradation,
+            sampling=self.sampling,
+        )
 
     @property
     def training_folder(self) -> Path:

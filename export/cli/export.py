@@ -70,6 +70,9 @@ def export(
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="How long to train, in batches instead.")] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Patches of a step.")] = 64,
+    patch: Annotated[
+        int, typer.Option("--patch", min=8, max=256, help="Side of a patch in pixels, its surroundings apart.")
+    ] = 32,
     optimizer: Annotated[str, typer.Option("--optimizer", help="muon, or adam.")] = "muon",
     rate: Annotated[
         float | None,
@@ -165,6 +168,7 @@ def export(
         edgetpu=edgetpu,
         degradation=degradation,
         sampling=sampling,
+        patch_px=patch,
         qat_steps=qat_steps,
         restart=restart,
         overwrite=overwrite,

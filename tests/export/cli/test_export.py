@@ -224,6 +224,24 @@ def test_pictures_that_were_skipped_are_listed_on_standard_error(
     assert ended.err == f"skipped: {tmp_path}/data/tiny.png: smaller than 48 pixels\n"
 
 
+@pytest.mark.parametrize("patch", [8, 128])
+def test_pictures_must_hold_a_patch_and_its_surroundings(
+    cli: Callable[..., Ended], tmp_path: Path, draw: Draw, patch: int
+) -> None:
+    (tmp_path / "data").mkdir()
+    for seed in range(2):
+        Image.fromarray(draw(seed, 100, 120)).save(tmp_path / "data" / f"{seed}.png")
+    ended = cli(
+        *("export", "--int8", "--filters", "4,2", "--steps", "1", "--patch", patch),
+        *("--data", tmp_path / "data", "-o", tmp_path / "out"),
+    )
+    if patch == 8:
+        assert ended.status == 0
+    else:
+        assert ended.status == 65
+        assert ended.err.endswith("0 usable pictures of 2; training needs 2 or more of 140 pixels\n")
+
+
 def test_an_interrupt_ends_with_130(cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
