@@ -47,7 +47,7 @@ def fine_tune(
 
     Returns
     -------
-    Layers on the grid: the converter rounds nothing any more.
+    Layers on the grid: the converter rounds nothing any more. Those that came in, where no step bettered them.
 
     Raises
     ------
@@ -60,6 +60,8 @@ def fine_tune(
     checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with))
     measure_ranges(model, samples)
     trained = fit(
-        model, spec, split, plan, checkpoints, on_progress, before_epoch=lambda: measure_ranges(model, samples)
+        *(model, spec, split, plan, checkpoints, on_progress),
+        before_epoch=lambda: measure_ranges(model, samples),
+        never_worse=True,
     )
     return rounded_layers(trained.model)

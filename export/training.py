@@ -96,13 +96,28 @@ def fit(
     checkpoints: Checkpoints,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     before_epoch: Callable[[], None] = lambda: None,
+    *,
+    never_worse: bool = False,
 ) -> Trained:
-    """Train a network that is built, as ``train`` does; the last of it is what every epoch begins with."""
+    """Train a network that is built, as ``train`` does.
+
+    Parameters
+    ----------
+    before_epoch
+        What every epoch begins with.
+    never_worse
+        The weights that it begins with are among those of which the best are kept.
+    """
     optimizer = make_optimizer(plan)
     sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed)
     judge = _Judge(*centre_crops(split.held_out, spec.halo_px), halo_px=spec.halo_px)
     model.compile(optimizer=optimizer)
     state = checkpoints.restore(model)
+    if never_worse and not state.history:
+        optimizer.build(model.trainable_variables)  # or it would be missing from the checkpoint
+        psnr = judge.psnr(model)
+        state = replace(state, best_psnr=psnr, best_step=0, history=((0, psnr, math.nan),))
+        checkpoints.save(model, state)
     for loss, end in ((charbonnier, plan.charbonnier), (LOSSES[plan.loss], 1.0)):
         if plan.progress(state.step, state.seconds) >= end:
             continue

@@ -1,5 +1,6 @@
 """The rounded network is the one that the converter writes, and goes on learning as it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,13 @@ def test_fine_tuned_weights_lie_on_the_grid_and_a_second_call_reads_them_again(
         assert np.abs(steps - np.rint(steps)).max() < 1e-3
         assert np.array_equal(layer.kernel, same.kernel)
         assert np.abs(layer.bias - old.bias).max() > 0, "it has moved"
+
+
+def test_what_does_not_better_the_network_is_not_kept(
+    small: Any, rounded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = replace(fine_tuning_plan(TrainingPlan(steps=9, batch=8), 4), learning_rate=0.03)  # spoils it
+    kept = fine_tune(rounded, small.architecture, small.spec, small.split, plan, small.representative, tmp_path)
+    for layer, old in zip(kept, rounded, strict=True):
+        assert np.allclose(layer.kernel, old.kernel, atol=1e-7)
+        assert np.array_equal(layer.bias, old.bias)

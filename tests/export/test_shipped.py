@@ -31,7 +31,8 @@ def spec(path: Path) -> ModelSpec:
 
 
 def test_there_is_one_for_each_scale_and_one_for_cameras() -> None:
-    assert {"srcnn-915-x2", "srcnn-915-x3", "srcnn-915-x4", "srcnn-915-x2-camera"} <= set(bundled_models())
+    networks = {f"{architecture}-x{scale}" for architecture in ("srcnn-915", "srcnn-955") for scale in (2, 3, 4)}
+    assert networks | {"srcnn-915-x2-camera"} == set(bundled_models())
 
 
 def test_its_card_is_that_of_the_file(path: Path, spec: ModelSpec) -> None:

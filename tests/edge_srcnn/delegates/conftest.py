@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,7 +60,8 @@ def children(process: int | str = "self") -> list[int]:
     """Processes that one has, zombies among them."""
     found = []
     for task in Path(f"/proc/{process}/task").iterdir():
-        found += [int(each) for each in (task / "children").read_text().split()]
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            found += [int(each) for each in (task / "children").read_text().split()]
     return found
 
 
