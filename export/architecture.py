@@ -1,7 +1,9 @@
 """The network, by name: SRCNN of Dong et al., "Image Super-Resolution Using Deep Convolutional Networks" (2015)."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded as Keras' back end
 import keras
@@ -91,11 +93,13 @@ def build_model(
     return keras.Model(luma, out, name=architecture.name)
 
 
-def layers_of(model: keras.Model) -> tuple[Layer, ...]:
+def layers_of(
+    model: keras.Model, kernel_of: Callable[[keras.layers.Layer], Any] = lambda convolution: convolution.kernel
+) -> tuple[Layer, ...]:
     """The weights of a model of ``build_model``, for luma in 0..1 as it is."""
     convolutions = (model.get_layer("srcnn").get_layer(name) for name in LAYER_NAMES)
     first, *rest = (
-        Layer(*(np.asarray(keras.ops.convert_to_numpy(w), np.float32) for w in (layer.kernel, layer.bias)))
+        Layer(*(np.asarray(keras.ops.convert_to_numpy(w), np.float32) for w in (kernel_of(layer), layer.bias)))
         for layer in convolutions
     )
     return (_shifted(first, -LUMA_CENTRE), *rest)

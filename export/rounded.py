@@ -74,11 +74,7 @@ def measure_ranges(model: keras.Model, samples: list[Float32Array]) -> None:
 
 def rounded_layers(model: keras.Model) -> tuple[Layer, ...]:
     """The weights of ``build_rounded``'s network, on their grids, for luma in 0..1."""
-    plain = layers_of(model)
-    kernels = [model.get_layer("srcnn").get_layer(name).rounded_kernel() for name in LAYER_NAMES]
-    return tuple(
-        Layer(keras.ops.convert_to_numpy(kernel), layer.bias) for kernel, layer in zip(kernels, plain, strict=True)
-    )
+    return layers_of(model, RoundedConvolution.rounded_kernel)
 
 
 def _straight_through(exact: Any, rounded: Any) -> Any:
