@@ -48,7 +48,7 @@ def test_an_unknown_model_is_no_input_and_the_known_ones_are_named(name):
         find_model(name, 2)
 
 
-@pytest.mark.parametrize("name", ["srcnn-915x3", "srcnn-95-x3", "SRCNN-915-X3", "srcnn-915-x3.tflite"])
+@pytest.mark.parametrize("name", ["srcnn-915x3", "srcnn-91-x3", "SRCNN-915-X3", "srcnn-915-x3.tflite"])
 def test_the_name_that_was_meant_is_guessed(name):
     with pytest.raises(NoInput, match=r"; did you mean srcnn-915-x3\?$"):
         find_model(name, 2)
