@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-import simplejpeg  # type: ignore[import-untyped]
+import simplejpeg  # type: ignore[import-untyped]  # it brings no types
 
 from edge_srcnn.frame import Frame
 from edge_srcnn.imaging.jfif import jfif_planes

@@ -4,12 +4,15 @@ from html import escape
 
 from export.edgetpu.exporting import TpuExport
 
+COLUMNS = ("Operation", "version", "known to", "count", "runs on")
+
 
 def render_section(made: TpuExport | None) -> str:
     """HTML of the section: what the check says, and what the compiler wrote; empty where nothing was made."""
     if made is None:
         return ""
     check = made.preflight
+    columns = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
     rows = "\n".join(
         f'<tr><th scope="row">{escape(row.operation)}</th><td>{row.version}</td><td>{row.newest}</td>'
         f"<td>{row.count}</td><td>{escape(row.runs_on)}</td></tr>"
@@ -32,7 +35,7 @@ def render_section(made: TpuExport | None) -> str:
   <div class="wide">
   <table>
     <thead>
-      <tr><th scope="col">Operation</th><th scope="col">version</th><th scope="col">known to</th><th scope="col">count</th><th scope="col">runs on</th></tr>
+      <tr>{columns}</tr>
     </thead>
 {rows}
   </table>
@@ -42,4 +45,4 @@ def render_section(made: TpuExport | None) -> str:
   </dl>
 {log}
 </section>
-"""  # noqa: E501
+"""

@@ -1,52 +1,25 @@
 """From the name of a model to an upscaler that is ready: what was asked for, then what was tuned, then the table."""
 
 from dataclasses import replace
-from math import ceil
 
-import numpy as np
 import pytest
 
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Graph
-from edge_srcnn.engine.packing import Blocks
-from edge_srcnn.engine.setting import REUSE_TILE, WHOLE_TILE, Setting, Wish
-from edge_srcnn.engine.tuned import Tuned, cache_file, recall, remember
 from edge_srcnn.errors import ModelUnsupported, NoInput, UsageError
-from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.loading import (
     graph_of,
     load_model,
-    occasion_of,
     open_model,
-    setting_for,
     upscale,
-    wish_for,
-    with_reuse,
 )
-from edge_srcnn.model import digest, parse_model
-from edge_srcnn.processor import available_processors, this_processor
-
-MEASURED = Setting(Blocks((2, 2), (4, 4)), (8, 12), 1)
+from edge_srcnn.model import parse_model
 
 
 @pytest.fixture
 def model(model_bytes):
     return parse_model(model_bytes, "bundled")
-
-
-@pytest.fixture
-def cache(monkeypatch, tmp_path):
-    """A cache of this test's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return cache_file()
-
-
-@pytest.fixture
-def measured(cache, model, engine):
-    """A tuning for results of 40 x 60 pixels."""
-    remember(Tuned(occasion_of(model, engine, 40, 60), MEASURED, 1))
-    return MEASURED
 
 
 def test_a_named_model_brings_its_own_scale(texture):
@@ -130,143 +103,6 @@ def test_options_are_checked_without_a_network_too():
     for options in ({"tile": "5"}, {"block": "3"}, {"threads": 0}):
         with pytest.raises(UsageError):
             load_model(engine="bicubic", **options)
-
-
-@pytest.mark.parametrize("threads", [1, 1024])
-def test_every_number_of_threads_that_is_allowed_can_be_tuned_for(cache, model, threads):
-    occasion, setting = occasion_of(model, "litert", 10, 10), wish_for(threads=threads).applied_to(MEASURED)
-    remember(Tuned(occasion, setting, 1))
-    assert recall(occasion) == setting
-
-
-def test_the_number_of_threads_does_not_change_the_bytes(engine, texture):
-    picture = texture(30, 40)
-    results = []
-    for threads in (1, 2, 5):
-        with load_model(engine=engine, threads=threads) as upscaler:
-            results.append(upscaler.upscale(picture))
-    assert (results[0] == results[1]).all()
-    assert (results[0] == results[2]).all()
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_block_and_tile_do_not_change_the_bytes(engine, upscalers, texture, scale):
-    picture = texture(23, 31)
-    expected = upscalers(scale, engine).upscale(picture)
-    for block in ("1x1", "2x2", "2x4-4x4", "1x4-4x4", "3x5", "8x8-16x16", Blocks((4, 2), (4, 4)), "auto"):
-        for tile in ("whole", "16x40", (33, 20), "auto"):
-            with load_model(scale=scale, engine=engine, block=block, tile=tile) as upscaler:
-                assert (upscaler.upscale(picture) == expected).all(), (block, tile)
-
-
-def test_a_tile_larger_than_any_picture_is_the_whole_picture(upscalers, texture):
-    for sides in (1 << 30, 10**30, 10**400):
-        with load_model(tile=(sides, sides)) as upscaler:
-            assert (upscaler.upscale(texture(9, 7)) == upscalers().upscale(texture(9, 7))).all()
-            assert upscaler.statistics.tiles == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "wish"),
-    [
-        ({}, Wish()),
-        ({"threads": 3}, Wish(threads=3)),
-        ({"block": "2x4"}, Wish(blocks=Blocks((2, 4), (2, 4)))),
-        ({"block": Blocks((2, 4), (4, 4))}, Wish(blocks=Blocks((2, 4), (4, 4)))),
-        ({"tile": "128x256"}, Wish(tile=(128, 256))),
-        ({"tile": (128, 256)}, Wish(tile=(128, 256))),
-        ({"tile": "whole"}, Wish(tile=WHOLE_TILE)),
-        ({"block": "1x1", "tile": "whole", "threads": 1}, Wish(Blocks((1, 1), (1, 1)), WHOLE_TILE, 1)),
-    ],
-    ids=str,
-)
-def test_what_was_asked_for_is_a_wish(options, wish):
-    assert wish_for(**options) == wish
-
-
-def test_a_tuning_is_for_this_model_this_processor_and_this_interpreter(model, engine):
-    occasion = occasion_of(model, engine, 40, 60)
-    assert occasion.model == digest(model.graph)
-    assert this_processor().name in occasion.processor
-    assert str(available_processors()) in occasion.processor
-    assert occasion.interpreter.split()[0] == engine
-    assert occasion.interpreter.split()[1][0].isdigit()
-    assert (occasion.height, occasion.width) == (40, 60)
-
-
-def test_what_was_tuned_goes_before_the_table_and_what_was_asked_for_before_both(model, engine, measured):
-    assert setting_for(model, engine, 40, 60, Wish()) == measured
-    assert setting_for(model, engine, 40, 60, Wish(threads=9)) == replace(measured, threads=9)
-    asked = Wish(Blocks((1, 1), (1, 1)), (5, 6), 7)
-    assert setting_for(model, engine, 40, 60, asked) == Setting(Blocks((1, 1), (1, 1)), (5, 6), 7)
-
-
-def test_without_a_tuning_the_table_tells_and_all_processors_work(model, engine, cache):
-    setting = setting_for(model, engine, 40, 60, Wish())
-    assert setting.threads == available_processors()
-    assert not cache.exists()
-
-
-def test_an_upscaler_uses_what_was_tuned_and_gives_the_same_bytes(engine, measured, upscalers, texture):
-    with load_model(engine=engine) as upscaler:
-        out = upscaler.upscale(texture(20, 30))
-        assert upscaler.statistics.tiles == ceil(40 / 8) * ceil(60 / 12)
-        with load_model(engine=engine, block="1x1", tile="whole") as other:
-            assert (out == other.upscale(texture(20, 30))).all()
-            assert other.statistics.tiles == 1
-
-
-def test_an_upscaler_uses_what_was_tuned_for_each_size(engine, measured, model, texture):
-    remember(Tuned(occasion_of(model, engine, 80, 60), replace(measured, tile=(20, 60)), 1))
-    with load_model(engine=engine) as upscaler:
-        for shape, tiles in (((20, 30), 25), ((40, 30), 4), ((20, 30), 25)):
-            upscaler.statistics.clear()
-            upscaler.upscale(texture(*shape))
-            assert upscaler.statistics.tiles == tiles
-
-
-def test_a_damaged_tuning_is_warned_of_once_however_many_sizes_come(engine, cache, upscalers, texture, caplog):
-    pictures = [texture(9, 7), texture(7, 9), texture(9, 7), texture(30, 2)]
-    expected = [upscalers(2, engine).upscale(picture) for picture in pictures]
-    cache.parent.mkdir(parents=True)
-    cache.write_text("damaged")
-    with load_model(engine=engine) as upscaler:
-        for picture, sharp in zip(pictures, expected, strict=True):
-            assert (upscaler.upscale(picture) == sharp).all()
-    assert len(caplog.records) == 1
-
-
-def test_with_reuse_the_bytes_are_the_same_and_still_tiles_are_not_computed_again(engine, upscalers, texture):
-    still = texture(150, 100)
-    moved = still.copy()
-    moved[10:14, 20:24] += np.uint8(9)
-    tiles = ceil(300 / REUSE_TILE[0]) * ceil(200 / REUSE_TILE[1])
-    with load_model(engine=engine, reuse=True) as upscaler:
-        for picture, reused in ((still, 0), (still, tiles), (moved, tiles - 1), (moved, tiles)):
-            upscaler.statistics.clear()
-            assert (upscaler.upscale(picture) == upscalers(2, engine).upscale(picture)).all()
-            assert (upscaler.statistics.tiles, upscaler.statistics.tiles_reused) == (tiles, reused)
-
-
-def test_with_reuse_a_tile_that_was_asked_for_is_taken(engine, texture):
-    with load_model(engine=engine, reuse=True, tile=(40, 50)) as upscaler:
-        upscaler.upscale(texture(40, 50))
-        assert upscaler.statistics.tiles == 4
-
-
-def test_reuse_changes_the_tile_and_nothing_else():
-    assert with_reuse(MEASURED) == Setting(MEASURED.blocks, REUSE_TILE, MEASURED.threads)
-
-
-def test_bands_of_a_large_picture_are_tuned_like_pictures_of_their_size(
-    monkeypatch, engine, measured, upscalers, texture
-):
-    monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
-    monkeypatch.setattr(bicubic, "BAND_ROWS", 20)
-    picture = texture(40, 30)
-    with load_model(engine=engine) as upscaler:
-        assert (upscaler.upscale(picture) == upscalers(2, engine).upscale(picture)).all()
-        assert upscaler.statistics.tiles == 2 * 25
 
 
 @pytest.mark.parametrize("halo_px", [0, 5, 7])

@@ -15,22 +15,11 @@ from export.architecture import (
     set_layers,
 )
 from export.dataset import Float32Array
+from tests.export.layers import random_layers
 
 
 def noise(*shape: int) -> Float32Array:
     return np.random.default_rng(7).random(shape, dtype=np.float32)
-
-
-def random_layers(architecture: Architecture) -> tuple[Layer, ...]:
-    rng = np.random.default_rng(11)
-    channels = (1, *architecture.filters, 1)
-    return tuple(
-        Layer(
-            rng.normal(0, 1 / (k * np.sqrt(channels[i])), (k, k, channels[i], channels[i + 1])).astype(np.float32),
-            rng.normal(0, 0.1, channels[i + 1]).astype(np.float32),
-        )
-        for i, k in enumerate(architecture.kernels)
-    )
 
 
 def convolved(luma: Float32Array, layers: tuple[Layer, ...]) -> Float32Array:

@@ -5,6 +5,7 @@ from edge_srcnn.engine.interpreter import trace
 from export.architecture import LAYER_NAMES, Architecture, Layer
 from export.quantization import convert
 from export.rounding import STEPS, round_layers
+from tests.export.layers import random_layers
 
 
 def smooth_samples(n: int = 12) -> list[np.ndarray]:
@@ -17,15 +18,6 @@ def smooth_samples(n: int = 12) -> list[np.ndarray]:
         found.append((np.rint(walk * 255) / 255)[None, :, :, None].astype(np.float32))
     ramp = np.broadcast_to(np.rint(np.linspace(0, 255, 76)) / 255, (60, 76))
     return [*found, ramp[None, :, :, None].astype(np.float32)]
-
-
-def random_layers() -> tuple[Layer, ...]:
-    rng = np.random.default_rng(2)
-    shapes = ((9, 9, 1, 8), (1, 1, 8, 6), (5, 5, 6, 1))
-    return tuple(
-        Layer(rng.normal(0, 0.1, shape).astype(np.float32), rng.normal(0, 0.1, shape[3]).astype(np.float32))
-        for shape in shapes
-    )
 
 
 ARCHITECTURE = Architecture("srcnn-915", (8, 6))
@@ -50,21 +42,21 @@ def first_layer_error(layer: Layer, exact: Layer, samples: list[np.ndarray]) -> 
 
 
 def test_every_weight_lies_on_its_channels_grid_and_the_largest_is_127_steps() -> None:
-    for layer in round_layers(random_layers(), smooth_samples()):
+    for layer in round_layers(random_layers(ARCHITECTURE), smooth_samples()):
         steps = layer.kernel / (np.abs(layer.kernel).max(axis=(0, 1, 2)) / STEPS)
         assert np.abs(steps - np.rint(steps)).max() < 1e-3
         assert np.abs(np.rint(steps)).max(axis=(0, 1, 2)) == pytest.approx(STEPS)
 
 
 def test_outputs_stay_nearer_than_with_nearest_rounding() -> None:
-    layers, samples = random_layers(), smooth_samples()
+    layers, samples = random_layers(ARCHITECTURE), smooth_samples()
     ours = first_layer_error(round_layers(layers, samples)[0], layers[0], samples)
     assert ours < first_layer_error(nearest(layers[0]), layers[0], samples) / 4
 
 
 def test_converter_keeps_the_weights_as_they_were_rounded() -> None:
     samples = smooth_samples()
-    rounded = round_layers(random_layers(), samples)
+    rounded = round_layers(random_layers(ARCHITECTURE), samples)
     graph = convert(rounded, ARCHITECTURE, samples)
     kernels = [t for t in trace("litert", graph, np.zeros((60, 76), np.int8)) if t.dtype == np.int8]
     for name, layer in zip(LAYER_NAMES, rounded, strict=True):
@@ -74,7 +66,7 @@ def test_converter_keeps_the_weights_as_they_were_rounded() -> None:
 
 
 def test_a_dead_channel_and_a_flat_input_do_no_harm() -> None:
-    layers = random_layers()
+    layers = random_layers(ARCHITECTURE)
     layers[0].kernel[..., 0] = 0
     flat = [np.full((1, 60, 76, 1), 0.5, np.float32)] * 4
     for layer in round_layers(layers, flat):

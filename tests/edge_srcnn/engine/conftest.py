@@ -1,4 +1,7 @@
-"""What the tests of the engine share: the schema of flatbuffers as LiteRT brings it."""
+"""What the tests of the engine share: the schema of flatbuffers as LiteRT brings it, and a file of tunings."""
+
+import json
+from pathlib import Path
 
 import pytest
 
@@ -6,3 +9,21 @@ import pytest
 @pytest.fixture(scope="module")
 def schema():
     return pytest.importorskip("ai_edge_litert.schema_py_generated")
+
+
+@pytest.fixture
+def tunings_file(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "tuned.json"
+
+
+@pytest.fixture
+def store(tunings_file: Path):
+    """Write a cache file that holds something."""
+
+    def write(content: bytes | str | object) -> Path:
+        tunings_file.parent.mkdir(exist_ok=True)
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        tunings_file.write_bytes(data)
+        return tunings_file
+
+    return write

@@ -1,6 +1,8 @@
 """Network cameras: frames in order, and an end in time when nothing more comes."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 import pytest
@@ -10,6 +12,16 @@ pytest.importorskip("av")
 from edge_srcnn.errors import SourceLost, UsageError
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect
+
+
+@contextmanager
+def lost_in_time() -> Iterator[None]:
+    """What happens within is ``SourceLost``, soon, and in one line."""
+    began = monotonic()
+    with pytest.raises(SourceLost) as raised:
+        yield
+    assert monotonic() - began < SOON_S
+    assert "\n" not in str(raised.value)
 
 
 def test_a_network_camera_is_live_and_its_frames_come_in_order(camera):
@@ -52,11 +64,8 @@ def test_a_camera_that_drops_the_connection_is_lost(camera, what):
 
 @pytest.mark.parametrize("what", ["none", "silent"])
 def test_a_camera_that_gives_nothing_is_lost_in_time(camera, what):
-    began = monotonic()
-    with pytest.raises(SourceLost) as raised:
+    with lost_in_time():
         open_source(f"{camera}/{what}#timeout=0.7")
-    assert monotonic() - began < SOON_S
-    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
@@ -64,11 +73,8 @@ def test_an_address_where_nobody_listens_is_lost(scheme):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    began = monotonic()
-    with pytest.raises(SourceLost) as raised:
+    with lost_in_time():
         open_source(f"{scheme}://127.0.0.1:{port}/stream#timeout=2")
-    assert monotonic() - began < SOON_S
-    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
