@@ -68,7 +68,19 @@ class Quality:
 
 @dataclass(frozen=True)
 class Training:
-    """Where the weights come from; ``command`` trains them again, to the byte where no clock (``minutes``) ends it."""
+    """Where the weights come from.
+
+    Attributes
+    ----------
+    minutes
+        The clock that ended the training; None: it ended after so many ``steps``.
+    weights
+        Name of published weights, where they began as those.
+    qat_steps
+        Steps of quantization-aware fine-tuning.
+    command
+        Trains them again: the same bytes, unless a clock ended the training or ``differs`` says why not.
+    """
 
     data: tuple[str, ...]
     licence: str
@@ -79,6 +91,8 @@ class Training:
     held_out_psnr: float | None = None
     weights: str | None = None
     command: str | None = None
+    qat_steps: int = 0
+    differs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -222,6 +236,12 @@ def _sealed(data: bytes) -> bool:
     return data[-_SEAL_LENGTH:].startswith(_SEAL)
 
 
+def _known(kind: type, stored: dict[str, Any]) -> dict[str, Any]:
+    """The fields that a dataclass has; what a later version added is passed over."""
+    names = [each.name for each in fields(kind) if each.name in stored or each.default is MISSING]
+    return {name: stored[name] for name in names}
+
+
 def _spec(stored: Any, where: str) -> ModelSpec:
     version = stored.get("format") if isinstance(stored, dict) else None
     if not isinstance(version, int):
@@ -231,15 +251,14 @@ def _spec(stored: Any, where: str) -> ModelSpec:
             f"{where}: metadata format {version}; this edge-srcnn knows up to {FORMAT}: pip install -U edge-srcnn"
         )
     try:
-        known = [each.name for each in fields(ModelSpec) if each.name in stored or each.default is MISSING]
-        values = {name: stored[name] for name in known}
-        training = {**values["training"], "data": tuple(values["training"]["data"])}
+        values = _known(ModelSpec, stored)
+        training = _known(Training, values["training"])
         spec = ModelSpec(
             **{
                 **values,
                 "kernels": tuple(values["kernels"]),
                 "filters": tuple(values["filters"]),
-                "training": Training(**training),
+                "training": Training(**{**training, "data": tuple(training["data"])}),
                 "quality": tuple(Quality(**row) for row in values["quality"]),
             }
         )

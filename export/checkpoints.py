@@ -25,7 +25,7 @@ class TrainingState:
     """What a checkpoint knows besides weights.
 
     ``history`` holds (step, held-out PSNR in dB, mean square error of the training patches). ``rate_factor`` is 1 until
-    the network collapses.
+    the network collapses. ``lengths`` holds the (steps, minutes) that the training was to have, first to last.
     """
 
     step: int = 0
@@ -34,13 +34,17 @@ class TrainingState:
     best_step: int = 0
     history: tuple[tuple[int, float, float], ...] = ()
     rate_factor: float = 1.0
+    lengths: tuple[tuple[int | None, float | None], ...] = ()
 
 
 class Checkpoints:
-    """Weights, optimizer and state of a training in a folder; a crash at any moment loses one epoch at most."""
+    """Weights, optimizer and state of a training in a folder; a crash at any moment loses one epoch at most.
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        self._folder, self._fingerprint = folder, fingerprint
+    A checkpoint of another training is an error, or begun anew where it is ``expendable``.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str, *, expendable: bool = False) -> None:
+        self._folder, self._fingerprint, self._expendable = folder, fingerprint, expendable
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -53,15 +57,18 @@ class Checkpoints:
     def restore(self, model: keras.Model) -> TrainingState:
         """Put the last checkpoint into ``model``; a fresh state when there is none."""
         path = self._folder / STATE_NAME
-        if not path.is_file():
+        if not os.path.isfile(path):
             return TrainingState()
         try:
             stored = json.loads(path.read_text())
-            fingerprint = stored.pop("fingerprint")
-            state = TrainingState(**{**stored, "history": tuple(tuple(row) for row in stored["history"])})
+            another = stored.pop("fingerprint") != self._fingerprint
+            rows = {} if another else {name: tuple(map(tuple, stored[name])) for name in ("history", "lengths")}
+            state = TrainingState() if another else TrainingState(**{**stored, **rows})
         except UNREADABLE as error:
             raise _damaged(path, error) from error
-        if fingerprint != self._fingerprint:
+        if another and self._expendable:
+            return state
+        if another:
             raise UsageError(
                 f"{path}: a checkpoint of other settings or pictures; give another -o, or --restart to drop it"
             )
@@ -102,7 +109,7 @@ def begin_with(model: keras.Model, path: Path) -> None:
     NoInput, BadData
         ``path`` is missing; it holds no weights of such a network.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise NoInput(f"{path}: no such file")
     try:
         with warnings.catch_warnings():

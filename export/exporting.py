@@ -1,5 +1,6 @@
 """One export from beginning to end: pictures, training, quantization, judgement, files."""
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import keras
 
 from edge_srcnn.atomic import write_whole
-from edge_srcnn.errors import OutputExists
+from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
 from edge_srcnn.model import BICUBIC, Model, Quality, Training, seal_model
@@ -57,12 +58,9 @@ def run_export(
     """
     files = job.targets()
     compiler = find_compiler() if job.edgetpu else None
-    made_by_compiler = (job.tpu_files.compiled, job.tpu_files.log) if compiler else ()
-    for path in (*files.values(), *made_by_compiler):
-        if path.exists() and not job.overwrite:
+    for path in (*files.values(), *((job.tpu_files.compiled,) if compiler else ())):
+        if os.path.exists(path) and not job.overwrite:
             raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
-    if job.restart and job.training_folder.exists():
-        shutil.rmtree(job.training_folder)
 
     on_stage("reading pictures")
     split = load_split(list(job.data), job.patches, seed=job.plan.seed)
@@ -70,6 +68,8 @@ def run_export(
     sets = _sets(job, split)
     halo_px, seed = job.architecture.halo_px, job.plan.seed
     representative = representative_dataset(split.train, halo_px, seed=seed) if job.int8 else []
+    if job.restart:
+        _drop(job.training_folder)
     layers, state, bicubic_psnr = _obtain_layers(job, split, on_stage, on_progress)
 
     on_stage("quantizing")
@@ -142,19 +142,39 @@ def _obtain_layers(
 
 
 def _training_facts(job: ExportJob, split: Split, state: TrainingState) -> Training:
-    if job.weights is not None:
-        return Training((), job.licence, 0, 0, None, job.plan.seed, weights=job.weights.name, command=job.command)
+    learned = job.weights is None or job.qat_steps > 0
     names = tuple(folder.resolve().name for folder in job.data) or ("scikit-image photographs",)
     return Training(
-        data=names,
+        data=names if learned else (),
         licence=job.licence,
-        pictures=split.n_pictures,
+        pictures=split.n_pictures if learned else 0,
         steps=state.step,
-        minutes=job.plan.minutes,  # not those it took: the same steps give the same file
+        minutes=job.plan.minutes if job.weights is None else None,  # not those it took: the same steps, the same file
         seed=job.plan.seed,
-        held_out_psnr=round(state.best_psnr, 3),
+        held_out_psnr=round(state.best_psnr, 3) if state.history else None,
+        weights=job.weights.name if job.weights is not None else None,
         command=job.command,
+        qat_steps=job.qat_steps,
+        differs=_differs(state) if learned else None,
     )
+
+
+def _differs(state: TrainingState) -> str | None:
+    """Why the same command would not give the same bytes."""
+    if len(state.lengths) > 1:
+        return "this one was continued after a training of another length"
+    if keras.distribution.list_devices("gpu"):
+        return "this one was trained on a GPU, which adds up in any order"
+    return None
+
+
+def _drop(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise CannotWrite(f"{folder}: cannot be removed ({error.strerror})") from error
 
 
 def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
@@ -192,6 +212,7 @@ def _facts(model: Model, split: Split, state: TrainingState) -> tuple[tuple[str,
         "Numbers": spec.quantization,
         "Low-resolution pictures": spec.degradation,
         "Weights": training.weights or f"trained here, {training.steps} steps in {state.seconds / 60:.1f} minutes",
+        "Trained after rounding": f"{training.qat_steps} steps" if training.qat_steps else "",
         "Training pictures": f"{training.pictures} of {', '.join(training.data)}" if training.data else "",
         "Licence of the data": training.licence,
         "Seed": str(training.seed),

@@ -60,6 +60,11 @@ class ExportJob:
             raise UsageError("nothing to write: give --int8 or --float32")
         if self.edgetpu and not self.int8:
             raise UsageError("--edgetpu needs --int8: an Edge TPU computes nothing else")
+        if self.qat_steps and not self.int8:
+            raise UsageError("--qat-steps needs --int8: it trains the rounded network")
+        for option, path in (("--start-from", self.start_from), ("--weights", self.weights)):
+            if self.restart and path is not None and self.training_folder.resolve() in path.resolve().parents:
+                raise UsageError(f"{option} {path}: --restart would drop it; give another -o")
 
     @property
     def name(self) -> str:

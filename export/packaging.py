@@ -4,6 +4,7 @@ import platform
 from dataclasses import replace
 from importlib import metadata
 
+import keras
 import numpy as np
 
 import edge_srcnn
@@ -29,6 +30,9 @@ less than the `bicubic` model does where there is nothing but noise, and invents
 }
 
 _VERSIONED = ("keras", "tensorflow", "ai-edge-litert", "numpy", "opencv-python-headless")
+"""Distributions on which the bytes depend; the Keras back end is one more."""
+
+OTHER = "a network as good; its bytes differ"
 
 
 def model_name(architecture: Architecture, scale: int, degradation: str = BICUBIC) -> str:
@@ -63,7 +67,7 @@ def describe(
         golden_output_sha256="",
         training=training,
         quality=(),
-        versions={"python": platform.python_version()} | {name: metadata.version(name) for name in _VERSIONED},
+        versions={"python": platform.python_version()} | _versions(),
         created_by=f"edge-srcnn {edge_srcnn.__version__}",
     )
     unproven = Model(spec, graph, np.zeros(GOLDEN_SHAPE, np.uint8))
@@ -72,16 +76,16 @@ def describe(
     return Model(replace(spec, golden_output_sha256=digest(golden)), graph, golden)
 
 
+def _versions() -> dict[str, str]:
+    names = dict.fromkeys((*_VERSIONED, keras.backend.backend()))
+    return {name: metadata.version(name) for name in names}
+
+
 def model_card(spec: ModelSpec) -> str:
     """The model's card, in Markdown."""
     training = spec.training
     kernels = ", ".join(f"{k}x{k}" for k in spec.kernels)
     form = "the residual over the bicubic picture" if spec.residual else "the picture itself (the paper's direct form)"
-    origin = (
-        f"published weights `{training.weights}`"
-        if training.weights
-        else f"{training.pictures} pictures of {', '.join(training.data)}; {training.steps} steps, seed {training.seed}"
-    )
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
         f" | {q.psnr:.2f} / {q.ssim:.4f} |\n"
@@ -93,7 +97,7 @@ def model_card(spec: ModelSpec) -> str:
 SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {spec.filters[0]} and {spec.filters[1]} filters,
 on the luma plane of a bicubically up-scaled picture. Puts out {form}. Numbers: {spec.quantization}.
 
-- Weights: {origin}.
+- Weights: {_origin(training)}.
 - Low-resolution pictures in training: `{spec.degradation}`. {_choice(training)}
 - Licence of the training pictures: {training.licence}.
 - Made by {spec.created_by}; {versions}.
@@ -108,14 +112,22 @@ PSNR (dB) / SSIM on luma, against truths made small {_SMALL.get(spec.degradation
 """
 
 
+def _origin(training: Training) -> str:
+    pictures = f"{training.pictures} pictures of {', '.join(training.data)}"
+    rounded = f"{training.qat_steps} steps with the weights rounded" if training.qat_steps else ""
+    if training.weights:
+        return f"published weights `{training.weights}`" + (f", then {rounded} on {pictures}" if rounded else "")
+    return f"{pictures}; {training.steps} steps, {f'then {rounded}, ' if rounded else ''}seed {training.seed}"
+
+
 def _again(training: Training) -> str:
     if training.command is None:
         return ""
-    same = (
-        "the same file, byte for byte"
-        if training.minutes is None
-        else "a network as good; its bytes differ, since a clock ends the training (--steps ends it the same each time)"
-    )
+    same = "the same file, byte for byte"
+    if training.minutes is not None:
+        same = f"{OTHER}, since a clock ends the training (--steps ends it the same each time)"
+    elif training.differs:
+        same = f"{OTHER}: {training.differs}"
     return f"""
 Made again on the same machine with the same versions, {same}:
 
@@ -127,7 +139,7 @@ Made again on the same machine with the same versions, {same}:
 
 def _choice(training: Training) -> str:
     if training.held_out_psnr is None:
-        return "The weights are as published."
+        return "" if training.qat_steps else "The weights are as published."
     return (
         f"The best weights were chosen by training pictures held out ({training.held_out_psnr:.2f} dB), nothing else."
     )

@@ -43,7 +43,7 @@ def fine_tune(
     representative
         Float32 ``[1, h, w, 1]`` in 0..1: what the converter will take the ranges from, too.
     folder
-        Holds the checkpoints. One of the same settings is continued.
+        Holds the checkpoints. One of the same layers and settings is continued, another is replaced.
 
     Returns
     -------
@@ -51,13 +51,13 @@ def fine_tune(
 
     Raises
     ------
-    UsageError, BadData, CannotWrite
+    BadData, CannotWrite
         As those of ``export.training.train``.
     """
     model = build_rounded(architecture, layers)
     samples = representative[:N_RANGE_SAMPLES]
     began_with = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in layers)
-    checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with))
+    checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with), expendable=True)
     measure_ranges(model, samples)
     trained = fit(
         *(model, spec, split, plan, checkpoints, on_progress),

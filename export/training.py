@@ -15,7 +15,7 @@ import numpy as np
 from edge_srcnn.errors import EdgeSrcnnError
 from export.architecture import Architecture, build_model
 from export.checkpoints import Checkpoints, TrainingState, begin_with
-from export.dataset import Float32Array, PatchSampler, PatchSpec, Split, centre_crops
+from export.dataset import Float32Array, Pair, PatchSampler, PatchSpec, Split, centre_crops
 from export.losses import LOSSES, charbonnier, mse
 from export.optimizer import make_optimizer
 from export.plan import TrainingPlan
@@ -113,6 +113,8 @@ def fit(
     judge = _Judge(*centre_crops(split.held_out, spec.halo_px), halo_px=spec.halo_px)
     model.compile(optimizer=optimizer)
     state = checkpoints.restore(model)
+    if (length := (plan.steps, plan.minutes)) not in state.lengths[-1:]:
+        state = replace(state, lengths=(*state.lengths, length))
     if never_worse and not state.history:
         optimizer.build(model.trainable_variables)  # or it would be missing from the checkpoint
         psnr = judge.psnr(model)
@@ -257,12 +259,20 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no typ
 def fingerprint(
     architecture: Architecture, spec: PatchSpec, split: Split, plan: TrainingPlan, began_with: bytes
 ) -> str:
-    """Digest of everything that makes two trainings the same one; the length may differ."""
+    """Digest of everything that makes two trainings the same one, every pixel among it; the length may differ."""
     settings = [
         asdict(architecture),
         asdict(spec),
         asdict(replace(plan, steps=None, minutes=1.0)),
-        [p.truth.shape for p in (*split.train, *split.held_out)],
+        keras.backend.backend(),
+        [[_digest(pair) for pair in pairs] for pairs in (split.train, split.held_out)],
         hashlib.sha256(began_with).hexdigest() if began_with else "",
     ]
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+
+
+def _digest(pair: Pair) -> str:
+    pixels = hashlib.sha256(str(pair.truth.shape).encode())
+    for plane in (pair.truth, pair.bicubic):
+        pixels.update(plane.tobytes())
+    return pixels.hexdigest()

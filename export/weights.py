@@ -1,5 +1,6 @@
 """Published Keras weights of the paper's direct form: any HDF5 file that holds three Conv2D layers."""
 
+import os
 from itertools import permutations
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def read_weights(path: Path, architecture: Architecture) -> tuple[Layer, ...]:
     BadData
         It is no HDF5 file, holds other layers, or their shapes are not those of ``architecture``.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise NoInput(f"{path}: no such file")
     try:
         with h5py.File(path, "r") as file:

@@ -6,12 +6,16 @@ from typing import Any
 
 import typer
 
+USUAL_BACKEND = "tensorflow"
 _ONLY_HERE = {"output", "overwrite", "restart"}
 """What says where the files go, not what is in them."""
 
 
-def command_again(context: typer.Context) -> str:
-    """The command line of ``context`` in one way of writing it; folders and files by their names alone."""
+def command_again(context: typer.Context, backend: str = USUAL_BACKEND) -> str:
+    """The command line of ``context`` in one way of writing it; folders and files by their names alone.
+
+    ``backend`` is the one that Keras took; from an environment variable it would be missing.
+    """
     words = ["edge-srcnn", context.info_name or ""]
     for parameter in context.command.params:
         name = parameter.name or ""
@@ -25,10 +29,12 @@ def command_again(context: typer.Context) -> str:
             continue
         for each in value if isinstance(value, list | tuple) else [value]:
             words += [option, _named(each)]
+    if backend != USUAL_BACKEND and "--backend" not in words:
+        words += ["--backend", backend]
     return shlex.join(words)
 
 
 def _named(value: Any) -> str:
     if isinstance(value, Path):
         return value.resolve().name + ("/" if value.is_dir() else "")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -124,6 +124,8 @@ def export(
     except ImportError as error:
         package = error.name if error.name in BACKENDS else "'edge-srcnn[export]'"
         raise Unavailable(f"export needs {error.name}: pip install {package}") from error
+    import keras
+
     from export.architecture import KERNELS, Architecture
     from export.cli.command import command_again
     from export.dataset import SAMPLINGS
@@ -172,7 +174,7 @@ def export(
         qat_steps=qat_steps,
         restart=restart,
         overwrite=overwrite,
-        command=command_again(context),
+        command=command_again(context, keras.backend.backend()),
     )
     columns = (
         TextColumn("{task.description}"),

@@ -1,5 +1,6 @@
 """A model file made ready for the Edge TPU's compiler, compiled, and made a model file again."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,26 +87,25 @@ def compile_prepared(
     allow_partial: bool = False,
     overwrite: bool = False,
 ) -> Compiled:
-    """Compile, and write the model file and the compiler's log; the log even where it failed.
+    """Compile, and write the model file and the compiler's log; the log even where it failed, until the next attempt.
 
     Raises
     ------
     CompilationFailed
         The compiler failed, or left operations to the CPU and ``allow_partial`` is False.
     CannotWrite
-        A file is there already, or cannot be written.
+        The model file is there already, or a file cannot be written.
     """
-    for path in (files.compiled, files.log):
-        if path.exists() and not overwrite:
-            raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
+    if os.path.exists(files.compiled) and not overwrite:
+        raise OutputExists(f"{files.compiled}: exists already; give --overwrite to replace it")
     try:
         made = compile_graph(compiler, prepared.graph, timeout_s=timeout_s)
         data = _packaged(prepared, made, allow_partial)
     except CompilationFailed as error:
-        write_whole(files.log, error.log.encode(), overwrite=overwrite)
+        write_whole(files.log, error.log.encode(), overwrite=True)
         raise CompilationFailed(f"{error} (its log: {files.log})", error.log) from error
     write_whole(files.compiled, data, overwrite=overwrite)
-    write_whole(files.log, made.text.encode(), overwrite=overwrite)
+    write_whole(files.log, made.text.encode(), overwrite=True)
     return made
 
 
@@ -126,6 +126,8 @@ def adopt(
         data = prepared.packaged(compiled)
     except ModelError as error:
         raise type(error)(f"{source}: {error}") from error
+    if data == compiled and os.path.exists(files.compiled) and files.compiled.samefile(source):
+        return  # it is where it belongs already
     write_whole(files.compiled, data, overwrite=overwrite)
 
 

@@ -50,7 +50,7 @@ def find_compiler(path: Path | None = None) -> Path | None:
     if path is None:
         found = shutil.which(NAME)
         return None if found is None else Path(found)
-    if not (path.is_file() and os.access(path, os.X_OK)):
+    if not (os.path.isfile(path) and os.access(path, os.X_OK)):
         raise NoInput(f"--compiler {path}: no executable file; name {NAME}, or a script that calls it")
     return path.resolve()
 
@@ -79,11 +79,11 @@ def compile_graph(compiler: Path, graph: bytes, *, timeout_s: int = TIMEOUT_S, g
             raise CompilationFailed(
                 f"{compiler.name}: no end after {timeout_s + grace_s:g} s; use a smaller --tile", text
             )
-        if status < 0 or status > _SHELL_SIGNAL:
-            number = -status if status < 0 else status - _SHELL_SIGNAL
-            raise CompilationFailed(f"{compiler.name} was ended by signal {number}; is there memory enough?", text)
         if log.failure is not None:
             raise CompilationFailed(f"{compiler.name}: {log.failure}", text)
+        number = -status if status < 0 else status - _SHELL_SIGNAL
+        if 0 < number < signal.NSIG:
+            raise CompilationFailed(f"{compiler.name} was ended by signal {number}; is there memory enough?", text)
         if status != 0 or not result.is_file():
             found = f"exit status {status}" if status else "no output file"
             raise CompilationFailed(f"{compiler.name} says that it succeeded, but: {found}; look at the log", text)

@@ -132,6 +132,13 @@ def test_a_later_format_is_refused_with_the_cure(model_bytes, reseal):
         parse_model(later, "m.tflite")
 
 
+def test_what_a_later_version_adds_is_passed_over(model_bytes, reseal):
+    def more(stored):
+        return {**stored, "weather": "fair", "training": {**stored["training"], "weather": "fair"}}
+
+    assert parse_model(reseal(model_bytes, spec=more), "").spec == parse_model(model_bytes, "").spec
+
+
 def test_a_later_format_may_have_other_fields(model_bytes, reseal):
     assert refusal(reseal(model_bytes, spec=lambda stored: {"format": FORMAT + 1})) is ModelVersionUnknown
 

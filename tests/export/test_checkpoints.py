@@ -15,10 +15,11 @@ from typing import Any
 import keras
 import pytest
 
+from edge_srcnn.errors import UsageError
 from export import training
 from export.architecture import layers_of
 from export.checkpoints import STATE_NAME, TrainingState
-from export.dataset import PatchSampler, Split
+from export.dataset import Pair, PatchSampler, Split
 from export.training import train
 from tests.export.trainings import PLAN, SPEC, TINY, Killed, interrupted, same, stored, weight_files
 
@@ -51,6 +52,16 @@ def test_a_finished_training_can_be_made_longer(split: Split, tmp_path: Path) ->
     longer = train(TINY, SPEC, split, replace(PLAN, steps=5), tmp_path)
     assert longer.state.step == 5
     assert [row[0] for row in longer.state.history][:2] == [2, 3], "the end of an epoch, and of the first training"
+    assert longer.state.lengths == ((3, None), (5, None))
+    assert train(TINY, SPEC, split, replace(PLAN, steps=5), tmp_path).state == longer.state
+
+
+def test_other_pictures_of_the_same_sizes_are_another_training(split: Split, tmp_path: Path) -> None:
+    train(TINY, SPEC, split, PLAN, tmp_path)
+    first = split.train[0]
+    turned = replace(split, train=(Pair(first.truth[::-1].copy(), first.bicubic), *split.train[1:]))
+    with pytest.raises(UsageError, match="of other settings or pictures"):
+        train(TINY, SPEC, turned, PLAN, tmp_path)
 
 
 def test_minutes_count_over_all_restarts(split: Split, tmp_path: Path) -> None:

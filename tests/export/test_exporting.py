@@ -159,6 +159,15 @@ def test_other_settings_need_a_restart(data: Path, tmp_path: Path) -> None:
     assert read_model(made.files["float32"]).spec.training.seed == 5
 
 
+def test_a_training_of_another_length_is_continued_and_the_card_says_so(data: Path, tmp_path: Path) -> None:
+    job = ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), qat_steps=2, command="edge-srcnn export")
+    assert "the same file, byte for byte:" in run_export(job).files["card"].read_text()
+    made = run_export(replace(job, plan=replace(PLAN, steps=4), overwrite=True))
+    card = made.files["card"].read_text()
+    assert "its bytes differ: this one was continued after a training of another length:" in card
+    assert "pictures of holidays; 4 steps, then 2 steps with the weights rounded, seed 0." in card
+
+
 def test_a_folder_given_as_a_dot_has_its_name_in_the_card(
     data: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,7 +193,19 @@ def test_published_weights_are_packaged_without_a_training(data: Path, weights: 
     spec = read_model(made.files["int8"]).spec
     assert (spec.residual, spec.training.weights, spec.training.pictures) == (False, "trained_SRCNN.weights.h5", 0)
     assert "nothing was trained" in made.files["report"].read_text()
+    assert "The weights are as published." in made.files["card"].read_text()
     # weights that pass the picture through give bicubic, but for int8
     scores = {score.method: score.psnr for score in made.scores}
     assert scores["float32"] == pytest.approx(scores["bicubic"], abs=0.01)
     assert scores["int8"] == pytest.approx(scores["bicubic"], abs=0.3)
+
+
+def test_published_weights_that_were_trained_on_name_the_pictures(data: Path, weights: Path, tmp_path: Path) -> None:
+    direct = replace(TINY, residual=False)
+    made = run_export(ExportJob(direct, 2, PLAN, tmp_path, data=(data,), weights=weights, qat_steps=2))
+    card = made.files["card"].read_text()
+    n = read_model(made.files["int8"]).spec.training.pictures
+    assert n > 0
+    assert "Weights: published weights `trained_SRCNN.weights.h5`, then 2 steps with the weights rounded on" in card
+    assert f" on {n} pictures of holidays." in card
+    assert "as published" not in card

@@ -23,9 +23,40 @@ Draw = Callable[..., UInt8Array]
 pytestmark = pytest.mark.usefixtures("prompt_clean_up")
 
 
-def test_nothing_to_write_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="give --int8 or --float32"):
-        run_export(ExportJob(TINY, 2, PLAN, tmp_path, int8=False))
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({}, "give --int8 or --float32"),
+        ({"float32": True, "edgetpu": True}, "--edgetpu needs --int8"),
+        ({"float32": True, "qat_steps": 9}, "--qat-steps needs --int8"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_what_makes_no_sense_is_a_mistake(tmp_path: Path, wanted: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        ExportJob(TINY, 2, PLAN, tmp_path, int8=False, **wanted)
+
+
+@pytest.mark.parametrize("option", ["weights", "start_from"])
+def test_a_restart_does_not_drop_what_it_is_to_begin_with(tmp_path: Path, option: str) -> None:
+    begin = tmp_path / "srcnn-915-x2.training" / "step-2.weights.h5"
+    with pytest.raises(UsageError, match=rf"--{option.replace('_', '-')} .*: --restart would drop it"):
+        ExportJob(TINY, 2, PLAN, tmp_path, restart=True, **{option: begin})
+
+
+def test_a_restart_drops_nothing_while_something_is_missing(data: Path, tmp_path: Path) -> None:
+    job = ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), restart=True, overwrite=True)
+    run_export(job)
+    with pytest.raises(NoInput):
+        run_export(replace(job, data=(Path("nowhere"),)))
+    assert (job.training_folder / STATE_NAME).is_file()
+
+
+def test_checkpoints_that_cannot_be_dropped_are_one_line(data: Path, tmp_path: Path) -> None:
+    job = ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), restart=True)
+    job.training_folder.touch()
+    with pytest.raises(CannotWrite, match=r"srcnn-915-x2\.training: cannot be removed"):
+        run_export(job)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,21 @@ def test_fine_tuned_weights_lie_on_the_grid_and_a_second_call_reads_them_again(
         assert np.abs(layer.bias - old.bias).max() > 0, "it has moved"
 
 
+def test_the_fine_tuning_of_an_earlier_network_makes_room(small: Any, rounded: Any, tmp_path: Path) -> None:
+    def tuned(layers: Any, folder: Path) -> Any:
+        spec, split, plan = small.spec, small.split, fine_tuning_plan(TrainingPlan(steps=9, batch=8), 4)
+        return fine_tune(layers, small.architecture, spec, split, plan, small.representative, folder)
+
+    later = tuple(replace(layer, bias=layer.bias + np.float32(1e-3)) for layer in rounded)
+    tuned(rounded, tmp_path / "used")
+    for a, b in zip(tuned(later, tmp_path / "used"), tuned(later, tmp_path / "fresh"), strict=True):
+        assert np.array_equal(a.kernel, b.kernel)
+        assert np.array_equal(a.bias, b.bias)
+    assert {path.name for path in (tmp_path / "used").iterdir()} == {
+        path.name for path in (tmp_path / "fresh").iterdir()
+    }
+
+
 def test_what_does_not_better_the_network_is_not_kept(
     small: Any, rounded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,10 +87,10 @@ def test_nothing_is_replaced_without_overwrite(cli: Run, tmp_path: Path) -> None
     Path("srcnn-915-x2-tpu.tflite").touch()
     assert cli(NAME)[0] == 73
     assert cli(NAME, "--overwrite")[0] == 69
-    Path("srcnn-915-x2_edgetpu.log").touch()
+    Path("srcnn-915-x2_edgetpu.tflite").touch()
     compiler = stand_in(tmp_path, compilers.SUCCESS, output=COMPILED)
     status, _, err = cli(NAME, "--compiler", compiler)
-    assert (status, "srcnn-915-x2_edgetpu.log: exists already" in err) == (73, True)
+    assert (status, "srcnn-915-x2_edgetpu.tflite: exists already" in err) == (73, True)
     assert not (tmp_path / "arguments").exists(), "told before the compiler takes its time"
     assert cli(NAME, "--compiler", compiler, "--overwrite")[0] == 0
 
@@ -151,6 +151,10 @@ def test_a_failure_is_one_line_and_leaves_the_log(cli: Run, tmp_path: Path) -> N
     assert (status, err.count("\n")) == (1, 1)
     assert "smaller --tile (its log: srcnn-915-x2_edgetpu.log)" in err
     assert Path("srcnn-915-x2_edgetpu.log").read_text() == compilers.LARGE
+    # the advice can be followed: the log of what failed is in nobody's way
+    compiler = stand_in(tmp_path, compilers.SUCCESS, output=COMPILED)
+    assert cli(NAME, "--compiler", compiler, "--tile", "128x128")[0] == 0
+    assert Path("srcnn-915-x2_edgetpu.log").read_text() == compilers.SUCCESS
 
 
 def test_what_was_compiled_elsewhere_becomes_a_model(cli: Run) -> None:
@@ -186,6 +190,10 @@ def test_a_model_of_others_is_compiled_as_it_is(cli: Run, tmp_path: Path) -> Non
     status, out, _ = cli("theirs.tflite", "--compiler", compiler)
     assert (status, "--engine edgetpu" in out) == (0, False)
     assert Path("theirs_edgetpu.tflite").read_bytes() == made_of_it
+    # what the compiler wrote elsewhere, and somebody put beside the model, is where it belongs
+    assert cli("theirs.tflite", "--compiled", "theirs_edgetpu.tflite")[0] == 0
+    Path("copy.tflite").write_bytes(made_of_it)
+    assert cli("theirs.tflite", "--compiled", "copy.tflite")[0] == 73
 
 
 def test_check_only_compiles_and_writes_nothing(cli: Run, tmp_path: Path) -> None:

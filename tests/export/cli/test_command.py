@@ -1,0 +1,28 @@
+"""The command on the card: what was given, to the last digit, and the back end that Keras took."""
+
+import typer
+from typer.testing import CliRunner
+
+from export.cli.command import command_again
+
+
+def again(*words: str, backend: str = "tensorflow") -> str:
+    app = typer.Typer()
+
+    @app.command("export")
+    def export(context: typer.Context, rate: float = 0.5, backend_: str = typer.Option("", "--backend")) -> None:
+        typer.echo(command_again(context, backend))
+
+    return CliRunner().invoke(app, words).stdout.strip()
+
+
+def test_numbers_keep_all_their_digits() -> None:
+    assert again("--rate", "0.00123456789").endswith("export --rate 0.00123456789")
+    assert again("--rate", "5").endswith("export --rate 5")
+    assert again("--rate", "1e-5").endswith("export --rate 1e-05")
+    assert again().endswith("export")
+
+
+def test_another_back_end_is_named_wherever_it_was_chosen() -> None:
+    assert again(backend="jax").endswith("export --backend jax")
+    assert again("--backend", "jax", backend="jax").endswith("export --backend jax")
