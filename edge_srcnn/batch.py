@@ -134,7 +134,7 @@ def _run(
 def _run_video(
     job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    if not job.source.is_file():
+    if not os.path.isfile(job.source):
         raise NoInput(f"{job.source}: there is no such file")
     options = {"preset": "medium", "overwrite": "yes" if overwrite else "no"}
     sink = open_video_sink(Uri(str(job.target), "", str(job.target), options))  # nothing is written yet

@@ -19,8 +19,9 @@ _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
 _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[0-9]{1,9})?")  # an exponent would take hours to compute
 _SECRETS = (
-    (re.compile(r"(?<=://)[^/@\s]*@"), "***@"),
-    (re.compile(r"(?<=[#&?])(token|password)=.*?(?=&|: |$)"), r"\1=***"),
+    (re.compile(r"(?<=://)[^?#\s]*@"), "***@"),  # up to the last @: a password may hold another, or a slash
+    (re.compile(r"(?<=[#&?_])(token|password)=.*?(?=&|: |$)"), r"\1=***"),
+    (re.compile(r"(?<=rtmp)(s?://[^?#\s]*/)[^/?#\s]+?(?=: |[?#\s]|$)"), r"\1***"),  # the key of a stream
 )
 _SECRET = frozenset({"token", "password"})
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")

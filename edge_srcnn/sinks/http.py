@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
+from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
 from edge_srcnn.sinks import Result, Stream
 from edge_srcnn.uri import Uri, read_options, whole_number
 
@@ -32,12 +32,14 @@ def open_http(uri: Uri) -> "HttpSink":
     ------
     Unavailable
         A library is not installed.
+    NoInput
+        A file cannot be read, which may pass.
     UsageError
-        The address is none to listen at.
+        The address is none to listen at, or a file does not hold what it should.
     """
     uri = replace(uri, text=uri.target)  # messages leave the token out
     options = read_options(
-        uri, quality=_quality, clients=whole_number, token=_token, token_file=_token_file, cert=_file, key=_file
+        uri, quality=_quality, clients=whole_number, token=_token, token_file=_file, cert=_file, key=_file
     )
     if (uri.scheme == "https") != ("cert" in options) or ("cert" in options) != ("key" in options):
         raise UsageError(f"{uri.text}: https:// goes with #cert=FILE&key=FILE, both in PEM")
@@ -53,7 +55,7 @@ def open_http(uri: Uri) -> "HttpSink":
     if "cert" in options:
         options["certificate"] = Certificate(options.pop("cert"), options.pop("key"))
     if "token_file" in options:
-        options["token"] = options.pop("token_file")
+        options["token"] = _token_of(options.pop("token_file"))
     return HttpSink(uri.text, address_of(uri), Settings(**options))
 
 
@@ -118,11 +120,13 @@ def _file(text: str) -> str:
     return os.path.expandvars(text)
 
 
-def _token_file(text: str) -> str:
+def _token_of(file: str) -> str:
     try:
-        token = Path(_file(text)).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeError) as error:
-        raise ValueError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        token = Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise NoInput(f"token_file={file}: cannot be read ({error.strerror})") from error
+    except UnicodeError as error:
+        raise UsageError(f"token_file={file}: not a text") from error
     if not token:
-        raise ValueError("the file is empty")
+        raise UsageError(f"token_file={file}: the file is empty")
     return token

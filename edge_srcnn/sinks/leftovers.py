@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import os
 import re
 from collections.abc import Iterator
 from itertools import count
@@ -14,7 +15,7 @@ log = logging.getLogger(__name__)
 
 def hidden_name(path: Path) -> Path:
     """A hidden neighbour of ``path`` that is not there."""
-    return next(name for name in _hidden_names(path) if not name.exists())
+    return next(name for name in _hidden_names(path) if not os.path.exists(name))
 
 
 def adopt_leftovers(path: Path) -> list[Path]:
@@ -22,7 +23,7 @@ def adopt_leftovers(path: Path) -> list[Path]:
 
     Of ``out.mp4`` they become ``out-recovered-1.mp4``, of a segment ``out-00007.mp4`` the segment.
     """
-    if not path.parent.is_dir():
+    if not os.access(path.parent, os.R_OK | os.X_OK):  # or there is none
         return []
     pattern = re.compile(rf"\.({re.escape(path.stem)}(-[0-9]+)?)\.part(-[0-9]+)?{re.escape(path.suffix)}")
     adopted = []

@@ -1,5 +1,6 @@
 """A budget of files or bytes for what is recorded: the oldest make room, those of earlier runs too."""
 
+import os
 import re
 from collections import deque
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 
 @dataclass
 class Rotation:
-    """Files of one folder whose names fit a pattern; sorted by name they are sorted by time.
+    """Files of one folder whose names fit a pattern; sorted by length and name they are sorted by time.
 
     Attributes
     ----------
@@ -45,6 +46,7 @@ class Rotation:
 
 def numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
     """The files of a folder whose names fit, the oldest first."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return []
-    return sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name))
+    fit = (path for path in folder.iterdir() if pattern.fullmatch(path.name))
+    return sorted(fit, key=lambda path: (len(path.name), path.name))  # a number may outgrow its zeros

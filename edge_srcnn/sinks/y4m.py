@@ -1,5 +1,6 @@
 """``y4m:-``: YUV4MPEG2 on standard output (or into a file or FIFO), for other programs."""
 
+import errno
 import os
 import sys
 from fractions import Fraction
@@ -8,23 +9,27 @@ from typing import BinaryIO
 import numpy as np
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
+from edge_srcnn.fifo import is_fifo, open_fifo
 from edge_srcnn.frame import Frame
 from edge_srcnn.sinks import Result, Stream
 from edge_srcnn.uri import Uri, flag, read_options
+
+PATIENCE_S = 10.0
+"""How long a FIFO's reader may take."""
 
 _UNKNOWN_RATE = Fraction(25)
 _SPACES = {(2, 2): "C420jpeg", (1, 2): "C422", (1, 1): "C444"}
 
 
 def open_y4m(uri: Uri) -> "Y4mSink":
-    """Options: overwrite (no). ``y4m:-`` is standard output.
+    """Options: overwrite (no). ``y4m:-`` is standard output; a FIFO's reader may come a little later.
 
     Raises
     ------
     OutputExists
         The file is there already.
     CannotWrite
-        It cannot be written.
+        It cannot be written, or nobody reads the FIFO.
     """
     if uri.target in ("", "-"):
         read_options(uri)
@@ -35,8 +40,12 @@ def open_y4m(uri: Uri) -> "Y4mSink":
     if os.path.isfile(uri.target) and not options.get("overwrite", False):
         raise OutputExists(f"{uri.target}: exists already; overwrite=yes replaces it")
     try:
+        if is_fifo(uri.target):
+            return Y4mSink(uri.text, open_fifo(uri.target, PATIENCE_S))
         return Y4mSink(uri.text, open(uri.target, "wb"))  # closed by the sink
     except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise CannotWrite(f"{uri.target}: nobody reads it; start the program that does") from error
         raise CannotWrite(f"{uri.target}: cannot be written ({error.strerror})") from error
 
 

@@ -1,16 +1,17 @@
 """Video files, network cameras (RTSP, HTTP MJPEG) and Y4M from standard input or a FIFO, by PyAV."""
 
 import math
+import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, Unavailable
+from edge_srcnn.fifo import is_fifo
 from edge_srcnn.frame import Frame
 from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, turned
 from edge_srcnn.sources.ahead import ReadAhead
@@ -45,8 +46,8 @@ def open_video(uri: Uri) -> "Video":
     timeout_s = options.get("timeout", TIMEOUT_S)
     if uri.scheme == "y4m":
         return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
-    if not network and not Path(uri.target).is_file():
-        if Path(uri.target).is_fifo():
+    if not network and not os.path.isfile(uri.target):
+        if is_fifo(uri.target):
             return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
         raise NoInput(f"{uri.target}: there is no such file")
     ffmpeg = {"rtsp_transport": options.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}

@@ -16,6 +16,7 @@ from edge_srcnn.errors import CannotWrite
 from edge_srcnn.web.address import Address, is_loopback, reachable_url
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.crowd import Crowd
+from edge_srcnn.web.handshakes import accept_handshakes
 from edge_srcnn.web.metrics import registry
 from edge_srcnn.web.routes import Routes
 from edge_srcnn.web.security import add_headers, host_check, token_check
@@ -134,10 +135,13 @@ class Server:
                 shutdown_timeout=_FAREWELL_S,
             )
             await runner.setup()
+            certificate, accepting = self._settings.certificate, None
             try:
-                certificate = self._settings.certificate
-                context = None if certificate is None else certificate.context
-                await web.SockSite(runner, self._listener, ssl_context=context).start()
+                if certificate is None:
+                    await web.SockSite(runner, self._listener).start()
+                elif runner.server is not None:
+                    handshakes = accept_handshakes(self._listener, certificate.context, runner.server)
+                    accepting = asyncio.create_task(handshakes)
                 self._ready.set_result((asyncio.get_running_loop(), stopping, broadcast))
                 while not stopping.is_set():
                     broadcast.check_signal()
@@ -147,6 +151,8 @@ class Server:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(stopping.wait(), _CHECK_S)
             finally:
+                if accepting is not None:
+                    accepting.cancel()
                 await _end(runner, broadcast)
 
     def _application(self, broadcast: Broadcast, crowd: Crowd) -> web.Application:

@@ -5,7 +5,7 @@ import os
 import ssl
 from time import monotonic
 
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import NoInput, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,10 @@ class Certificate:
 
     Raises
     ------
+    NoInput
+        A file is missing or unreadable, which may pass.
     UsageError
-        A file is missing, unreadable, or not what it should be.
+        A file is not what it should be.
     """
 
     def __init__(self, certificate: str, key: str) -> None:
@@ -33,6 +35,8 @@ class Certificate:
         try:
             self._loaded = self._changed()
             self.context.load_cert_chain(*self._files, password="")  # else OpenSSL would ask at the terminal
+        except (FileNotFoundError, PermissionError) as error:
+            raise NoInput(f"{certificate}, {key}: cannot be read ({error.strerror})") from error
         except (OSError, ssl.SSLError) as error:
             raise UsageError(f"{certificate}, {key}: no certificate and key in PEM ({_reason(error)})") from error
         self._looked_s = monotonic()

@@ -169,6 +169,11 @@ def test_words():
         ("http://0.0.0.0:80#quality=8&token=secret", "http://0.0.0.0:80#quality=8&token=***"),
         ("http://server/a?token=secret&b=1", "http://server/a?token=***&b=1"),
         ("http://0.0.0.0:80#token=two words: cannot listen", "http://0.0.0.0:80#token=***: cannot listen"),
+        ("rtsp://admin:p@ss@10.0.0.5/s", "rtsp://***@10.0.0.5/s"),
+        ("rtsp://admin:pa/ss@10.0.0.5/s", "rtsp://***@10.0.0.5/s"),
+        ("rtsp://10.0.0.5/user=admin_password=x_channel=1", "rtsp://10.0.0.5/user=admin_password=***"),
+        ("rtmp://server/live/key: refused", "rtmp://server/live/***: refused"),
+        ("rtmps://server:443/app/key?a=b", "rtmps://server:443/app/***?a=b"),
         ("out.mp4: user@host", "out.mp4: user@host"),
     ],
 )

@@ -10,7 +10,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
-from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
+from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
 from edge_srcnn.sinks import Stream, open_sink
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, noisy
 
@@ -22,7 +22,6 @@ from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, noisy
         ("quality=101", "give 1 to 100"),
         ("clients=0", "give a whole number from 1"),
         ("token=", "it is empty"),
-        ("token_file=/missing", "cannot be read"),
         ("token_file=/dev/null", "the file is empty"),
         ("token=a&token_file=/etc/hostname", "give token or token_file, not both"),
         ("port=80", "no option is called 'port'; there are: quality, clients, token, token_file"),
@@ -31,6 +30,11 @@ from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, noisy
 def test_options_that_make_no_sense_are_refused(options: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         open_sink(f"http://:0#{options}")
+
+
+def test_a_file_that_may_come_later_is_no_wrong_usage() -> None:
+    with pytest.raises(NoInput, match="token_file=/missing: cannot be read"):
+        open_sink("http://:0#token_file=/missing")
 
 
 def test_a_port_in_use_is_told_when_it_begins() -> None:

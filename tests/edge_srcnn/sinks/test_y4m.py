@@ -1,6 +1,7 @@
 """YUV4MPEG2 as yuv4mpeg(5) of mjpegtools has it: a header, then FRAME and the planes as they are."""
 
 import os
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.frame import Colour, Frame
-from edge_srcnn.sinks import Result, Stream, open_sink
+from edge_srcnn.sinks import Result, Stream, open_sink, y4m
 
 
 def frame_of(planes, full=True, index=0):
@@ -116,6 +117,21 @@ def test_through_a_fifo_each_frame_arrives_when_it_is_written(tmp_path):
             assert data == expected
         sink.close()
         assert reader.read(1) == b""
+
+
+def test_a_reader_may_come_a_little_later_but_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    late = threading.Timer(0.3, lambda: readers.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK)))
+    readers = []
+    late.start()
+    sink = open_sink(f"y4m:{path}")
+    late.join()
+    sink.close()
+    os.close(readers[0])
+    monkeypatch.setattr(y4m, "PATIENCE_S", 0.1)
+    with pytest.raises(CannotWrite, match=r"pipe: nobody reads it; start the program that does$"):
+        open_sink(f"y4m:{path}")
 
 
 def test_a_reader_that_is_gone_is_one_line(tmp_path):

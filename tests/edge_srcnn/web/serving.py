@@ -173,3 +173,13 @@ def wait_until(happens: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
     while not happens():
         assert time.monotonic() < end, f"not within {limit_s} s"
         time.sleep(0.01)
+
+
+def is_cut_off(visitor: socket.socket) -> bool:
+    visitor.setblocking(False)
+    try:
+        return visitor.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

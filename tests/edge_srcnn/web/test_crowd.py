@@ -9,17 +9,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.web.crowd import MOST_IDLE
-from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, wait_until
-
-
-def is_cut_off(visitor: socket.socket) -> bool:
-    visitor.setblocking(False)
-    try:
-        return visitor.recv(1) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, is_cut_off, wait_until
 
 
 def test_those_who_ask_nothing_make_room_and_those_who_look_stay() -> None:

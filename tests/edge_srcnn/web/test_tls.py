@@ -1,9 +1,11 @@
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ import pytest
 pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import NoInput, UsageError
 from edge_srcnn.sinks import Stream, open_sink
-from edge_srcnn.web import tls
-from tests.edge_srcnn.web.serving import flat, wait_until
+from edge_srcnn.web import handshakes, tls
+from edge_srcnn.web.handshakes import MOST_HANDSHAKES
+from tests.edge_srcnn.web.serving import flat, is_cut_off, wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 
@@ -68,6 +71,24 @@ def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
     assert common_name(port) == "second"
 
 
+def test_visitors_who_do_not_shake_hands_make_room_for_those_who_do(tmp_path: Path, sink) -> None:
+    sink.write(flat(200))
+    place = ("127.0.0.1", int(sink.address.rpartition(":")[2]))
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(place)) for _ in range(MOST_HANDSHAKES + 30)]
+        wait_until(lambda: sum(map(is_cut_off, silent)) >= 30)
+        assert not any(map(is_cut_off, silent[40:]))
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        with urllib.request.urlopen(f"{sink.address}/snapshot.jpg", timeout=10, context=trusted) as answer:
+            assert answer.read(2) == b"\xff\xd8"
+
+
+def test_a_handshake_has_little_time(sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handshakes, "HANDSHAKE_S", 0.2)
+    with socket.create_connection(("127.0.0.1", int(sink.address.rpartition(":")[2]))) as silent:
+        wait_until(lambda: is_cut_off(silent))
+
+
 @pytest.mark.parametrize("options", ["", "cert=cert.pem", "key=key.pem"])
 def test_https_wants_both_files(options: str) -> None:
     with pytest.raises(UsageError, match="https:// goes with #cert=FILE&key=FILE"):
@@ -79,13 +100,17 @@ def test_http_wants_none() -> None:
         open_sink("http://127.0.0.1:0#cert=a&key=b")
 
 
-@pytest.mark.parametrize("content", [None, "", "nonsense"])
-def test_files_that_are_none_are_one_line(tmp_path: Path, content: str | None) -> None:
+def test_files_that_may_come_later_are_no_wrong_usage(tmp_path: Path) -> None:
     options = make_certificate(tmp_path, "x")
-    if content is None:
-        os.remove(tmp_path / "key.pem")
-    else:
-        (tmp_path / "key.pem").write_text(content)
+    os.remove(tmp_path / "key.pem")
+    with pytest.raises(NoInput, match=r"key\.pem: cannot be read \(No such file or directory\)"):
+        open_sink(f"https://127.0.0.1:0#{options}")
+
+
+@pytest.mark.parametrize("content", ["", "nonsense"])
+def test_files_that_are_none_are_one_line(tmp_path: Path, content: str) -> None:
+    options = make_certificate(tmp_path, "x")
+    (tmp_path / "key.pem").write_text(content)
     with pytest.raises(UsageError, match="no certificate and key in PEM") as raised:
         open_sink(f"https://127.0.0.1:0#{options}")
     assert "\n" not in str(raised.value)
