@@ -18,7 +18,7 @@ from edge_srcnn.pipeline import Pipeline
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
 from edge_srcnn.sinks.video import SUFFIXES, open_video_sink
 from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
-from edge_srcnn.sources.video import open_video
+from edge_srcnn.sources.video import no_file, open_video
 from edge_srcnn.upscaler import Upscaler
 from edge_srcnn.uri import Uri
 
@@ -135,7 +135,7 @@ def _run_video(
     job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     if not os.path.isfile(job.source):
-        raise NoInput(f"{job.source}: there is no such file")
+        raise no_file(job.source)
     options = {"preset": "medium", "overwrite": "yes" if overwrite else "no"}
     sink = open_video_sink(Uri(str(job.target), "", str(job.target), options))  # nothing is written yet
     source = open_video(Uri(str(job.source), "", str(job.source), {}))

@@ -31,6 +31,17 @@ _TIMELESS = frozenset({"mpjpeg", "mjpeg"})
 """Formats without times: FFmpeg counts their frames as if there were 25 a second."""
 
 
+def no_file(path: str | os.PathLike[str]) -> NoInput:
+    """Why there is no file to be read: for its being raised."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return NoInput(f"{path}: there is no such file")
+    except OSError as error:
+        return NoInput(f"{path}: cannot be read ({error.strerror})")
+    return NoInput(f"{path}: is no file")
+
+
 def open_video(uri: Uri) -> "Video":
     """Options: timeout in seconds (network and Y4M: 5), transport (RTSP: tcp or udp).
 
@@ -49,7 +60,7 @@ def open_video(uri: Uri) -> "Video":
     if not network and not os.path.isfile(uri.target):
         if is_fifo(uri.target):
             return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
-        raise NoInput(f"{uri.target}: there is no such file")
+        raise no_file(uri.target)
     ffmpeg = {"rtsp_transport": options.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
     return Video(uri.target, uri.target, timeout_s if network else None, options=ffmpeg)
 

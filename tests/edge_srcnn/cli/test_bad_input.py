@@ -113,12 +113,14 @@ def test_an_unreadable_file(fails, good):
     assert "cannot be read (Permission denied)" in line
 
 
-def test_a_file_in_an_unreadable_folder(fails, tmp_path, good):
+@pytest.mark.parametrize("suffix", [".png", ".mp4"])
+def test_a_file_in_an_unreadable_folder(fails, tmp_path, good, suffix):
     (tmp_path / "private").mkdir()
-    shutil.move(good, tmp_path / "private")
+    shutil.move(good, tmp_path / "private" / f"good{suffix}")
     (tmp_path / "private").chmod(0)
     try:
-        done = fails("private/good.png", "-o", "out.png", *FAST, status=NO_INPUT, preexec_fn=without_override)
+        names = (f"private/good{suffix}", "-o", f"out{suffix}")
+        done = fails(*names, *FAST, status=NO_INPUT, preexec_fn=without_override)
         assert "Permission denied" in done
     finally:
         (tmp_path / "private").chmod(0o700)
