@@ -66,6 +66,8 @@ class State:
         What computes, by which model (None: bicubic alone), and the part of the picture that the network sees, 0 to 1.
     age_s
         Seconds since the last enhanced frame, or None.
+    stopped
+        Whether it was stopped before its source came to an end.
     """
 
     running_s: float
@@ -84,6 +86,7 @@ class State:
     size_in: tuple[int, int] | None
     size_out: tuple[int, int] | None
     sinks: tuple[SinkState, ...]
+    stopped: bool
 
 
 class Pipeline:
@@ -111,6 +114,7 @@ class Pipeline:
         self._frames: Handoff[Frame] = Handoff(1 if source.live else FILE_DEPTH, lossless=not source.live)
         self._workers = [SinkWorker(sink, live=source.live, alone=len(sinks) == 1) for sink in sinks]
         self._stopping = threading.Event()
+        self._ended = False
         self._source_error: BaseException | None = None
         self._in, self._out = Meter(), Meter()
         self._skipped = self._failed = 0
@@ -146,6 +150,7 @@ class Pipeline:
             while (frame := self._frames.take()) is not None and not self._stopping.is_set():
                 self._process(frame)
                 progress(self._out.count)
+            self._ended = not self._stopping.is_set()
             whole = self._source_error is None or self._source.live
         finally:
             stopped = self._stopping.is_set()
@@ -188,6 +193,7 @@ class Pipeline:
             size_in=sizes[0],
             size_out=sizes[1],
             sinks=tuple(worker.state() for worker in self._workers),
+            stopped=self._stopping.is_set() and not self._ended,
         )
 
     def _capture(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
 from edge_srcnn.sinks import Result, Stream
 from edge_srcnn.sinks.rotation import Rotation, numbered
+from edge_srcnn.sinks.video_encoder import ENCODERS, options_of
 from edge_srcnn.uri import Uri, flag, one_of, read_options, seconds, whole_number
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ CURE = "pip install 'edge-srcnn[video]'"
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
 DEFAULT_CRF = 18
 
-_HARDWARE_DEVICE = "/dev/video11"  # the encoder of Raspberry Pi 1 to 4
-_ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m", "mjpeg": "mjpeg"}
 _MEGABYTE = 1_000_000
 _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
 
@@ -28,9 +27,9 @@ _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
 def open_video_sink(uri: Uri) -> "VideoSink":
     """Open a video file.
 
-    Options: codec (h264, h264-hw, mjpeg; by itself h264, in hardware where a Pi has it), crf (1 good to 51 small; 18),
-    preset (of x264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files), keep_mb
-    (megabytes; the oldest files go, those of earlier runs too), overwrite (no).
+    Options: codec (h264; h264-hw: the encoder of Raspberry Pi 1 to 4, up to 1920x1080; mjpeg), crf (of h264: 1 good to
+    51 small; 18), preset (of h264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files),
+    keep_mb (megabytes; the oldest files go, those of earlier runs too), overwrite (no).
 
     Raises
     ------
@@ -41,7 +40,7 @@ def open_video_sink(uri: Uri) -> "VideoSink":
     """
     options = read_options(
         uri,
-        codec=one_of(*_ENCODERS),
+        codec=one_of(*ENCODERS),
         crf=whole_number,
         preset=str,
         segment=seconds,
@@ -53,17 +52,19 @@ def open_video_sink(uri: Uri) -> "VideoSink":
     path = Path(uri.target)
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{uri.text}: a video file ends in one of {', '.join(SUFFIXES)}")
+    if options.get("codec") == "h264-hw" and path.suffix.lower() == ".mkv":
+        raise UsageError(f"{uri.text}: codec=h264-hw describes its stream too late for .mkv; such as .mp4")
     if importlib.util.find_spec("av") is None:
         raise Unavailable(f"{uri.text}: PyAV is needed for video, and not installed: {CURE}")
     segmented = "segment" in options or "segment_mb" in options
     if ("keep" in options or "keep_mb" in options) and not segmented:
         raise UsageError(f"{uri.text}: keep=N and keep_mb=MEGABYTES go with segment=SECONDS or segment_mb=MEGABYTES")
-    if not segmented and path.exists() and not options.get("overwrite", False):
+    if not segmented and os.path.exists(path) and not options.get("overwrite", False):
         raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
     return VideoSink(
         uri.text,
         path,
-        codec=options.get("codec") or ("h264-hw" if os.path.exists(_HARDWARE_DEVICE) else "h264"),
+        codec=options.get("codec", "h264"),
         crf=options.get("crf", DEFAULT_CRF),
         preset=options.get("preset", "veryfast"),
         segment_s=options.get("segment"),
@@ -94,7 +95,7 @@ class VideoSink:
         overwrite: bool,
     ) -> None:
         self.name, self._path, self._codec = name, path, codec
-        self._options = {"crf": str(crf), "preset": preset} if codec == "h264" else {}
+        self._crf, self._preset = crf, preset
         self._segment_s, self._segment_bytes = segment_s, segment_bytes
         names = re.compile(rf"{re.escape(path.stem)}-([0-9]{{5,9}}){re.escape(path.suffix)}")
         self._segments = Rotation(path.parent, names, keep, keep_bytes)
@@ -152,13 +153,15 @@ class VideoSink:
         rate: Fraction | None = None if stream is None else stream.rate
         companion = None if stream is None or self._segmented else stream.companion
         path = self._next_segment() if self._segmented else self._path
-        durable = companion is None
-        return VideoFile(path, _ENCODERS[self._codec], self._options, rate, companion, durable=durable)
+        # what has a file or an end can be done again
+        once = stream is None or (stream.companion is None and stream.frames is None)
+        options = options_of(self._codec, crf=self._crf, preset=self._preset, at_once=once)
+        return VideoFile(path, ENCODERS[self._codec], options, rate, companion, durable=companion is None)
 
     def _finish(self, file: "VideoFile") -> None:
         self._file = None
         try:
-            file.finish(overwrite=self._overwrite and not self._segmented)
+            file.finish(overwrite=self._overwrite and not self._segmented, cut=self._was_stopped())
         except OutputExists:
             raise
         except CannotWrite:
@@ -167,6 +170,10 @@ class VideoSink:
             raise
         if self._segmented:
             self._segments.add(file.path)
+
+    def _was_stopped(self) -> bool:
+        """Whether more pictures would have come."""
+        return self._stream is not None and bool(getattr(self._stream.state(), "stopped", False))
 
     def _next_segment(self) -> Path:
         """The number after the highest; recordings of earlier runs stay."""

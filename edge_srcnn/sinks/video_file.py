@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.video.frame import PictureType
 
 from edge_srcnn.av_frames import FORMATS, av_frame, even_planes, set_tags, writing
 from edge_srcnn.errors import CannotWrite, OutputExists
@@ -16,15 +17,13 @@ from edge_srcnn.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.jfif import jfif_planes
 from edge_srcnn.sinks.companion import Companion
 from edge_srcnn.sinks.leftovers import can_be_played, hidden_name
+from edge_srcnn.sinks.video_container import container_options
+from edge_srcnn.sinks.video_encoder import MJPEG, bit_rate, gop_size
+from edge_srcnn.sinks.video_keys import KeyFrames
 
 _TIME_BASE = Fraction(1, 90000)
 _UNKNOWN_RATE = Fraction(25)
-_GOP_S = 2
-_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-_FAST_START = {"movflags": "faststart"}
-_MP4 = frozenset({".mp4", ".mov", ".m4v"})
 _AVI = ".avi"
-_MJPEG = "mjpeg"
 
 
 class VideoFile:
@@ -57,26 +56,25 @@ class VideoFile:
         self.path = path
         self.partial = hidden_name(path)
         self._encoder, self._options, self._rate = encoder, options, rate or _UNKNOWN_RATE
-        flags = (_FRAGMENTED if durable else _FAST_START) if path.suffix.lower() in _MP4 else {}
-        if durable:
-            flags = flags | {"flush_packets": "1"}
         # AVI has no times, only a rate
         self._time_base = 1 / self._rate if path.suffix.lower() == _AVI else _TIME_BASE
         with writing(f"{self.path}: cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.partial.open("xb")
             fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for a leftover
-            self._container: Any = av.open(str(self.partial), "w", options=flags)
+            self._container: Any = av.open(
+                str(self.partial), "w", options=container_options(path.suffix, durable=durable)
+            )
         self._companion = None if companion is None else Companion(companion)
         self._stream: Any = None
         self._size: tuple[int, int] | None = None
-        self._durable, self._synced_s = durable, 0.0
+        self._keys = KeyFrames(self._time_base) if durable else None
         self._first_s = 0.0
         self._last = -1
 
     def write(self, frame: Frame) -> None:
         """Encode a frame."""
-        if self._encoder == _MJPEG:
+        if self._encoder == MJPEG:
             luma, chroma = jfif_planes(frame)
             frame = replace(frame, luma=luma, chroma=chroma, colour=Colour(full_range=True, matrix=BT601))
         with writing(f"{self.path}: cannot be written"):
@@ -91,17 +89,19 @@ class VideoFile:
             picture.pts = max(round((frame.time_s - self._first_s + start) / self._time_base), self._last + 1)
             picture.duration = round(1 / self._rate / self._time_base)
             self._last = picture.pts
+            if self._keys is not None and self._keys.is_due(picture.pts):
+                picture.pict_type = PictureType.I
             self._mux(self._stream.encode(picture))
-            if self._durable and frame.time_s >= self._synced_s + _GOP_S:
-                self._synced_s = frame.time_s
-                self._save()
 
     def fits(self, frame: Frame) -> bool:
         """Whether a frame is as large as those before it, which it must be."""
         return self._size in (None, frame.size)
 
-    def finish(self, *, overwrite: bool) -> None:
-        """Write what the encoder holds back and the rest of the sound, and give the file its name."""
+    def finish(self, *, overwrite: bool, cut: bool = False) -> None:
+        """Write what the encoder holds back and the rest of the sound, and give the file its name.
+
+        ``cut``: the pictures were stopped before their end, and the sound ends with the last of them.
+        """
         if self._stream is None:
             self.discard()
             return
@@ -109,7 +109,8 @@ class VideoFile:
             try:
                 self._mux(self._stream.encode(None))
                 if self._companion is not None:
-                    self._companion.mux_until(None)
+                    end_s = float(self._last * self._time_base + 1 / self._rate)
+                    self._companion.mux_until(end_s if cut else None)
                     self._companion.close()
                 self._container.close()
             except BaseException:
@@ -144,7 +145,9 @@ class VideoFile:
         stream.pix_fmt = self._format
         stream.time_base = self._time_base
         stream.codec_context.time_base = self._time_base
-        stream.codec_context.gop_size = max(round(self._rate * _GOP_S), 1)
+        stream.codec_context.gop_size = gop_size(self._rate, timed=self._keys is not None)
+        if bits := bit_rate(self._encoder, stream.width, stream.height, self._rate):
+            stream.codec_context.bit_rate = bits
         set_tags(stream.codec_context, frame.colour)
         if self._time_base != _TIME_BASE:
             stream.codec_context.max_b_frames = 0  # AVI cannot say their order
@@ -152,8 +155,7 @@ class VideoFile:
             if self._companion.aspect is not None:
                 stream.codec_context.sample_aspect_ratio = self._companion.aspect
             self._companion.begin(self._container, stream)
-        self._stream, self._first_s, self._synced_s = stream, frame.time_s, frame.time_s
-        self._size = frame.size
+        self._stream, self._first_s, self._size = stream, frame.time_s, frame.size
 
     def _let_go(self) -> None:
         """After a failure: end the encoder's threads, free what the disk holds, and keep only what can be played."""
@@ -175,7 +177,10 @@ class VideoFile:
         for packet in packets:
             if self._companion is not None and packet.dts is not None:
                 self._companion.mux_until(float(packet.dts * packet.time_base))
+            key_came = self._keys is not None and self._keys.has_come(packet.pts)
             self._container.mux(packet)
+            if key_came:
+                self._save()
 
     def _link(self) -> None:
         try:
