@@ -17,7 +17,7 @@ EXAMPLES = (
     "[bold]edge-srcnn config show --config edge-srcnn.toml[/bold]"
 )
 CHECK_EXAMPLES = (
-    "Example: [bold]edge-srcnn config check /etc/edge-srcnn/edge-srcnn.toml[/bold]. Exit status: 0 good, 78 not."
+    "Example: [bold]sudo edge-srcnn config check /etc/edge-srcnn/edge-srcnn.toml[/bold]. Exit status: 0 good, 78 not."
 )
 SHOW_EXAMPLES = (
     "Examples: [bold]edge-srcnn config show --config edge-srcnn.toml[/bold] · "

@@ -56,8 +56,8 @@ def install(
         typer.echo("\nNext:")
         for name in cameras or ["edge-srcnn"]:
             unit = f"edge-srcnn@{name}" if cameras else name
-            typer.echo(f"  {command()} config check /{CONFIGURATIONS}/{name}.toml   # after you have edited it")
-            typer.echo(f"  systemctl enable --now {unit}   # where it runs already: systemctl restart {unit}")
+            typer.echo(f"  sudo {command()} config check /{CONFIGURATIONS}/{name}.toml   # after you have edited it")
+            typer.echo(f"  sudo systemctl enable --now {unit}   # where it runs already: sudo systemctl restart {unit}")
         typer.echo(f"  {command()} service status")
 
 

@@ -63,7 +63,7 @@ class SteadySource:
         Raises
         ------
         UsageError
-            The source makes no sense: it will never come.
+            The source makes no sense: it will never come. Once a frame came it is a camera that is lost.
         """
         while not self._closed.is_set():
             opened_s = monotonic()
@@ -72,11 +72,13 @@ class SteadySource:
                 if not self._again.is_set():
                     return
             except UsageError as error:
-                if self._before is None:
+                if self._before is not None:
+                    log.error("%s; the source before it stays", without_secrets(str(error)))
+                    self._open, self._before = self._before, None
+                    continue
+                if self._next_index == 0:
                     raise
-                log.error("%s; the source before it stays", without_secrets(str(error)))
-                self._open, self._before = self._before, None
-                continue
+                self._lost(str(error))  # it made sense before: a camera that is half gone or came back as another
             except EdgeSrcnnError as error:
                 self._lost(str(error))
             except Exception as error:  # a driver's or library's: no reason to end

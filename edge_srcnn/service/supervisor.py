@@ -16,6 +16,7 @@ from edge_srcnn.service.steady_source import SteadySource
 from edge_srcnn.service.steady_upscaler import SteadyUpscaler
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
+from edge_srcnn.sources.left_behind import LEFT_BEHIND
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ HOPELESS = 100
 
 SILENT_S = 60.0
 """A source that neither gives a frame nor says why for so long hangs."""
+
+STUCK_S = 60.0
+"""A call to a camera's driver that nobody waits for any more, and that has not returned after so long, never does."""
 
 _LOOK_S = 0.1
 _STOP_S = 1.0
@@ -101,6 +105,7 @@ class Supervisor:
         self._guard, self._statistics_s = HeatGuard(hot_c), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False
+        self._begun, self._may_wait = threading.Event(), not isinstance(source, SteadySource)
         self._stopping = threading.Event()
         self._error: BaseException | None = None
 
@@ -151,7 +156,11 @@ class Supervisor:
             return False
         if self._upscaler.failing >= HOPELESS:
             return False
-        return not isinstance(self._source, SteadySource) or now - self._source.beat_s < SILENT_S
+        if not isinstance(self._source, SteadySource):
+            return True
+        if self._source.trouble is not None and LEFT_BEHIND.longest_s() > STUCK_S:
+            return False  # the camera cannot be opened while the driver hangs: only a new start may help
+        return now - self._source.beat_s < SILENT_S
 
     def state(self) -> ServiceState:
         """A look at it, from any thread."""
@@ -185,9 +194,13 @@ class Supervisor:
 
     def _run_pipeline(self, begun: Callable[[], None]) -> None:
         try:
-            self._pipeline.run(begun=begun)
+            self._pipeline.run(begun=lambda: self._has_begun(begun))
         except BaseException as error:  # raised again in the thread that supervises
             self._error = error
+
+    def _has_begun(self, tell: Callable[[], None]) -> None:
+        tell()
+        self._begun.set()
 
     def _troubles(self, state: State) -> list[str]:
         found = [self._upscaler.trouble, self._guard.trouble, *(sink.error for sink in state.sinks)]
@@ -202,10 +215,12 @@ class Supervisor:
         troubles = self._troubles(state)
         if camera is not None:
             self._enter(Phase.WAITING, f"waiting for camera: {camera}")
-        elif state.frames_out == 0:
+        elif state.frames_out == 0 and not (self._begun.is_set() and self._may_wait):
             return  # starting
         elif troubles:
             self._enter(Phase.DEGRADED, "; ".join(troubles))
+        elif state.frames_out == 0:
+            self._enter(Phase.STARTING, "waiting for the first picture")
         else:
             (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
             self._enter(Phase.LIVE, f"{width}x{height} to {new_width}x{new_height}")

@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.jfif import rgb_picture
@@ -17,17 +18,12 @@ _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
 _NUMBERS, _TIMES = r"[0-9]{8,}", r"[0-9]{8}-[0-9]{6}-[0-9]{6}"
 
 
-def open_folder_sink(uri: Uri) -> "FolderSink":
-    """Options: format (jpg, png, webp), names (number, time), every (seconds), keep (pictures), keep_mb (megabytes).
+def folder_sink_options(uri: Uri) -> dict[str, Any]:
+    """Read them: format (jpg, png, webp), names (number, time), every (seconds), keep (pictures), keep_mb (megabytes).
 
     With a budget the oldest pictures go, those of earlier runs too, as far as they have such names.
-
-    Raises
-    ------
-    CannotWrite
-        The folder cannot be made.
     """
-    options = read_options(
+    return read_options(
         uri,
         format=one_of("jpg", "png", "webp"),
         names=one_of("number", "time"),
@@ -35,6 +31,17 @@ def open_folder_sink(uri: Uri) -> "FolderSink":
         keep=whole_number,
         keep_mb=whole_number,
     )
+
+
+def open_folder_sink(uri: Uri) -> "FolderSink":
+    """Make the folder; for the options see ``folder_sink_options``.
+
+    Raises
+    ------
+    CannotWrite
+        The folder cannot be made.
+    """
+    options = folder_sink_options(uri)
     folder = Path(uri.target)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ import importlib.util
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
 from edge_srcnn.sinks import Result, Stream
@@ -21,12 +21,26 @@ LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_clien
 _BEST_QUALITY = 100
 
 
-def open_http(uri: Uri) -> "HttpSink":
-    """Get ready to serve; nothing listens before ``begin``.
+def http_options(uri: Uri) -> dict[str, Any]:
+    """Read them, without a look at the files that they name.
 
-    Options: quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show),
-    token_file (a file that holds it), cert and key (of HTTPS: files in PEM). In names of files
-    $CREDENTIALS_DIRECTORY and its like are filled in.
+    quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show), token_file (a
+    file that holds it), cert and key (of HTTPS: files in PEM). In names of files $CREDENTIALS_DIRECTORY and its like
+    are filled in.
+    """
+    uri = replace(uri, text=uri.target)  # messages leave the token out
+    options = read_options(
+        uri, quality=_quality, clients=whole_number, token=_token, token_file=_file, cert=_file, key=_file
+    )
+    if (uri.scheme == "https") != ("cert" in options) or ("cert" in options) != ("key" in options):
+        raise UsageError(f"{uri.text}: https:// goes with #cert=FILE&key=FILE, both in PEM")
+    if "token" in options and "token_file" in options:
+        raise UsageError(f"{uri.text}: give token or token_file, not both")
+    return options
+
+
+def open_http(uri: Uri) -> "HttpSink":
+    """Get ready to serve; nothing listens before ``begin``. For the options see ``http_options``.
 
     Raises
     ------
@@ -37,14 +51,8 @@ def open_http(uri: Uri) -> "HttpSink":
     UsageError
         The address is none to listen at, or a file does not hold what it should.
     """
+    options = http_options(uri)
     uri = replace(uri, text=uri.target)  # messages leave the token out
-    options = read_options(
-        uri, quality=_quality, clients=whole_number, token=_token, token_file=_file, cert=_file, key=_file
-    )
-    if (uri.scheme == "https") != ("cert" in options) or ("cert" in options) != ("key" in options):
-        raise UsageError(f"{uri.text}: https:// goes with #cert=FILE&key=FILE, both in PEM")
-    if "token" in options and "token_file" in options:
-        raise UsageError(f"{uri.text}: give token or token_file, not both")
     missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise Unavailable(f"{uri.text}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
@@ -117,6 +125,8 @@ def _token(text: str) -> str:
 
 
 def _file(text: str) -> str:
+    if not text:
+        raise ValueError("give a file")
     return os.path.expandvars(text)
 
 

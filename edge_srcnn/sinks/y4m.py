@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from fractions import Fraction
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,8 +21,15 @@ _UNKNOWN_RATE = Fraction(25)
 _SPACES = {(2, 2): "C420jpeg", (1, 2): "C422", (1, 1): "C444"}
 
 
+def y4m_options(uri: Uri) -> dict[str, Any]:
+    """Read them: overwrite (no), of a file; standard output has none."""
+    return read_options(uri) if uri.target in ("", "-") else read_options(uri, overwrite=flag)
+
+
 def open_y4m(uri: Uri) -> "Y4mSink":
-    """Options: overwrite (no). ``y4m:-`` is standard output; a FIFO's reader may come a little later.
+    """Open the file; ``y4m:-`` is standard output, and a FIFO's reader may come a little later.
+
+    For the options see ``y4m_options``.
 
     Raises
     ------
@@ -31,12 +38,11 @@ def open_y4m(uri: Uri) -> "Y4mSink":
     CannotWrite
         It cannot be written, or nobody reads the FIFO.
     """
+    options = y4m_options(uri)
     if uri.target in ("", "-"):
-        read_options(uri)
         if sys.stdout.isatty():
             raise UsageError("y4m:-: standard output is a terminal; give it to another program, such as | ffplay -")
         return Y4mSink(uri.text, os.fdopen(os.dup(1), "wb"))
-    options = read_options(uri, overwrite=flag)
     if os.path.isfile(uri.target) and not options.get("overwrite", False):
         raise OutputExists(f"{uri.target}: exists already; overwrite=yes replaces it")
     try:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from glob import glob
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,9 +27,14 @@ POLL_S = 0.5
 """How often a watched folder is looked at; a file that has not grown for so long is complete."""
 
 
+def folder_options(uri: Uri) -> dict[str, Any]:
+    """Read them: fps (25: what a video of them runs at), watch (no: end with the last one), poll (seconds, 0.5)."""
+    return read_options(uri, fps=frame_rate, watch=flag, poll=seconds)
+
+
 def open_folder(uri: Uri) -> "Folder":
-    """Options: fps (25: what a video of them runs at), watch (no: end with the last one), poll (seconds, 0.5)."""
-    options = read_options(uri, fps=frame_rate, watch=flag, poll=seconds)
+    """Look whether it is there; for the options see ``folder_options``."""
+    options = folder_options(uri)
     watch = options.get("watch", False)
     if watch and not os.path.isdir(uri.target):
         raise NoInput(f"{uri.target}: is no folder that could be watched")

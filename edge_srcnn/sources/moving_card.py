@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,9 +22,14 @@ _BALL = 0.06  # of the width
 _TURN_S = 4.0
 
 
+def card_options(uri: Uri) -> dict[str, Any]:
+    """Read them: size (640x480), fps (15, or ``max``: as fast as frames are taken, none is lost), frames (no end)."""
+    return read_options(uri, size=frame_size, fps=_rate_or_full_speed, frames=whole_number)
+
+
 def open_moving_card(uri: Uri) -> "MovingCard":
-    """Options: size (640x480), fps (15, or ``max``: as fast as frames are taken, none is lost), frames (no end)."""
-    options = read_options(uri, size=frame_size, fps=_rate_or_full_speed, frames=whole_number)
+    """Draw it; for the options see ``card_options``."""
+    options = card_options(uri)
     return MovingCard(options.get("size", SIZE), options.get("fps", RATE), options.get("frames"))
 
 

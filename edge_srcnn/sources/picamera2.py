@@ -17,11 +17,40 @@ TIMEOUT_S = 5.0
 _READERS = {"size": frame_size, "fps": frame_rate, "timeout": seconds, "hflip": flag, "vflip": flag}
 
 
-def open_picamera2(uri: Uri) -> "PiCamera":
-    """Options: size (640x480), fps (30), timeout (5 s), hflip, vflip; any other is a control of libcamera.
+def picamera2_options(uri: Uri) -> tuple[Wish, float]:
+    """Read them: size (640x480), fps (30), timeout (5 s), hflip, vflip; any other is a control of libcamera.
 
-    Controls have libcamera's own names: ``ExposureTime=10000``, ``AwbEnable=no``, ``AfMode=Continuous``,
-    ``ColourGains=1.8,1.5``.
+    Controls have libcamera's own names, with a capital in front: ``ExposureTime=10000``, ``AwbEnable=no``,
+    ``AfMode=Continuous``, ``ColourGains=1.8,1.5``. Whether the camera has them turns out when it is opened.
+
+    Returns
+    -------
+    wish, timeout_s
+        What is asked of the camera, and for how many seconds to wait for a picture.
+
+    Raises
+    ------
+    UsageError
+        It has no number, or an option is unknown or impossible.
+    """
+    if uri.target and not (uri.target.isascii() and uri.target.isdecimal()):
+        raise UsageError(f"{uri.text}: cameras have numbers: picamera2:0, then ?size=640x480 and other options")
+    ours = {option: text for option, text in uri.options.items() if not option[:1].isupper()}
+    options = read_options(replace(uri, options=ours), **_READERS)
+    wish = Wish(
+        int(uri.target or 0),
+        options.get("size", SIZE),
+        options.get("fps", RATE),
+        options.get("hflip", False),
+        options.get("vflip", False),
+        {control: text for control, text in uri.options.items() if control not in ours},
+        tuple(_READERS),
+    )
+    return wish, options.get("timeout", TIMEOUT_S)
+
+
+def open_picamera2(uri: Uri) -> "PiCamera":
+    """Open the camera; for the options see ``picamera2_options``.
 
     Raises
     ------
@@ -32,20 +61,8 @@ def open_picamera2(uri: Uri) -> "PiCamera":
     UsageError
         It does not have a control.
     """
-    if uri.target and not (uri.target.isascii() and uri.target.isdecimal()):
-        raise UsageError(f"{uri.text}: cameras have numbers: picamera2:0, then ?size=640x480 and other options")
-    ours = {option: text for option, text in uri.options.items() if option in _READERS}
-    options = read_options(replace(uri, options=ours), **_READERS)
-    wish = Wish(
-        int(uri.target or 0),
-        options.get("size", SIZE),
-        options.get("fps", RATE),
-        options.get("hflip", False),
-        options.get("vflip", False),
-        {control: text for control, text in uri.options.items() if control not in _READERS},
-        tuple(_READERS),
-    )
-    return PiCamera(f"picamera2:{wish.number}", wish, options.get("timeout", TIMEOUT_S))
+    wish, timeout_s = picamera2_options(uri)
+    return PiCamera(f"picamera2:{wish.number}", wish, timeout_s)
 
 
 class PiCamera:

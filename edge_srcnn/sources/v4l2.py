@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from time import monotonic
+from typing import Any
 
 from edge_srcnn.errors import SourceLost
 from edge_srcnn.frame import Frame
@@ -16,8 +17,13 @@ TIMEOUT_S = 5.0
 FORMATS = {"yuyv": "YUYV", "mjpg": "MJPG"}
 
 
+def v4l2_options(uri: Uri) -> dict[str, Any]:
+    """Read them: size (640x480), fps, format (yuyv or mjpg; else the first that gives size and rate), timeout (5 s)."""
+    return read_options(uri, size=frame_size, fps=frame_rate, format=one_of(*FORMATS), timeout=seconds)
+
+
 def open_v4l2(uri: Uri) -> "V4l2Camera":
-    """Options: size (640x480), fps, format (yuyv or mjpg; else the first that gives size and rate), timeout (5 s).
+    """Open the camera; for the options see ``v4l2_options``.
 
     Raises
     ------
@@ -28,7 +34,7 @@ def open_v4l2(uri: Uri) -> "V4l2Camera":
     UsageError
         It does not have the format.
     """
-    options = read_options(uri, size=frame_size, fps=frame_rate, format=one_of(*FORMATS), timeout=seconds)
+    options = v4l2_options(uri)
     path = f"/dev/video{uri.target or 0}" if not uri.target or uri.target.isdecimal() else uri.target
     chosen = options.get("format")
     fourccs = (FORMATS[chosen],) if chosen else tuple(FORMATS.values())

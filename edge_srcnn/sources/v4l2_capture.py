@@ -72,6 +72,8 @@ class Capture:
     ------
     Unavailable
         It is in use.
+    SourceLost
+        It went away meanwhile.
     UsageError
         It has none of the formats.
     BadData
@@ -139,7 +141,9 @@ class Capture:
         offered = formats(self._path)
         possible = [fourcc for fourcc in wish.fourccs if fourcc in offered]
         if not possible and len(wish.fourccs) == 1:
-            others = ", ".join(offered[:12]) or "nothing that it names"
+            if not offered:  # every camera names some
+                raise SourceLost(f"{self._path}: the camera does not say what it offers; was it unplugged?")
+            others = ", ".join(offered[:12])
             raise UsageError(f"{self._path}: the camera has no {wish.fourccs[0]}; it offers {others}")
         for fourcc in possible:
             got = self._configure(fourcc, wish)

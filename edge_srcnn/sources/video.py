@@ -42,8 +42,13 @@ def no_file(path: str | os.PathLike[str]) -> NoInput:
     return NoInput(f"{path}: is no file")
 
 
+def video_options(uri: Uri) -> dict[str, Any]:
+    """Read them: timeout in seconds (network and Y4M: 5), transport (RTSP: tcp or udp)."""
+    return read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
+
+
 def open_video(uri: Uri) -> "Video":
-    """Options: timeout in seconds (network and Y4M: 5), transport (RTSP: tcp or udp).
+    """Connect, or open the file; for the options see ``video_options``.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def open_video(uri: Uri) -> "Video":
         The file is missing, or holds no video that can be decoded.
     """
     network = uri.scheme in NETWORK
-    options = read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
+    options = video_options(uri)
     timeout_s = options.get("timeout", TIMEOUT_S)
     if uri.scheme == "y4m":
         return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from edge_srcnn.errors import EdgeSrcnnError, SourceLost, Unavailable
 from edge_srcnn.handoff import Handoff
+from edge_srcnn.sources.left_behind import LEFT_BEHIND
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ class Camera(Protocol[_Picture_co]):
 class Watched(Generic[_Picture]):
     """Opens a camera, reads the newest picture again and again, and releases it, all in one thread of its own.
 
-    When the library hangs, only that thread does: it is left behind, and ends when the library lets it.
+    When the library hangs, only that thread does: it is left behind, and ends when the library lets it. Until then
+    the camera is not opened again, so that there is never more than one such thread a camera.
     A picture that nobody took in time gives way to the next.
 
     Parameters
@@ -64,7 +66,7 @@ class Watched(Generic[_Picture]):
     EdgeSrcnnError
         What ``open_camera`` raised.
     Unavailable
-        It did not return.
+        It did not return, or an earlier call to this camera still does not.
     """
 
     def __init__(self, name: str, open_camera: "Callable[[], Camera[_Picture]]", timeout_s: float) -> None:
@@ -72,6 +74,11 @@ class Watched(Generic[_Picture]):
         self._pictures: Handoff[tuple[int, _Picture]] = Handoff(1, lossless=False)
         self._wanted, self._closed = threading.Event(), threading.Event()
         self._error: BaseException | None = None
+        if LEFT_BEHIND.busy(name, _LOSS_S):
+            raise Unavailable(
+                f"{name}: the driver does not answer: an earlier call to it has not returned, and no other is made "
+                "meanwhile; if that lasts, plug the camera in anew or start the machine anew"
+            )
         opened: Future[Camera[_Picture]] = Future()
         self._thread = threading.Thread(target=self._work, args=(opened,), name=f"camera {name}", daemon=True)
         self._thread.start()
@@ -81,6 +88,7 @@ class Watched(Generic[_Picture]):
         except TimeoutError as error:
             self._closed.set()  # should it open after all, it is released at once
             self._wanted.set()
+            LEFT_BEHIND.add(name, self._thread)
             raise Unavailable(
                 f"{name}: the camera did not open within {limit_s:g} s; is it plugged in well? "
                 "Else another program may hold it, or its driver hangs until the next start of the machine"
@@ -118,6 +126,7 @@ class Watched(Generic[_Picture]):
         self._pictures.close(drop=True)
         self._camera.wake()
         self._thread.join(limit_s)
+        LEFT_BEHIND.add(self._name, self._thread)
 
     def _work(self, opened: "Future[Camera[_Picture]]") -> None:
         try:

@@ -2,31 +2,46 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from edge_srcnn.bundled import find_model
 from edge_srcnn.engine.edgetpu import edgetpu_engines, is_edgetpu
 from edge_srcnn.engine.interpreter import ENGINE_NAMES
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.loading import SCALES
-from edge_srcnn.sinks import Sink
 from edge_srcnn.sinks import kind_of as kind_of_sink
-from edge_srcnn.sinks.http import open_http
+from edge_srcnn.sinks.folder import folder_sink_options
+from edge_srcnn.sinks.http import http_options
 from edge_srcnn.sinks.null import open_null
 from edge_srcnn.sinks.push import open_push
 from edge_srcnn.sinks.video import open_video_sink
+from edge_srcnn.sinks.y4m import y4m_options
 from edge_srcnn.sources import kind_of as kind_of_source
+from edge_srcnn.sources.folder import folder_options
+from edge_srcnn.sources.moving_card import card_options
+from edge_srcnn.sources.picamera2 import picamera2_options
+from edge_srcnn.sources.v4l2 import v4l2_options
+from edge_srcnn.sources.video import video_options
 from edge_srcnn.uri import Uri, one_of, parse_uri
 from edge_srcnn.web.address import address_of
 
 _STANDARD_STREAMS = frozenset({"-", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
-_IDLE_SINKS: dict[str, Callable[[Uri], Sink]] = {
-    "http": open_http,
-    "null": open_null,
-    "push": open_push,
-    "video": open_video_sink,
+_SOURCE_OPTIONS: dict[str, Callable[[Uri], object]] = {
+    "test": card_options,
+    "folder": folder_options,
+    "video": video_options,
+    "v4l2": v4l2_options,
+    "picamera2": picamera2_options,
 }
-"""Those that touch nothing before their first frame, so that opening one is a check of its options."""
+_SINK_OPTIONS: dict[str, Callable[[Uri], object]] = {
+    "null": open_null,
+    "folder": folder_sink_options,
+    "video": open_video_sink,
+    "http": http_options,
+    "https": http_options,
+    "push": open_push,
+    "y4m": y4m_options,
+}
+"""What reads the options of each kind; three touch nothing before their first frame, so that opening them is enough."""
 
 
 def between(lowest: float, highest: float) -> Callable[[float], None]:
@@ -40,11 +55,12 @@ def between(lowest: float, highest: float) -> Callable[[float], None]:
 
 
 def check_source(text: str) -> None:
-    """A source of a kind that exists, and that a service can have."""
+    """A source of a kind that exists, and that a service can have, with options that it knows."""
     uri = parse_uri(text)
-    kind_of_source(uri)
+    kind = kind_of_source(uri)
     if _is_standard_stream(uri):
         raise UsageError(f"{text}: a service has no standard input; name a camera or a stream")
+    _SOURCE_OPTIONS[kind](uri)
 
 
 def check_sinks(texts: tuple[str, ...]) -> None:
@@ -89,11 +105,8 @@ def _place(text: str) -> object:
     if kind == "video" and not {"segment", "segment_mb"} & uri.options.keys():
         joint = "&" if uri.options else "?"
         raise UsageError(f"{text}: a service records for years, in segments: add {joint}segment=600&keep_mb=2000")
-    if kind in _IDLE_SINKS:
-        # a token's file may be there for the service only
-        options = {name: value for name, value in uri.options.items() if name != "token_file"}
-        with suppress(Unavailable):  # what is not installed here is no mistake of the configuration's
-            _IDLE_SINKS[kind](replace(uri, options=options)).close()
+    with suppress(Unavailable):  # what is not installed here is no mistake of the configuration's
+        _SINK_OPTIONS[kind](uri)
     return kind, address_of(uri) if kind in ("http", "https") else uri.target.rstrip("/")
 
 

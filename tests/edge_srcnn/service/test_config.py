@@ -88,12 +88,24 @@ def test_a_file_of_an_editor_that_marks_utf_8_is_read(tmp_path):
 
 
 def test_a_tokens_file_may_be_there_for_the_service_only(tmp_path):
-    sink = "http://0.0.0.0:8080#token_file=/run/credentials/edge-srcnn.service/token"
-    assert load(tmp_path, f"sinks = ['{sink}']").config.sinks == (sink,)
+    for sink in (
+        "http://0.0.0.0:8080#token_file=/run/credentials/edge-srcnn.service/token",
+        "https://0.0.0.0:8443#cert=$CREDENTIALS_DIRECTORY/cert&key=$CREDENTIALS_DIRECTORY/key",
+    ):
+        assert load(tmp_path, f"sinks = ['{sink}']").config.sinks == (sink,)
 
 
 def test_nothing_is_written_or_opened_by_looking(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    sinks = ("new/", "a.mp4?segment=9", "y4m:out.y4m", "http://:8080", "rtsp://nowhere/x", "null:")
-    assert load(tmp_path, f"source = '/dev/video99'\nsinks = {json.dumps(sinks)}").config.sinks == sinks
+    sinks = ("new/?keep=9", "a.mp4?segment=9", "y4m:out.y4m?overwrite=yes", "http://:8080", "rtsp://nowhere/x", "null:")
+    sources = (
+        "/dev/video99?fps=15",
+        "picamera2:99?AwbEnable=no",
+        "incoming/?watch=yes",
+        "y4m:fifo",
+        "rtsp://nowhere/x",
+    )
+    for source in (*sources, "clip.mp4", "test:size=9999x9999"):
+        loaded = load(tmp_path, f"source = '{source}'\nsinks = {json.dumps(sinks)}").config
+        assert (loaded.source, loaded.sinks) == (source, sinks)
     assert [path.name for path in tmp_path.iterdir()] == ["c.toml"]

@@ -94,6 +94,21 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
         ("sinks = ['rtsp://h/p#codec=vp9']", "codec=vp9: give one of h264, h264-hw"),
         ("sinks = ['null:?a=1']", "no option is called 'a'"),
         ("sinks = ['http://:99999']", "no address to listen at"),
+        ("source = '/dev/video0?sizee=1&fps=abc'", "no option is called 'sizee'; there are: size, fps, format"),
+        ("source = '/dev/video0?fps=abc'", "fps=abc: give frames a second"),
+        ("source = 'picamera2:0?sizee=1'", "no option is called 'sizee'; there are: size, fps, timeout"),
+        ("source = 'picamera2:front'", "cameras have numbers"),
+        ("source = 'rtsp://camera/s#transport=pigeon'", "transport=pigeon: give one of tcp, udp"),
+        ("source = 'y4m:/run/fifo?timeout=0'", "timeout=0: give seconds"),
+        ("source = 'incoming/?wach=yes'", "no option is called 'wach'; there are: fps, watch, poll"),
+        ("source = 'test:size=0x0'", "size=0x0: give width x height"),
+        ("sinks = ['https://:8443#certt=x&quality=900']", "no option is called 'certt'; there are: quality, clients"),
+        ("sinks = ['https://:8443#cert=a&key=b&quality=900']", "quality=900: give 1 to 100"),
+        ("sinks = ['https://:8443#cert=a']", "https:// goes with #cert=FILE&key=FILE"),
+        ("sinks = ['http://:8080#cert=a&key=b']", "https:// goes with #cert=FILE&key=FILE"),
+        ("sinks = ['pictures/?kep=3']", "no option is called 'kep'; there are: format, names"),
+        ("sinks = ['pictures/?format=gif']", "format=gif: give one of jpg, png, webp"),
+        ("sinks = ['y4m:/srv/out.y4m?over=yes']", "no option is called 'over'; there are: overwrite"),
         (
             "[enhance]\nroi = '1,2,3,4'\nkeep_fps = 15",
             "line 3: enhance.keep_fps: not together with enhance.roi (c.toml line 2)",
@@ -125,7 +140,7 @@ def test_what_the_file_and_a_flag_say_must_go_together(tmp_path):
 
 
 def test_a_mistake_beside_a_token_does_not_tell_the_token(tmp_path):
-    for text in ("sinks = ['http://:8080#quality=500&token=geheim']", "source = ['http://a:geheim@b/#token=geheim']"):
+    for text in ("sinks = ['http://:8080#quality=500&token=geheim']", "source = 'http://a:geheim@b/#token=geheim'"):
         (line,) = mistakes(tmp_path, text)
         assert "geheim" not in line
 

@@ -76,6 +76,14 @@ def test_what_makes_no_sense_is_not_tried_again():
         next(iter(source))
 
 
+def test_what_made_sense_before_is_a_loss_when_it_does_not_any_more(caplog):
+    half_gone = UsageError("the camera has no MJPG")
+    source = steady(Camera(2), half_gone, half_gone, half_gone, Camera(2))
+    assert [each.index for each in take(source, 4)] == [0, 1, 2, 3]
+    assert caplog.text.count("the camera has no MJPG; trying again") == 1
+    assert source.losses == 1
+
+
 @pytest.mark.parametrize("plan", [[Unavailable("none")], [Camera(2, "waits")]], ids=["absent", "silent"])
 def test_close_ends_it_at_once(plan):
     source = SteadySource(opener(*plan), Backoff(30, first_s=30))

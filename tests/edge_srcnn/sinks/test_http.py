@@ -22,6 +22,7 @@ from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, noisy
         ("quality=101", "give 1 to 100"),
         ("clients=0", "give a whole number from 1"),
         ("token=", "it is empty"),
+        ("token_file=", "give a file"),
         ("token_file=/dev/null", "the file is empty"),
         ("token=a&token_file=/etc/hostname", "give token or token_file, not both"),
         ("port=80", "no option is called 'port'; there are: quality, clients, token, token_file"),

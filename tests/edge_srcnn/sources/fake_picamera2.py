@@ -94,8 +94,8 @@ class FakePicamera2:
         return 0
 
     def wait(self, job: int, timeout: float) -> Request:
-        if self.hangs.is_set():
-            threading.Event().wait(60)
+        while self.hangs.is_set():
+            threading.Event().wait(0.01)
         if self.silent.is_set():
             if self.cancelled.wait(timeout):
                 raise CancelledError

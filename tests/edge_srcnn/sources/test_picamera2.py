@@ -108,7 +108,7 @@ def test_controls_and_flips_reach_the_camera(library: type[FakePicamera2]):
         ("picamera2:0?size=96x64&ExposureTim=1", "did you mean ExposureTime"),
         ("picamera2:0?size=96x64&ExposureTime=soon", "ExposureTime=soon: give a whole number"),
         ("picamera2:0?size=96x64&ExposureTime=-1", "does not take these settings .bad value"),
-        ("picamera2:0?fsp=30", "did you mean fps"),
+        ("picamera2:0?fsp=30", "no option is called 'fsp'; there are: size, fps"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(library: type[FakePicamera2], name: str, cure: str):
@@ -152,6 +152,12 @@ def test_a_camera_that_delivers_no_more_is_lost_in_time(library: type[FakePicame
     if fault == "silent":
         assert camera.cancelled.is_set()
         assert camera.closed == 1
+    else:
+        with pytest.raises(Unavailable, match=r"picamera2:0: the driver does not answer"):
+            open_source("picamera2:0")
+        camera.hangs.clear()  # the library returns at last
+        open_source("picamera2:0").close()
+        assert [each.closed for each in library.opened] == [1, 1]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Failed to queue request"), OSError(19, "No such device")])

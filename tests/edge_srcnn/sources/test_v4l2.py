@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_srcnn.errors import NoInput, UsageError
-from edge_srcnn.sources import open_source, v4l2_device
+from edge_srcnn.errors import NoInput, SourceLost, UsageError
+from edge_srcnn.sources import open_source, v4l2_capture, v4l2_device
+from edge_srcnn.sources.v4l2_capture import Capture, Wish
 from edge_srcnn.sources.v4l2_device import formats, pixel_format
 
 # What a camera does is proven on real devices of a real kernel: tests/rigs/vivid.sh
@@ -66,3 +67,37 @@ def test_a_device_for_the_pis_own_camera_leads_to_picamera2(monkeypatch: pytest.
 def test_what_is_no_camera_has_no_formats():
     assert formats("/dev/null") == []
     assert pixel_format("/dev/null") is None
+
+
+class OpenDevice:
+    """OpenCV's capture of a camera that could be opened."""
+
+    released = False
+
+    def __init__(self, path: str, backend: int) -> None:
+        self.path = path
+
+    def isOpened(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        OpenDevice.released = True
+
+
+@pytest.mark.parametrize(
+    ("offered", "kind", "said"),
+    [
+        ([], SourceLost, "does not say what it offers; was it unplugged"),
+        (["YUYV", "GREY"], UsageError, "has no MJPG; it offers YUYV, GREY"),
+    ],
+    ids=["gone", "others"],
+)
+def test_a_camera_that_vanishes_while_it_is_opened_is_lost_and_no_mistake(
+    monkeypatch: pytest.MonkeyPatch, offered: list[str], kind: type[Exception], said: str
+):
+    monkeypatch.setattr(v4l2_capture.cv2, "VideoCapture", OpenDevice)
+    monkeypatch.setattr(v4l2_capture, "formats", lambda path: offered)
+    monkeypatch.setattr(OpenDevice, "released", False)
+    with pytest.raises(kind, match=said):
+        Capture("/dev/video0", Wish((640, 480), None, ("MJPG",)), 1.0)
+    assert OpenDevice.released

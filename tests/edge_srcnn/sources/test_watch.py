@@ -7,6 +7,7 @@ import pytest
 
 from edge_srcnn.errors import NoInput, SourceLost, Unavailable
 from edge_srcnn.sources import watch
+from edge_srcnn.sources.left_behind import LEFT_BEHIND
 from edge_srcnn.sources.watch import Watched
 
 
@@ -152,6 +153,45 @@ def test_a_camera_that_opens_too_late_is_released_at_once(monkeypatch: pytest.Mo
     opens.set()
     assert camera.released.wait(1)
     assert camera.reads == 0
+
+
+def test_a_camera_whose_driver_hangs_is_not_opened_again_before_it_returns(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watch, "OPEN_S", 0.1)
+    answers, opens = threading.Event(), []
+
+    def hang() -> Counter:
+        opens.append(threading.current_thread())
+        answers.wait(30)
+        return Counter()
+
+    with pytest.raises(Unavailable, match="did not open"):
+        Watched("hung", hang, 0.05)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="hung: the driver does not answer"):
+            Watched("hung", hang, 0.05)
+    assert len(opens) == 1
+    other = watched(Counter())  # of another name, so another device
+    other.close()
+    assert LEFT_BEHIND.longest_s() > 0.5
+    answers.set()
+    opens[0].join(5)
+    assert LEFT_BEHIND.longest_s() == 0
+    Watched("hung", hang, 0.05).close()
+    assert len(opens) == 2
+
+
+def test_a_camera_that_hangs_in_a_read_is_not_opened_again_either():
+    camera = Counter(deaf=True)
+    source = watched(camera, 0.2)
+    next(pictures := source.pictures())
+    camera.silent.set()
+    with pytest.raises(SourceLost):
+        list(pictures)
+    source.close()
+    with pytest.raises(Unavailable, match="counter: the driver does not answer"):
+        watched(Counter())
+    camera.return_at_last()
+    watched(Counter()).close()
 
 
 def test_no_thread_is_left():
