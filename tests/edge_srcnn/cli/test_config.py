@@ -18,7 +18,7 @@ def no_settings_of_this_machine(monkeypatch, cli_environment):
 def test_the_help_says_what_it_does_and_holds_an_example(run_cli, command):
     done = run_cli("config", *command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(" ".join(["Examples?: (EDGE_SRCNN_[A-Z_]+=3 )?edge-srcnn config", *command]), done.stdout)
+    assert re.search(" ".join(["Examples?: (EDGE_SRCNN_[A-Z_]+=3 |sudo )?edge-srcnn config", *command]), done.stdout)
 
 
 def test_the_example_is_good(run_cli, tmp_path):

@@ -118,6 +118,8 @@ def test_json_has_everything_and_units_in_its_names(run, camera_bundle):
         "weights": None,
         "command": COMMAND,
         "held_out_psnr_db": None,
+        "qat_steps": 0,
+        "differs": None,
     }
 
 

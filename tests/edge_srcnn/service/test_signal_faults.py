@@ -145,7 +145,7 @@ def test_a_bad_configuration_changes_nothing_and_a_good_one_keeps_viewers(tmp_pa
         note(record_property, "bad configuration, and SIGHUP", noticed_s=noticed_s, lost=0, remarks="the old one stays")
 
         _, _, said = reloads(config("test:size=wide,fps=15"))
-        wait_until(lambda: "the source before it stays" in service.log)
+        assert said.startswith("the old configuration stays: ") and "size=wide" in said
         viewer.sees(live=True, since_s=monotonic(), size=(128, 96))
         began_s, _, said = reloads(config(camera.uri()).replace('"bicubic"', '"bicubic"\nscale = 3'))
         assert said == "configuration reloaded"

@@ -107,6 +107,20 @@ def test_another_source_takes_over_at_once():
     assert source.losses == 0
 
 
+def test_a_source_that_makes_no_sense_leaves_the_one_before_it(caplog):
+    source = SteadySource(opener(Camera(3, "waits"), Camera(4, "waits")), Backoff(30, first_s=30))
+    frames = []
+    thread = threading.Thread(target=lambda: frames.extend(source))
+    thread.start()
+    wait_until(lambda: source._next_index == 3)
+    source.replace(opener(UsageError("it has no such format")))
+    wait_until(lambda: source._next_index == 7)
+    source.close()
+    thread.join(5)
+    assert [each.index for each in frames] == list(range(7))
+    assert "it has no such format; the source before it stays" in caplog.text
+
+
 def test_a_source_that_waits_shows_that_it_is_alive():
     source = SteadySource(opener(Unavailable("none")), Backoff(0.05, first_s=0.01))
     thread = threading.Thread(target=lambda: list(source))
