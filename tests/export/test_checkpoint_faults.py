@@ -1,5 +1,6 @@
 """Checkpoints that are damaged, of another training, or cannot be written: an error, and what to do."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from export.architecture import Architecture
 from export.checkpoints import STATE_NAME
 from export.dataset import Split
 from export.training import train
-from tests.export.trainings import PLAN, SPEC, TINY
+from tests.export.trainings import PLAN, SPEC, TINY, stored
 
 pytestmark = pytest.mark.usefixtures("prompt_clean_up")
 
@@ -52,9 +53,20 @@ def test_a_checkpoint_of_other_pictures_is_refused(split: Split, first_checkpoin
         train(TINY, SPEC, fewer, PLAN, first_checkpoint)
 
 
-@pytest.mark.parametrize("state", ["", "{", "[]", "{}", '{"fingerprint": "x", "history": 5}', "\x00\x01"])
+@pytest.mark.parametrize("state", ["", "{", "[]", "{}", "\x00\x01"])
 def test_a_damaged_state_is_bad_data(split: Split, tmp_path: Path, state: str) -> None:
     (tmp_path / STATE_NAME).write_text(state)
+    with pytest.raises(BadData, match=r"a damaged checkpoint .*; --restart drops it"):
+        train(TINY, SPEC, split, PLAN, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"history": 5}, {"lengths": None}, {"weather": "fair"}], ids=lambda change: next(iter(change))
+)
+def test_a_state_with_fields_of_another_shape_is_bad_data(
+    split: Split, tmp_path: Path, first_checkpoint: Path, change: dict[str, Any]
+) -> None:
+    (tmp_path / STATE_NAME).write_text(json.dumps(stored(first_checkpoint) | change))
     with pytest.raises(BadData, match=r"a damaged checkpoint .*; --restart drops it"):
         train(TINY, SPEC, split, PLAN, tmp_path)
 
