@@ -20,6 +20,7 @@ MOST_FAILURES = 10
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 60.0
 """While a lesser engine computes, the best one is tried again after waits that grow so."""
 
+_JOIN_S = 2.0
 _GOOD_S = 60.0
 """An engine that worked for so long is tried again soon when it fails."""
 
@@ -132,6 +133,8 @@ class SteadyUpscaler:
         """Let go of the engine, and of one that was to take its place."""
         self._closed = True
         self._upscaler.close()
+        if (climber := self._climber) is not None:
+            climber.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
         self._drop_better()
 
     def _first(self) -> FrameUpscaler:

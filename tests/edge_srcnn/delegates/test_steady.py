@@ -107,7 +107,10 @@ def test_one_that_is_closed_on_its_way_up_leaves_nothing(steady):
     upscaler = steady("copies", invoke="abort", after=20)
     feed(upscaler, lambda: upscaler.failures == 1)
     feed(upscaler, lambda: upscaler._climber is not None)
+    climber = upscaler._climber
     upscaler.close()
+    climber.join(30)
+    assert upscaler._better is None
 
 
 def test_another_configuration_takes_over(steady, libraries, engine):
