@@ -9,6 +9,7 @@ from export.dataset import PatchSpec
 from export.edgetpu.files import TpuFiles
 from export.packaging import model_name
 from export.plan import TrainingPlan
+from export.symmetry import SYMMETRIES, check_filters
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class ExportJob:
             raise UsageError("--edgetpu needs --int8: an Edge TPU computes nothing else")
         if self.qat_steps and not self.int8:
             raise UsageError("--qat-steps needs --int8: it trains the rounded network")
+        check_filters(SYMMETRIES[self.plan.symmetry], self.architecture.filters)
         for option, path in (("--start-from", self.start_from), ("--weights", self.weights)):
             if self.restart and path is not None and self.training_folder.resolve() in path.resolve().parents:
                 raise UsageError(f"{option} {path}: --restart would drop it; give another -o")

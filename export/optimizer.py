@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from export.plan import TrainingPlan
+from export.symmetry import SYMMETRIES, SymmetricGradients
 
 ADAM_SHARE = 0.1
 """Adam's learning rate beside Muon's."""
@@ -17,7 +18,7 @@ ADAM_SHARE = 0.1
 MOMENTUM_EPSILON = 1e-7
 
 
-class ConvolutionMuon(keras.optimizers.Muon):  # type: ignore[misc]  # Keras has no types
+class ConvolutionMuon(SymmetricGradients, keras.optimizers.Muon):  # type: ignore[misc]  # Keras has no types
     """Keras' Muon, for kernels ``[h, w, inputs, outputs]`` seen as matrices ``[h * w * inputs, outputs]``."""
 
     def _should_use_adamw(self, variable: Any) -> bool:
@@ -30,6 +31,10 @@ class ConvolutionMuon(keras.optimizers.Muon):  # type: ignore[misc]  # Keras has
         self.assign_sub(variable, lr * keras.ops.reshape(update, variable.shape))
 
 
+class SymmetricAdam(SymmetricGradients, keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
+    """Keras' Adam, for weights that keep their symmetry."""
+
+
 def make_optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
     """The optimizer of a plan; with ``plan.ema`` it keeps a moving average of the weights, too."""
     common = {
@@ -37,8 +42,12 @@ def make_optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
         "use_ema": plan.ema > 0,
         "ema_momentum": plan.ema or 0.99,
     }
+    optimizer: SymmetricAdam | ConvolutionMuon
     if plan.optimizer == "adam":
-        return keras.optimizers.Adam(**common)
-    return ConvolutionMuon(
-        adam_lr_ratio=ADAM_SHARE, epsilon=MOMENTUM_EPSILON, weight_decay=None, adam_weight_decay=None, **common
-    )
+        optimizer = SymmetricAdam(**common)
+    else:
+        optimizer = ConvolutionMuon(
+            adam_lr_ratio=ADAM_SHARE, epsilon=MOMENTUM_EPSILON, weight_decay=None, adam_weight_decay=None, **common
+        )
+    optimizer.symmetry = SYMMETRIES[plan.symmetry]
+    return optimizer

@@ -39,6 +39,8 @@ class TrainingPlan:
         Share of the training, from its beginning, that has Charbonnier's loss instead.
     epoch_steps
         Steps between two checkpoints, each with a judgement on the held-out pictures.
+    symmetry
+        One of ``export.symmetry.SYMMETRIES``: what the network's filters are, and stay.
     precision
         Keras dtype policy: ``float32``, or ``mixed_bfloat16``, twice as fast on processors with bfloat16 units.
     """
@@ -56,6 +58,7 @@ class TrainingPlan:
     epoch_steps: int = 500
     precision: str = "float32"
     seed: int = 0
+    symmetry: str = "none"
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):

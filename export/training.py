@@ -19,6 +19,7 @@ from export.dataset import Float32Array, Pair, PatchSampler, PatchSpec, Split, c
 from export.losses import LOSSES, charbonnier, mse
 from export.optimizer import make_optimizer
 from export.plan import TrainingPlan
+from export.symmetry import SYMMETRIES, begin_symmetric, check_symmetric
 
 PREDICT_BATCH = 4
 COLLAPSE_DB = 0.4
@@ -67,7 +68,7 @@ def train(
     Raises
     ------
     UsageError
-        ``folder`` holds the checkpoint of a training with other settings.
+        ``folder`` holds the checkpoint of a training with other settings; ``start_from`` lacks the symmetry.
     BadData
         The pictures are flat, or a checkpoint or ``start_from`` is damaged.
     NoInput, CannotWrite
@@ -81,8 +82,12 @@ def train(
         model = build_model(architecture)
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    if start_from is not None:
+    symmetry = SYMMETRIES[plan.symmetry]
+    if start_from is None:
+        begin_symmetric(model, symmetry)
+    else:
         begin_with(model, start_from)
+        check_symmetric(model, symmetry, str(start_from))
     began_with = start_from.read_bytes() if start_from is not None else b""
     checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with))
     return fit(model, spec, split, plan, checkpoints, on_progress)

@@ -81,6 +81,14 @@ def export(
             help="Peak of the learning rate. (default: 0.02 for srcnn-915, 0.007 for srcnn-955; adam: 0.002)",
         ),
     ] = None,
+    symmetry: Annotated[
+        str | None,
+        typer.Option(
+            "--symmetry",
+            help="Filters that come turned and mirrored: none, flips, or square."
+            " (default: square, if the filters make up sets of 8)",
+        ),
+    ] = None,
     ema: Annotated[
         float, typer.Option("--ema", help="Momentum of an average of the weights, such as 0.999; 0: none.")
     ] = 0.0,
@@ -132,6 +140,7 @@ def export(
     from export.degradation import DEGRADATIONS
     from export.losses import LOSSES
     from export.plan import OPTIMIZERS, TrainingPlan, usual_rate
+    from export.symmetry import SYMMETRIES, usual_symmetry
     from export.training import Progress as TrainingProgress
 
     _one_of("--arch", arch, KERNELS)
@@ -141,11 +150,14 @@ def export(
     _one_of("--optimizer", optimizer, OPTIMIZERS)
     _one_of("--sampling", sampling, SAMPLINGS)
     _one_of("--loss", loss, LOSSES)
+    _one_of("--symmetry", symmetry or "none", SYMMETRIES)
     residual = form == "residual" if form else weights is None
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
+    architecture = Architecture(arch, _pair(filters), residual)
+    free = weights is not None or start_from is not None
     job = ExportJob(
-        architecture=Architecture(arch, _pair(filters), residual),
+        architecture=architecture,
         scale=scale,
         plan=TrainingPlan(
             steps=steps,
@@ -158,6 +170,7 @@ def export(
             charbonnier=charbonnier,
             precision=precision,
             seed=seed,
+            symmetry=symmetry or ("none" if free else usual_symmetry(architecture.filters)),
         ),
         output=output,
         data=tuple(data or ()),
