@@ -45,8 +45,13 @@ SYMMETRIES = {
 """By name: no symmetry; left and right, top and bottom; these and quarter turns."""
 
 
-def usual_symmetry(filters: tuple[int, int]) -> str:
-    """The largest symmetry whose sets make up both layers."""
+def usual_symmetry(kernels: tuple[int, int, int], filters: tuple[int, int]) -> str:
+    """The largest symmetry whose sets make up both layers; none where the second layer sees single pixels.
+
+    So small a network is trained well without, and gains nothing (``docs/numbers.md``).
+    """
+    if kernels[1] == 1:
+        return "none"
     fitting = [s for s in SYMMETRIES.values() if all(n % s.order == 0 for n in filters)]
     return max(fitting, key=lambda symmetry: symmetry.order).name
 
@@ -84,7 +89,7 @@ def check_symmetric(model: keras.Model, symmetry: Symmetry, what: str) -> None:
         weights = keras.ops.convert_to_numpy(variable.value)
         missed = weights - keras.ops.convert_to_numpy(averaged(variable.value, symmetry))
         if np.linalg.norm(missed) > LEAST_DIFFERENCE * np.linalg.norm(weights):
-            raise UsageError(f"{what}: its filters are not symmetric; give --symmetry none")
+            raise UsageError(f"{what}: its filters come in no sets of {symmetry.name!r}; give --symmetry none")
 
 
 class SymmetricGradients:

@@ -86,7 +86,7 @@ def export(
         typer.Option(
             "--symmetry",
             help="Filters that come turned and mirrored: none, flips, or square."
-            " (default: square, if the filters make up sets of 8)",
+            " (default: none for srcnn-915; else square, if the filters make up sets of 8)",
         ),
     ] = None,
     ema: Annotated[
@@ -170,7 +170,7 @@ def export(
             charbonnier=charbonnier,
             precision=precision,
             seed=seed,
-            symmetry=symmetry or ("none" if free else usual_symmetry(architecture.filters)),
+            symmetry=symmetry or ("none" if free else usual_symmetry(architecture.kernels, architecture.filters)),
         ),
         output=output,
         data=tuple(data or ()),

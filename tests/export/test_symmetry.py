@@ -120,7 +120,7 @@ def test_weights_without_the_symmetry_are_refused(split: Split, tmp_path: Path) 
     train(SMALL, PATCHES, split, replace(PLAN, steps=6, epoch_steps=6), tmp_path / "first")
     (weights,) = weight_files(tmp_path / "first")
     path = tmp_path / "first" / weights
-    with pytest.raises(UsageError, match=r"filters are not symmetric; give --symmetry none") as refusal:
+    with pytest.raises(UsageError, match=r"filters come in no sets of 'flips'; give --symmetry none") as refusal:
         train(SMALL, PATCHES, split, replace(PLAN, symmetry="flips"), tmp_path / "second", start_from=path)
     assert str(path) in str(refusal.value)
 
@@ -133,8 +133,12 @@ def test_weights_without_the_symmetry_are_refused(split: Split, tmp_path: Path) 
     [((64, 32), "square"), ((8, 8), "square"), ((12, 8), "flips"), ((64, 4), "flips"), ((10, 8), "none")],
 )
 def test_the_usual_symmetry_is_the_largest_that_fits(filters: tuple[int, int], name: str) -> None:
-    assert usual_symmetry(filters) == name
+    assert usual_symmetry((9, 5, 5), filters) == name
     check_filters(SYMMETRIES[name], filters)
+
+
+def test_the_small_network_is_left_free() -> None:
+    assert usual_symmetry((9, 1, 5), (64, 32)) == "none"
 
 
 def test_filters_that_make_up_no_sets_are_refused() -> None:

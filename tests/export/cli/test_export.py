@@ -14,7 +14,11 @@ from PIL import Image
 
 import edge_srcnn.cli
 from edge_srcnn.engine import native_log
+from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
+from export.architecture import Architecture, build_model
+from export.checkpoints import begin_with
+from export.symmetry import SYMMETRIES, check_symmetric
 
 pytestmark = pytest.mark.usefixtures("prompt_clean_up")
 
@@ -107,6 +111,34 @@ def test_the_command_on_the_card_makes_the_same_file_again(
     assert (tmp_path / "srcnn-915-x2.tflite").read_bytes() == (output / "srcnn-915-x2.tflite").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "symmetry"),
+    [
+        (["--arch", "srcnn-935", "--filters", "8,8"], "square"),
+        (["--arch", "srcnn-935", "--filters", "8,8", "--symmetry", "none"], "none"),
+        (["--arch", "srcnn-915", "--filters", "8,8"], "none"),
+        (["--arch", "srcnn-915", "--filters", "8,8", "--symmetry", "flips"], "flips"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_filters_have_the_symmetry_that_was_asked_for(
+    cli: Callable[..., Ended], pictures: Path, tmp_path: Path, arguments: list[str], symmetry: str
+) -> None:
+    assert cli("export", "--int8", "--steps", "3", "--data", pictures, "-o", tmp_path, *arguments).status == 0
+    (weights,) = tmp_path.glob("*.training/*.weights.h5")
+    model = build_model(Architecture(arguments[1], (8, 8)))
+    begin_with(model, weights)
+    assert {name for name in SYMMETRIES if _keeps(model, name)} == {"none", symmetry}
+
+
+def _keeps(model: keras.Model, name: str) -> bool:
+    try:
+        check_symmetric(model, SYMMETRIES[name], "exported")
+    except UsageError:
+        return False
+    return True
+
+
 def test_a_missing_folder_ends_with_66_and_one_line(tmp_path: Path) -> None:
     done = run("export", "--int8", "--data", tmp_path / "nowhere", "-o", tmp_path / "out")
     assert (done.returncode, done.stdout) == (66, "")
@@ -135,6 +167,8 @@ def test_existing_files_end_with_73(exported: tuple[Path, Process], pictures: Pa
         (["--degradation", "blur"], "--degradation 'blur': use one of bicubic, cv2, camera"),
         (["--loss", "mae"], "--loss 'mae': use one of psnr, mse"),
         (["--precision", "int4"], "--precision 'int4': use one of float32, mixed_bfloat16"),
+        (["--symmetry", "round"], "--symmetry 'round': use one of none, flips, square"),
+        (["--symmetry", "flips", "--filters", "12,6"], "--symmetry flips: filters come in sets of 4, not 12,6; give "),
         (["--backend", "abacus"], "--backend 'abacus': use one of tensorflow, jax, torch"),
         (["--steps", "0"], "--steps and --minutes must be more than 0"),
         (["--minutes", "-1"], "--steps and --minutes must be more than 0"),
