@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from edge_srcnn.sources.images import find_pictures, read_picture
 from export.degradation import RANDOM, degrade, imresize, modcrop
 
 Float32Array = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 SKIMAGE_PHOTOGRAPHS = (
     "astronaut.png",
@@ -199,9 +201,9 @@ class PatchSampler:
             pair = self._pairs[chosen[i, 0]]
             top = min(chosen[i, 1] + jitter[i, 0], pair.truth.shape[0] - size)
             left = min(chosen[i, 2] + jitter[i, 1], pair.truth.shape[1] - size)
-            x[i, ..., 0] = _turned(pair.bicubic[top : top + size, left : left + size], symmetry[i])
+            x[i, ..., 0] = turned(pair.bicubic[top : top + size, left : left + size], symmetry[i])
             inner = slice(spec.halo_px, spec.halo_px + spec.patch_px)
-            y[i, ..., 0] = _turned(pair.truth[top : top + size, left : left + size][inner, inner], symmetry[i])
+            y[i, ..., 0] = turned(pair.truth[top : top + size, left : left + size][inner, inner], symmetry[i])
         x /= 255.0
         y /= 255.0
         return x, y
@@ -245,7 +247,7 @@ def _gradient(pair: Pair, top: int, left: int, spec: PatchSpec) -> float:
     return float(np.abs(np.diff(patch, axis=0)).mean() + np.abs(np.diff(patch, axis=1)).mean())
 
 
-def _turned(patch: UInt8Array, symmetry: int) -> UInt8Array:
-    """One of the eight symmetries of the square."""
-    turned = np.rot90(patch, symmetry % 4)
-    return turned[:, ::-1] if symmetry >= 4 else turned
+def turned(patch: NDArray[Scalar], symmetry: int) -> NDArray[Scalar]:
+    """One of the eight symmetries of the square: quarter turns, and from 4 on a mirroring after them."""
+    copy = np.rot90(patch, symmetry % 4)
+    return copy[:, ::-1] if symmetry >= 4 else copy

@@ -15,18 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.errors import UsageError
+from export.dataset import turned
 
-SQUARE = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
+SQUARE = tuple(range(8))
+"""The symmetries of the square, as ``export.dataset.turned`` counts them."""
+
 LEAST_DIFFERENCE = 1e-3
 """Share of its norm by which a kernel may miss its symmetry: more than any sum in float32 does."""
 
 
 @dataclass(frozen=True)
 class Symmetry:
-    """A group of symmetries: quarter turns, then a mirroring or none, of each element; the identity first."""
+    """A group of symmetries of the square; the identity first."""
 
     name: str
-    elements: tuple[tuple[int, bool], ...]
+    elements: tuple[int, ...]
 
     @property
     def order(self) -> int:
@@ -112,7 +115,7 @@ def _places(shape: tuple[int, ...], symmetry: Symmetry) -> NDArray[np.int64]:
 
 def _transformed(weights: NDArray[np.int64], number: int, symmetry: Symmetry) -> NDArray[np.int64]:
     if weights.ndim > 1:
-        weights = _act(symmetry.elements[number], weights)
+        weights = turned(weights, symmetry.elements[number])
     for axis in range(2 if weights.ndim > 1 else 0, weights.ndim):
         if weights.shape[axis] > 1:
             weights = np.take(weights, _permutation(weights.shape[axis], number, symmetry), axis=axis)
@@ -122,17 +125,11 @@ def _transformed(weights: NDArray[np.int64], number: int, symmetry: Symmetry) ->
 def _permutation(channels: int, number: int, symmetry: Symmetry) -> NDArray[np.int64]:
     """Which channel each one becomes: sets stay together, and filter h of one is turned into filter ``number`` x h."""
     probe = np.arange(9).reshape(3, 3)
-    copies = [_act(element, probe) for element in symmetry.elements]
-    become = [_index(_act(symmetry.elements[number], copy), copies) for copy in copies]
+    copies = [turned(probe, element) for element in symmetry.elements]
+    become = [_index(turned(copy, symmetry.elements[number]), copies) for copy in copies]
     within = np.argsort(become)
     return (np.arange(channels).reshape(-1, symmetry.order)[:, within]).ravel()
 
 
 def _index(wanted: NDArray[np.int64], copies: list[NDArray[np.int64]]) -> int:
     return next(i for i, copy in enumerate(copies) if np.array_equal(copy, wanted))
-
-
-def _act(element: tuple[int, bool], array: NDArray[np.int64]) -> NDArray[np.int64]:
-    turns, mirrored = element
-    turned = np.rot90(array, turns)
-    return turned[:, ::-1] if mirrored else turned

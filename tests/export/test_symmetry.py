@@ -44,9 +44,9 @@ def random_model(symmetry: Symmetry) -> keras.Model:
     return model
 
 
-def transformed(picture: NDArray[np.float32], element: tuple[int, bool]) -> NDArray[np.float32]:
-    turned = np.rot90(picture, element[0])
-    return np.ascontiguousarray(np.fliplr(turned) if element[1] else turned)
+def transformed(picture: NDArray[np.float32], element: int) -> NDArray[np.float32]:
+    turned = np.rot90(picture, element % 4)
+    return np.ascontiguousarray(np.fliplr(turned) if element >= 4 else turned)
 
 
 def residual(model: keras.Model, picture: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -56,7 +56,7 @@ def residual(model: keras.Model, picture: NDArray[np.float32]) -> NDArray[np.flo
     return out - picture[inner, inner]
 
 
-def keeps(model: keras.Model, element: tuple[int, bool]) -> bool:
+def keeps(model: keras.Model, element: int) -> bool:
     """Whether a transformed picture gives the transformed residual."""
     wanted = transformed(residual(model, PICTURE), element)
     difference = residual(model, transformed(PICTURE, element)) - wanted
