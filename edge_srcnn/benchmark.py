@@ -6,7 +6,7 @@ Everything that is compared is timed in turns within one run; figures are median
 import math
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter, process_time
 from typing import Any
@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.interpreter import Interpreter, load_interpreter
+from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import PLAIN
 from edge_srcnn.engine.setting import Setting, Wish
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.blocks import from_blocks, to_blocks
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.imaging.tiles import mirror_border
 from edge_srcnn.isolation import IsolatedLuma
-from edge_srcnn.loading import graph_of
+from edge_srcnn.loading import network_of
 from edge_srcnn.model import Model
 from edge_srcnn.sources.testcard import draw_test_card
 
@@ -130,21 +132,21 @@ def measure(
         Is told now and then how much is done, 0 to 1.
     """
     scale, luma, watch = model.spec.scale, picture_for(*size), _Stopwatch()
-    bicubic = upscale_bicubic(luma, scale)
-    out = np.empty_like(bicubic)
+    out = np.empty([side * scale for side in luma.shape], np.uint8)
     load_interpreter(engine)
     began_cpu = process_time()
-    graph = graph_of(model)
-    sharpener = Sharpener(graph, engine, residual=model.spec.residual, setting_for=lambda h, w: setting)
+    network = network_of(model)
+    graph = network.graph
+    sharpener = Sharpener(network, engine, setting_for=lambda h, w: setting)
     upscaler = LumaUpscaler(sharpener, scale)
     upscaler.upscale(luma, out)
     first_frame_cpu_ms = (process_time() - began_cpu) * 1000
     plain = Interpreter(engine, model.graph, setting.threads)
-    identical = np.array_equal(plain.run(_network_input(graph, bicubic)), _raw_output(sharpener, bicubic))
+    identical = np.array_equal(_plain_output(plain, network, luma, scale), sharpener.raw)
     ceiling_graph = _ceiling(graph.dtype)
     ceiling = Interpreter(engine, write_graph(ceiling_graph), setting.threads)
     ways: dict[str, Callable[[], object]] = {"plain": plain.invoke, "ceiling": ceiling.invoke}
-    others = _other_ways(graph, engine, setting, luma, scale, model.spec.residual) if compare else {}
+    others = _other_ways(network, engine, setting, luma, scale) if compare else {}
     isolated = None
     if compare:
         wish = Wish(setting.blocks, setting.tile, setting.threads)
@@ -163,8 +165,8 @@ def measure(
     if isolated is not None:
         isolated.close()
     packed_ms, frame_ms, ceiling_ms = watch.ms("invoke"), watch.ms("frame"), watch.ms("ceiling")
-    gmacs = graph.macs_per_pixel * out.size / packed_ms / 1e6
-    ceiling_gmacs = ceiling_graph.macs_per_pixel * math.prod(_CEILING_SIZE) / ceiling_ms / 1e6
+    gmacs = network.macs_per_pixel * out.size / packed_ms / 1e6
+    ceiling_gmacs = ceiling_graph.macs_per_cell * math.prod(_CEILING_SIZE) / ceiling_ms / 1e6
     return Benchmark(
         size=size,
         output=(out.shape[1], out.shape[0]),
@@ -182,7 +184,7 @@ def measure(
         frames_per_second=1000 / frame_ms,
         around_invoke=1 - packed_ms / frame_ms,
         others={name: watch.ms(name) for name in others},
-        reuse=None if reuse is None else _measure_reuse(graph, engine, reuse, luma, model),
+        reuse=None if reuse is None else _measure_reuse(network, engine, reuse, luma, scale),
     )
 
 
@@ -192,12 +194,11 @@ def picture_for(width: int, height: int) -> UInt8Array:
     return np.asarray(cv2.resize(card, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _measure_reuse(graph: Graph, engine: str, setting: Setting, luma: UInt8Array, model: Model) -> Reuse:
+def _measure_reuse(network: Network, engine: str, setting: Setting, luma: UInt8Array, scale: int) -> Reuse:
     """Fresh frames, frames that are the last one, and frames of which a tenth (a rectangle) changed, in turns."""
     watch, share = _Stopwatch(), dict[str, float]()
-    sharpener = Sharpener(graph, engine, residual=model.spec.residual, setting_for=lambda h, w: setting, reuse=True)
-    upscaler = LumaUpscaler(sharpener, model.spec.scale)
-    out = np.empty([side * model.spec.scale for side in luma.shape], np.uint8)
+    upscaler = LumaUpscaler(Sharpener(network, engine, setting_for=lambda h, w: setting, reuse=True), scale)
+    out = np.empty([side * scale for side in luma.shape], np.uint8)
     moved = luma.copy()
     height, width = (round(side * math.sqrt(CHANGED_SHARE)) for side in luma.shape)
     top, left = (luma.shape[0] - height) // 2, (luma.shape[1] - width) // 2
@@ -212,11 +213,12 @@ def _measure_reuse(graph: Graph, engine: str, setting: Setting, luma: UInt8Array
 
 
 def _other_ways(
-    graph: Graph, engine: str, setting: Setting, luma: UInt8Array, scale: int, residual: bool
+    network: Network, engine: str, setting: Setting, luma: UInt8Array, scale: int
 ) -> dict[str, Callable[[], object]]:
     """What people have otherwise: the same network in float32 and not packed, and filters."""
     plain = Setting(PLAIN, setting.tile, setting.threads)
-    real = LumaUpscaler(Sharpener(_in_float32(graph), engine, residual=residual, setting_for=lambda h, w: plain), scale)
+    in_float32 = replace(network, graph=_in_float32(network.graph))
+    real = LumaUpscaler(Sharpener(in_float32, engine, setting_for=lambda h, w: plain), scale)
     bigger = (luma.shape[1] * scale, luma.shape[0] * scale)
     out = real.upscale(luma)
     return {
@@ -251,16 +253,19 @@ def _ceiling(dtype: np.dtype[Any]) -> Graph:
     return Graph((*_CEILING_SIZE, _CEILING_CHANNELS), source, (layer,))
 
 
-def _network_input(graph: Graph, bicubic: UInt8Array) -> NDArray[Any]:
-    """The whole bicubic picture as the plain graph wants it, halo included."""
-    down, across = graph.radius
-    padded = mirror_border(bicubic, down, down, across, across)
-    return (padded ^ 0x80).view(np.int8) if graph.dtype == np.int8 else padded * np.float32(1 / 255)
-
-
-def _raw_output(sharpener: Sharpener, bicubic: UInt8Array) -> NDArray[Any]:
-    sharpener.sharpen(bicubic, np.empty_like(bicubic))
-    return sharpener.raw
+def _plain_output(plain: Interpreter, network: Network, luma: UInt8Array, scale: int) -> NDArray[Any]:
+    """Run the plain graph over a whole frame, halo included: ``[h, w]`` of the result, in the graph's dtype."""
+    bicubic = upscale_bicubic(luma, scale // network.upsampling)
+    side, (down, across) = network.unshuffle, network.context_px
+    below, right = (-pixels % side for pixels in bicubic.shape)
+    padded = mirror_border(bicubic, down, down + below, across, across + right)
+    cells = np.empty([pixels // side for pixels in padded.shape] + [side * side], np.uint8)
+    to_blocks(padded, cells, (side, side))
+    integers = network.graph.dtype == np.int8
+    raw = plain.run((cells ^ 0x80).view(np.int8) if integers else cells * np.float32(1 / 255))
+    out = np.empty([cells * network.shuffle for cells in raw.shape[:2]], raw.dtype)
+    from_blocks(raw, out, (network.shuffle, network.shuffle))
+    return out[: luma.shape[0] * scale, : luma.shape[1] * scale]
 
 
 class _Stopwatch:

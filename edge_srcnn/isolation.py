@@ -51,6 +51,7 @@ class IsolatedLuma:
         self, model: Model, *, engine: str, wish: Wish, reuse: bool = False, delegate: Delegate | None = None
     ) -> None:
         self.scale, self.statistics = model.spec.scale, Statistics()
+        self._upsampling = model.spec.upsampling
         self._name = f"engine {engine}" if delegate is None else delegate.library
         self._memory = SharedMemory()
         self._shape, self._slowest_s = (0, 0), 0.0
@@ -70,10 +71,10 @@ class IsolatedLuma:
         height, width = luma.shape
         return self._through("upscale", luma, (height * self.scale, width * self.scale), out, region)
 
-    def sharpen(self, bicubic: UInt8Array) -> UInt8Array:
-        """Run the network over a plane that is up-scaled already: uint8 ``[h, w]`` to uint8 ``[h, w]``."""
-        height, width = bicubic.shape
-        return self._through("sharpen", bicubic, (height, width), None)
+    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+        """Run the network alone over a plane in its own grid, see ``LumaUpscaler.sharpen``."""
+        height, width = (side * self._upsampling for side in plane.shape)
+        return self._through("sharpen", plane, (height, width), None)
 
     def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
         """(first row, sharp, bicubic), all in one band."""

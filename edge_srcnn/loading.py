@@ -8,8 +8,8 @@ from edge_srcnn.bundled import find_model, is_auto
 from edge_srcnn.engine.delegates import Delegate, edgetpu_delegate, load_delegate
 from edge_srcnn.engine.edgetpu import edgetpu_engines, is_edgetpu
 from edge_srcnn.engine.flatbuffer_reader import read_graph
-from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import BICUBIC, EDGETPU, choose_engine, installed_version, load_interpreter
+from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import (
     AUTO,
@@ -74,8 +74,9 @@ def load_model(
         The packing of pixels into channels: ``2x4``, ``2x4-4x4``, ``1x1`` for none; ``auto`` is what
         ``edge-srcnn tune`` found, or suits the processor. It does not change the bytes of an int8 network.
     tile
-        Height and width in pixels of the up-scaled picture that are worked on at a time, ``128x256``, ``whole``, or
-        ``auto``. It costs memory, and does not change the bytes.
+        Height and width in pixels that are worked on at a time, ``128x256``, ``whole``, or ``auto``: of the plane that
+        the network reads, which is the upscaled one for ``srcnn``, and the camera's for ``fast``. It costs memory, and
+        does not change the bytes.
     reuse
         For still cameras: do not compute a tile again whose input (halo included) is that of the last picture.
         The result is the same, always.
@@ -117,7 +118,7 @@ def _isolated(model: Model, engine: str, wish: Wish, reuse: bool, delegate: Dele
             opened.enter_context(closing(IsolatedLuma(model, engine=each, wish=wish, reuse=reuse))) for each in engines
         ]
         opened.pop_all()
-    return Upscaler(parts[0] if len(parts) == 1 else ParallelLuma(parts, form.tile[0]), engine, model)
+    return Upscaler(parts[0] if len(parts) == 1 else ParallelLuma(parts, form.tile[0] * form.upsampling), engine, model)
 
 
 def read_named(name: str | Path | None, scale: int, *, camera: bool = False) -> Model:
@@ -146,7 +147,7 @@ def open_model(
     if is_edgetpu(engine):
         form, delegate = _compiled_form(model), edgetpu_delegate(engine)
     load_interpreter(chosen)
-    graph = graph_of(model)
+    network = network_of(model)
     wish = wish or Wish()
 
     def choose(height: int, width: int) -> Setting:
@@ -155,9 +156,8 @@ def open_model(
 
     loaded = None if delegate is None else load_delegate(chosen, delegate)
     sharpener = Sharpener(
-        graph,
+        network,
         chosen,
-        residual=model.spec.residual,
         setting_for=choose,
         reuse=reuse,
         delegate=loaded,
@@ -181,8 +181,8 @@ def upscale(pixels: UInt8Array, model: str | Path | None = None, *, scale: int =
         return upscaler.upscale(pixels)
 
 
-def graph_of(model: Model) -> Graph:
-    """The model's network: one channel in, one out, and the halo that its description claims.
+def network_of(model: Model) -> Network:
+    """Read a model's network, and check that it is what its description claims.
 
     Raises
     ------
@@ -191,12 +191,17 @@ def graph_of(model: Model) -> Graph:
     """
     graph, spec = read_graph(model.graph), model.spec
     channels = graph.input_shape[2], len(graph.layers[-1].bias)
-    if channels != (1, 1):
-        raise ModelUnsupported(f"{spec.name}: {channels[0]} channels in, {channels[1]} out; 1 and 1 are known")
-    if graph.radius != (spec.halo_px, spec.halo_px):
+    wanted = spec.unshuffle**2, spec.shuffle**2
+    if channels != wanted:
         raise ModelUnsupported(
-            f"{spec.name}: its kernels use up {graph.radius[0]}x{graph.radius[1]} px on each side, its description says"
-            f" {spec.halo_px}"
+            f"{spec.name}: {channels[0]} channels in, {channels[1]} out; its description wants {wanted[0]} and"
+            f" {wanted[1]}"
+        )
+    network = Network(graph, spec.plane, spec.unshuffle, spec.shuffle, spec.residual)
+    if network.context_px != (spec.halo_px, spec.halo_px):
+        raise ModelUnsupported(
+            f"{spec.name}: its kernels use up {network.context_px[0]}x{network.context_px[1]} px on each side, its"
+            f" description says {spec.halo_px}"
         )
     if graph.dtype == "int8" and (
         abs(graph.input.scale * 255 - 1) > _SCALE_TOLERANCE or graph.input.zero_point != -128
@@ -205,7 +210,7 @@ def graph_of(model: Model) -> Graph:
             f"{spec.name}: its input has scale {graph.input.scale:.6g} and zero point {graph.input.zero_point}; the"
             " camera's greys want 1/255 and -128"
         )
-    return graph
+    return network
 
 
 def wish_for(*, threads: int | None = None, block: str | Blocks = AUTO, tile: str | tuple[int, int] = AUTO) -> Wish:
@@ -229,10 +234,10 @@ def setting_for(model: Model, engine: str, height: int, width: int, wish: Wish) 
 
 def tuned_or_default(model: Model, engine: str, height: int, width: int) -> tuple[Setting, bool]:
     """The setting where nothing is asked for, and whether it was measured here."""
-    setting = recall(occasion_of(model, engine, height, width))
+    setting = recall(occasion_of(model, engine, height, width), upsampling=model.spec.upsampling)
     if setting is not None:
         return setting, True
-    return default_setting(graph_of(model), this_processor(), available_processors()), False
+    return default_setting(network_of(model), this_processor(), available_processors()), False
 
 
 def with_reuse(setting: Setting) -> Setting:

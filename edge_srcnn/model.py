@@ -37,8 +37,8 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.tpu_form import TpuForm, read_form, write_form
 from edge_srcnn.truncation import cut_short
 
-FORMAT = 1
-"""Version of the metadata; a file with a higher one is refused."""
+FORMAT = 2
+"""Version of the metadata; a file with a higher one is refused. Format 1 knew SRCNN alone, and is read as such."""
 
 SPEC_NAME = "edge_srcnn.json"
 GOLDEN_NAME = "golden.bin"
@@ -46,6 +46,9 @@ GOLDEN_SHAPE = (48, 64)
 
 BICUBIC, CAMERA = "bicubic", "camera"
 """Degradations: low-resolution pictures made by bicubic scaling alone, and as a camera makes them."""
+
+BICUBIC_PLANE, LUMA_PLANE = "bicubic", "luma"
+"""Planes that a network reads: the bicubically upscaled luma, or the luma as the camera gave it."""
 
 _MAGIC = b"TFL3"
 _SEAL = b"sha256:"
@@ -95,22 +98,33 @@ class Training:
     differs: str | None = None
 
 
+Layer = tuple[int, int]
+"""Side of a convolution's kernel, and its output channels."""
+
+
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a model is.
+    """Describe a model: its network, how it was trained, and how good it is.
 
     Attributes
     ----------
     name
-        Such as ``srcnn-915-x2``, or ``srcnn-915-x2-camera`` where the degradation is another than ``bicubic``.
-    kernels, filters
-        Sizes of the three convolutions, and output channels of the first two.
+        Such as ``srcnn-915-x2``, or ``fast-m-x2-camera`` where the degradation is another than ``bicubic``.
+    family, architecture
+        Such as ``srcnn`` and ``srcnn-915``, or ``fast`` and ``fast-c16d4``.
+    layers
+        Kernel side and output channels of each convolution.
+    plane
+        What the network reads: ``BICUBIC_PLANE`` or ``LUMA_PLANE``.
+    unshuffle, shuffle
+        Side of the blocks of pixels that are the channels of the input (space-to-depth), and of the output
+        (depth-to-space).
     scale
-        The factor of up-scaling it was trained for.
+        The factor of upscaling it was trained for.
     residual
-        True: the graph puts out what is to be added to its input. False: it puts out the picture.
+        True: the graph puts out what is to be added to the bicubic picture. False: it puts out the picture.
     halo_px
-        Pixels of context that the graph uses up on each side.
+        Pixels of the plane that the graph uses up as context on each side.
     quantization
         ``int8`` or ``float32``.
     degradation
@@ -122,9 +136,12 @@ class ModelSpec:
     """
 
     name: str
+    family: str
     architecture: str
-    kernels: tuple[int, int, int]
-    filters: tuple[int, int]
+    layers: tuple[Layer, ...]
+    plane: str
+    unshuffle: int
+    shuffle: int
     scale: int
     residual: bool
     halo_px: int
@@ -140,10 +157,16 @@ class ModelSpec:
     format: int = FORMAT
 
     @property
+    def upsampling(self) -> int:
+        """Give the pixels of the result for each pixel of the plane, down and across."""
+        return self.shuffle // self.unshuffle
+
+    @property
     def macs_per_pixel(self) -> int:
-        """Multiply-accumulates for each pixel of the result, borders apart."""
-        channels = (1, *self.filters, 1)
-        return sum(side**2 * a * b for side, a, b in zip(self.kernels, channels, channels[1:], strict=False))
+        """Count the multiply-accumulates for each pixel of the result, borders apart."""
+        channels = (self.unshuffle**2, *(outputs for _, outputs in self.layers))
+        macs = sum(side**2 * inputs * outputs for inputs, (side, outputs) in zip(channels, self.layers, strict=False))
+        return round(macs / self.shuffle**2)
 
 
 @dataclass(frozen=True)
@@ -157,7 +180,10 @@ class Model:
 
 
 def golden_plane() -> UInt8Array:
-    """The input of the self-test: ramps, edges and arithmetic noise over the whole range, uint8 ``GOLDEN_SHAPE``."""
+    """Make the input of the self-test: ramps, edges and arithmetic noise over the whole range, uint8 ``GOLDEN_SHAPE``.
+
+    It is a plane in the network's own grid, see ``Network.plane``.
+    """
     y, x = np.indices(GOLDEN_SHAPE, dtype=np.int64)
     ramp = (x * 255) // (GOLDEN_SHAPE[1] - 1)
     edges = np.where((x // 8 + y // 6) % 2 == 0, ramp, 255 - ramp)
@@ -207,7 +233,7 @@ def parse_model(data: bytes, where: str) -> Model:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             stored = json.loads(archive.read(SPEC_NAME))
-            golden = np.frombuffer(archive.read(GOLDEN_NAME), np.uint8).reshape(GOLDEN_SHAPE)
+            golden = np.frombuffer(archive.read(GOLDEN_NAME), np.uint8)
             graph = data[: min(entry.header_offset for entry in archive.infolist())]
             tpu, graph = read_form(archive, graph) or (None, graph)
     except (
@@ -215,7 +241,11 @@ def parse_model(data: bytes, where: str) -> Model:
         *(RuntimeError, NotImplementedError, zlib.error, OverflowError),  # encrypted or compressed in an unknown way
     ) as error:
         raise ModelMetadataMissing(f"{where}: no usable {SPEC_NAME} in it ({error})") from error
-    return Model(_spec(stored, where), graph, golden, tpu)
+    spec = _spec(stored, where)
+    shape = [side * spec.upsampling for side in GOLDEN_SHAPE]
+    if golden.size != shape[0] * shape[1]:
+        raise ModelMetadataMissing(f"{where}: {GOLDEN_NAME} has {golden.size} pixels; {shape[0] * shape[1]} are wanted")
+    return Model(spec, graph, golden.reshape(shape), tpu)
 
 
 def seal_model(spec: ModelSpec, graph: bytes, golden: UInt8Array, tpu: TpuForm | None = None) -> bytes:
@@ -251,21 +281,37 @@ def _spec(stored: Any, where: str) -> ModelSpec:
             f"{where}: metadata format {version}; this edge-srcnn knows up to {FORMAT}: pip install -U edge-srcnn"
         )
     try:
-        values = _known(ModelSpec, stored)
+        values = _known(ModelSpec, _as_format_2(stored) if version == 1 else stored)
         training = _known(Training, values["training"])
         spec = ModelSpec(
             **{
                 **values,
-                "kernels": tuple(values["kernels"]),
-                "filters": tuple(values["filters"]),
+                "layers": tuple((side, outputs) for side, outputs in values["layers"]),
                 "training": Training(**{**training, "data": tuple(training["data"])}),
                 "quality": tuple(Quality(**row) for row in values["quality"]),
             }
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelMetadataMissing(f"{where}: {SPEC_NAME} is incomplete ({error})") from error
-    for name, lowest in (("scale", 1), ("halo_px", 0)):
-        value = getattr(spec, name)
-        if not isinstance(value, int) or value < lowest:
+    for name, value, lowest in (
+        *((name, getattr(spec, name), 1) for name in ("scale", "unshuffle", "shuffle")),
+        ("halo_px", spec.halo_px, 0),
+        *(("layers", number, 1) for layer in spec.layers for number in layer),
+    ):
+        if type(value) is not int or value < lowest:
             raise ModelUnsupported(f"{where}: {name} {value!r} in {SPEC_NAME}; it must be a whole number from {lowest}")
+    wanted = {BICUBIC_PLANE: 1, LUMA_PLANE: spec.scale}
+    if spec.plane not in wanted:
+        raise ModelUnsupported(f"{where}: plane {spec.plane!r} in {SPEC_NAME}; known are {', '.join(wanted)}")
+    if spec.shuffle != spec.unshuffle * wanted[spec.plane]:
+        raise ModelUnsupported(
+            f"{where}: a network on the {spec.plane} plane for x{spec.scale}, its input in blocks of {spec.unshuffle},"
+            f" puts out blocks of {spec.unshuffle * wanted[spec.plane]}, not of {spec.shuffle}"
+        )
     return spec
+
+
+def _as_format_2(stored: dict[str, Any]) -> dict[str, Any]:
+    """Spell the description of format 1, three layers on the bicubic plane, as format 2 does."""
+    layers = tuple(zip(stored["kernels"], (*stored["filters"], 1), strict=True))
+    return stored | {"family": "srcnn", "layers": layers, "plane": BICUBIC_PLANE, "unshuffle": 1, "shuffle": 1}

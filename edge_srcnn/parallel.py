@@ -59,9 +59,9 @@ class ParallelLuma:
             out[strip.place] = result[strip.place]
         return out
 
-    def sharpen(self, bicubic: UInt8Array) -> UInt8Array:
-        """Run the network of the first over a plane that is up-scaled already."""
-        return self._parts[0].sharpen(bicubic)
+    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+        """Run the network of the first alone over a plane in its own grid."""
+        return self._parts[0].sharpen(plane)
 
     def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
         """(first row, sharp, bicubic), all in one band."""

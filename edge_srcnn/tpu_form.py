@@ -18,13 +18,15 @@ class TpuForm:
         TFLite flatbuffer, int8 ``[1, rows, columns, block pixels]`` (tile and halo) to the same of the tile alone:
         three CONV_2D, or, once it is compiled, one custom operator.
     block
-        Height and width in pixels of the blocks whose pixels are channels.
+        Height and width of the blocks whose pixels are the input's channels, in pixels of the network's plane.
     tile
-        Height and width in pixels of the output.
+        Height and width that a tile covers, in pixels of the plane.
     halo
-        Pixels that the input has beyond the output: above, below, left, right.
+        Pixels of the plane that the input has beyond the tile: above, below, left, right.
     compiler
         Version of the compiler that made ``graph``; None: it is ready to be compiled, and any interpreter runs it.
+    upsampling
+        Pixels of the result for each pixel of the plane, down and across.
     """
 
     graph: bytes
@@ -32,6 +34,12 @@ class TpuForm:
     tile: tuple[int, int]
     halo: tuple[int, int, int, int]
     compiler: str | None = None
+    upsampling: int = 1
+
+    @property
+    def result_block(self) -> tuple[int, int]:
+        """Give the height and width of the blocks whose pixels are the output's channels, in pixels of the result."""
+        return self.upsampling * self.block[0], self.upsampling * self.block[1]
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -42,7 +50,8 @@ class TpuForm:
     @property
     def output_shape(self) -> tuple[int, int, int]:
         """Rows, columns and channels of the output: the tile in blocks."""
-        return self._in_blocks(*self.tile)
+        rows, columns, pixels = self._in_blocks(*self.tile)
+        return rows, columns, pixels * self.upsampling**2
 
     def _in_blocks(self, height: int, width: int) -> tuple[int, int, int]:
         return height // self.block[0], width // self.block[1], self.block[0] * self.block[1]
@@ -52,7 +61,9 @@ def write_form(
     archive: zipfile.ZipFile, form: TpuForm, plain: bytes, time: tuple[int, int, int, int, int, int]
 ) -> None:
     """Put the facts, and the plain graph, into a model file's zip; the form's own graph is what stands before it."""
-    facts = {"block": form.block, "tile": form.tile, "halo": form.halo, "compiler": form.compiler}
+    facts: dict[str, object] = {name: getattr(form, name) for name in ("block", "tile", "halo", "compiler")}
+    if form.upsampling > 1:
+        facts["upsampling"] = form.upsampling
     archive.writestr(zipfile.ZipInfo(FACTS_NAME, time), json.dumps(facts, indent=1))
     archive.writestr(zipfile.ZipInfo(PLAIN_NAME, time), plain)
 
@@ -70,11 +81,11 @@ def read_form(archive: zipfile.ZipFile, head: bytes) -> tuple[TpuForm, bytes] | 
     facts = json.loads(archive.read(FACTS_NAME))
     try:
         block, tile, halo = (tuple(facts[name]) for name in ("block", "tile", "halo"))
-        compiler = facts["compiler"]
+        compiler, upsampling = facts["compiler"], facts.get("upsampling", 1)
     except TypeError as error:
         raise ValueError(f"{FACTS_NAME}: {error}") from error
-    sides = (*block, *tile, *halo)
-    whole = all(type(side) is int and side >= 0 for side in sides) and min(*block, *tile) > 0
+    sides = (*block, *tile, *halo, upsampling)
+    whole = all(type(side) is int and side >= 0 for side in sides) and min(*block, *tile, upsampling) > 0
     if (len(block), len(tile), len(halo)) != (2, 2, 4) or not whole or not isinstance(compiler, str | None):
         raise ValueError(f"{FACTS_NAME}: block {block}, tile {tile}, halo {halo}, compiler {compiler!r}")
-    return TpuForm(head, block, tile, halo, compiler), archive.read(PLAIN_NAME)
+    return TpuForm(head, block, tile, halo, compiler, upsampling), archive.read(PLAIN_NAME)

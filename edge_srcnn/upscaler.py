@@ -38,7 +38,7 @@ class Luma(Protocol):
         """See ``LumaUpscaler``."""
         ...
 
-    def sharpen(self, bicubic: UInt8Array) -> UInt8Array:
+    def sharpen(self, plane: UInt8Array) -> UInt8Array:
         """See ``LumaUpscaler``."""
         ...
 
@@ -143,12 +143,17 @@ class Upscaler:
                 _shift_luma(band, sharp, bicubic)
             yield top, band
 
-    def sharpen(self, luma: UInt8Array) -> UInt8Array:
-        """Run the network alone over a luma plane that is up-scaled already, uint8 ``[h, w]`` to ``[h, w]``."""
-        luma = _checked(luma)
-        if luma.ndim != 2:
-            raise UsageError(f"a luma plane must be [h, w], this one is {list(luma.shape)}")
-        return self._open().sharpen(luma)
+    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+        """Run the network alone over a plane in its own grid.
+
+        A ``srcnn`` network reads the luma of a picture that is upscaled already: uint8 ``[h, w]`` to ``[h, w]``. A
+        ``fast`` one reads luma as the camera gave it, and adds its residual to that plane with its pixels repeated:
+        uint8 ``[h, w]`` to ``[h * scale, w * scale]``.
+        """
+        plane = _checked(plane)
+        if plane.ndim != 2:
+            raise UsageError(f"a luma plane must be [h, w], this one is {list(plane.shape)}")
+        return self._open().sharpen(plane)
 
     @property
     def statistics(self) -> Statistics:

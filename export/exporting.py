@@ -204,8 +204,8 @@ def _with_quality(model: Model, scores: Sequence[Score], sets: list[str], kind: 
 
 def _facts(model: Model, split: Split, state: TrainingState) -> tuple[tuple[str, str], ...]:
     spec, training = model.spec, model.spec.training
-    filters = ", ".join(map(str, spec.filters))
-    shape = " ".join(f"{k}x{k}" for k in spec.kernels)
+    filters = ", ".join(str(outputs) for _, outputs in spec.layers[:-1])
+    shape = " ".join(f"{k}x{k}" for k, _ in spec.layers)
     facts = {
         "Network": f"{spec.architecture}: {shape}, filters {filters}, {'residual' if spec.residual else 'direct'}",
         "Scale": f"x{spec.scale}",

@@ -9,7 +9,18 @@ import numpy as np
 
 import edge_srcnn
 from edge_srcnn.loading import open_model
-from edge_srcnn.model import BICUBIC, CAMERA, GOLDEN_SHAPE, Model, ModelSpec, Quality, Training, digest, golden_plane
+from edge_srcnn.model import (
+    BICUBIC,
+    BICUBIC_PLANE,
+    CAMERA,
+    GOLDEN_SHAPE,
+    Model,
+    ModelSpec,
+    Quality,
+    Training,
+    digest,
+    golden_plane,
+)
 from export.architecture import Architecture
 
 GOLDEN_ENGINE = "litert"
@@ -54,9 +65,12 @@ def describe(
     plane = golden_plane()
     spec = ModelSpec(
         name=model_name(architecture, scale, degradation),
+        family="srcnn",
         architecture=architecture.name,
-        kernels=architecture.kernels,
-        filters=architecture.filters,
+        layers=tuple(zip(architecture.kernels, (*architecture.filters, 1), strict=True)),
+        plane=BICUBIC_PLANE,
+        unshuffle=1,
+        shuffle=1,
         scale=scale,
         residual=architecture.residual,
         halo_px=architecture.halo_px,
@@ -84,7 +98,8 @@ def _versions() -> dict[str, str]:
 def model_card(spec: ModelSpec) -> str:
     """The model's card, in Markdown."""
     training = spec.training
-    kernels = ", ".join(f"{k}x{k}" for k in spec.kernels)
+    kernels = ", ".join(f"{k}x{k}" for k, _ in spec.layers)
+    filters = " and ".join(str(outputs) for _, outputs in spec.layers[:-1])
     form = "the residual over the bicubic picture" if spec.residual else "the picture itself (the paper's direct form)"
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
@@ -94,7 +109,7 @@ def model_card(spec: ModelSpec) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in spec.versions.items())
     return f"""# {spec.name}
 
-SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {spec.filters[0]} and {spec.filters[1]} filters,
+SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {filters} filters,
 on the luma plane of a bicubically up-scaled picture. Puts out {form}. Numbers: {spec.quantization}.
 
 - Weights: {_origin(training)}.

@@ -102,9 +102,13 @@ def _entry(model: "Listed", frame_ms: float | None) -> dict[str, Any]:
         "path": str(model.path),
         "scale": spec.scale,
         "degradation": spec.degradation,
+        "family": spec.family,
         "architecture": spec.architecture,
-        "kernels_px": spec.kernels,
-        "filters": spec.filters,
+        "kernels_px": [side for side, _ in spec.layers],
+        "filters": [outputs for _, outputs in spec.layers],
+        "plane": spec.plane,
+        "unshuffle": spec.unshuffle,
+        "shuffle": spec.shuffle,
         "residual": spec.residual,
         "halo_px": spec.halo_px,
         "quantization": spec.quantization,
@@ -202,14 +206,13 @@ def _show_markdown(text: str) -> None:
 
 def _show_facts(model: "Listed") -> None:
     spec, training = model.spec, model.spec.training
-    kernels = " ".join(f"{side}x{side}" for side in spec.kernels)
-    filters = " and ".join(map(str, spec.filters))
+    layers = ", ".join(f"{side}x{side}x{outputs}" for side, outputs in spec.layers)
     facts = {
         "model": spec.name,
         "file": f"{model.path}, {model.size_bytes / 1000:.1f} kB",
         "scale": f"x{spec.scale}",
         "for": f"{spec.degradation} pictures",
-        "network": f"{kernels}, {filters} filters, {'residual' if spec.residual else 'direct'}, {spec.quantization}",
+        "network": f"{spec.architecture}: {layers}; {'residual' if spec.residual else 'direct'}, {spec.quantization}",
         "work": f"{spec.macs_per_pixel:,} multiply-accumulates for a pixel of the result",
         **{q.set: f"{_score(q)} dB over bicubic, SSIM {q.ssim:.4f}" for q in spec.quality},
         "weights": training.weights or f"{training.steps} steps, seed {training.seed}",

@@ -38,7 +38,7 @@ def tune(
     from edge_srcnn.engine.setting import tile_text
     from edge_srcnn.engine.tuning import Contestant, candidates, contest, ranked, runs_of
     from edge_srcnn.imaging.bicubic import upscale_bicubic
-    from edge_srcnn.loading import graph_of, occasion_of, read_named, wish_for
+    from edge_srcnn.loading import network_of, occasion_of, read_named, wish_for
     from edge_srcnn.processor import available_processors, this_processor
 
     if forget:
@@ -56,17 +56,19 @@ def tune(
     tuned.prepare()
     load_interpreter(chosen)
     found = read_named(model, scale)
-    graph = graph_of(found)
-    plane = upscale_bicubic(picture_for(width, height), found.spec.scale)
-    settings = candidates(graph, plane.shape, this_processor(), available_processors(), wish)
+    network, factor = network_of(found), found.spec.scale
+    plane = upscale_bicubic(picture_for(width, height), factor // network.upsampling)
+    settings = candidates(network, plane.shape, this_processor(), available_processors(), wish)
     contestants = [Contestant(setting) for setting in settings]
     with progress_bar() as bar:
         task = bar.add_task("tuning", total=runs_of(len(contestants)))
-        for _ in contest(graph, chosen, contestants, plane, residual=found.spec.residual):
+        for _ in contest(network, chosen, contestants, plane):
             best = ranked(contestants)[0]
             bar.update(task, advance=1, description=f"tuning, best so far {best.milliseconds:.1f} ms")
     order = ranked(contestants)
-    winner = tuned.Tuned(occasion_of(found, chosen, *plane.shape), order[0].setting, order[0].milliseconds)
+    winner = tuned.Tuned(
+        occasion_of(found, chosen, height * factor, width * factor), order[0].setting, order[0].milliseconds
+    )
     path = tuned.remember(winner)
     if json:
         rows = [

@@ -1,4 +1,7 @@
-"""A convolution stack as values: what the flatbuffer says, and what packing rewrites."""
+"""A convolution stack as values: what the flatbuffer says, and what packing rewrites.
+
+Sizes are in cells, the pixels of the graph's own tensors; ``Network`` says what pixels of a picture they are.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,11 +122,11 @@ class Graph:
 
     @property
     def radius(self) -> tuple[int, int]:
-        """Pixels of context that a stack of stride 1 uses up on each side, down and across."""
+        """Give the cells of context that a stack of stride 1 uses up on each side, down and across."""
         down, across = (sum(layer.kernel[axis] // 2 for layer in self.layers) for axis in (0, 1))
         return down, across
 
     @property
-    def macs_per_pixel(self) -> int:
-        """Multiply-accumulates for each pixel of the output of a stack of stride 1."""
+    def macs_per_cell(self) -> int:
+        """Count the multiply-accumulates for each cell of the output of a stack of stride 1."""
         return sum(int(layer.weights.size) for layer in self.layers)

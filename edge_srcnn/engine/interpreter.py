@@ -185,14 +185,17 @@ class Interpreter:
         self._interpreter.invoke()
 
     def run(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Compute ``[h, w]`` to ``[h - 2 halo, w - 2 halo]``; the size may differ from call to call."""
-        shape = (1, *pixels.shape, 1)
+        """Compute ``[h, w, channels]`` to ``[h - 2 radius, w - 2 radius, channels]``; sizes may differ between calls.
+
+        An axis of one channel may be left out, and then is left out of a result of one channel, too.
+        """
+        shape = (1, *pixels.shape, 1)[:4]
         if shape != self._shape:
             self._resize(shape)
         self._interpreter.set_tensor(self._input["index"], pixels.reshape(shape))
         self._interpreter.invoke()
         out: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
-        return out[0, :, :, 0]
+        return out[0, :, :, 0] if pixels.ndim == 2 and out.shape[3] == 1 else out[0]
 
     def _resize(self, shape: tuple[int, ...]) -> None:
         try:
@@ -213,7 +216,7 @@ class TensorTrace:
 
 
 def trace(engine: str, graph: bytes, pixels: NDArray[Any]) -> list[TensorTrace]:
-    """Run a graph on ``[h, w]`` with plain kernels, and return every tensor: for error reports, not for speed."""
+    """Run a graph on ``[h, w]`` or ``[h, w, channels]`` with plain kernels, and return every tensor, for reports."""
     module = importlib.import_module(ENGINES[engine].module)
     plain_kernels = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     with quiet_native_code():
@@ -221,9 +224,10 @@ def trace(engine: str, graph: bytes, pixels: NDArray[Any]) -> list[TensorTrace]:
             model_content=graph, experimental_preserve_all_tensors=True, experimental_op_resolver_type=plain_kernels
         )
     index = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(index, (1, *pixels.shape, 1))
+    shape = (1, *pixels.shape, 1)[:4]
+    interpreter.resize_tensor_input(index, shape)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(index, pixels[None, :, :, None])
+    interpreter.set_tensor(index, pixels.reshape(shape))
     interpreter.invoke()
     found = []
     for detail in interpreter.get_tensor_details():

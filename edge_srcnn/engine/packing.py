@@ -1,15 +1,17 @@
 """Pixels packed into channels: the same integers, computed several times faster.
 
-A processor's int8 units multiply many channels at a time; SRCNN has one channel at its input and one at its output.
-So the picture is seen as a grid of blocks whose pixels are channels. A k x k convolution becomes one on the grid, with
-a kernel of zeros and the old weights; a 1x1 convolution needs no new kernel, only another view of the same memory.
-Integers, scales and zero points stay, and with them every byte of the result. Derivation: ``pack_kernel``.
+A processor's int8 units multiply many channels at a time; these networks have one channel at their input, and one or a
+few at their output. So the picture is seen as a grid of blocks whose pixels are channels. A k x k convolution becomes
+one on the grid, with a kernel of zeros and the old weights; a 1x1 convolution needs no new kernel, only another view of
+the same memory. Where only the ends are to be packed, the first layer reads overlapping windows of a row, laid by the
+host, and puts out pixels: fewer zeros than blocks need. Integers, scales and zero points stay, and with them every byte
+of the result. Derivation: ``pack_kernel``, ``window_layer``.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from math import ceil
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
+from math import ceil, lcm
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ Block = tuple[int, int]
 """Height and width in pixels."""
 
 MAX_SIDE = 16
-_BLOCKS_TEXT = re.compile(r"([0-9]{1,99})x([0-9]{1,99})(?:-([0-9]{1,99})x([0-9]{1,99}))?")
+_BLOCKS_TEXT = re.compile(r"(?:([0-9]{1,99})w|([0-9]{1,99})x([0-9]{1,99}))(?:-([0-9]{1,99})x([0-9]{1,99}))?")
 
 
 @dataclass(frozen=True)
@@ -36,37 +38,45 @@ class Blocks:
     outer
         The blocks of the output, whole multiples of ``inner``: the last layer then takes strides. It has few
         output channels, and wants larger blocks than the others to fill the int8 units.
+    window
+        Pixels of a row in each of the overlapping windows that the first layer reads; 0 for none. The hidden layers
+        then work on pixels, and ``inner`` is 1x1.
     """
 
     inner: Block
     outer: Block
+    window: int = 0
 
     def __post_init__(self) -> None:
         """Check that the blocks fit each other."""
         sides = (*self.inner, *self.outer)
-        if min(sides) < 1 or max(sides) > MAX_SIDE:
+        if min(sides) < 1 or max(*sides, self.window) > MAX_SIDE:
             raise UsageError(f"block {self}: sides must be 1 to {MAX_SIDE} pixels")
         if self.outer[0] % self.inner[0] or self.outer[1] % self.inner[1]:
             raise UsageError(f"block {self}: the sides of the second must be multiples of the first's")
 
     def __str__(self) -> str:
         inner, outer = (f"{height}x{width}" for height, width in (self.inner, self.outer))
+        if self.window:
+            return f"{self.window}w" if inner == outer else f"{self.window}w-{outer}"
         return inner if inner == outer else f"{inner}-{outer}"
 
     @classmethod
     def parse(cls, text: str) -> "Blocks":
-        """Read ``2x4`` (one block for all layers) or ``2x4-4x4`` (the last layer puts out larger ones).
+        """Read ``2x4`` (one block for all layers), ``2x4-4x4`` (the last layer puts out larger ones), or ``8w-1x2``.
+
+        ``8w``: the first layer reads windows of eight pixels.
 
         Raises
         ------
         UsageError
-            It is neither, or the blocks do not fit each other.
+            It is none of these, or the blocks do not fit each other.
         """
         match = _BLOCKS_TEXT.fullmatch(text.strip().lower())
-        if match is None:
-            raise UsageError(f"block {text!r}: give height x width, such as 2x4, or 2x4-4x4")
-        inner = int(match[1]), int(match[2])
-        return cls(inner, (int(match[3]), int(match[4])) if match[3] else inner)
+        if match is None or match[1] == "0":
+            raise UsageError(f"block {text!r}: give height x width, such as 2x4, 2x4-4x4, or windows, such as 8w-1x2")
+        inner = (1, 1) if match[1] else (int(match[2]), int(match[3]))
+        return cls(inner, (int(match[4]), int(match[5])) if match[4] else inner, int(match[1] or 0))
 
 
 PLAIN = Blocks((1, 1), (1, 1))
@@ -75,7 +85,7 @@ PLAIN = Blocks((1, 1), (1, 1))
 
 @dataclass(frozen=True)
 class Halo:
-    """Pixels that a packed tile's input has beyond its output; the same for every tile size."""
+    """Cells that a packed tile's input has beyond its output; the same for every tile size."""
 
     above: int
     below: int
@@ -83,8 +93,19 @@ class Halo:
     right: int
 
 
+def check_packing(graph: Graph, blocks: Blocks) -> None:
+    """Raise UsageError where a network cannot be packed so: windows need one channel, and room for the kernel."""
+    if not blocks.window:
+        return
+    first = graph.layers[0]
+    if len(graph.layers) < 2 or graph.input_shape[2] != 1:
+        raise UsageError(f"block {blocks}: windows are for networks of one channel, and of two layers or more")
+    if blocks.window < first.kernel[1]:
+        raise UsageError(f"block {blocks}: the windows are narrower than the first kernel, {first.kernel[1]} pixels")
+
+
 def hidden_on_pixels(graph: Graph, blocks: Blocks) -> bool:
-    """Whether hidden layers see pixels again, and only the ends are packed.
+    """Tell whether hidden layers see pixels again, and only the ends are packed.
 
     So it is where blocks are one row high: then blocks in a row are pixels in a row, in the same memory. It suits
     networks whose hidden layers have large kernels, and many channels of their own.
@@ -92,11 +113,21 @@ def hidden_on_pixels(graph: Graph, blocks: Blocks) -> bool:
     return blocks.inner[0] == 1 and len(graph.layers) > 1
 
 
+def row_grain(graph: Graph, blocks: Blocks) -> int:
+    """Count the cells of a row that the first layer puts out at a time: a block's, or a window's."""
+    return blocks.window - graph.layers[0].kernel[1] + 1 if blocks.window else blocks.inner[1]
+
+
+def tile_grain(graph: Graph, blocks: Blocks) -> Block:
+    """Give the height and width in cells of which the sides of a tile are whole multiples."""
+    return blocks.outer[0], lcm(blocks.outer[1], row_grain(graph, blocks))
+
+
 def halo(graph: Graph, blocks: Blocks, *, views: bool = True) -> Halo:
-    """What a tile packed by ``pack`` needs on each side; never less than ``graph.radius``.
+    """Compute what a tile packed by ``pack`` needs on each side; never less than ``graph.radius``.
 
     On blocks, each layer uses up whole ones: ``side * ceil(radius / side)``. On pixels only the first layer does, and
-    the right side is rounded up so that the whole width is one of whole blocks.
+    the right side is rounded up so that the whole width is one of whole blocks, or windows.
     """
     radii = [[layer.kernel[axis] // 2 for layer in graph.layers] for axis in (0, 1)]
     down, across = (
@@ -105,10 +136,12 @@ def halo(graph: Graph, blocks: Blocks, *, views: bool = True) -> Halo:
     if not (views and hidden_on_pixels(graph, blocks)):
         return Halo(sum(down), sum(down), sum(across), sum(across))
     rest = sum(radii[1][1:])
-    return Halo(sum(down), sum(down), across[0] + rest, across[0] + rest + -2 * rest % blocks.inner[1])
+    return Halo(sum(down), sum(down), across[0] + rest, across[0] + rest + -2 * rest % row_grain(graph, blocks))
 
 
-def pack(graph: Graph, blocks: Blocks, tile: tuple[int, int], *, views: bool = True) -> Graph:
+def pack(
+    graph: Graph, blocks: Blocks, tile: tuple[int, int], *, views: bool = True, unshuffle: int = 1, shuffle: int = 1
+) -> Graph:
     """Rewrite a stack of stride 1 for one tile.
 
     Parameters
@@ -118,55 +151,110 @@ def pack(graph: Graph, blocks: Blocks, tile: tuple[int, int], *, views: bool = T
     blocks
         The packing.
     tile
-        Height and width in pixels of the output, multiples of ``blocks.outer``.
+        Height and width in cells of the output, multiples of ``tile_grain``.
     views
         Where a layer can work on pixels that lie in the same memory, let it: the fastest for a processor. False: every
         step is a convolution on blocks, 1x1 kernels become block-diagonal: what an Edge TPU wants.
+    unshuffle, shuffle
+        Sides of the blocks of pixels that the channels of input and output are already, row by row.
 
     Returns
     -------
-    A graph from ``[rows, columns, inner pixels * channels]`` (tile and halo) to
-    ``[rows, columns, outer pixels * channels]`` (the tile), in blocks.
+    A graph from ``[rows, columns, block of pixels]`` (tile and halo) to ``[rows, columns, block of pixels]`` (the
+    tile). Blocks of the input are ``unshuffle`` times the inner ones, of the output ``shuffle`` times the outer ones,
+    their pixels row by row. With windows the input is ``[rows, windows, window]``.
+
+    Raises
+    ------
+    UsageError
+        The network cannot be packed so.
     """
+    check_packing(graph, blocks)
     (height, width), around = blocks.inner, halo(graph, blocks, views=views)
     rows, columns = tile[0] + around.above + around.below, tile[1] + around.left + around.right
-    shape = rows // height, columns // width, height * width * graph.input_shape[2]
-    if views and hidden_on_pixels(graph, blocks):
-        steps = _pixel_steps(graph, blocks, shape)
+    if blocks.window:
+        overlap = graph.layers[0].kernel[1] - 1
+        shape = rows, (columns - overlap) // row_grain(graph, blocks), blocks.window
     else:
-        steps = _block_steps(graph, blocks, shape, views)
-    return Graph(shape, graph.input, tuple(steps))
+        shape = rows // height, columns // width, height * width * graph.input_shape[2]
+    if views and hidden_on_pixels(graph, blocks):
+        steps = list(_pixel_steps(graph, blocks, shape))
+    else:
+        seen = slice(int(unshuffle > 1), len(graph.layers) - int(shuffle > 1)) if views else slice(0)
+        steps = list(_block_steps(graph, blocks, shape, set(range(len(graph.layers))[seen])))
+    return Graph(shape, graph.input, tuple(_row_by_row(steps, blocks, unshuffle, shuffle)))
 
 
-def _block_steps(graph: Graph, blocks: Blocks, shape: Shape, views: bool) -> Iterator[Step]:
-    """Every layer on blocks."""
+def _block_steps(graph: Graph, blocks: Blocks, shape: Shape, views: Container[int]) -> Iterator[Step]:
+    """Pack every layer on blocks; those of the numbers ``views`` may see pixels instead."""
     area = blocks.inner[0] * blocks.inner[1]
-    for number, layer in enumerate(graph.layers, 1):
-        outer = blocks.outer if number == len(graph.layers) else blocks.inner
-        if views and layer.kernel == (1, 1) and outer == blocks.inner and area > 1:
+    for number, layer in enumerate(graph.layers):
+        outer = blocks.outer if number == len(graph.layers) - 1 else blocks.inner
+        if number in views and layer.kernel == (1, 1) and outer == blocks.inner and area > 1:
             rows, columns, channels = shape
-            seen: list[Step] = [
+            packed: list[Step] = [
                 Reshape((rows, columns * area, channels // area)),
                 layer,
                 Reshape((rows, columns, area * len(layer.bias))),
             ]
         else:
-            seen = [pack_layer(layer, blocks.inner, outer)]
-        for step in seen:
+            packed = [pack_layer(layer, blocks.inner, outer)]
+        for step in packed:
             shape = step.result(shape)
             yield step
 
 
 def _pixel_steps(graph: Graph, blocks: Blocks, shape: Shape) -> Iterator[Step]:
-    """The first layer on blocks of one row, the hidden ones on pixels, the last from pixels to blocks."""
+    """Pack the first layer on windows, or on blocks of one row, keep the hidden ones on pixels, the last to blocks."""
     first, *hidden, last = graph.layers
-    packed = pack_layer(first, blocks.inner, blocks.inner)
+    packed = window_layer(first, blocks.window) if blocks.window else pack_layer(first, blocks.inner, blocks.inner)
     yield packed
-    if blocks.inner != (1, 1):
+    if (grain := row_grain(graph, blocks)) > 1:
         rows, columns, channels = packed.result(shape)
-        yield Reshape((rows, columns * blocks.inner[1], channels // blocks.inner[1]))
+        yield Reshape((rows, columns * grain, channels // grain))
     yield from hidden
     yield pack_layer(last, (1, 1), blocks.outer)
+
+
+def _row_by_row(steps: list[Step], blocks: Blocks, unshuffle: int, shuffle: int) -> list[Step]:
+    """Order the channels of input and output by the rows of the whole block, where cells are blocks themselves."""
+    first = steps[0]
+    first, last = steps[0], steps[-1]
+    if unshuffle > 1 and blocks.inner != (1, 1) and isinstance(first, Convolution):
+        steps[0] = replace(first, weights=first.weights[..., _pixel_order(blocks.inner, unshuffle)])
+    last = steps[-1]  # the first one, if there is no other
+    if shuffle > 1 and blocks.outer != (1, 1) and isinstance(last, Convolution):
+        order = _pixel_order(blocks.outer, shuffle)
+        scales = last.weight_scales[order] if len(last.weight_scales) else last.weight_scales
+        steps[-1] = replace(last, weights=last.weights[order], bias=last.bias[order], weight_scales=scales)
+    return steps
+
+
+def _pixel_order(block: Block, side: int) -> NDArray[np.int64]:
+    """Where each pixel of a block of cells, row by row, lies among the cells' channels."""
+    height, width = block
+    channels = np.arange(height * width * side * side).reshape(height, width, side, side)
+    return channels.transpose(0, 2, 1, 3).ravel()
+
+
+def window_layer(layer: Convolution, window: int) -> Convolution:
+    """Rewrite a layer of one input channel to read overlapping windows of ``window`` pixels of a row.
+
+    Window ``q`` holds the pixels from ``q * n`` on, where ``n = window - k + 1``; its ``n`` output pixels are its
+    channels, each with those of the layer. So the kernel is one column wide, and holds the old one ``n`` times, each
+    moved by a pixel: of ``k * window`` weights for each result ``k * k`` are not zero.
+    """
+    outputs, height, width, _ = layer.weights.shape
+    grain = window - width + 1
+    weights = np.zeros((grain, outputs, height, 1, window), layer.weights.dtype)
+    for x in range(grain):
+        weights[x, :, :, 0, x : x + width] = layer.weights[..., 0]
+    return replace(
+        layer,
+        weights=weights.reshape(grain * outputs, height, 1, window),
+        bias=np.tile(layer.bias, grain),
+        weight_scales=np.tile(layer.weight_scales, grain),
+    )
 
 
 def pack_layer(layer: Convolution, inner: Block, outer: Block) -> Convolution:

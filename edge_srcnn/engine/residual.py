@@ -1,4 +1,4 @@
-"""The network's output to pixels: the residual added to the bicubic picture, in integers where the network is int8."""
+"""The network's output to pixels: the residual added to a base picture, in integers where the network is int8."""
 
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ _STRIP_PIXELS = 1 << 16  # worked on at a time: stays in a processor's caches
 class Output(Protocol):
     """What is to be done with a network's output."""
 
-    def apply(self, raw: NDArray[Any], bicubic: UInt8Array, out: UInt8Array) -> None:
+    def apply(self, raw: NDArray[Any], base: UInt8Array, out: UInt8Array) -> None:
         """Make pixels of ``raw``; all three are ``[h, w]``, and ``out`` is written to."""
         ...
 
@@ -29,7 +29,7 @@ def output_for(quantization: Quantization, *, residual: bool, width: int) -> Out
     quantization
         How the raw output is to be read; ``FLOAT`` means parts of 255 grey levels.
     residual
-        Whether it is to be added to the bicubic picture, or is the picture.
+        Whether it is to be added to a base picture, or is the picture.
     width
         Pixels in a row.
     """
@@ -48,7 +48,7 @@ class _LookedUpOutput:
         self._rows = max(_STRIP_PIXELS // width, 1)
         self._change = np.empty((self._rows, width), np.uint8)
 
-    def apply(self, raw: NDArray[Any], bicubic: UInt8Array, out: UInt8Array) -> None:
+    def apply(self, raw: NDArray[Any], base: UInt8Array, out: UInt8Array) -> None:
         for top in range(0, len(raw), self._rows):
             rows = slice(top, top + self._rows)
             bits, into = raw[rows].view(np.uint8), out[rows]
@@ -57,7 +57,7 @@ class _LookedUpOutput:
             if not self._residual:
                 into[:] = change
                 continue
-            cv2.add(bicubic[rows], change, dst=into)  # uint8 sums end at 255, differences at 0
+            cv2.add(base[rows], change, dst=into)  # uint8 sums end at 255, differences at 0
             cv2.LUT(bits, self._darker, dst=change)
             cv2.subtract(into, change, dst=into)
 
@@ -70,14 +70,14 @@ class _FloatOutput:
         self._rows = max(_STRIP_PIXELS // width, 1)
         self._values = np.empty((self._rows, width), np.float32)
 
-    def apply(self, raw: NDArray[Any], bicubic: UInt8Array, out: UInt8Array) -> None:
+    def apply(self, raw: NDArray[Any], base: UInt8Array, out: UInt8Array) -> None:
         for top in range(0, len(raw), self._rows):
             rows = slice(top, top + self._rows)
             part = raw[rows]
             values = self._values[: part.shape[0], : part.shape[1]]
             np.multiply(part, np.float32(255), out=values)
             if self._residual:
-                np.add(values, bicubic[rows], out=values)
+                np.add(values, base[rows], out=values)
             np.rint(values, out=values)
             out[rows] = np.clip(values, 0, 255, out=values)
 

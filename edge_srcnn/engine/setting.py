@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.graph import Convolution, Graph
+from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.errors import UsageError
 from edge_srcnn.processor import Processor
@@ -26,7 +27,7 @@ class Setting:
     blocks
         The packing.
     tile
-        Height and width in pixels of the up-scaled picture that go through the interpreter at a time, at most.
+        Height and width in pixels of the network's plane that go through the interpreter at a time, at most.
     threads
         Threads of the interpreter.
     """
@@ -61,8 +62,13 @@ _INT8_BLOCKS = (
     ("asimd", "2x4"),
 )
 _OTHER_INT8_BLOCKS = "2x2"
-_LARGE_HIDDEN_KERNEL_BLOCKS = "1x4-4x4"  # 9-3-5 and 9-5-5
+_LARGE_FIRST_KERNEL_BLOCKS = "1x4-4x4"  # 9-3-5 and 9-5-5
 _FLOAT_BLOCKS = "2x2"
+_WINDOW = 8
+"""Pixels of a window: the int8 units of every processor that was looked at multiply groups of 4 or 8 channels."""
+_OUTPUT_LANES = (("avx512f", 16), ("avx2", 8), ("asimddp", 16), ("asimd", 8))
+"""Output channels that XNNPACK's int8 kernels compute at a time, by the processor's features; others: 8."""
+_OUTER = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4))
 _TILE = (128, 256)  # 64 bytes a pixel in the widest layer: 2 MiB, and little overlap
 _SMALL_CACHE_TILE = (64, 128)
 _SMALL_CACHE = 2 << 20
@@ -70,18 +76,36 @@ REUSE_TILE = (96, 128)
 """Small enough that a moving thing leaves most tiles as they were."""
 
 
-def default_setting(graph: Graph, processor: Processor, threads: int) -> Setting:
-    """The setting for a processor that was not tuned, by its features and caches, and by the network's shape."""
-    int8 = graph.dtype == "int8"
-    text = _OTHER_INT8_BLOCKS if int8 else _FLOAT_BLOCKS
-    for flag, blocks in _INT8_BLOCKS if int8 else ():
-        if flag in processor.flags:
-            text = blocks
-            break
-    if any(layer.kernel != (1, 1) for layer in graph.layers[1:-1]):
-        text = _LARGE_HIDDEN_KERNEL_BLOCKS
+def default_setting(network: Network, processor: Processor, threads: int) -> Setting:
+    """Choose a setting for a processor that was not tuned, by its features and caches, and by the network's shape."""
     largest = max(processor.caches.values(), default=0)
-    return Setting(Blocks.parse(text), _TILE if largest > _SMALL_CACHE else _SMALL_CACHE_TILE, threads)
+    tile = _TILE if largest > _SMALL_CACHE else _SMALL_CACHE_TILE
+    return Setting(_default_blocks(network.graph, processor), tile, threads)
+
+
+def _default_blocks(graph: Graph, processor: Processor) -> Blocks:
+    first, *hidden, last = graph.layers
+    int8 = graph.dtype == "int8"
+    if hidden and all(layer.kernel == (1, 1) for layer in hidden):
+        text = _OTHER_INT8_BLOCKS if int8 else _FLOAT_BLOCKS
+        for flag, blocks in _INT8_BLOCKS if int8 else ():
+            if flag in processor.flags:
+                text = blocks
+                break
+        return Blocks.parse(text)
+    if hidden and graph.input_shape[2] == 1 and first.kernel[1] > _WINDOW:
+        return Blocks.parse(_LARGE_FIRST_KERNEL_BLOCKS)
+    lanes = next((lanes for flag, lanes in _OUTPUT_LANES if flag in processor.flags), 8)
+    outer = min(_OUTER, key=lambda block: _last_layer_cost(last, block, lanes))
+    windows = hidden and graph.input_shape[2] == 1 and first.kernel[1] < _WINDOW
+    return Blocks((1, 1), outer, _WINDOW if windows else 0)
+
+
+def _last_layer_cost(layer: Convolution, block: tuple[int, int], lanes: int) -> float:
+    """Count the multiplications for each cell of the output, those with zeros and unused lanes included."""
+    area, outputs = block[0] * block[1], len(layer.bias)
+    taps = (layer.kernel[0] + block[0] - 1) * (layer.kernel[1] + block[1] - 1)
+    return taps * -(-area * outputs // lanes) * lanes / area
 
 
 def parse_tile(text: str) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""The network over a bicubic plane of any size: mirror halo, tiles, blocks, XOR, invoke, blocks back, residual."""
+"""The network over a plane of any size: mirror halo, tiles, blocks, XOR, invoke, blocks back, residual."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.residual import Output, output_for
 from edge_srcnn.engine.setting import Setting
 from edge_srcnn.engine.tiled_network import TiledNetwork, network_for_edgetpu, network_for_processor
 from edge_srcnn.errors import UsageError
-from edge_srcnn.imaging.blocks import from_blocks, to_blocks
+from edge_srcnn.imaging.blocks import from_blocks, to_blocks, to_windows
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, mirror_border
 from edge_srcnn.tpu_form import TpuForm
@@ -47,37 +47,33 @@ class Sharpener:
 
     Parameters
     ----------
-    graph
-        The plain network, one channel in, one out.
+    network
+        The plain network.
     engine
         One of ``ENGINES``.
-    residual
-        Whether the graph puts out what is to be added to the bicubic picture, or the picture itself.
     setting_for
-        Says how planes of (height, width) are to be computed.
+        Says how results of (height, width) are to be computed.
     reuse
         Do not compute a tile again whose input (halo included) is that of the last plane.
     delegate
         An accelerator, loaded by ``load_delegate``.
     form
-        The network's form for an Edge TPU, to be computed in place of ``graph``.
+        The network's form for an Edge TPU, to be computed in place of ``network``.
     """
 
     def __init__(
         self,
-        graph: Graph,
+        network: Network,
         engine: str,
         *,
-        residual: bool,
         setting_for: Callable[[int, int], Setting],
         reuse: bool = False,
         delegate: Any = None,
         form: TpuForm | None = None,
     ) -> None:
-        self.context_rows = graph.radius[0]
-        self.statistics = Statistics()
-        self._graph, self._engine, self._residual = graph, engine, residual
-        self._setting_for, self._reuse, self._delegate, self._form = setting_for, reuse, delegate, form
+        self.network, self.statistics = network, Statistics()
+        self._engine, self._setting_for = engine, setting_for
+        self._reuse, self._delegate, self._form = reuse, delegate, form
         self._workspace: _Workspace | None = None
 
     @property
@@ -90,51 +86,52 @@ class Sharpener:
 
     def sharpen(
         self,
-        bicubic: UInt8Array,
+        plane: UInt8Array,
+        base: UInt8Array,
         out: UInt8Array,
         *,
         lent_above: int = 0,
         lent_below: int = 0,
         region: Tile | None = None,
     ) -> None:
-        """Sharpen a plane.
+        """Run the network over a plane, and add what it puts out to another.
 
         Parameters
         ----------
-        bicubic
-            uint8 ``[lent_above + h + lent_below, w]``.
+        plane
+            uint8 ``[lent_above + h + lent_below, w]``: what the network reads.
+        base
+            uint8 ``[h * upsampling, w * upsampling]``: what a residual is added to.
         out
-            uint8 ``[h, w]``, written to.
+            uint8 of that shape, written to.
         lent_above, lent_below
-            Rows of ``bicubic`` that are only there as context, where it is a band of a larger plane:
-            ``context_rows``, or fewer where the plane ends.
+            Rows of ``plane`` that are only there as context, where it is a band of a larger one:
+            ``network.context_px``, or fewer where the plane ends.
         region
-            The part of ``out`` that is to be sharpened; the rest is bicubic. None: all of it.
+            The part of ``out`` that is to be sharpened; the rest is ``base``. None: all of it.
         """
         workspace = self._workspace
-        if workspace is None or workspace.size != out.shape:
+        if workspace is None or workspace.result_size != out.shape:
             self._workspace = None  # its memory goes before the next one's comes
             workspace = self._workspace_for((out.shape[0], out.shape[1]))
             self._workspace = workspace
-        workspace.compute(bicubic, lent_above, lent_below, region, self.statistics)
+        workspace.compute(plane, lent_above, lent_below, region, self.statistics)
         began = perf_counter()
-        plane = bicubic[lent_above : lent_above + len(out)]
-        if region is None:
-            workspace.finish(plane, out)
-        else:
-            out[:] = plane
-            workspace.finish(plane, out, region)
+        if region is not None:
+            out[:] = base
+        workspace.finish(base, out, region)
         self.statistics.unpack_s += perf_counter() - began
 
-    def _workspace_for(self, size: tuple[int, int]) -> "_Workspace":
-        setting = self._setting_for(*size)
+    def _workspace_for(self, result_size: tuple[int, int]) -> "_Workspace":
+        setting, network = self._setting_for(*result_size), self.network
+        size = result_size[0] // network.upsampling, result_size[1] // network.upsampling
         if self._form is None:
-            tiled = network_for_processor(self._graph, size, setting)
+            tiled = network_for_processor(network, size, setting)
         else:
             tiled = network_for_edgetpu(self._form, size)
-        network = Interpreter(self._engine, tiled.graph, setting.threads, self._delegate)
-        output = output_for(self._graph.output, residual=self._residual, width=size[1])
-        return _Workspace(tiled, network, output, np.dtype(self._graph.dtype), size, self._reuse)
+        interpreter = Interpreter(self._engine, tiled.graph, setting.threads, self._delegate)
+        output = output_for(network.graph.output, residual=network.residual, width=result_size[1])
+        return _Workspace(network, tiled, interpreter, output, result_size, self._reuse)
 
 
 class _Workspace:
@@ -142,42 +139,43 @@ class _Workspace:
 
     def __init__(
         self,
+        network: Network,
         tiled: TiledNetwork,
-        network: Interpreter,
+        interpreter: Interpreter,
         output: Output,
-        dtype: np.dtype[Any],
-        size: tuple[int, int],
+        result_size: tuple[int, int],
         reuse: bool,
     ) -> None:
-        self.size, self._reuse, self._network, self._output = size, reuse, network, output
-        self._inner, self._outer, self._tiles = tiled.inner, tiled.outer, tiled.tiles
-        self._halo = around = tiled.halo
+        self.result_size, self._reuse, self._interpreter, self._output = result_size, reuse, interpreter, output
+        self._tiled, self._upsampling = tiled, network.upsampling
+        around = tiled.halo
         height, width = tiled.size
-        self._raw = np.empty((height, width), dtype)
+        self._raw = np.empty((height * self._upsampling, width * self._upsampling), network.graph.dtype)
         padded_shape = (height + around.above + around.below, width + around.left + around.right)
         self._padded = np.empty(padded_shape, np.uint8)
         self._last = np.empty(padded_shape if reuse else (0, 0), np.uint8)
         self._known = frozenset[Tile]()  # the tiles of raw that belong to last
 
     def compute(
-        self, bicubic: UInt8Array, lent_above: int, lent_below: int, region: Tile | None, statistics: Statistics
+        self, plane: UInt8Array, lent_above: int, lent_below: int, region: Tile | None, statistics: Statistics
     ) -> None:
-        """Run the network over every tile of the region that is not known already."""
+        """Run the network over every tile of the region (of the result) that is not known already."""
         began = perf_counter()
         known, self._known = self._known, frozenset()  # nothing is known if this fails half-way
         if self._reuse:
             self._padded, self._last = self._last, self._padded
-        (height, width), around = self._raw.shape, self._halo
+        around, (height, width) = self._tiled.halo, self._tiled.size
+        rows = plane.shape[0] - lent_above - lent_below
         mirror_border(
-            bicubic,
+            plane,
             around.above - lent_above,
-            around.below - lent_below + height - self.size[0],
+            around.below - lent_below + height - rows,
             around.left,
-            around.right + width - self.size[1],
+            around.right + width - plane.shape[1],
             out=self._padded,
         )
         statistics.pack_s += perf_counter() - began
-        wanted = [tile for tile in self._tiles if region is None or tile.touches(region)]
+        wanted = [tile for tile in self._tiled.tiles if region is None or self._in_result(tile).touches(region)]
         for tile in wanted:
             self._compute_tile(tile, tile in known, statistics)
         statistics.tiles += len(wanted)
@@ -187,18 +185,22 @@ class _Workspace:
     @property
     def raw(self) -> NDArray[Any]:
         """The network's last output, without what rounds the size up to whole blocks."""
-        return self._raw[: self.size[0], : self.size[1]]
+        return self._raw[: self.result_size[0], : self.result_size[1]]
 
-    def finish(self, bicubic: UInt8Array, out: UInt8Array, region: Tile | None = None) -> None:
-        """Put raw output and bicubic picture together."""
+    def finish(self, base: UInt8Array, out: UInt8Array, region: Tile | None = None) -> None:
+        """Put raw output and base together."""
         if region is None:
-            self._output.apply(self.raw, bicubic, out)
+            self._output.apply(self.raw, base, out)
         else:
-            self._output.apply(self.raw[region.place], bicubic[region.place], out[region.place])
+            self._output.apply(self.raw[region.place], base[region.place], out[region.place])
+
+    def _in_result(self, tile: Tile) -> Tile:
+        """A tile of the plane, in pixels of the result."""
+        return Tile(*(side * self._upsampling for side in (tile.top, tile.left, tile.height, tile.width)))
 
     def _compute_tile(self, tile: Tile, known: bool, statistics: Statistics) -> None:
         start = perf_counter()
-        around = self._halo
+        around = self._tiled.halo
         rows = slice(tile.top, tile.top + tile.height + around.above + around.below)
         columns = slice(tile.left, tile.left + tile.width + around.left + around.right)
         window = self._padded[rows, columns]
@@ -208,19 +210,25 @@ class _Workspace:
             return
         self._load(window)
         packed = perf_counter()
-        self._network.invoke()
+        self._interpreter.invoke()
         computed = perf_counter()
-        from_blocks(self._network.output, self._raw[tile.place], self._outer)
+        from_blocks(self._interpreter.output, self._raw[self._in_result(tile).place], self._tiled.outer)
         statistics.pack_s += packed - start
         statistics.invoke_s += computed - packed
         statistics.unpack_s += perf_counter() - computed
 
     def _load(self, window: UInt8Array) -> None:
         """Write a tile into the interpreter's own memory; its view must be gone when this returns."""
-        tensor: NDArray[Any] = self._network.input
+        tensor: NDArray[Any] = self._interpreter.input
         if tensor.dtype == np.int8:
             bits = tensor.view(np.uint8)
-            to_blocks(window, bits, self._inner)
+            self._lay(window, bits)
             np.bitwise_xor(bits, _SIGN, out=bits)  # int8 = uint8 - 128
         else:
-            to_blocks(window * _LEVEL, tensor, self._inner)
+            self._lay(window * _LEVEL, tensor)
+
+    def _lay(self, window: NDArray[Any], into: NDArray[Any]) -> None:
+        if self._tiled.windows:
+            to_windows(window, into, self._tiled.inner[1])
+        else:
+            to_blocks(window, into, self._tiled.inner)

@@ -63,8 +63,11 @@ def cache_file() -> Path:
     return base / "edge-srcnn" / "tuned.json"
 
 
-def recall(occasion: Occasion, path: Path | None = None) -> Setting | None:
-    """The winner for this occasion, else that of the picture nearest in size, else None."""
+def recall(occasion: Occasion, path: Path | None = None, *, upsampling: int = 1) -> Setting | None:
+    """The winner for this occasion, else that of the picture nearest in size, else None.
+
+    ``upsampling`` is the network's: pixels of the result for each one of the plane that tiles are cut from.
+    """
     known = [entry for entry in _load(path or cache_file()) if _same_machine(entry.occasion, occasion)]
     if not known:
         return None
@@ -77,7 +80,8 @@ def recall(occasion: Occasion, path: Path | None = None) -> Setting | None:
     nearest = min(known, key=distance)
     setting = nearest.setting
     if setting.tile == WHOLE_TILE and nearest.occasion != occasion:  # a larger picture is not to take more memory
-        setting = replace(setting, tile=(nearest.occasion.height, nearest.occasion.width))
+        height, width = (-(-side // upsampling) for side in (nearest.occasion.height, nearest.occasion.width))
+        setting = replace(setting, tile=(height, width))
     return setting
 
 

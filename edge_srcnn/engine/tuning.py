@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isqrt
@@ -10,15 +11,23 @@ from time import perf_counter
 import numpy as np
 
 from edge_srcnn.engine.graph import Graph
-from edge_srcnn.engine.packing import Blocks
+from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.packing import Blocks, check_packing, tile_grain
 from edge_srcnn.engine.setting import WHOLE_TILE, Setting, Wish
 from edge_srcnn.engine.sharpener import Sharpener
+from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import even_side, round_up
 from edge_srcnn.processor import Processor
 
 BLOCKS = ("2x2", "2x2-2x4", "2x2-4x4", "2x4", "2x4-4x4", "2x4-2x8", "4x2-4x4", "4x4", "1x4-4x4", "1x8-4x8", "1x1")
 """Packings that won somewhere, or nearly; and none."""
+
+END_BLOCKS = (
+    *("8w", "8w-1x2", "8w-2x2", "8w-1x4", "6w-2x2"),
+    *("1x4-1x2", "1x4-2x2", "1x4-4x4", "1x8-4x8", "1x1-1x2", "1x1-2x2", "1x1"),
+)
+"""Packings for networks whose hidden layers have kernels of their own: of the ends alone."""
 
 ROUNDS = ((1, 1 / 3), (3, 1 / 3), (9, 1.0))
 """Frames that are timed in each round, and the share of the contestants that goes on to the next."""
@@ -48,19 +57,20 @@ class Contestant:
 
 
 def candidates(
-    graph: Graph, size: tuple[int, int], processor: Processor, threads: int, wish: Wish
+    network: Network, size: tuple[int, int], processor: Processor, threads: int, wish: Wish
 ) -> tuple[Setting, ...]:
-    """Every block x tile x number of threads worth trying for pictures of ``size`` (height, width, up-scaled).
+    """Every block x tile x number of threads worth trying for planes of ``size`` (height, width).
 
     Tiles: the whole picture if it is not too large, a middling one, and for each cache from the second level on one
     whose activations fit. Tiles that cut this picture in the same way are tried once.
     """
     found: dict[tuple[Blocks, tuple[int, ...], int], Setting] = {}
-    for blocks in (wish.blocks,) if wish.blocks else map(Blocks.parse, BLOCKS):
-        for tile in (wish.tile,) if wish.tile else _tiles(graph, size, processor):
+    for blocks in (wish.blocks,) if wish.blocks else _blocks(network.graph):
+        grains = [network.unshuffle * cells for cells in tile_grain(network.graph, blocks)]
+        for tile in (wish.tile,) if wish.tile else _tiles(network, size, processor):
             sides = tuple(
                 even_side(round_up(side, grain), wanted, grain)
-                for side, wanted, grain in zip(size, tile, blocks.outer, strict=True)
+                for side, wanted, grain in zip(size, tile, grains, strict=True)
             )
             for count in (wish.threads,) if wish.threads else _thread_counts(threads):
                 found.setdefault((blocks, sides, count), Setting(blocks, tile, count))
@@ -77,20 +87,22 @@ def runs_of(contestants: int) -> int:
 
 
 def contest(
-    graph: Graph, engine: str, contestants: Sequence[Contestant], plane: UInt8Array, *, residual: bool
+    network: Network, engine: str, contestants: Sequence[Contestant], plane: UInt8Array
 ) -> Iterator[Contestant]:
-    """Let the contestants sharpen ``plane`` (uint8 ``[h, w]``, up-scaled) in rounds; the slow ones drop out.
+    """Let the contestants sharpen ``plane`` (uint8 ``[h, w]``, the network's) in rounds; the slow ones drop out.
 
     Yields each one that has run, so that progress can be shown; ``ranked`` tells who won. One at a time holds memory.
     """
-    running, out = list(contestants), np.empty_like(plane)
+    running = list(contestants)
+    base = plane.repeat(network.upsampling, axis=0).repeat(network.upsampling, axis=1)
+    out = np.empty_like(base)
     for frames, share in ROUNDS:
         for contestant in running:
-            sharpener = Sharpener(graph, engine, residual=residual, setting_for=contestant.always)
-            sharpener.sharpen(plane, out)
+            sharpener = Sharpener(network, engine, setting_for=contestant.always)
+            sharpener.sharpen(plane, base, out)
             for _ in range(frames):
                 began = perf_counter()
-                sharpener.sharpen(plane, out)
+                sharpener.sharpen(plane, base, out)
                 contestant.seconds.append(perf_counter() - began)
             yield contestant
         running = ranked(running)[: _going_on(len(running), share)]
@@ -110,9 +122,19 @@ def _thread_counts(most: int) -> list[int]:
     return [count for count in (1, 2, 3, 4, 6, 8, 12, 16) if count < most] + [most]
 
 
-def _tiles(graph: Graph, size: tuple[int, int], processor: Processor) -> list[tuple[int, int]]:
+def _blocks(graph: Graph) -> Iterator[Blocks]:
+    """Packings to try that the network can be packed by."""
+    ends = any(layer.kernel != (1, 1) for layer in graph.layers[1:-1])
+    for blocks in map(Blocks.parse, END_BLOCKS if ends else BLOCKS):
+        with suppress(UsageError):
+            check_packing(graph, blocks)
+            yield blocks
+
+
+def _tiles(network: Network, size: tuple[int, int], processor: Processor) -> list[tuple[int, int]]:
+    graph = network.graph
     channels = [graph.input_shape[2], *(len(layer.bias) for layer in graph.layers)]
-    bytes_per_pixel = max(map(sum, pairwise(channels))) * graph.dtype.itemsize
+    bytes_per_pixel = max(max(map(sum, pairwise(channels))) * graph.dtype.itemsize // network.unshuffle**2, 1)
     tiles = [_MIDDLING_TILE]
     if size[0] * size[1] * bytes_per_pixel <= _MAX_ACTIVATIONS:
         tiles.append(WHOLE_TILE)

@@ -1,4 +1,4 @@
-"""The way of the luma plane: bicubic, in bands where it is large, and the network over it."""
+"""The way of the luma plane: bicubic, in bands where it is large, and what the network adds to it."""
 
 from collections.abc import Iterator
 from time import perf_counter
@@ -9,6 +9,7 @@ from edge_srcnn.engine.sharpener import Sharpener, Statistics
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile
+from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE
 
 
 class LumaUpscaler:
@@ -47,11 +48,18 @@ class LumaUpscaler:
         """
         return self._bands(luma, None)
 
-    def sharpen(self, bicubic: UInt8Array) -> UInt8Array:
-        """Run the network over a plane that is up-scaled already: uint8 ``[h, w]`` to uint8 ``[h, w]``."""
-        out = bicubic.copy()
-        if self._sharpener is not None:
-            self._sharpener.sharpen(bicubic, out)
+    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+        """Run the network alone over a plane in its own grid, and add a residual to the plane with its pixels repeated.
+
+        uint8 ``[h, w]`` to uint8 ``[h * n, w * n]``, where ``n`` is ``Network.upsampling``: 1 for networks that read
+        the bicubic picture. No other arithmetic takes part, so the bytes are the same on every machine.
+        """
+        if self._sharpener is None:
+            return plane.copy()
+        times = self._sharpener.network.upsampling
+        base = plane.repeat(times, axis=0).repeat(times, axis=1)
+        out = np.empty_like(base)
+        self._sharpener.sharpen(plane, base, out)
         return out
 
     def close(self) -> None:
@@ -61,27 +69,36 @@ class LumaUpscaler:
     def _bands(
         self, luma: UInt8Array, whole: UInt8Array | None, region: Tile | None = None
     ) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        context = 0 if self._sharpener is None else self._sharpener.context_rows
-        spans = list(bands(*luma.shape))
+        sharpener, spans = self._sharpener, list(bands(*luma.shape))
         for number, (start, stop) in enumerate(spans):
-            near = spans[max(number - 1, 0) : number + 2] if context else [(start, stop)]  # neighbours lend rows
-            plane = self._upscale_spans(luma, near)
-            top, rows = (start - near[0][0]) * self.scale, (stop - start) * self.scale
-            above, below = min(context, top), min(context, len(plane) - top - rows)
-            bicubic, first = plane[top : top + rows], start * self.scale
+            first, rows = start * self.scale, (stop - start) * self.scale
+            near = [(start, stop)]
+            if sharpener is not None and sharpener.network.plane == BICUBIC_PLANE:
+                near = spans[max(number - 1, 0) : number + 2]  # neighbours lend rows
+            upscaled, top = self._upscale_spans(luma, near), (start - near[0][0]) * self.scale
+            bicubic = upscaled[top : top + rows]
             sharp = np.empty_like(bicubic) if whole is None else whole[first : first + rows]
-            if self._sharpener is None:
+            if sharpener is None:
                 sharp[:] = bicubic
             else:
-                window = plane[top - above : top + rows + below]
-                self._sharpener.sharpen(
-                    window, sharp, lent_above=above, lent_below=below, region=_part(region, first, sharp)
+                plane, begin, end = upscaled, top, top + rows
+                if sharpener.network.plane == LUMA_PLANE:
+                    plane, begin, end = luma, start, stop
+                context = sharpener.network.context_px[0]
+                above, below = min(context, begin), min(context, len(plane) - end)
+                sharpener.sharpen(
+                    plane[begin - above : end + below],
+                    bicubic,
+                    sharp,
+                    lent_above=above,
+                    lent_below=below,
+                    region=_part(region, first, sharp),
                 )
             yield first, sharp, bicubic
         self.statistics.frames += 1
 
     def _upscale_spans(self, luma: UInt8Array, spans: list[tuple[int, int]]) -> UInt8Array:
-        """Neighbouring bands, up-scaled bicubically one by one into a buffer that is kept."""
+        """Upscale neighbouring bands bicubically, one by one, into a buffer that is kept."""
         began = perf_counter()
         rows, width = (spans[-1][1] - spans[0][0]) * self.scale, luma.shape[1] * self.scale
         if self._bicubic.shape[0] < rows or self._bicubic.shape[1] != width:

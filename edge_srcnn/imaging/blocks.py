@@ -1,11 +1,16 @@
-"""Pixels to blocks and back: a plane ``[h, w]`` as a grid ``[h / bh, w / bw, bh * bw]`` whose pixels are channels."""
+"""Pixels to blocks and back: a plane ``[h, w]`` as a grid ``[h / bh, w / bw, bh * bw]`` whose pixels are channels.
 
+Source: space-to-depth and depth-to-space, Shi et al., "Real-Time Single Image and Video Super-Resolution Using an
+Efficient Sub-Pixel Convolutional Neural Network" (2016), section 3.2.
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
+_WORDS = (np.uint64, np.uint32, np.uint16)
 
 
 def to_blocks(pixels: NDArray[Any], blocks: NDArray[Any], side: tuple[int, int]) -> None:
@@ -20,22 +25,47 @@ def to_blocks(pixels: NDArray[Any], blocks: NDArray[Any], side: tuple[int, int])
     side
         Height bh and width bw of a block.
     """
-    rows, cells = _views(pixels, blocks, side)
-    for y in range(side[0]):  # a copy for each row of a block: its inner loop then runs along the picture's width
-        cells[:, :, y] = rows[:, y]
+    for row, cell in _rows(pixels, blocks, side):
+        cell[:] = row
 
 
 def from_blocks(blocks: NDArray[Any], pixels: NDArray[Any], side: tuple[int, int]) -> None:
     """Copy blocks back into a plane; the arguments are those of ``to_blocks``, and ``pixels`` is written to."""
-    rows, cells = _views(pixels, blocks, side)
-    for y in range(side[0]):
-        rows[:, y] = cells[:, :, y]
+    for row, cell in _rows(pixels, blocks, side):
+        row[:] = cell
 
 
-def _views(pixels: NDArray[Any], blocks: NDArray[Any], side: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Both as ``[.., words]``: a row of a block is moved as one machine word where there is a word of its size."""
+def to_windows(pixels: NDArray[Any], windows: NDArray[Any], step: int) -> None:
+    """Copy a plane into overlapping windows of its rows.
+
+    Parameters
+    ----------
+    pixels
+        ``[h, w]``, may be a window of a larger plane.
+    windows
+        ``[h, n, window]`` of the same dtype, contiguous; written to. Window ``i`` begins at pixel ``i * step``.
+    step
+        Pixels from one window to the next.
+    """
+    height, count, width = windows.shape
+    strides = (pixels.strides[0], step * pixels.itemsize, pixels.itemsize)
+    windows[:] = np.lib.stride_tricks.as_strided(pixels, (height, count, width), strides, writeable=False)
+
+
+def _rows(
+    pixels: NDArray[Any], blocks: NDArray[Any], side: tuple[int, int]
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Give matching views of both ``[h / bh, w / bw]``, one for each machine word of a block.
+
+    The inner loop of a copy then runs along the picture's width. A word is the largest that divides a block's row.
+    """
     down, across = blocks.shape[:2]
     rows = pixels.reshape(down, side[0], across, side[1])
     cells = blocks.reshape(down, across, side[0], side[1])
-    word = _WORDS.get(side[1] * pixels.itemsize)
-    return (rows, cells) if word is None or side[1] == 1 else (rows.view(word), cells.view(word))
+    for word in _WORDS:
+        if side[1] > 1 and side[1] * pixels.itemsize % np.dtype(word).itemsize == 0:
+            rows, cells = rows.view(word), cells.view(word)
+            break
+    for y in range(side[0]):
+        for x in range(rows.shape[-1]):
+            yield rows[:, y, :, x], cells[:, :, y, x]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.packing import Blocks, halo, pack
 from edge_srcnn.errors import ModelUnsupported, UsageError
-from edge_srcnn.loading import graph_of
+from edge_srcnn.loading import network_of
 from edge_srcnn.model import Model
 from edge_srcnn.tpu_form import TpuForm
 from export.edgetpu.network import read_network
@@ -29,16 +29,21 @@ def tpu_form(model: Model, tile: tuple[int, int] = TILE) -> TpuForm:
     ModelUnsupported
         It is no int8 network.
     """
-    if any(side % grain or not grain <= side <= MAX_SIDE for side, grain in zip(tile, BLOCK, strict=True)):
-        raise UsageError(f"tile {tile[0]}x{tile[1]}: sides must be multiples of {BLOCK[0]}, up to {MAX_SIDE}")
-    graph, blocks = graph_of(model), Blocks(BLOCK, BLOCK)
+    network, blocks = network_of(model), Blocks(BLOCK, BLOCK)
+    graph, side = network.graph, network.unshuffle
+    block = side * BLOCK[0], side * BLOCK[1]
+    if any(pixels % grain or not grain <= pixels <= MAX_SIDE for pixels, grain in zip(tile, block, strict=True)):
+        raise UsageError(f"tile {tile[0]}x{tile[1]}: sides must be multiples of {block[0]}, up to {MAX_SIDE}")
     if graph.dtype != "int8":
         raise ModelUnsupported(
             f"{model.spec.name} is {graph.dtype}; an Edge TPU computes int8: edge-srcnn export --int8"
         )
     around = halo(graph, blocks, views=False)
-    packed = write_graph(pack(graph, blocks, tile, views=False))
-    return TpuForm(packed, BLOCK, tile, (around.above, around.below, around.left, around.right))
+    cells = tile[0] // side, tile[1] // side
+    packed = write_graph(pack(graph, blocks, cells, views=False, unshuffle=side, shuffle=network.shuffle))
+    sides = (around.above, around.below, around.left, around.right)
+    above, below, left, right = (side * pixels for pixels in sides)
+    return TpuForm(packed, block, tile, (above, below, left, right), upsampling=network.upsampling)
 
 
 def compiled_form(form: TpuForm, compiled: bytes, compiler: str) -> TpuForm:
