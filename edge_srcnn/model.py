@@ -314,4 +314,5 @@ def _spec(stored: Any, where: str) -> ModelSpec:
 def _as_format_2(stored: dict[str, Any]) -> dict[str, Any]:
     """Spell the description of format 1, three layers on the bicubic plane, as format 2 does."""
     layers = tuple(zip(stored["kernels"], (*stored["filters"], 1), strict=True))
-    return stored | {"family": "srcnn", "layers": layers, "plane": BICUBIC_PLANE, "unshuffle": 1, "shuffle": 1}
+    grids = {"plane": BICUBIC_PLANE, "unshuffle": 1, "shuffle": 1}
+    return stored | grids | {"family": "srcnn", "layers": layers, "format": 2}

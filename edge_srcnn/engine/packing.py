@@ -162,7 +162,8 @@ def pack(
     -------
     A graph from ``[rows, columns, block of pixels]`` (tile and halo) to ``[rows, columns, block of pixels]`` (the
     tile). Blocks of the input are ``unshuffle`` times the inner ones, of the output ``shuffle`` times the outer ones,
-    their pixels row by row. With windows the input is ``[rows, windows, window]``.
+    their pixels row by row. With windows the input is ``[rows, windows, window]``, and the output may have columns
+    beyond the tile's.
 
     Raises
     ------

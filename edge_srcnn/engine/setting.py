@@ -84,20 +84,17 @@ def default_setting(network: Network, processor: Processor, threads: int) -> Set
 
 
 def _default_blocks(graph: Graph, processor: Processor) -> Blocks:
-    first, *hidden, last = graph.layers
-    int8 = graph.dtype == "int8"
-    if hidden and all(layer.kernel == (1, 1) for layer in hidden):
-        text = _OTHER_INT8_BLOCKS if int8 else _FLOAT_BLOCKS
-        for flag, blocks in _INT8_BLOCKS if int8 else ():
-            if flag in processor.flags:
-                text = blocks
-                break
-        return Blocks.parse(text)
-    if hidden and graph.input_shape[2] == 1 and first.kernel[1] > _WINDOW:
+    first, last, hidden = graph.layers[0], graph.layers[-1], graph.layers[1:-1]
+    flags = processor.flags if graph.dtype == "int8" else frozenset[str]()
+    channels = graph.input_shape[2], len(last.bias)
+    if channels == (1, 1) and all(layer.kernel == (1, 1) for layer in hidden):
+        other = _OTHER_INT8_BLOCKS if graph.dtype == "int8" else _FLOAT_BLOCKS
+        return Blocks.parse(next((blocks for flag, blocks in _INT8_BLOCKS if flag in flags), other))
+    if channels == (1, 1) and first.kernel[1] > _WINDOW:
         return Blocks.parse(_LARGE_FIRST_KERNEL_BLOCKS)
-    lanes = next((lanes for flag, lanes in _OUTPUT_LANES if flag in processor.flags), 8)
+    lanes = next((lanes for flag, lanes in _OUTPUT_LANES if flag in flags), 8)
     outer = min(_OUTER, key=lambda block: _last_layer_cost(last, block, lanes))
-    windows = hidden and graph.input_shape[2] == 1 and first.kernel[1] < _WINDOW
+    windows = channels[0] == 1 and len(graph.layers) > 1 and first.kernel[1] < _WINDOW
     return Blocks((1, 1), outer, _WINDOW if windows else 0)
 
 

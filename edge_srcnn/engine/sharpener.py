@@ -212,7 +212,10 @@ class _Workspace:
         packed = perf_counter()
         self._interpreter.invoke()
         computed = perf_counter()
-        from_blocks(self._interpreter.output, self._raw[self._in_result(tile).place], self._tiled.outer)
+        result, (height, width) = self._in_result(tile), self._tiled.outer
+        blocks = self._interpreter.output[: result.height // height, : result.width // width]
+        from_blocks(blocks, self._raw[result.place], self._tiled.outer)
+        del blocks  # the interpreter refuses to run while it is held
         statistics.pack_s += packed - start
         statistics.invoke_s += computed - packed
         statistics.unpack_s += perf_counter() - computed

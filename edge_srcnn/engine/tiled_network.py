@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import Block, Halo, halo, pack, row_grain, tile_grain
+from edge_srcnn.engine.packing import Block, Halo, check_packing, halo, pack, row_grain, tile_grain
 from edge_srcnn.engine.setting import Setting
 from edge_srcnn.imaging.tiles import Tile, cut, even_side, round_up
 from edge_srcnn.tpu_form import TpuForm
@@ -42,8 +42,15 @@ class TiledNetwork:
 
 
 def network_for_processor(network: Network, size: tuple[int, int], setting: Setting) -> TiledNetwork:
-    """Pack the plain network for planes of (height, width); tiles share a plane evenly."""
+    """Pack the plain network for planes of (height, width); tiles share a plane evenly.
+
+    Raises
+    ------
+    UsageError
+        The network cannot be packed so.
+    """
     graph, blocks, side = network.graph, setting.blocks, network.unshuffle
+    check_packing(graph, blocks)
     grain = tuple(side * cells for cells in tile_grain(graph, blocks))
     height, width = (round_up(pixels, each) for pixels, each in zip(size, grain, strict=True))
     tile_height, tile_width = (

@@ -29,7 +29,7 @@ from edge_srcnn.loading import load_model
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import Upscaler
 from tests.edge_srcnn.bundles import environment_of, make_bundle
-from tests.edge_srcnn.networks import Networks
+from tests.edge_srcnn.networks import Networks, on_bicubic
 
 Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
@@ -90,7 +90,8 @@ def sharpener_for(engine: str) -> Sharpeners:
         reuse: bool = False,
     ) -> Sharpener:
         setting = Setting(Blocks.parse(block), tile, 1)
-        return Sharpener(graph, engine, residual=residual, setting_for=lambda height, width: setting, reuse=reuse)
+        network = on_bicubic(graph, residual=residual)
+        return Sharpener(network, engine, setting_for=lambda height, width: setting, reuse=reuse)
 
     return make
 

@@ -5,10 +5,17 @@ from typing import Any
 import numpy as np
 
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
+from edge_srcnn.engine.network import Network
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.model import BICUBIC_PLANE
 
 PIXELS = Quantization(float(np.float32(1 / 255)), -128)
 """int8 is the grey level less 128."""
+
+
+def on_bicubic(graph: Graph, *, residual: bool = False) -> Network:
+    """A graph as a network that reads the upscaled picture, pixel for pixel, as SRCNN does."""
+    return Network(graph, BICUBIC_PLANE, unshuffle=1, shuffle=1, residual=residual)
 
 
 class Networks:

@@ -51,11 +51,12 @@ def test_packed_and_plain_put_out_the_same_bytes(engine, model, block, size):
 
 
 def test_a_packed_network_that_computes_something_else_is_told_apart(monkeypatch, engine, model):
-    real = benchmark.graph_of(model)
+    network = benchmark.network_of(model)
+    real = network.graph
     last = real.layers[-1]
     wrong = dataclasses.replace(last, bias=last.bias + np.int32(2000))
     other = Graph(real.input_shape, real.input, (*real.layers[:-1], wrong))
-    monkeypatch.setattr(benchmark, "graph_of", lambda model: other)
+    monkeypatch.setattr(benchmark, "network_of", lambda model: dataclasses.replace(network, graph=other))
     assert not measure(model, engine, SETTING, (8, 6), seconds=0.001).identical
 
 
@@ -127,7 +128,7 @@ def test_in_float32_scales_and_biases_mean_what_they_meant(sharpener_for):
 def test_the_ceiling_is_one_convolution_of_512_to_512_channels_that_neither_engine_refuses(engine, dtype):
     graph = benchmark._ceiling(np.dtype(dtype))
     assert graph.dtype == dtype
-    assert graph.macs_per_pixel == 512 * 512
+    assert graph.macs_per_cell == 512 * 512
     network = benchmark.Interpreter(engine, write_graph(graph), 1)
     network.input[...] = 1
     network.invoke()

@@ -9,8 +9,8 @@ from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import ModelUnsupported, NoInput, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.loading import (
-    graph_of,
     load_model,
+    network_of,
     open_model,
     upscale,
 )
@@ -113,10 +113,10 @@ def test_a_network_with_another_halo_than_its_description_is_refused(model_bytes
 
 
 def test_a_network_of_other_channels_is_refused(model):
-    layers = graph_of(model).layers
+    layers = network_of(model).graph.layers
     for part, says in ((layers[:1], "1 channels in, 64 out"), (layers[2:], "32 channels in, 1 out")):
         channels = part[0].weights.shape[3]
-        graph = Graph((20, 20, channels), graph_of(model).input, part)
+        graph = Graph((20, 20, channels), network_of(model).graph.input, part)
         with pytest.raises(ModelUnsupported, match=says):
             open_model(replace(model, graph=write_graph(graph)))
 

@@ -44,8 +44,8 @@ def test_the_shipped_models_are_whole_and_what_they_say(scale):
     path = bundled_models()[f"srcnn-915-x{scale}"]
     model = read_model(path)
     spec = model.spec
-    assert (spec.name, spec.scale, spec.kernels, spec.filters) == (path.stem, scale, (9, 1, 5), (64, 32))
-    assert spec.halo_px == sum(kernel // 2 for kernel in spec.kernels)
+    assert (spec.name, spec.scale, spec.layers) == (path.stem, scale, ((9, 64), (1, 32), (5, 1)))
+    assert spec.halo_px == sum(side // 2 for side, _ in spec.layers)
     assert (spec.residual, spec.quantization, spec.format) == (True, "int8", FORMAT)
     assert spec.graph_sha256 == hashlib.sha256(model.graph).hexdigest()
     assert spec.golden_output_sha256 == hashlib.sha256(model.golden.tobytes()).hexdigest()
@@ -143,9 +143,28 @@ def test_a_later_format_may_have_other_fields(model_bytes, reseal):
     assert refusal(reseal(model_bytes, spec=lambda stored: {"format": FORMAT + 1})) is ModelVersionUnknown
 
 
-def test_any_missing_field_is_named(model_bytes, reseal):
-    for name in asdict(parse_model(model_bytes, "").spec):
-        less = reseal(model_bytes, spec=lambda stored, name=name: {k: v for k, v in stored.items() if k != name})
+@pytest.fixture
+def sealed_now(model_bytes):
+    """The same model in the format of today."""
+    model = parse_model(model_bytes, "")
+    return seal_model(model.spec, model.graph, model.golden)
+
+
+def test_a_file_of_format_1_reads_as_what_it_says_in_format_2(model_bytes, sealed_now):
+    assert (b'"format": 1' in model_bytes, b'"format": 2' in sealed_now) == (True, True)
+    assert parse_model(model_bytes, "").spec == parse_model(sealed_now, "").spec
+
+
+@pytest.mark.parametrize("name", ["kernels", "filters"])
+def test_a_field_that_format_1_has_and_misses_is_named(model_bytes, reseal, name):
+    less = reseal(model_bytes, spec=lambda stored: {k: v for k, v in stored.items() if k != name})
+    with pytest.raises(ModelMetadataMissing, match=name):
+        parse_model(less, "m.tflite")
+
+
+def test_any_missing_field_is_named(sealed_now, reseal):
+    for name in asdict(parse_model(sealed_now, "").spec):
+        less = reseal(sealed_now, spec=lambda stored, name=name: {k: v for k, v in stored.items() if k != name})
         with pytest.raises(ModelMetadataMissing, match=name):
             parse_model(less, "m.tflite")
 
@@ -174,6 +193,40 @@ def test_fields_of_another_shape_are_incomplete_metadata(model_bytes, reseal, ch
 )
 def test_sizes_that_are_none_are_unsupported(model_bytes, reseal, change):
     assert refusal(reseal(model_bytes, spec=lambda stored: {**stored, **change})) is ModelUnsupported
+
+
+@pytest.mark.parametrize("change", [{"layers": None}, {"layers": [9, 1]}, {"layers": [[9, 64, 1]]}, {"layers": 3}])
+def test_layers_of_another_shape_are_incomplete_metadata(sealed_now, reseal, change):
+    assert refusal(reseal(sealed_now, spec=lambda stored: {**stored, **change})) is ModelMetadataMissing
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"plane": "chroma"}, "known are bicubic, luma"),
+        ({"plane": "luma"}, "puts out blocks of 2, not of 1"),  # for x2
+        ({"plane": "luma", "unshuffle": 2, "shuffle": 2}, "puts out blocks of 4, not of 2"),
+        ({"shuffle": 2}, "puts out blocks of 1, not of 2"),
+        ({"unshuffle": 0}, "unshuffle 0"),
+        ({"shuffle": True}, "shuffle True"),
+        ({"layers": [[9, 64], [1, 0], [5, 1]]}, "layers 0"),
+        ({"layers": [["9", 64], [1, 32], [5, 1]]}, "layers '9'"),
+    ],
+)
+def test_grids_that_do_not_fit_each_other_are_told_apart(sealed_now, reseal, change, says):
+    with pytest.raises(ModelUnsupported, match=says):
+        parse_model(reseal(sealed_now, spec=lambda stored: {**stored, **change}), "m.tflite")
+
+
+@pytest.mark.parametrize(("unshuffle", "scale"), [(1, 2), (1, 3), (2, 4)])
+def test_a_golden_output_on_the_cameras_grid_is_larger_than_the_input(model_bytes, unshuffle, scale):
+    model = parse_model(model_bytes, "")
+    grids = {"plane": "luma", "unshuffle": unshuffle, "shuffle": unshuffle * scale, "scale": scale}
+    golden = np.zeros([side * scale for side in GOLDEN_SHAPE], np.uint8)
+    read = parse_model(seal_model(replace(model.spec, **grids), model.graph, golden), "")
+    assert read.golden.shape == (GOLDEN_SHAPE[0] * scale, GOLDEN_SHAPE[1] * scale)
+    with pytest.raises(ModelMetadataMissing, match="golden"):
+        parse_model(seal_model(replace(model.spec, **grids), model.graph, model.golden), "")
 
 
 @pytest.mark.parametrize("stored", [[], "text", 1, None])
@@ -218,7 +271,15 @@ def test_a_missing_or_unreadable_file_is_no_input(tmp_path):
 def test_the_work_for_a_pixel_is_known_from_kernels_and_filters(model_bytes):
     spec = parse_model(model_bytes, "").spec
     assert spec.macs_per_pixel == 9 * 9 * 1 * 64 + 1 * 1 * 64 * 32 + 5 * 5 * 32 * 1 == 8032
-    assert replace(spec, kernels=(9, 5, 5)).macs_per_pixel == 9 * 9 * 64 + 5 * 5 * 64 * 32 + 5 * 5 * 32
+    assert replace(spec, layers=((9, 64), (5, 32), (5, 1))).macs_per_pixel == 9 * 9 * 64 + 5 * 5 * 64 * 32 + 5 * 5 * 32
+
+
+def test_the_work_for_a_pixel_counts_the_sub_pixels_of_the_result(model_bytes):
+    spec = parse_model(model_bytes, "").spec
+    fast = replace(spec, layers=((5, 16), (3, 16), (3, 16), (3, 4)), plane="luma", shuffle=2)
+    assert fast.macs_per_pixel == (25 * 16 + 2 * 9 * 16 * 16 + 9 * 16 * 4) / 4 == 1396
+    blocks = replace(spec, layers=((3, 16), (3, 16), (3, 16)), plane="luma", unshuffle=2, shuffle=4)
+    assert blocks.macs_per_pixel == (9 * 4 * 16 + 9 * 16 * 16 + 9 * 16 * 16) / 16 == 324
 
 
 def test_how_a_model_is_trained_again_is_kept_and_may_be_absent(model_bytes, reseal):

@@ -12,7 +12,7 @@ import pytest
 from edge_srcnn.engine.delegates import Delegate
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.packing import Blocks, halo, pack
-from edge_srcnn.loading import graph_of, read_named
+from edge_srcnn.loading import network_of, read_named
 from edge_srcnn.model import seal_model
 from edge_srcnn.tpu_form import TpuForm
 from tests.edge_srcnn.delegates.build import COMPILER, build
@@ -84,7 +84,7 @@ def traces() -> Iterator[SimpleNamespace]:
 @pytest.fixture(scope="session")
 def form() -> TpuForm:
     """What ``edge-srcnn export --edgetpu`` makes, in small tiles: only convolutions, which processors run too."""
-    graph = graph_of(read_named(None, 2))
+    graph = network_of(read_named(None, 2)).graph
     around = halo(graph, BLOCKS, views=False)
     packed = write_graph(pack(graph, BLOCKS, TILE, views=False))
     return TpuForm(packed, BLOCKS.inner, TILE, (around.above, around.below, around.left, around.right))

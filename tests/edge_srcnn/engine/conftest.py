@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_srcnn.imaging import bicubic
+
 
 @pytest.fixture(scope="module")
 def schema():
@@ -27,3 +29,14 @@ def store(tunings_file: Path):
         return tunings_file
 
     return write
+
+
+@pytest.fixture
+def in_bands(monkeypatch):
+    """Work through the smallest picture in bands of so many rows."""
+
+    def set_rows(rows: int) -> None:
+        monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
+        monkeypatch.setattr(bicubic, "BAND_ROWS", rows)
+
+    return set_rows

@@ -43,10 +43,31 @@ def test_one_block_for_all_layers_is_written_once():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2", "2x", "x4", "2x4-", "2x4-4", "2x4x4", "-2x4", "2.0x4", "2 x 4", "2x4-4x4-8x8", "auto", "zwei"]
+    "text",
+    [
+        "",
+        "2",
+        "2x",
+        "x4",
+        "2x4-",
+        "2x4-4",
+        "2x4x4",
+        "-2x4",
+        "2.0x4",
+        "2 x 4",
+        "2x4-4x4-8x8",
+        "w",
+        "8w-",
+        "8w-4",
+        "0w",
+        "8w4",
+        "1x1-8w",
+        "auto",
+        "zwei",
+    ],
 )
 def test_other_words_for_a_block_are_refused_with_an_example(text):
-    with pytest.raises(UsageError, match="give height x width, such as 2x4, or 2x4-4x4"):
+    with pytest.raises(UsageError, match="give height x width, such as 2x4, 2x4-4x4, or windows"):
         Blocks.parse(text)
 
 

@@ -57,7 +57,7 @@ def test_type_and_quantization_are_those_of_the_ends():
 def test_radius_and_work_by_hand():
     graph = Graph((20, 20, 2), PIXELS, (convolution(3, 5, 1, 2), convolution(1, 3, 9, 3)))
     assert graph.radius == (2 + 1, 0 + 4)
-    assert graph.macs_per_pixel == 3 * 5 * 1 * 2 + 1 * 3 * 9 * 3
+    assert graph.macs_per_cell == 3 * 5 * 1 * 2 + 1 * 3 * 9 * 3
     assert graph.output_shape == (20 - 2 * 3, 20 - 2 * 4, 1)
 
 
@@ -74,5 +74,5 @@ def test_the_shipped_graphs_are_what_their_names_say_with_64_and_32_filters(name
     assert graph.output.zero_point == 0  # a residual of nothing is 0
     halo_px = 4 + middle // 2 + 2
     assert graph.radius == (halo_px, halo_px) == (model.spec.halo_px, model.spec.halo_px)
-    assert graph.macs_per_pixel == 9 * 9 * 64 + middle * middle * 64 * 32 + 5 * 5 * 32 == model.spec.macs_per_pixel
+    assert graph.macs_per_cell == 9 * 9 * 64 + middle * middle * 64 * 32 + 5 * 5 * 32 == model.spec.macs_per_pixel
     assert graph.output_shape == (graph.input_shape[0] - 2 * halo_px, graph.input_shape[1] - 2 * halo_px, 1)

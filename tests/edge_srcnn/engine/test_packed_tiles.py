@@ -16,12 +16,14 @@ from edge_srcnn.engine.setting import WHOLE_TILE, Setting
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.model import golden_plane, parse_model
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, blocks, float_stacks, int8_stacks, seeds, sizes, tiles
+from tests.edge_srcnn.networks import on_bicubic
 
 
 def sharpened(graph, engine, plane, setting, *, residual):
     """Raw output and picture of a plane that goes through a ``Sharpener``."""
-    sharpener, out = Sharpener(graph, engine, residual=residual, setting_for=lambda *_: setting), np.empty_like(plane)
-    sharpener.sharpen(plane, out)
+    network, out = on_bicubic(graph, residual=residual), np.empty_like(plane)
+    sharpener = Sharpener(network, engine, setting_for=lambda *_: setting)
+    sharpener.sharpen(plane, plane, out)
     return sharpener.raw.copy(), out
 
 
@@ -56,11 +58,12 @@ def banded(graph, engine, plane, band, lent, setting):
     """The picture of rows ``band[0]`` to ``band[1]`` of a plane, with so many rows lent above and below."""
     (top, end), (above, below) = band, lent
     sharpener, out = (
-        Sharpener(graph, engine, residual=True, setting_for=lambda *_: setting),
+        Sharpener(on_bicubic(graph, residual=True), engine, setting_for=lambda *_: setting),
         np.empty_like(plane[top:end]),
     )
     for frame in (255 - plane, plane):  # nothing of the frame before may stay
-        sharpener.sharpen(frame[top - above : end + below], out, lent_above=above, lent_below=below)
+        window = frame[top - above : end + below]
+        sharpener.sharpen(window, frame[top:end], out, lent_above=above, lent_below=below)
     return out
 
 
@@ -82,10 +85,10 @@ def test_a_band_with_its_neighbours_rows_is_that_part_of_the_whole(
 @given(int8_stacks(), blocks(), tiles, sizes, seeds)
 def test_reuse_changes_no_byte_of_the_frames_of_a_moving_thing(engine, graph, packing, tile, size, seed):
     rng, setting = np.random.default_rng(seed), Setting(packing, tile, 1)
-    reusing = Sharpener(graph, engine, residual=True, setting_for=lambda *_: setting, reuse=True)
+    reusing = Sharpener(on_bicubic(graph, residual=True), engine, setting_for=lambda *_: setting, reuse=True)
     plane, out = grey_levels(seed, size), np.empty(size, np.uint8)
     for _ in range(4):
-        reusing.sharpen(plane, out)
+        reusing.sharpen(plane, plane, out)
         _, expected = sharpened(graph, engine, plane, setting, residual=True)
         assert out.tobytes() == expected.tobytes()
         y, x = rng.integers(0, size[0]), rng.integers(0, size[1])

@@ -15,6 +15,7 @@ from edge_srcnn.engine.setting import (
 )
 from edge_srcnn.errors import UsageError
 from edge_srcnn.processor import Processor
+from tests.edge_srcnn.networks import on_bicubic
 
 SETTING = Setting(Blocks((2, 4), (4, 4)), (64, 128), 3)
 
@@ -92,7 +93,7 @@ def test_a_wish_changes_what_it_names_and_nothing_else():
 @pytest.mark.parametrize("real", [False, True])
 def test_every_processor_gets_a_setting_with_the_threads_that_there_are(networks, flags, real):
     for threads in (1, 4):
-        setting = default_setting(networks.tap(2, 2, real=real), processor(*flags), threads)
+        setting = default_setting(on_bicubic(networks.tap(2, 2, real=real)), processor(*flags), threads)
         assert setting.threads == threads
         assert Blocks.parse(str(setting.blocks)) == setting.blocks
 
@@ -101,27 +102,27 @@ def test_every_processor_gets_a_setting_with_the_threads_that_there_are(networks
     ("better", "lesser"), [("avx512_vnni", "avx2"), ("avx_vnni", "avx2"), ("asimddp", "asimd"), ("asimd", "fp")]
 )
 def test_a_processor_is_judged_by_the_best_that_it_has(networks, better, lesser):
-    graph = networks.random()
-    alone, together = (default_setting(graph, processor(*flags), 1) for flags in ((better,), (better, lesser)))
+    network = on_bicubic(networks.random())
+    alone, together = (default_setting(network, processor(*flags), 1) for flags in ((better,), (better, lesser)))
     assert together == alone
 
 
 def test_int8_features_do_not_count_for_a_float_network(networks):
-    graph = networks.tap(2, 2, real=True)
-    plain = default_setting(graph, processor(), 1)
-    assert all(default_setting(graph, processor(flag), 1) == plain for flag in ("avx512_vnni", "avx2", "asimddp"))
+    network = on_bicubic(networks.tap(2, 2, real=True))
+    plain = default_setting(network, processor(), 1)
+    assert all(default_setting(network, processor(flag), 1) == plain for flag in ("avx512_vnni", "avx2", "asimddp"))
 
 
 def test_a_processor_with_small_caches_gets_smaller_tiles(networks):
-    graph = networks.random()
+    network = on_bicubic(networks.random())
     small, large = (
-        default_setting(graph, processor("avx2", caches={1: 32 << 10, 2: size}), 1).tile
+        default_setting(network, processor("avx2", caches={1: 32 << 10, 2: size}), 1).tile
         for size in (512 << 10, 32 << 20)
     )
     assert small[0] * small[1] < large[0] * large[1]
-    assert default_setting(graph, processor("avx2"), 1).tile == small  # unknown: better too small
+    assert default_setting(network, processor("avx2"), 1).tile == small  # unknown: better too small
 
 
 def test_tiles_that_are_used_again_are_smaller_than_those_that_are_not(networks):
-    tile = default_setting(networks.random(), processor("avx2", caches={3: 32 << 20}), 1).tile
+    tile = default_setting(on_bicubic(networks.random()), processor("avx2", caches={3: 32 << 20}), 1).tile
     assert REUSE_TILE[0] * REUSE_TILE[1] < tile[0] * tile[1]

@@ -9,6 +9,7 @@ from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging import bicubic
+from tests.edge_srcnn.networks import on_bicubic
 
 HEIGHT, WIDTH = 24, 32
 TILE = (8, 16)
@@ -19,7 +20,8 @@ CORNERS = [(0, 0), (0, 4), (4, 0), (4, 4)]
 def sharpened(sharpener, plane, **lent):
     rows = len(plane) - sum(lent.values())
     out = np.full((rows, plane.shape[1]), 77, np.uint8)
-    sharpener.sharpen(plane, out, **lent)
+    above = lent.get("lent_above", 0)
+    sharpener.sharpen(plane, plane[above : above + rows], out, **lent)
     return out
 
 
@@ -161,7 +163,7 @@ def test_a_band_sees_the_rows_that_its_neighbours_lend(sharpener_for, networks, 
     for block in ("1x1", "2x4", "4x4", "1x4-4x4"):
         for reuse in (False, True):
             sharpener = sharpener_for(network, block=block, tile=TILE, reuse=reuse)
-            assert sharpener.context_rows == 2
+            assert sharpener.network.context_px == (2, 2)
             top = sharpened(sharpener, plane[:12], lent_below=2)
             middle = sharpened(sharpener, plane[8:22], lent_above=2, lent_below=2)
             bottom = sharpened(sharpener, plane[18:], lent_above=2)
@@ -198,7 +200,7 @@ def test_an_error_in_the_middle_of_a_frame_leaves_no_stale_tile_behind(
 
 def invoke_number(monkeypatch, sharpener, number, error) -> None:
     """Let one invocation of the real interpreter end in an error."""
-    network, calls = sharpener._workspace._network, []
+    network, calls = sharpener._workspace._interpreter, []
     real = network.invoke
 
     def invoke():
@@ -244,7 +246,7 @@ def test_the_setting_is_asked_for_when_a_size_comes_that_was_not_there(engine, n
         asked.append((height, width))
         return Setting(PLAIN, (16, 16), 1)
 
-    sharpener = Sharpener(networks.tap(2, 2), engine, residual=False, setting_for=setting_for)
+    sharpener = Sharpener(on_bicubic(networks.tap(2, 2)), engine, setting_for=setting_for)
     for size in ((8, 9), (8, 9), (5, 4), (8, 9)):
         sharpened(sharpener, texture(*size))
     assert asked == [(8, 9), (5, 4), (8, 9)]
@@ -253,5 +255,5 @@ def test_the_setting_is_asked_for_when_a_size_comes_that_was_not_there(engine, n
 def test_the_result_may_be_written_over_the_plane(sharpener_for, networks, texture):
     plane = texture(20, 30)
     expected = networks.moved(plane, 4, 4).copy()
-    sharpener_for(networks.tap(4, 4), tile=TILE).sharpen(plane, plane)
+    sharpener_for(networks.tap(4, 4), tile=TILE).sharpen(plane, plane, plane)
     assert (plane == expected).all()

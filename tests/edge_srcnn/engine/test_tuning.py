@@ -11,9 +11,10 @@ from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import WHOLE_TILE, Setting, Wish
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.engine.tuning import Contestant, candidates, contest, ranked, runs_of
-from edge_srcnn.loading import graph_of
+from edge_srcnn.loading import network_of
 from edge_srcnn.model import parse_model
 from edge_srcnn.processor import Processor
+from tests.edge_srcnn.networks import on_bicubic
 
 PLAIN = Blocks((1, 1), (1, 1))
 BYTES_PER_PIXEL = 64 + 32  # 9-1-5: what the second layer reads, and what it puts out
@@ -24,7 +25,7 @@ FRAMES = (1, 1 + 3, 1 + 3 + 9)
 
 @pytest.fixture(scope="module")
 def srcnn(model_bytes):
-    return graph_of(parse_model(model_bytes, "bundled"))
+    return network_of(parse_model(model_bytes, "bundled"))
 
 
 def machine(caches: dict[int, int] | None = None) -> Processor:
@@ -106,7 +107,7 @@ def test_wishes_narrow_what_is_tried(srcnn):
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 7, 10, 11, 30])
 def test_the_runs_that_are_announced_are_those_that_come(engine, networks, texture, number):
     contestants = [Contestant(Setting(PLAIN, (8, 8 + column), 1)) for column in range(number)]
-    seen = list(contest(networks.tap(2, 2), engine, contestants, texture(8, 10), residual=False))
+    seen = list(contest(on_bicubic(networks.tap(2, 2)), engine, contestants, texture(8, 10)))
     assert len(seen) == runs_of(number)
     assert seen[:number] == contestants
     # a third goes on, but never fewer than three (or all that there are)
@@ -121,15 +122,15 @@ def test_the_runs_that_are_announced_are_those_that_come(engine, networks, textu
 
 def test_no_contestants_are_no_runs(engine, networks, texture):
     assert runs_of(0) == 0
-    assert list(contest(networks.tap(2, 2), engine, [], texture(8, 10), residual=False)) == []
+    assert list(contest(on_bicubic(networks.tap(2, 2)), engine, [], texture(8, 10))) == []
 
 
 def test_the_contest_really_sharpens_with_the_setting_of_each(monkeypatch, engine, networks, texture):
     plane, frames = texture(48, 64), []
 
     class Watched(Sharpener):
-        def sharpen(self, bicubic, out, **lent):
-            super().sharpen(bicubic, out, **lent)
+        def sharpen(self, bicubic, base, out, **lent):
+            super().sharpen(bicubic, base, out, **lent)
             assert (out == networks.moved(plane, 0, 4)).all()
             frames.append((self.statistics.tiles, self.statistics.tiles_reused))
 
@@ -137,7 +138,7 @@ def test_the_contest_really_sharpens_with_the_setting_of_each(monkeypatch, engin
     tiles = {(48, 64): 1, (48, 32): 2, (16, 16): 12}
     contestants = [Contestant(Setting(Blocks((2, 4), (2, 4)), tile, 1)) for tile in tiles]
     before = plane.copy()
-    for contestant in contest(networks.tap(0, 4), engine, contestants, plane, residual=False):
+    for contestant in contest(on_bicubic(networks.tap(0, 4)), engine, contestants, plane):
         assert min(contestant.seconds) > 0
         number = tiles[contestant.setting.tile]
         # one to warm up, and 1, 3 or 9 that count; every tile of every frame is computed
@@ -150,7 +151,7 @@ def test_the_contest_really_sharpens_with_the_setting_of_each(monkeypatch, engin
 def test_the_fastest_wins_and_the_slow_ones_drop_out(engine, networks, texture):
     tiles = [(2, 2), (48, 64), (1, 1), (48, 32), (2, 1), (24, 64)]  # from 1 to 3072 invocations a frame
     contestants = [Contestant(Setting(PLAIN, tile, 1)) for tile in tiles]
-    for _ in contest(networks.tap(2, 2), engine, contestants, texture(48, 64), residual=False):
+    for _ in contest(on_bicubic(networks.tap(2, 2)), engine, contestants, texture(48, 64)):
         pass
     order = ranked(contestants)
     assert {contestant.setting.tile for contestant in order[:3]} == {(48, 64), (48, 32), (24, 64)}
@@ -176,7 +177,7 @@ def test_a_contestants_time_is_the_median_in_milliseconds():
 
 
 def test_planes_of_one_pixel_can_be_tuned_for(engine, networks):
-    settings = candidates(networks.tap(2, 2), (1, 1), machine(CACHES), 1, Wish())
+    settings = candidates(on_bicubic(networks.tap(2, 2)), (1, 1), machine(CACHES), 1, Wish())
     contestants = [Contestant(setting) for setting in settings]
     plane = np.zeros((1, 1), np.uint8)
-    assert len(list(contest(networks.tap(2, 2), engine, contestants, plane, residual=True))) == runs_of(len(settings))
+    assert len(list(contest(on_bicubic(networks.tap(2, 2)), engine, contestants, plane))) == runs_of(len(settings))

@@ -10,7 +10,6 @@ import pytest
 from edge_srcnn.engine.graph import FLOAT, Quantization
 from edge_srcnn.engine.sharpener import Statistics
 from edge_srcnn.engine.upscaler import LumaUpscaler
-from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.loading import load_model
 
@@ -18,17 +17,6 @@ LEVELS = Quantization(1 / 255, 0)
 """An int8 residual counts whole grey levels."""
 
 SCALES = [2, 3, 4]
-
-
-@pytest.fixture
-def in_bands(monkeypatch):
-    """Work through the smallest picture in bands of so many rows."""
-
-    def set_rows(rows: int) -> None:
-        monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
-        monkeypatch.setattr(bicubic, "BAND_ROWS", rows)
-
-    return set_rows
 
 
 @pytest.mark.parametrize(
