@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 from edge_srcnn.bundled import find_model, is_auto
@@ -241,5 +242,5 @@ def tuned_or_default(model: Model, engine: str, height: int, width: int) -> tupl
 
 
 def with_reuse(setting: Setting) -> Setting:
-    """The same with tiles small enough that a moving thing leaves most of them as they were."""
-    return Setting(setting.blocks, REUSE_TILE, setting.threads)
+    """The same, with small tiles for what is still: a moving thing then leaves most of them as they were."""
+    return replace(setting, still_tile=REUSE_TILE)

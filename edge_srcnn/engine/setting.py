@@ -7,6 +7,7 @@ from edge_srcnn.engine.graph import Convolution, Graph
 from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.errors import UsageError
+from edge_srcnn.model import LUMA_PLANE
 from edge_srcnn.processor import Processor
 
 AUTO = "auto"
@@ -30,11 +31,14 @@ class Setting:
         Height and width in pixels of the network's plane that go through the interpreter at a time, at most.
     threads
         Threads of the interpreter.
+    still_tile
+        With reuse, the tiles that are compared with those of the last frame; None: those of ``tile``.
     """
 
     blocks: Blocks
     tile: tuple[int, int]
     threads: int
+    still_tile: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         return f"block {self.blocks}, tile {tile_text(self.tile)}, {self.threads} thread{'s'[: self.threads - 1]}"
@@ -72,6 +76,8 @@ _OUTER = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4))
 _TILE = (128, 256)  # 64 bytes a pixel in the widest layer: 2 MiB, and little overlap
 _SMALL_CACHE_TILE = (64, 128)
 _SMALL_CACHE = 2 << 20
+_LUMA_TILE = (512, 1024)
+"""A camera's whole frame: layer after layer streams through memory as fast, and only the edge of it is halo."""
 REUSE_TILE = (96, 128)
 """Small enough that a moving thing leaves most tiles as they were."""
 
@@ -80,6 +86,8 @@ def default_setting(network: Network, processor: Processor, threads: int) -> Set
     """Choose a setting for a processor that was not tuned, by its features and caches, and by the network's shape."""
     largest = max(processor.caches.values(), default=0)
     tile = _TILE if largest > _SMALL_CACHE else _SMALL_CACHE_TILE
+    if network.plane == LUMA_PLANE:
+        tile = _LUMA_TILE
     return Setting(_default_blocks(network.graph, processor), tile, threads)
 
 

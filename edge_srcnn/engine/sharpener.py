@@ -1,7 +1,7 @@
 """The network over a plane of any size: mirror halo, tiles, blocks, XOR, invoke, blocks back, residual."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from time import perf_counter
 from typing import Any
 
@@ -22,6 +22,8 @@ from edge_srcnn.tpu_form import TpuForm
 
 _SIGN = np.uint8(0x80)
 _LEVEL = np.float32(1 / 255)
+MOSTLY = 0.75
+"""Share of the tiles that must have changed for larger ones, whose halo costs less, to be computed instead."""
 
 
 @dataclass
@@ -125,31 +127,41 @@ class Sharpener:
     def _workspace_for(self, result_size: tuple[int, int]) -> "_Workspace":
         setting, network = self._setting_for(*result_size), self.network
         size = result_size[0] // network.upsampling, result_size[1] // network.upsampling
+        still = None
         if self._form is None:
-            tiled = network_for_processor(network, size, setting)
+            fresh = self._engine_for(network_for_processor(network, size, setting), setting)
+            if self._reuse and setting.still_tile is not None:
+                small = network_for_processor(network, size, replace(setting, tile=setting.still_tile))
+                still = self._engine_for(small, setting)
         else:
-            tiled = network_for_edgetpu(self._form, size)
-        interpreter = Interpreter(self._engine, tiled.graph, setting.threads, self._delegate)
+            fresh = self._engine_for(network_for_edgetpu(self._form, size), setting)
         output = output_for(network.graph.output, residual=network.residual, width=result_size[1])
-        return _Workspace(network, tiled, interpreter, output, result_size, self._reuse)
+        return _Workspace(network, fresh, still or fresh, output, result_size, self._reuse)
+
+    def _engine_for(self, tiled: TiledNetwork, setting: Setting) -> "_TileEngine":
+        interpreter = Interpreter(self._engine, tiled.graph, setting.threads, self._delegate)
+        return _TileEngine(tiled, interpreter, self.network.upsampling, self.statistics)
 
 
 class _Workspace:
-    """Interpreter and buffers for planes of one size."""
+    """Engines and buffers for planes of one size.
+
+    ``still`` has smaller tiles than ``fresh``, or is the same one: with reuse, a moving thing then leaves most tiles as
+    they were. Where nearly all have changed, ``fresh`` computes the plane, since less of it is halo.
+    """
 
     def __init__(
         self,
         network: Network,
-        tiled: TiledNetwork,
-        interpreter: Interpreter,
+        fresh: "_TileEngine",
+        still: "_TileEngine",
         output: Output,
         result_size: tuple[int, int],
         reuse: bool,
     ) -> None:
-        self.result_size, self._reuse, self._interpreter, self._output = result_size, reuse, interpreter, output
-        self._tiled, self._upsampling = tiled, network.upsampling
-        around = tiled.halo
-        height, width = tiled.size
+        self.result_size, self._reuse, self._output = result_size, reuse, output
+        self._fresh, self._still, self._upsampling = fresh, still, network.upsampling
+        around, (height, width) = fresh.tiled.halo, fresh.tiled.size  # which do not depend on the tiles
         self._raw = np.empty((height * self._upsampling, width * self._upsampling), network.graph.dtype)
         padded_shape = (height + around.above + around.below, width + around.left + around.right)
         self._padded = np.empty(padded_shape, np.uint8)
@@ -164,7 +176,7 @@ class _Workspace:
         known, self._known = self._known, frozenset()  # nothing is known if this fails half-way
         if self._reuse:
             self._padded, self._last = self._last, self._padded
-        around, (height, width) = self._tiled.halo, self._tiled.size
+        around, (height, width) = self._fresh.tiled.halo, self._fresh.tiled.size
         rows = plane.shape[0] - lent_above - lent_below
         mirror_border(
             plane,
@@ -174,13 +186,28 @@ class _Workspace:
             around.right + width - plane.shape[1],
             out=self._padded,
         )
-        statistics.pack_s += perf_counter() - began
-        wanted = [tile for tile in self._tiled.tiles if region is None or self._in_result(tile).touches(region)]
-        for tile in wanted:
-            self._compute_tile(tile, tile in known, statistics)
+        engine = self._still if self._reuse else self._fresh
+        wanted = changed = self._within(region, engine)
+        if self._reuse:
+            changed = [tile for tile in wanted if tile not in known or not self._is_still(tile)]
+            statistics.tiles_reused += len(wanted) - len(changed)
         statistics.tiles += len(wanted)
+        statistics.pack_s += perf_counter() - began
+        if len(changed) > MOSTLY * len(wanted):
+            engine, changed = self._fresh, self._within(region, self._fresh)
+        for tile in changed:
+            engine.compute(self._padded, tile, self._raw)
         if self._reuse:
             self._known = frozenset(wanted)
+
+    def _within(self, region: Tile | None, engine: "_TileEngine") -> list[Tile]:
+        """The tiles that touch a region of the result; all, without one."""
+        return [tile for tile in engine.tiled.tiles if region is None or engine.in_result(tile).touches(region)]
+
+    def _is_still(self, tile: Tile) -> bool:
+        """Whether the input of a tile is that of the last plane."""
+        window = self._still.window_of(tile)
+        return cv2.norm(self._padded[window], self._last[window], cv2.NORM_INF) == 0
 
     @property
     def raw(self) -> NDArray[Any]:
@@ -194,31 +221,37 @@ class _Workspace:
         else:
             self._output.apply(self.raw[region.place], base[region.place], out[region.place])
 
-    def _in_result(self, tile: Tile) -> Tile:
-        """A tile of the plane, in pixels of the result."""
+
+class _TileEngine:
+    """An interpreter of the network for one tile."""
+
+    def __init__(self, tiled: TiledNetwork, interpreter: Interpreter, upsampling: int, statistics: Statistics) -> None:
+        self.tiled, self._interpreter, self._upsampling, self._statistics = tiled, interpreter, upsampling, statistics
+
+    def in_result(self, tile: Tile) -> Tile:
+        """Give a tile of the plane in pixels of the result."""
         return Tile(*(side * self._upsampling for side in (tile.top, tile.left, tile.height, tile.width)))
 
-    def _compute_tile(self, tile: Tile, known: bool, statistics: Statistics) -> None:
-        start = perf_counter()
-        around = self._tiled.halo
+    def window_of(self, tile: Tile) -> tuple[slice, slice]:
+        """Give the rows and columns of the padded plane that a tile needs: its own, and the halo."""
+        around = self.tiled.halo
         rows = slice(tile.top, tile.top + tile.height + around.above + around.below)
-        columns = slice(tile.left, tile.left + tile.width + around.left + around.right)
-        window = self._padded[rows, columns]
-        if known and cv2.norm(window, self._last[rows, columns], cv2.NORM_INF) == 0:
-            statistics.tiles_reused += 1
-            statistics.pack_s += perf_counter() - start
-            return
-        self._load(window)
+        return rows, slice(tile.left, tile.left + tile.width + around.left + around.right)
+
+    def compute(self, padded: UInt8Array, tile: Tile, raw: NDArray[Any]) -> None:
+        """Run the network over one tile of the padded plane, and put what it gives into its place of ``raw``."""
+        start = perf_counter()
+        self._load(padded[self.window_of(tile)])
         packed = perf_counter()
         self._interpreter.invoke()
         computed = perf_counter()
-        result, (height, width) = self._in_result(tile), self._tiled.outer
+        result, (height, width) = self.in_result(tile), self.tiled.outer
         blocks = self._interpreter.output[: result.height // height, : result.width // width]
-        from_blocks(blocks, self._raw[result.place], self._tiled.outer)
+        from_blocks(blocks, raw[result.place], self.tiled.outer)
         del blocks  # the interpreter refuses to run while it is held
-        statistics.pack_s += packed - start
-        statistics.invoke_s += computed - packed
-        statistics.unpack_s += perf_counter() - computed
+        self._statistics.pack_s += packed - start
+        self._statistics.invoke_s += computed - packed
+        self._statistics.unpack_s += perf_counter() - computed
 
     def _load(self, window: UInt8Array) -> None:
         """Write a tile into the interpreter's own memory; its view must be gone when this returns."""
@@ -231,7 +264,7 @@ class _Workspace:
             self._lay(window * _LEVEL, tensor)
 
     def _lay(self, window: NDArray[Any], into: NDArray[Any]) -> None:
-        if self._tiled.windows:
-            to_windows(window, into, self._tiled.inner[1])
+        if self.tiled.windows:
+            to_windows(window, into, self.tiled.inner[1])
         else:
-            to_blocks(window, into, self._tiled.inner)
+            to_blocks(window, into, self.tiled.inner)

@@ -165,7 +165,7 @@ def test_with_reuse_a_tile_that_was_asked_for_is_taken(engine, texture):
 
 
 def test_reuse_changes_the_tile_and_nothing_else():
-    assert with_reuse(MEASURED) == Setting(MEASURED.blocks, REUSE_TILE, MEASURED.threads)
+    assert with_reuse(MEASURED) == Setting(MEASURED.blocks, MEASURED.tile, MEASURED.threads, REUSE_TILE)
 
 
 def test_bands_of_a_large_picture_are_tuned_like_pictures_of_their_size(

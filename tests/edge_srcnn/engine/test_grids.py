@@ -143,10 +143,10 @@ def test_a_band_that_is_lent_its_neighbours_rows_is_that_part_of_the_whole(
 
 
 @REPEATABLE
-@given(network_plans(), st.data(), tiles, sizes, seeds)
-def test_reuse_changes_no_byte_of_the_frames_of_a_moving_thing(engine, plans, data, tile, size, seed):
+@given(network_plans(), st.data(), tiles, st.none() | tiles, sizes, seeds)
+def test_reuse_changes_no_byte_of_the_frames_of_a_moving_thing(engine, plans, data, tile, still_tile, size, seed):
     network, rng = as_network(plans), np.random.default_rng(seed)
-    setting = Setting(data.draw(st.sampled_from(packings_of(network))), tile, 1)
+    setting = Setting(data.draw(st.sampled_from(packings_of(network))), tile, 1, still_tile)
     reusing = Sharpener(network, engine, setting_for=lambda *_: setting, reuse=True)
     plane = greys(seed, size)
     for _ in range(4):
@@ -154,8 +154,23 @@ def test_reuse_changes_no_byte_of_the_frames_of_a_moving_thing(engine, plans, da
         out = np.empty_like(base)
         reusing.sharpen(plane, base, out)
         assert out.tobytes() == run(engine, network, plane, setting)[1].tobytes()
-        y, x = rng.integers(0, size[0]), rng.integers(0, size[1])
-        plane[y : y + 2, x : x + 2] ^= rng.integers(0, 2, dtype=np.uint8) * 0x80
+        (y, x), far = rng.integers(0, size), rng.choice([2, 33])  # a little of it moves, or all
+        plane[y : y + far, x : x + far] ^= rng.integers(0, 2, dtype=np.uint8) * 0x80
+
+
+def test_a_plane_that_changed_everywhere_is_computed_in_large_tiles(engine, texture):
+    plan = 5, ((3, 3), (3, 3)), (1, 4, 4), (True, False)
+    network, runs = Network(int8_stack(*plan), LUMA_PLANE, 1, 2, residual=True), []
+    setting = Setting(PLAIN, WHOLE_TILE, 1, still_tile=(8, 8))
+    reusing = Sharpener(network, engine, setting_for=lambda *_: setting, reuse=True)
+    plane, out = texture(16, 32), np.empty((32, 64), np.uint8)
+    moved = plane.copy()
+    moved[3, 3] ^= 1  # in the first tile, out of reach of the others
+    for frame in (plane, plane, moved, 255 - plane):
+        reusing.statistics.clear()
+        reusing.sharpen(frame, repeated(frame, 2), out)
+        runs.append((reusing.statistics.tiles, reusing.statistics.tiles_reused))
+    assert runs == [(8, 0), (8, 8), (8, 7), (8, 0)]
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -200,7 +200,7 @@ def test_an_error_in_the_middle_of_a_frame_leaves_no_stale_tile_behind(
 
 def invoke_number(monkeypatch, sharpener, number, error) -> None:
     """Let one invocation of the real interpreter end in an error."""
-    network, calls = sharpener._workspace._interpreter, []
+    network, calls = sharpener._workspace._fresh._interpreter, []
     real = network.invoke
 
     def invoke():
