@@ -26,7 +26,13 @@ def models(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME|FILE", help="Show this model's card. (default: list all)")
     ] = None,
-    time: Annotated[bool, typer.Option("--time/--no-time", help="Time a frame of 640x480 with each.")] = True,
+    time: Annotated[
+        bool | None,
+        typer.Option(
+            "--time/--no-time",
+            help="Time five frames of 640x480 with each. (default: one with each, and no more than a few seconds)",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the bundled models: what each is for, its quality, work, size and time on this machine; or tell of one."""
@@ -45,16 +51,16 @@ def models(
             _show_facts(one)
         return
     found = list_bundled()
-    timing = _timed(found) if time else None
+    timing = None if time is False else _timed(found, every=time is True)
     if json:
         print_json(_document(found, timing))
     else:
         _show_table(found, timing)
 
 
-def _timed(found: "Sequence[Listed]") -> "dict[str, Any] | None":
+def _timed(found: "Sequence[Listed]", *, every: bool) -> "dict[str, Any] | None":
     """Milliseconds by name, and what they were measured with; None, with a word on standard error, without engine."""
-    from edge_srcnn.catalogue import FRAME_PX, RUNS, time_frame_ms
+    from edge_srcnn.catalogue import FRAME_PX, LIMIT_S, RUNS, Listed, time_frames
     from edge_srcnn.cli.console import progress_bar
     from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version
     from edge_srcnn.errors import Unavailable
@@ -63,24 +69,30 @@ def _timed(found: "Sequence[Listed]") -> "dict[str, Any] | None":
     engine = choose_engine("auto")
     if engine == BICUBIC:  # which says so
         return None
-    frame_ms = {}
+    frame_ms, estimated, current = dict[str, float](), list[str](), ""
     try:
         with progress_bar() as bar:
             task = bar.add_task("timing", total=len(found))
-            for each in found:
-                bar.update(task, description=f"timing {each.spec.name}")
-                frame_ms[each.spec.name] = time_frame_ms(each.path, engine)
+            for each in time_frames(found, engine, limit_s=None if every else LIMIT_S):
+                if isinstance(each, Listed):
+                    current = each.spec.name
+                    bar.update(task, description=f"timing {current}")
+                    continue
+                frame_ms[current] = each.frame_ms
+                if not each.measured:
+                    estimated.append(current)
                 bar.advance(task)
     except Unavailable as error:
         typer.echo(f"no times: {error}", err=True)
         return None
     return {
         "frame_px": FRAME_PX,
-        "runs": RUNS,
+        "runs": RUNS if every else 1,
         "engine": f"{engine} {installed_version(engine)}",
         "processor": this_processor().name,
         "processors": available_processors(),
         "frame_ms": frame_ms,
+        "estimated": estimated,
     }
 
 
@@ -105,7 +117,7 @@ def _entry(model: "Listed", frame_ms: float | None) -> dict[str, Any]:
         "family": spec.family,
         "architecture": spec.architecture,
         "kernels_px": [side for side, _ in spec.layers],
-        "filters": [outputs for _, outputs in spec.layers],
+        "filters": [outputs for _, outputs in spec.layers[:-1]],
         "plane": spec.plane,
         "unshuffle": spec.unshuffle,
         "shuffle": spec.shuffle,
@@ -147,7 +159,7 @@ def _show_table(found: "Sequence[Listed]", timing: "dict[str, Any] | None") -> N
         spec = each.spec
         scores = [_score(quality[name]) if name in quality else ABSENT for name in sets]
         size_kb = f"{each.size_bytes / 1000:.1f}"
-        ms = [_three_digits(timing["frame_ms"][spec.name])] if timing else []
+        ms = [_milliseconds(spec.name, timing)] if timing else []
         rows.append([spec.name, f"x{spec.scale}", spec.degradation, *scores, f"{spec.macs_per_pixel:,}", size_kb, *ms])
     columns = ["model", "scale", "for", *sets, "MAC/px", "kB", *(["ms"] if timing else [])]
     print_table(columns, rows, numbers_from=3, folding=sets)
@@ -165,8 +177,9 @@ def _pictures(quality: "Quality", spec: "ModelSpec") -> str:
     return quality.set.removesuffix(f" {spec.degradation}")
 
 
-def _three_digits(ms: float) -> str:
-    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}"
+def _milliseconds(name: str, timing: dict[str, Any]) -> str:
+    ms = timing["frame_ms"][name]
+    return ("~" if name in timing["estimated"] else "") + (f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}")
 
 
 def _notes(sets: list[str], timing: "dict[str, Any] | None") -> "Iterator[str]":
@@ -178,6 +191,8 @@ def _notes(sets: list[str], timing: "dict[str, Any] | None") -> "Iterator[str]":
     if timing:
         width, height = timing["frame_px"]
         yield f"ms: a frame of {width}x{height}, here ({timing['processor']}, {timing['engine']})."
+        if timing["estimated"]:
+            yield "~: estimated from its multiplications, to save time; --time measures all of them, five times."
 
 
 def _score(quality: "Quality") -> str:
