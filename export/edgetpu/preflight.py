@@ -14,7 +14,7 @@ from export.edgetpu.rules import TILE_BYTES, doubt
 
 FULL, PARTIAL, IMPOSSIBLE = "full", "partial", "impossible"
 FRAME_PX = (960, 1280)
-"""Height and width of the frame whose traffic is told: a camera's 640x480, up-scaled twice."""
+"""Height and width of the result whose traffic is told: a camera's 640x480, upscaled twice."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _judge(network: Network, form: TpuForm | None) -> Preflight:
     activations = activation_bytes(mapped)
     runs = 1
     if form is not None:
-        down, across = (-(-side // tile) for side, tile in zip(FRAME_PX, form.tile, strict=True))
+        down, across = (-(-side // (tile * form.upsampling)) for side, tile in zip(FRAME_PX, form.tile, strict=True))
         runs = down * across
     return Preflight(
         verdict=IMPOSSIBLE if obstacles else PARTIAL if on_cpu else FULL,

@@ -1,7 +1,7 @@
 """SHA-256 of what the engine makes of a picture, for several packings: must be the same on every machine.
 
-Prints one JSON object. For x2 the way begins at the camera's picture; for x3 and x4 at the bicubic one, which OpenCV
-may round differently by one level.
+Prints one JSON object. For x2 the way begins at the camera's picture; for x3 and x4 at the network's own plane, since
+OpenCV may round the bicubic picture differently by one level.
 """
 
 import hashlib
@@ -10,9 +10,16 @@ import json
 import numpy as np
 
 from edge_srcnn import load_model
+from edge_srcnn.bundled import bundled_models
+from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE, read_model
 
 SIZE = (70, 90)  # no multiple of any block
-BLOCKS = ("auto", "1x1", "2x2-4x4", "2x4", "2x4-4x4")
+PACKINGS = {
+    BICUBIC_PLANE: ("auto", "1x1", "2x2-4x4", "2x4", "2x4-4x4"),
+    LUMA_PLANE: ("auto", "1x1", "8w", "8w-1x2", "8w-2x2", "1x4-4x4"),
+}
+HEAVY_MACS = 20_000
+"""Models of more multiplications for a pixel are but tested by their golden output: emulation is slow."""
 
 
 def picture() -> np.ndarray:
@@ -24,14 +31,16 @@ def picture() -> np.ndarray:
 
 
 def digests() -> dict[str, str]:
-    """Case to digest, and the golden self-tests."""
+    """Compute a digest for each model and packing, and the golden self-test of each model."""
     found = {}
-    for scale in (2, 3, 4):
-        for block in BLOCKS:
-            with load_model(scale=scale, engine="litert", block=block, tile=(64, 96)) as upscaler:
-                out = upscaler.upscale(picture()) if scale == 2 else upscaler.sharpen(picture())
-                found[f"x{scale} {block}"] = hashlib.sha256(out.tobytes()).hexdigest()
-                found[f"x{scale} {block} golden"] = upscaler.self_test()
+    for name, path in bundled_models().items():
+        spec = read_model(path).spec
+        with load_model(name, engine="litert") as upscaler:
+            found[f"{name} golden"] = upscaler.self_test()
+        for block in PACKINGS[spec.plane] if spec.macs_per_pixel < HEAVY_MACS else ():
+            with load_model(name, engine="litert", block=block, tile=(32, 48)) as upscaler:
+                out = upscaler.upscale(picture()) if spec.scale == 2 else upscaler.sharpen(picture())
+                found[f"{name} {block}"] = hashlib.sha256(out.tobytes()).hexdigest()
     return found
 
 

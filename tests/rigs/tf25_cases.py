@@ -46,7 +46,11 @@ def write_cases(folder):
             case.with_suffix(".tflite").write_bytes(seal_model(model.spec, model.graph, model.golden, form))
             case.with_suffix(".plain").write_bytes(plain)
             results = {kind: compute(form.graph, blocks, kernels) for kind, kernels in KERNELS.items()}
-            np.savez(case.with_suffix(".npz"), blocks=blocks, plane=plane[None, :, :, None], **results)
+            cells = np.empty(
+                (1, size[0] // model.spec.unshuffle, size[1] // model.spec.unshuffle, model.spec.unshuffle**2), np.int8
+            )
+            to_blocks(plane, cells[0], (model.spec.unshuffle, model.spec.unshuffle))
+            np.savez(case.with_suffix(".npz"), blocks=blocks, plane=cells, shuffle=model.spec.shuffle, **results)
 
 
 def write_version_6(folder):

@@ -52,7 +52,8 @@ def test_it_is_three_convolutions_and_nothing_else(ours: Model) -> None:
 @given(tile=st.tuples(st.integers(1, 24), st.integers(1, 24)), seed=st.integers(0, 1 << 32))
 def test_a_tile_is_the_plain_graph_s_byte_for_byte(name: str, tile: tuple[int, int], seed: int) -> None:
     model = read_model(bundled_models()[name])
-    form = tpu_form(model, (2 * tile[0], 2 * tile[1]))
+    side, times = model.spec.unshuffle, model.spec.upsampling
+    form = tpu_form(model, (2 * side * tile[0], 2 * side * tile[1]))
     above, below, left, right = form.halo
     generator = np.random.default_rng(seed)
     shape = form.tile[0] + above + below, form.tile[1] + left + right
@@ -60,9 +61,12 @@ def test_a_tile_is_the_plain_graph_s_byte_for_byte(name: str, tile: tuple[int, i
     network = Interpreter("litert", form.graph, 1)
     to_blocks(pixels, network.input, form.block)
     network.invoke()
-    made = np.empty(form.tile, np.int8)
-    from_blocks(network.output, made, form.block)
-    plain = Interpreter("litert", write_graph(read_graph(model.graph)), 1).run(pixels)
+    made, plain = (np.empty((times * form.tile[0], times * form.tile[1]), np.int8) for _ in range(2))
+    from_blocks(network.output, made, form.result_block)
+    cells = np.empty((shape[0] // side, shape[1] // side, side**2), np.int8)
+    to_blocks(pixels, cells, (side, side))
+    raw = Interpreter("litert", write_graph(read_graph(model.graph)), 1).run(cells)
+    from_blocks(raw, plain, (model.spec.shuffle, model.spec.shuffle))
     assert made.tobytes() == plain.tobytes()
 
 
