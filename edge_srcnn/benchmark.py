@@ -34,9 +34,11 @@ from edge_srcnn.sources.testcard import draw_test_card
 
 STAGES = ("resize", "pack", "invoke", "unpack")
 MIN_ROUNDS = 7
+"""Rounds that a fast network gets in any case; one that is slow gets those that there is time for, and one at least."""
 CHANGED_SHARE = 0.1
 """The part of the frame that moves in the second figure of ``Reuse``."""
 
+_LEAST_S = 1.0
 _CEILING_CHANNELS = 512
 _CEILING_SIZE = (32, 64)
 
@@ -116,7 +118,7 @@ def measure(
     reuse: Setting | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Benchmark:
-    """Measure for about ``seconds``, at least ``MIN_ROUNDS`` rounds.
+    """Measure for about ``seconds``, of which no more than a round may be exceeded.
 
     Parameters
     ----------
@@ -152,8 +154,8 @@ def measure(
         wish = Wish(setting.blocks, setting.tile, setting.threads)
         isolated = IsolatedLuma(model, engine=engine, wish=wish)
         others["edge-srcnn, isolated"] = partial(isolated.upscale, luma, out)
-    began, rounds = perf_counter(), 0
-    while rounds < MIN_ROUNDS or perf_counter() - began < seconds:
+    began, rounds, spent = perf_counter(), 0, 0.0
+    while not rounds or spent + spent / rounds <= max(seconds, _LEAST_S if rounds < MIN_ROUNDS else 0):
         upscaler.statistics.clear()
         watch.time("frame", lambda: upscaler.upscale(luma, out))
         for stage in STAGES:
@@ -161,7 +163,8 @@ def measure(
         for name, job in (ways | others).items():
             watch.time(name, job)
         rounds += 1
-        progress(min(rounds / MIN_ROUNDS, (perf_counter() - began) / seconds, 1))
+        spent = perf_counter() - began
+        progress(min(spent / seconds, 1))
     if isolated is not None:
         isolated.close()
     packed_ms, frame_ms, ceiling_ms = watch.ms("invoke"), watch.ms("frame"), watch.ms("ceiling")
@@ -184,7 +187,7 @@ def measure(
         frames_per_second=1000 / frame_ms,
         around_invoke=1 - packed_ms / frame_ms,
         others={name: watch.ms(name) for name in others},
-        reuse=None if reuse is None else _measure_reuse(network, engine, reuse, luma, scale),
+        reuse=None if reuse is None else _measure_reuse(network, engine, reuse, luma, scale, min(rounds, MIN_ROUNDS)),
     )
 
 
@@ -194,7 +197,7 @@ def picture_for(width: int, height: int) -> UInt8Array:
     return np.asarray(cv2.resize(card, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _measure_reuse(network: Network, engine: str, setting: Setting, luma: UInt8Array, scale: int) -> Reuse:
+def _measure_reuse(network: Network, engine: str, setting: Setting, luma: UInt8Array, scale: int, rounds: int) -> Reuse:
     """Fresh frames, frames that are the last one, and frames of which a tenth (a rectangle) changed, in turns."""
     watch, share = _Stopwatch(), dict[str, float]()
     upscaler = LumaUpscaler(Sharpener(network, engine, setting_for=lambda h, w: setting, reuse=True), scale)
@@ -203,7 +206,7 @@ def _measure_reuse(network: Network, engine: str, setting: Setting, luma: UInt8A
     height, width = (round(side * math.sqrt(CHANGED_SHARE)) for side in luma.shape)
     top, left = (luma.shape[0] - height) // 2, (luma.shape[1] - width) // 2
     moved[top : top + height, left : left + width] ^= 1
-    for _ in range(MIN_ROUNDS):
+    for _ in range(rounds):
         for name, frame in (("fresh", ~luma), ("again", luma), ("still", luma), ("tenth", moved)):
             upscaler.statistics.clear()
             watch.time(name, partial(upscaler.upscale, frame, out))

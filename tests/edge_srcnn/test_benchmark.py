@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn import benchmark
-from edge_srcnn.benchmark import MIN_ROUNDS, STAGES, measure, picture_for
+from edge_srcnn.benchmark import STAGES, measure, picture_for
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.packing import Blocks
@@ -75,13 +75,38 @@ def test_with_reuse_a_still_picture_computes_no_tile_and_a_moving_one_some(engin
     assert 0 < found.still < found.tenth_changed < 1
 
 
-def test_progress_rises_from_0_to_1_and_there_are_enough_rounds(engine, model):
+def test_progress_rises_from_0_to_1(engine, model):
     told = []
     measure(model, engine, SETTING, (8, 6), seconds=0.05, progress=told.append)
-    assert len(told) >= MIN_ROUNDS
     assert told == sorted(told)
     assert told[0] > 0
     assert told[-1] <= 1
+
+
+@pytest.mark.parametrize(
+    ("round_s", "seconds", "rounds"),
+    [
+        (1.0, 5.0, 5),  # five are just through at the end
+        (1.5, 5.0, 3),  # a fourth would end a second late
+        (9.0, 5.0, 1),  # one in any case
+        (0.125, 0.1, 7),  # a fast one has seven, which take less than a second
+        (0.5, 0.1, 2),
+        (0.125, 2.0, 16),
+    ],
+)
+def test_so_many_rounds_are_measured_as_there_is_time_for(monkeypatch, engine, model, round_s, seconds, rounds):
+    now, told = [0.0], []
+    monkeypatch.setattr(benchmark, "perf_counter", lambda: now[0])
+
+    class Watched(benchmark._Stopwatch):
+        def time(self, name, job):
+            super().time(name, job)
+            now[0] += round_s if name == "frame" else 0
+
+    monkeypatch.setattr(benchmark, "_Stopwatch", Watched)
+    monkeypatch.setattr(benchmark._Stopwatch, "ms", lambda self, name: 1.0)  # no time passes in a frame
+    measure(model, engine, SETTING, (8, 6), seconds=seconds, progress=told.append)
+    assert len(told) == rounds
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (640, 480), (1280, 720)])
