@@ -1,6 +1,7 @@
 """Checkpoints of a training: weights and state in a folder, consistent at every moment."""
 
 import json
+import logging
 import math
 import os
 import shutil
@@ -11,6 +12,9 @@ from pathlib import Path
 import keras
 
 from edge_srcnn.errors import BadData, CannotWrite, NoInput, UsageError
+from edge_srcnn.model import LUMA_PLANE
+from export.architectures import SCALES, Architecture, find_architecture
+from export.network import build_model, convolutions_of
 
 STATE_NAME = "training.json"
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
@@ -18,6 +22,9 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeE
 
 ROOM_BASE, ROOM_PER_WEIGHT = 200_000, 3 * 4
 """Bytes that a checkpoint may take: float32 weights and Adam's two moments of each, and what HDF5 adds."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,8 @@ class Checkpoints:
             raise CannotWrite(f"{self._folder}: no checkpoint can be written ({reason})") from error
 
 
-def begin_with(model: keras.Model, path: Path) -> None:
-    """Put weights of another training into ``model``.
+def begin_with(model: keras.Model, architecture: Architecture, path: Path) -> None:
+    """Put weights of another training into ``model``; of the same network for another scale, all but the last layer.
 
     Raises
     ------
@@ -112,11 +119,27 @@ def begin_with(model: keras.Model, path: Path) -> None:
     if not os.path.isfile(path):
         raise NoInput(f"{path}: no such file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras first warns of each layer, then raises
-            model.load_weights(path)
+        _load(model, path)
+        return
     except UNREADABLE as error:
-        raise BadData(f"{path}: no weights of a {model.name} that was trained here ({_brief(error)})") from error
+        failure = error
+    for scale in SCALES if architecture.plane == LUMA_PLANE else ():
+        other = build_model(find_architecture(architecture.spelling, scale))
+        try:
+            _load(other, path)
+        except UNREADABLE:
+            continue
+        for mine, its in zip(convolutions_of(model)[:-1], convolutions_of(other), strict=False):
+            mine.set_weights(its.get_weights())
+        log.info("%s is a network for x%d: all layers but the last are taken from it", path, scale)
+        return
+    raise BadData(f"{path}: no weights of a {model.name} that was trained here ({_brief(failure)})") from failure
+
+
+def _load(model: keras.Model, path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras first warns of each layer, then raises
+        model.load_weights(path)
 
 
 def _damaged(path: Path, error: Exception) -> BadData:

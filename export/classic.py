@@ -11,8 +11,8 @@ from edge_srcnn.imaging.picture import Metadata
 from edge_srcnn.imaging.tiles import mirror_pad
 from edge_srcnn.sinks.images import Encoding, write_picture
 from edge_srcnn.sources.images import read_picture
-from export.architecture import Architecture, build_model, set_layers
-from export.weights import read_weights
+from export.architectures.srcnn import find, read_weights
+from export.network import build_model, set_layers
 
 
 class Srcnn:
@@ -34,7 +34,7 @@ class Srcnn:
     """
 
     def __init__(self, name: str = "srcnn-915", *, filters: tuple[int, int] = (64, 32), residual: bool = False) -> None:
-        self.architecture = Architecture(name, filters, residual)
+        self.architecture = find(name, 2, filters=filters, residual=residual)  # its layers serve every scale
         self.model: keras.Model = build_model(self.architecture)
 
     def load_weights(self, path: str | Path) -> None:
@@ -43,7 +43,7 @@ class Srcnn:
         Raises
         ------
         NoInput, BadData
-            See ``export.weights.read_weights``.
+            See ``export.architectures.srcnn.read_weights``.
         """
         set_layers(self.model, read_weights(Path(path), self.architecture))
 

@@ -1,17 +1,19 @@
-"""Folders of pictures to luma patches: bicubic input with its halo, sharp truth. Deterministic by seed."""
+"""Folders of pictures to luma patches: a plane with its halo, and the goal beside it. Deterministic by seed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable
+from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range
+from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE
 from edge_srcnn.sources.images import find_pictures, read_picture
+from export.architectures import Architecture
 from export.degradation import RANDOM, degrade, imresize, modcrop
 
 Float32Array = NDArray[np.float32]
@@ -46,10 +48,23 @@ SAMPLINGS = ("uniform", "gradient")
 
 @dataclass(frozen=True)
 class PatchSpec:
-    """How patches are cut. Lengths in pixels of the up-scaled picture; ``min_std`` in grey levels.
+    """How patches are cut.
 
-    Where the degradation is random, each training picture is degraded ``draws`` times. ``sampling`` is one of
-    ``SAMPLINGS``: all places alike, or by the slope of the truth there.
+    Attributes
+    ----------
+    plane
+        What the network reads: ``BICUBIC_PLANE`` or ``LUMA_PLANE``. Patches of a luma plane have the residual over the
+        bicubic picture as their goal, those of a bicubic plane the truth.
+    halo_px, patch_px
+        In pixels of the plane.
+    block_px
+        The network reads blocks of this side; patches are whole blocks, and begin anywhere.
+    min_std
+        Least standard deviation of a patch of the truth, in grey levels.
+    draws
+        Where the degradation is random, each training picture is degraded so many times.
+    sampling
+        One of ``SAMPLINGS``: all places alike, or by the slope of the truth there.
     """
 
     scale: int
@@ -59,24 +74,80 @@ class PatchSpec:
     degradation: str = "bicubic"
     draws: int = 4
     sampling: str = "uniform"
+    plane: str = BICUBIC_PLANE
+    block_px: int = 1
+
+    def __post_init__(self) -> None:
+        if self.patch_px % self.block_px:
+            raise UsageError(f"--patch {self.patch_px}: give a multiple of {self.block_px}, the side of a block")
+
+    @property
+    def upsampling(self) -> int:
+        """Give the pixels of the truth for each pixel of the plane, down and across."""
+        return self.scale if self.plane == LUMA_PLANE else 1
+
+    @property
+    def size_px(self) -> int:
+        """Give the side of a patch with its halo, in pixels of the plane."""
+        return self.patch_px + 2 * self.halo_px
 
     @property
     def least_px(self) -> int:
-        """The least side that a picture must have."""
-        return max(MIN_PLANE_PX, self.patch_px + 2 * self.halo_px)
+        """Give the least side that a picture must have."""
+        return max(MIN_PLANE_PX, self.size_px * self.upsampling)
 
     @property
     def versions(self) -> int:
-        """How many degraded versions there are of each picture: without chance they would all be alike."""
+        """Count the degraded versions of each picture: without chance they would all be alike."""
         return self.draws if self.degradation in RANDOM else 1
+
+    def window(self, top: int, left: int) -> tuple[slice, slice]:
+        """Give the place of a patch in the plane, with its halo."""
+        return slice(top, top + self.size_px), slice(left, left + self.size_px)
+
+    def goal(self, top: int, left: int) -> tuple[slice, slice]:
+        """Give the place of that patch in the truth, without a halo."""
+        first, side = self.halo_px, self.patch_px * self.upsampling
+        y, x = ((at + first) * self.upsampling for at in (top, left))
+        return slice(y, y + side), slice(x, x + side)
+
+
+def patch_spec(
+    architecture: Architecture,
+    patch_px: int | None = None,
+    *,
+    degradation: str = "bicubic",
+    sampling: str = "uniform",
+) -> PatchSpec:
+    """Say how patches for a network are cut; by default of the size that suits it."""
+    return PatchSpec(
+        architecture.scale,
+        architecture.halo_px,
+        patch_px or architecture.patch_px,
+        degradation=degradation,
+        sampling=sampling,
+        plane=architecture.plane,
+        block_px=architecture.unshuffle,
+    )
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One training picture: ``bicubic`` is the network's input, ``truth`` its goal; both uint8 ``[h, w]``."""
+    """One training picture.
 
-    bicubic: UInt8Array
+    Attributes
+    ----------
+    plane
+        What the network reads, uint8 ``[h, w]``.
+    truth
+        The sharp picture, uint8 ``[h * upsampling, w * upsampling]``.
+    base
+        The bicubic picture, uint8, as large as the truth; the plane itself, where the network reads that.
+    """
+
+    plane: UInt8Array
     truth: UInt8Array
+    base: UInt8Array
 
 
 @dataclass(frozen=True)
@@ -163,7 +234,8 @@ def make_pairs(luma: UInt8Array, spec: PatchSpec, seed: tuple[int, ...] = (0,)) 
             continue
         for version in range(spec.versions):
             small = degrade(spec.degradation, truth, spec.scale, (*seed, size, version))
-            yield Pair(bicubic=upscale_bicubic(small, spec.scale), truth=truth)
+            base = upscale_bicubic(small, spec.scale)
+            yield Pair(small if spec.plane == LUMA_PLANE else base, truth, base)
 
 
 class PatchSampler:
@@ -185,7 +257,10 @@ class PatchSampler:
         return len(self._corners)
 
     def batch(self, n: int) -> tuple[Float32Array, Float32Array]:
-        """Input ``[batch, patch + 2 halo, patch + 2 halo, 1]`` and truth ``[batch, patch, patch, 1]``, both 0..1."""
+        """Cut a batch: planes 0..1 ``[batch, size, size, 1]``, and goals ``[batch, side, side, 1]``.
+
+        Goals are the truth in 0..1 or, beside luma planes, the residual in the same unit.
+        """
         spec = self._spec
         rng = np.random.default_rng((self._seed, n))
         if self._cumulated is None:
@@ -194,56 +269,72 @@ class PatchSampler:
             chosen = self._corners[np.searchsorted(self._cumulated, rng.random(self._batch), side="right")]
         jitter = rng.integers(0, spec.patch_px // 4, size=(self._batch, 2))
         symmetry = rng.integers(8, size=self._batch)
-        size = spec.patch_px + 2 * spec.halo_px
-        x = np.empty((self._batch, size, size, 1), np.float32)
-        y = np.empty((self._batch, spec.patch_px, spec.patch_px, 1), np.float32)
-        for i in range(self._batch):
-            pair = self._pairs[chosen[i, 0]]
-            top = min(chosen[i, 1] + jitter[i, 0], pair.truth.shape[0] - size)
-            left = min(chosen[i, 2] + jitter[i, 1], pair.truth.shape[1] - size)
-            x[i, ..., 0] = turned(pair.bicubic[top : top + size, left : left + size], symmetry[i])
-            inner = slice(spec.halo_px, spec.halo_px + spec.patch_px)
-            y[i, ..., 0] = turned(pair.truth[top : top + size, left : left + size][inner, inner], symmetry[i])
-        x /= 255.0
-        y /= 255.0
-        return x, y
+        side = spec.patch_px * spec.upsampling
+        x = np.empty((self._batch, spec.size_px, spec.size_px), np.uint8)
+        y = np.empty((self._batch, side, side), np.uint8)
+        base = np.empty_like(y) if spec.plane == LUMA_PLANE else None
+        for i, (number, *corner) in enumerate((chosen + np.pad(jitter, ((0, 0), (1, 0)))).tolist()):
+            pair = self._pairs[number]
+            top, left = (min(at, side - spec.size_px) for at, side in zip(corner, pair.plane.shape, strict=True))
+            goal = spec.goal(top, left)
+            x[i] = pair.plane[spec.window(top, left)]
+            y[i] = pair.truth[goal]
+            if base is not None:
+                base[i] = pair.base[goal]
+        goals = y if base is None else np.subtract(y, base, dtype=np.int16)
+        return _unit(_turned_each(x, symmetry)), _unit(_turned_each(goals, symmetry))
 
 
-def centre_crops(pairs: tuple[Pair, ...], halo_px: int, crop_px: int = 128) -> tuple[Float32Array, Float32Array]:
-    """One central crop of each pair (0..1), for judging a network while it trains.
+def centre_crops(
+    pairs: tuple[Pair, ...], spec: PatchSpec, crop_px: int = 128
+) -> tuple[Float32Array, Float32Array, Float32Array]:
+    """Cut one central crop of each pair (0..1), for judging a network while it trains.
 
-    Returns input ``[n, c + 2 halo, c + 2 halo, 1]`` and truth ``[n, c, c, 1]``, where ``c`` is ``crop_px`` or what the
-    smallest pair allows.
+    Returns planes ``[n, c + 2 halo, c + 2 halo, 1]``, and truths and bicubic pictures ``[n, c', c', 1]``, where ``c'``
+    is ``crop_px``, or what the smallest pair allows, and ``c`` is that in pixels of the plane.
     """
-    size = min(crop_px + 2 * halo_px, *(side for p in pairs for side in p.truth.shape))
-    xs, ys = [], []
+    whole = crop_px // spec.upsampling + 2 * spec.halo_px
+    size = min(whole, *(side for pair in pairs for side in pair.plane.shape))
+    cut = replace(spec, patch_px=(size - 2 * spec.halo_px) // spec.block_px * spec.block_px)
+    crops = []
     for pair in pairs:
-        top, left = ((side - size) // 2 for side in pair.truth.shape)
-        xs.append(pair.bicubic[top : top + size, left : left + size])
-        ys.append(pair.truth[top + halo_px : top + size - halo_px, left + halo_px : left + size - halo_px])
+        top, left = ((side - cut.size_px) // 2 for side in pair.plane.shape)
+        goal = cut.goal(top, left)
+        crops.append((pair.plane[cut.window(top, left)], pair.truth[goal], pair.base[goal]))
     to_unit = np.float32(1 / 255)
-    return np.stack(xs)[..., None] * to_unit, np.stack(ys)[..., None] * to_unit
+    planes, truths, bases = (np.stack(planes)[..., None] * to_unit for planes in zip(*crops, strict=True))
+    return planes, truths, bases
+
+
+def _unit(levels: NDArray[np.generic]) -> Float32Array:
+    """Turn grey levels ``[n, h, w]`` into float32 ``[n, h, w, 1]``, 255 into 1."""
+    return levels[..., None].astype(np.float32) / np.float32(255)
+
+
+def _turned_each(patches: NDArray[Scalar], symmetry: NDArray[np.int64]) -> NDArray[Scalar]:
+    """Turn each patch of ``[n, side, side]`` by its own symmetry."""
+    out = np.empty_like(patches)
+    for number in range(8):
+        chosen = np.flatnonzero(symmetry == number)
+        out[chosen] = turned(patches[chosen].transpose(1, 2, 0), number).transpose(2, 0, 1)
+    return out
 
 
 def _textured_corners(index: int, pair: Pair, spec: PatchSpec) -> NDArray[np.int64]:
-    """Rows (pair index, top, left) of the input windows whose truth has texture, on a grid of half a patch."""
-    size = spec.patch_px + 2 * spec.halo_px
-    h, w = pair.truth.shape
-    found = []
-    for top in range(0, h - size + 1, spec.patch_px // 2):
-        for left in range(0, w - size + 1, spec.patch_px // 2):
-            inner = pair.truth[
-                top + spec.halo_px : top + size - spec.halo_px, left + spec.halo_px : left + size - spec.halo_px
-            ]
-            if inner.std() > spec.min_std:
-                found.append((index, top, left))
+    """Find the places (pair index, top, left) whose truth has texture, on a grid of half a patch."""
+    h, w = pair.plane.shape
+    found = [
+        (index, top, left)
+        for top in range(0, h - spec.size_px + 1, spec.patch_px // 2)
+        for left in range(0, w - spec.size_px + 1, spec.patch_px // 2)
+        if pair.truth[spec.goal(top, left)].std() > spec.min_std
+    ]
     return np.array(found, np.int64).reshape(-1, 3)
 
 
 def _gradient(pair: Pair, top: int, left: int, spec: PatchSpec) -> float:
-    """Mean slope of the truth that belongs to an input window, in grey levels a pixel."""
-    top, left = top + spec.halo_px, left + spec.halo_px
-    patch = pair.truth[top : top + spec.patch_px, left : left + spec.patch_px].astype(np.float32)
+    """Measure the mean slope of the truth that belongs to a place, in grey levels a pixel."""
+    patch = pair.truth[spec.goal(top, left)].astype(np.float32)
     return float(np.abs(np.diff(patch, axis=0)).mean() + np.abs(np.diff(patch, axis=1)).mean())
 
 

@@ -13,7 +13,7 @@ from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
 from edge_srcnn.model import BICUBIC, Model, Quality, Training, seal_model
-from export.architecture import Layer, layers_of
+from export.architectures import Layer, family
 from export.checkpoints import TrainingState
 from export.crops import cut_crops
 from export.dataset import Split, load_split
@@ -21,13 +21,13 @@ from export.edgetpu.compiler import find_compiler
 from export.edgetpu.exporting import TpuExport, export_for_tpu
 from export.evaluation import BASELINES, DEGRADES, Method, Score, evaluate, method_of, read_sets
 from export.job import ExportJob
+from export.network import layers_of
 from export.packaging import describe, model_card, quality_rows
 from export.quantization import LayerNoise, convert, layer_noise, representative_dataset
 from export.quantization_aware import fine_tune, fine_tuning_plan
 from export.report import LayerError, QualityRow, Report, render_report
 from export.rounding import round_layers
 from export.training import Progress, train
-from export.weights import read_weights
 
 HELD_OUT = "held-out"
 N_NOISE_SAMPLES = 16
@@ -66,8 +66,8 @@ def run_export(
     split = load_split(list(job.data), job.patches, seed=job.plan.seed)
     # all that can be wrong with the pictures shows before the training, not after it
     sets = _sets(job, split)
-    halo_px, seed = job.architecture.halo_px, job.plan.seed
-    representative = representative_dataset(split.train, halo_px, seed=seed) if job.int8 else []
+    seed = job.plan.seed
+    representative = representative_dataset(split.train, job.architecture, seed=seed) if job.int8 else []
     if job.restart:
         _drop(job.training_folder)
     layers, state, bicubic_psnr = _obtain_layers(job, split, on_stage, on_progress)
@@ -89,7 +89,6 @@ def run_export(
         kind: describe(
             job.architecture,
             graph,
-            scale=job.scale,
             quantization=kind,
             degradation=job.degradation,
             training=training,
@@ -135,7 +134,8 @@ def _obtain_layers(
     job: ExportJob, split: Split, on_stage: Callable[[str], None], on_progress: Callable[[Progress], None]
 ) -> tuple[tuple[Layer, ...], TrainingState, float]:
     if job.weights is not None:
-        return read_weights(job.weights, job.architecture), TrainingState(), float("nan")
+        layers = family(job.architecture.family).read_weights(job.weights, job.architecture)
+        return layers, TrainingState(), float("nan")
     on_stage("training")
     trained = train(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from)
     return layers_of(trained.model), trained.state, trained.bicubic_psnr

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_srcnn.errors import UsageError
-from export.architecture import Architecture
-from export.dataset import PatchSpec
+from export.architectures import Architecture
+from export.dataset import PatchSpec, patch_spec
 from export.edgetpu.files import TpuFiles
 from export.packaging import model_name
 from export.plan import TrainingPlan
@@ -25,7 +25,9 @@ class ExportJob:
     weights
         Published weights to be packaged as they are, instead of a training.
     start_from
-        Weights of the same architecture with which the training begins.
+        Weights of the same architecture with which the training begins; of another scale, all but the last layer.
+    patch_px
+        Side of a training patch in pixels of the plane; None: what suits the network.
     int8, float32
         Which models to write.
     qat_steps
@@ -37,7 +39,6 @@ class ExportJob:
     """
 
     architecture: Architecture
-    scale: int
     plan: TrainingPlan
     output: Path
     data: tuple[Path, ...] = ()
@@ -50,7 +51,7 @@ class ExportJob:
     edgetpu: bool = False
     degradation: str = "bicubic"
     sampling: str = "uniform"
-    patch_px: int = 32
+    patch_px: int | None = None
     qat_steps: int = 0
     restart: bool = False
     overwrite: bool = False
@@ -63,26 +64,25 @@ class ExportJob:
             raise UsageError("--edgetpu needs --int8: an Edge TPU computes nothing else")
         if self.qat_steps and not self.int8:
             raise UsageError("--qat-steps needs --int8: it trains the rounded network")
-        check_filters(SYMMETRIES[self.plan.symmetry], self.architecture.filters)
+        check_filters(SYMMETRIES[self.plan.symmetry], self.architecture)
         for option, path in (("--start-from", self.start_from), ("--weights", self.weights)):
             if self.restart and path is not None and self.training_folder.resolve() in path.resolve().parents:
                 raise UsageError(f"{option} {path}: --restart would drop it; give another -o")
 
     @property
     def name(self) -> str:
-        """Name of the model."""
-        return model_name(self.architecture, self.scale, self.degradation)
+        """Name the model."""
+        return model_name(self.architecture, self.degradation)
+
+    @property
+    def scale(self) -> int:
+        """Give the factor of upscaling."""
+        return self.architecture.scale
 
     @property
     def patches(self) -> PatchSpec:
-        """How the pictures are cut."""
-        return PatchSpec(
-            self.scale,
-            self.architecture.halo_px,
-            self.patch_px,
-            degradation=self.degradation,
-            sampling=self.sampling,
-        )
+        """Say how the pictures are cut."""
+        return patch_spec(self.architecture, self.patch_px, degradation=self.degradation, sampling=self.sampling)
 
     @property
     def training_folder(self) -> Path:

@@ -2,7 +2,7 @@
 
 Neighbouring pixels are almost equal, so a filter's 81 taps hardly move on their own: the gradient is all brightness
 and no detail. Muon (Jordan et al., 2024) takes the momentum's singular vectors and lets go of the singular values.
-Keras' own does it for dense layers only. Biases and the last layer, which has one output, are left to Adam.
+Keras' own does it for dense layers only. Biases, and a last layer of one output, are left to Adam.
 """
 
 from typing import Any

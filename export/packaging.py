@@ -11,7 +11,6 @@ import edge_srcnn
 from edge_srcnn.loading import open_model
 from edge_srcnn.model import (
     BICUBIC,
-    BICUBIC_PLANE,
     CAMERA,
     GOLDEN_SHAPE,
     Model,
@@ -21,7 +20,7 @@ from edge_srcnn.model import (
     digest,
     golden_plane,
 )
-from export.architecture import Architecture
+from export.architectures import Architecture, family
 
 GOLDEN_ENGINE = "litert"
 """The golden output is LiteRT's (XNNPACK): its bytes are the same on x86-64 and Arm."""
@@ -46,9 +45,9 @@ _VERSIONED = ("keras", "tensorflow", "ai-edge-litert", "numpy", "opencv-python-h
 OTHER = "a network as good; its bytes differ"
 
 
-def model_name(architecture: Architecture, scale: int, degradation: str = BICUBIC) -> str:
-    """Name of a network for a scale and for pictures of a kind: ``srcnn-915-x2``, ``srcnn-915-x2-camera``."""
-    name = f"{architecture.name}-x{scale}"
+def model_name(architecture: Architecture, degradation: str = BICUBIC) -> str:
+    """Name a network for pictures of a kind: ``srcnn-915-x2``, ``fast-m-x2-camera``."""
+    name = f"{architecture.name}-x{architecture.scale}"
     return name if degradation == BICUBIC else f"{name}-{degradation}"
 
 
@@ -56,22 +55,21 @@ def describe(
     architecture: Architecture,
     graph: bytes,
     *,
-    scale: int,
     quantization: str,
     degradation: str,
     training: Training,
 ) -> Model:
-    """A model in memory, its golden output computed; ``quality`` is still empty."""
+    """Make a model in memory, and compute its golden output; ``quality`` is still empty."""
     plane = golden_plane()
     spec = ModelSpec(
-        name=model_name(architecture, scale, degradation),
-        family="srcnn",
-        architecture=architecture.name,
-        layers=tuple(zip(architecture.kernels, (*architecture.filters, 1), strict=True)),
-        plane=BICUBIC_PLANE,
-        unshuffle=1,
-        shuffle=1,
-        scale=scale,
+        name=model_name(architecture, degradation),
+        family=architecture.family,
+        architecture=architecture.spelling,
+        layers=architecture.layers,
+        plane=architecture.plane,
+        unshuffle=architecture.unshuffle,
+        shuffle=architecture.shuffle,
+        scale=architecture.scale,
         residual=architecture.residual,
         halo_px=architecture.halo_px,
         quantization=quantization,
@@ -98,9 +96,6 @@ def _versions() -> dict[str, str]:
 def model_card(spec: ModelSpec) -> str:
     """The model's card, in Markdown."""
     training = spec.training
-    kernels = ", ".join(f"{k}x{k}" for k, _ in spec.layers)
-    filters = " and ".join(str(outputs) for _, outputs in spec.layers[:-1])
-    form = "the residual over the bicubic picture" if spec.residual else "the picture itself (the paper's direct form)"
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
         f" | {q.psnr:.2f} / {q.ssim:.4f} |\n"
@@ -109,8 +104,7 @@ def model_card(spec: ModelSpec) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in spec.versions.items())
     return f"""# {spec.name}
 
-SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {filters} filters,
-on the luma plane of a bicubically up-scaled picture. Puts out {form}. Numbers: {spec.quantization}.
+{family(spec.family).describe(spec)}
 
 - Weights: {_origin(training)}.
 - Low-resolution pictures in training: `{spec.degradation}`. {_choice(training)}

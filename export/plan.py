@@ -4,19 +4,15 @@ import math
 from dataclasses import dataclass
 
 from edge_srcnn.errors import UsageError
+from export.architectures import Architecture
 
 OPTIMIZERS = ("muon", "adam")
 ADAM_RATE = 2e-3
-MUON_RATES = {1: 2e-2, 3: 1e-2, 5: 7e-3}
-"""Peaks of the learning rate by the side of the second layer's kernel.
-
-Muon moves every weight of a kernel alike, and the more of them are added up, the further the sum moves.
-"""
 
 
-def usual_rate(optimizer: str, kernels: tuple[int, int, int]) -> float:
-    """The peak of the learning rate that suits an optimizer and a network."""
-    return ADAM_RATE if optimizer == "adam" else MUON_RATES[kernels[1]]
+def usual_rate(optimizer: str, architecture: Architecture) -> float:
+    """Give the peak of the learning rate that suits an optimizer and a network."""
+    return ADAM_RATE if optimizer == "adam" else architecture.muon_rate
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class TrainingPlan:
     minutes: float | None = None
     batch: int = 64
     optimizer: str = "muon"
-    learning_rate: float = MUON_RATES[1]
+    learning_rate: float = 2e-2
     final_rate: float = 1e-5
     warmup: float = 0.02
     ema: float = 0.0

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from edge_srcnn.engine.interpreter import Interpreter, trace
 from edge_srcnn.engine.native_log import quiet_native_code
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
+from edge_srcnn.imaging.blocks import to_blocks
 from edge_srcnn.model import GOLDEN_SHAPE
-from export.architecture import LAYER_NAMES, Architecture, Layer
+from export.architectures import Architecture, Layer
 from export.dataset import Float32Array, Pair
 
 INPUT_SCALE = 1 / 255
@@ -30,15 +31,15 @@ class LayerNoise:
     snr_db: float
 
 
-def representative_dataset(pairs: tuple[Pair, ...], halo_px: int, *, seed: int = 0) -> list[Float32Array]:
-    """Inputs from the training pictures, float32 ``[1, h, w, 1]`` in 0..1, one of which spans the whole range.
+def representative_dataset(pairs: tuple[Pair, ...], architecture: Architecture, *, seed: int = 0) -> list[Float32Array]:
+    """Cut inputs from the training pictures, float32 ``[1, h, w, u * u]`` in 0..1, one of which spans the whole range.
 
     The last one pins the input's quantization to scale 1/255 and zero point -128, so that on the device
     int8 is uint8 XOR 0x80.
     """
     rng = np.random.default_rng(seed)
-    h, w = (side + 2 * halo_px for side in GOLDEN_SHAPE)
-    usable = [pair.bicubic for pair in pairs if pair.bicubic.shape[0] >= h and pair.bicubic.shape[1] >= w]
+    h, w = (side + 2 * architecture.halo_px for side in GOLDEN_SHAPE)
+    usable = [pair.plane for pair in pairs if pair.plane.shape[0] >= h and pair.plane.shape[1] >= w]
     if not usable:
         raise BadData(f"no training picture is {w}x{h} pixels or more")
     crops = []
@@ -46,14 +47,20 @@ def representative_dataset(pairs: tuple[Pair, ...], halo_px: int, *, seed: int =
         plane = usable[number % len(usable)]
         top, left = rng.integers(plane.shape[0] - h + 1), rng.integers(plane.shape[1] - w + 1)
         crops.append(plane[top : top + h, left : left + w])
-    ramp = np.broadcast_to(np.linspace(0, 255, w).round().astype(np.uint8), (h, w))
-    return [crop[None, :, :, None].astype(np.float32) / np.float32(255) for crop in (*crops, ramp)]
+    crops.append(np.broadcast_to(np.linspace(0, 255, w).round().astype(np.uint8), (h, w)))
+    side = architecture.unshuffle
+    found = []
+    for crop in crops:
+        cells = np.empty((h // side, w // side, side**2), np.uint8)
+        to_blocks(np.ascontiguousarray(crop), cells, (side, side))
+        found.append(cells[None].astype(np.float32) / np.float32(255))
+    return found
 
 
 def convert(
     layers: tuple[Layer, ...], architecture: Architecture, representative: list[Float32Array] | None = None
 ) -> bytes:
-    """Write the three convolutions as a TFLite flatbuffer: full int8 with a representative dataset, else float32.
+    """Write the convolutions as a TFLite flatbuffer: full int8 with a representative dataset, else float32.
 
     Raises
     ------
@@ -68,17 +75,20 @@ def convert(
     except ImportError as error:
         raise Unavailable("TensorFlow is needed to convert: pip install 'edge-srcnn[export]'") from error
 
-    h, w = (side + 2 * architecture.halo_px for side in GOLDEN_SHAPE)
+    h, w = ((side + 2 * architecture.halo_px) // architecture.unshuffle for side in GOLDEN_SHAPE)
+    names = architecture.layer_names
     weights = [(tf.constant(layer.kernel), tf.constant(layer.bias)) for layer in layers]
 
     def stack(luma: "tf.Tensor") -> "tf.Tensor":
         x = luma
-        for name, (kernel, bias) in zip(LAYER_NAMES, weights, strict=True):
+        for name, (kernel, bias) in zip(names, weights, strict=True):
             x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="VALID", name=name), bias)
-            x = x if name == LAYER_NAMES[-1] else tf.nn.relu(x)
+            x = x if name == names[-1] else tf.nn.relu(x)
         return x
 
-    traced = tf.function(stack, input_signature=[tf.TensorSpec((1, h, w, 1), tf.float32, name="luma")])
+    traced = tf.function(
+        stack, input_signature=[tf.TensorSpec((1, h, w, architecture.unshuffle**2), tf.float32, name="luma")]
+    )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([traced.get_concrete_function()], tf.Module())
     if representative is not None:
 
@@ -134,7 +144,7 @@ def check_full_int8(graph: bytes) -> None:
         raise EdgeSrcnnError(f"the input is {network.dtype} with scale {quantization.scale:g}; wanted int8, 1/255")
     if quantization.zero_point != INPUT_ZERO_POINT:
         raise EdgeSrcnnError(f"the input's zero point is {quantization.zero_point}; wanted {INPUT_ZERO_POINT}")
-    for tensor in trace(_TRACE_ENGINE, graph, np.zeros(network.input_size, np.int8)):
+    for tensor in trace(_TRACE_ENGINE, graph, np.zeros(network.input.shape, np.int8)):
         if tensor.dtype not in (np.int8, np.int32):
             raise EdgeSrcnnError(f"tensor {tensor.name!r} stayed {tensor.dtype}: the model is not full int8")
 
@@ -143,10 +153,10 @@ def layer_noise(
     float_graph: bytes, int8_graph: bytes, architecture: Architecture, samples: list[Float32Array]
 ) -> tuple[LayerNoise, ...]:
     """Signal-to-noise ratio of each layer over ``samples``: power of the float output over that of the difference."""
-    signal = np.zeros(len(LAYER_NAMES))
-    noise = np.zeros(len(LAYER_NAMES))
+    names = architecture.layer_names
+    signal, noise = np.zeros(len(names)), np.zeros(len(names))
     for sample in samples:
-        plane = sample[0, :, :, 0]
+        plane = sample[0]
         real = _outputs(float_graph, plane, architecture)
         integers = (np.rint(plane * 255).astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8)
         approximate = _outputs(int8_graph, integers, architecture)
@@ -154,14 +164,14 @@ def layer_noise(
             signal[i] += np.sum(a * a)
             noise[i] += np.sum((a - b) ** 2)
     ratio = 10 * np.log10(np.maximum(signal, 1e-30) / np.maximum(noise, 1e-30))
-    return tuple(LayerNoise(name, float(snr)) for name, snr in zip(LAYER_NAMES, ratio, strict=True))
+    return tuple(LayerNoise(name, float(snr)) for name, snr in zip(names, ratio, strict=True))
 
 
 def _outputs(graph: bytes, plane: NDArray[np.generic], architecture: Architecture) -> list[NDArray[np.float64]]:
     """Output of each layer, found by its shape; layers of one shape follow each other. Scratch tensors have no name."""
-    h, w = plane.shape
+    h, w = plane.shape[:2]
     shapes = []
-    for kernel, channels in zip(architecture.kernels, (*architecture.filters, 1), strict=True):
+    for kernel, channels in architecture.layers:
         h, w = h - kernel + 1, w - kernel + 1
         shapes.append((1, h, w, channels))
     named = [tensor.values for tensor in trace(_TRACE_ENGINE, graph, plane) if tensor.name]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from export.architecture import Architecture, Layer
+from export.architectures import Architecture, Layer
 from export.checkpoints import Checkpoints
 from export.dataset import Float32Array, PatchSpec, Split
 from export.plan import TrainingPlan
@@ -41,7 +41,7 @@ def fine_tune(
     plan
         As ``fine_tuning_plan`` makes it.
     representative
-        Float32 ``[1, h, w, 1]`` in 0..1: what the converter will take the ranges from, too.
+        Float32 ``[1, h, w, u * u]`` in 0..1: what the converter will take the ranges from, too.
     folder
         Holds the checkpoints. One of the same layers and settings is continued, another is replaced.
 

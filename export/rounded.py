@@ -10,8 +10,9 @@ from typing import Any
 
 import keras
 
-from export.architecture import LAYER_NAMES, Architecture, Layer, build_model, layers_of, set_layers
+from export.architectures import Architecture, Layer
 from export.dataset import Float32Array
+from export.network import build_model, convolutions_of, layers_of, set_layers, stack_of
 
 WEIGHT_STEPS, OUTPUT_STEPS = 127, 255
 
@@ -60,10 +61,9 @@ def build_rounded(architecture: Architecture, layers: tuple[Layer, ...]) -> kera
 
 
 def measure_ranges(model: keras.Model, samples: list[Float32Array]) -> None:
-    """Set each step by what the samples, float32 ``[1, h, w, 1]`` in 0..1, give; the last counts grey levels."""
-    stack = model.get_layer("srcnn")
-    *hidden, last = (stack.get_layer(name) for name in LAYER_NAMES)
-    planes = [stack.get_layer("centre")(sample) for sample in samples]
+    """Set each step by what the samples, float32 ``[1, h, w, u * u]`` in 0..1, give; the last counts grey levels."""
+    *hidden, last = convolutions_of(model)
+    planes = [stack_of(model).get_layer("centre")(sample) for sample in samples]
     for layer in hidden:
         layer.step.assign(0.0)
         largest = max(float(keras.ops.max(layer(plane))) for plane in planes)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from export.architecture import Layer
+from export.architectures import Layer
 from export.dataset import Float32Array
 
 Float64Array = NDArray[np.float64]
@@ -34,7 +34,7 @@ def round_layers(layers: tuple[Layer, ...], samples: list[Float32Array], *, seed
     layers
         The float network.
     samples
-        Inputs, float32 ``[1, h, w, 1]`` in 0..1, all of one size: the representative dataset.
+        Inputs, float32 ``[1, h, w, u * u]`` in 0..1, all of one size: the representative dataset.
 
     Returns
     -------

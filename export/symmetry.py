@@ -5,9 +5,10 @@ Convolutional Networks" (2016), as weights of ordinary convolutions, so that not
 patch teaches there what else all of its symmetric copies would have to teach.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod, sqrt
+from math import isqrt, prod, sqrt
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.errors import UsageError
+from export.architectures import Architecture
 from export.dataset import turned
 
 SQUARE = tuple(range(8))
@@ -48,50 +50,47 @@ SYMMETRIES = {
 """By name: no symmetry; left and right, top and bottom; these and quarter turns."""
 
 
-def usual_symmetry(kernels: tuple[int, int, int], filters: tuple[int, int]) -> str:
-    """The largest symmetry whose sets make up both layers; none where the second layer sees single pixels.
-
-    So small a network is trained well without, and gains nothing (``docs/numbers.md``).
-    """
-    if kernels[1] == 1:
-        return "none"
-    fitting = [s for s in SYMMETRIES.values() if all(n % s.order == 0 for n in filters)]
-    return max(fitting, key=lambda symmetry: symmetry.order).name
-
-
-def check_filters(symmetry: Symmetry, filters: tuple[int, int]) -> None:
+def check_filters(symmetry: Symmetry, architecture: Architecture) -> None:
     """Raise UsageError where filters do not make up whole sets."""
+    filters = [outputs for _, outputs in architecture.layers[:-1]]
     if any(n % symmetry.order for n in filters):
         raise UsageError(
-            f"--symmetry {symmetry.name}: filters come in sets of {symmetry.order}, not {filters[0]},{filters[1]};"
-            " give other --filters, or --symmetry none"
+            f"--symmetry {symmetry.name}: filters come in sets of {symmetry.order}, not {','.join(map(str, filters))};"
+            " give other filters, or --symmetry none"
         )
 
 
-def averaged(weights: Any, symmetry: Symmetry) -> Any:
-    """The mean of weights, or of their gradient, over the group: the symmetric ones that are nearest.
+def averaged(weights: Sequence[Any], symmetry: Symmetry) -> list[Any]:
+    """Average all weights of a network, or their gradients, over the group: the symmetric ones that are nearest.
 
-    ``weights`` is a kernel ``[k, k, inputs, outputs]`` or a bias ``[outputs]``. One channel is a picture, which is
-    turned; many are sets, which are permuted, too.
+    ``weights`` are kernels ``[k, k, inputs, outputs]`` and biases ``[outputs]`` by turns, first layer to last. The
+    network's own input and output channels are blocks of pixels, which are turned; all others are sets, which are
+    permuted.
     """
-    places = _places(tuple(weights.shape), symmetry)
-    copies = keras.ops.take(keras.ops.reshape(weights, (-1,)), places, axis=0)
-    return keras.ops.reshape(keras.ops.mean(copies, axis=0), weights.shape)
+    if symmetry.order == 1:
+        return list(weights)
+    means = []
+    for number, each in enumerate(weights):
+        places = _places(tuple(each.shape), symmetry, number == 0, number >= len(weights) - 2)
+        copies = keras.ops.take(keras.ops.reshape(each, (-1,)), places, axis=0)
+        means.append(keras.ops.reshape(keras.ops.mean(copies, axis=0), each.shape))
+    return means
 
 
 def begin_symmetric(model: keras.Model, symmetry: Symmetry) -> None:
     """Make random weights symmetric; they spread as before."""
-    for variable in model.trainable_variables:
+    variables = model.trainable_variables
+    for variable, mean in zip(variables, averaged([v.value for v in variables], symmetry), strict=True):
         spread = sqrt(symmetry.order) if len(variable.shape) > 1 else 1.0
-        variable.assign(spread * averaged(variable.value, symmetry))
+        variable.assign(spread * mean)
 
 
 def check_symmetric(model: keras.Model, symmetry: Symmetry, what: str) -> None:
     """Raise UsageError where the weights of a network, which came from ``what``, lack a symmetry."""
-    for variable in model.trainable_variables:
-        weights = keras.ops.convert_to_numpy(variable.value)
-        missed = weights - keras.ops.convert_to_numpy(averaged(variable.value, symmetry))
-        if np.linalg.norm(missed) > LEAST_DIFFERENCE * np.linalg.norm(weights):
+    values = [variable.value for variable in model.trainable_variables]
+    for value, mean in zip(values, averaged(values, symmetry), strict=True):
+        weights, nearest = (keras.ops.convert_to_numpy(each) for each in (value, mean))
+        if np.linalg.norm(weights - nearest) > LEAST_DIFFERENCE * np.linalg.norm(weights):
             raise UsageError(f"{what}: its filters come in no sets of {symmetry.name!r}; give --symmetry none")
 
 
@@ -101,25 +100,41 @@ class SymmetricGradients:
     symmetry: Symmetry
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        """As the optimizer does."""
-        averages = [averaged(gradient, self.symmetry) for gradient in grads]
-        return super().apply(averages, trainable_variables)  # type: ignore[misc]  # Keras' optimizer has it
+        """Average, then do as the optimizer does."""
+        return super().apply(averaged(grads, self.symmetry), trainable_variables)  # type: ignore[misc]  # Keras has it
 
 
-@lru_cache(maxsize=32)
-def _places(shape: tuple[int, ...], symmetry: Symmetry) -> NDArray[np.int64]:
-    """For each element, where in the flattened weights each weight of the transformed ones comes from."""
+@lru_cache(maxsize=256)
+def _places(shape: tuple[int, ...], symmetry: Symmetry, pixels_in: bool, pixels_out: bool) -> NDArray[np.int64]:
+    """Find, for each element, where in the flattened weights each weight of the transformed ones comes from.
+
+    ``pixels_in``, ``pixels_out``: the input, the output channels are a block of pixels, not sets.
+    """
     index = np.arange(prod(shape)).reshape(shape)
-    return np.stack([_transformed(index, number, symmetry).ravel() for number in range(symmetry.order)])
+    pixels = (False, False, pixels_in, pixels_out) if len(shape) > 1 else (pixels_out,)
+    return np.stack([_transformed(index, number, symmetry, pixels).ravel() for number in range(symmetry.order)])
 
 
-def _transformed(weights: NDArray[np.int64], number: int, symmetry: Symmetry) -> NDArray[np.int64]:
+def _transformed(
+    weights: NDArray[np.int64], number: int, symmetry: Symmetry, pixels: tuple[bool, ...]
+) -> NDArray[np.int64]:
     if weights.ndim > 1:
         weights = turned(weights, symmetry.elements[number])
     for axis in range(2 if weights.ndim > 1 else 0, weights.ndim):
-        if weights.shape[axis] > 1:
-            weights = np.take(weights, _permutation(weights.shape[axis], number, symmetry), axis=axis)
+        channels = weights.shape[axis]
+        permuted = (
+            _turned_block(channels, symmetry.elements[number])
+            if pixels[axis]
+            else (_permutation(channels, number, symmetry))
+        )
+        weights = np.take(weights, permuted, axis=axis)
     return weights
+
+
+def _turned_block(channels: int, element: int) -> NDArray[np.int64]:
+    """Tell which pixel of a square block, row by row, comes to each place."""
+    side = isqrt(channels)
+    return turned(np.arange(channels).reshape(side, side), element).ravel()
 
 
 def _permutation(channels: int, number: int, symmetry: Symmetry) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Train an SRCNN with Keras' ``fit`` on any Keras back end; a killed training goes on where it stopped."""
+"""Train a network with Keras' ``fit`` on any Keras back end; a killed training goes on where it stopped."""
 
 import hashlib
 import json
@@ -6,17 +6,20 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from edge_srcnn.errors import EdgeSrcnnError
-from export.architecture import Architecture, build_model
+from edge_srcnn.model import LUMA_PLANE
+from export.architectures import Architecture
 from export.checkpoints import Checkpoints, TrainingState, begin_with
 from export.dataset import Float32Array, Pair, PatchSampler, PatchSpec, Split, centre_crops
 from export.losses import LOSSES, charbonnier, mse
+from export.network import build_model
 from export.optimizer import make_optimizer
 from export.plan import TrainingPlan
 from export.symmetry import SYMMETRIES, begin_symmetric, check_symmetric
@@ -63,7 +66,8 @@ def train(
     folder
         Holds the checkpoints. A checkpoint of the same settings is continued.
     start_from
-        Weights (``.weights.h5``) of the same architecture to begin with instead of random ones.
+        Weights (``.weights.h5``) of the same architecture to begin with instead of random ones; of another scale, all
+        but the last layer.
 
     Raises
     ------
@@ -86,7 +90,7 @@ def train(
     if start_from is None:
         begin_symmetric(model, symmetry)
     else:
-        begin_with(model, start_from)
+        begin_with(model, architecture, start_from)
         check_symmetric(model, symmetry, str(start_from))
     began_with = start_from.read_bytes() if start_from is not None else b""
     checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with))
@@ -115,7 +119,7 @@ def fit(
     """
     optimizer = make_optimizer(plan)
     sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed)
-    judge = _Judge(*centre_crops(split.held_out, spec.halo_px), halo_px=spec.halo_px)
+    judge = _Judge(*centre_crops(split.held_out, spec), adds=spec.plane == LUMA_PLANE)
     model.compile(optimizer=optimizer)
     state = checkpoints.restore(model)
     if (length := (plan.steps, plan.minutes)) not in state.lengths[-1:]:
@@ -151,12 +155,11 @@ def fit(
 
 
 class _Judge:
-    """PSNR on the held-out crops, and that of bicubic on them."""
+    """Measures the PSNR of networks, and of bicubic, on the held-out crops; ``adds``: to bicubic, what they put out."""
 
-    def __init__(self, x: Float32Array, truth: Float32Array, *, halo_px: int) -> None:
-        self._x, self._truth = x, truth
-        inner = slice(halo_px, -halo_px or None)
-        self.bicubic_psnr = self._psnr(x[:, inner, inner])
+    def __init__(self, x: Float32Array, truth: Float32Array, base: Float32Array, *, adds: bool) -> None:
+        self._x, self._truth, self._base, self._adds = x, truth, base, adds
+        self.bicubic_psnr = self._psnr(base)
 
     def psnr(self, model: keras.Model) -> float:
         """Of the network with its averaged weights, where the optimizer averages."""
@@ -168,7 +171,8 @@ class _Judge:
             for i in range(0, n, PREDICT_BATCH)
         ]
         model.set_weights(now)
-        return self._psnr(np.concatenate(out))
+        pictures = np.concatenate(out)
+        return self._psnr(self._base + pictures if self._adds else pictures)
 
     def _psnr(self, pictures: Float32Array) -> float:
         error = np.clip(pictures, 0.0, 1.0).astype(np.float64) - self._truth
@@ -266,9 +270,9 @@ def fingerprint(
 ) -> str:
     """Digest of everything that makes two trainings the same one, every pixel among it; the length may differ."""
     settings = [
-        asdict(architecture),
-        asdict(spec),
-        asdict(replace(plan, steps=None, minutes=1.0)),
+        architecture.identity,
+        _unusual(spec),
+        _unusual(replace(plan, steps=None, minutes=1.0)),
         keras.backend.backend(),
         [[_digest(pair) for pair in pairs] for pairs in (split.train, split.held_out)],
         hashlib.sha256(began_with).hexdigest() if began_with else "",
@@ -276,8 +280,14 @@ def fingerprint(
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
+def _unusual(settings: PatchSpec | TrainingPlan) -> dict[str, Any]:
+    """Give the settings that are not the default: what comes with a later version changes no older fingerprint."""
+    values = ((field.name, getattr(settings, field.name), field.default) for field in fields(settings))
+    return {name: value for name, value, usual in values if value != usual}
+
+
 def _digest(pair: Pair) -> str:
     pixels = hashlib.sha256(str(pair.truth.shape).encode())
-    for plane in (pair.truth, pair.bicubic):
+    for plane in (pair.truth, pair.plane):
         pixels.update(plane.tobytes())
     return pixels.hexdigest()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "Examples: [bold]edge-srcnn export --int8 --minutes 5[/bold] (trains on the photographs inside scikit-image) · "
     "[bold]edge-srcnn export --int8 --scale 3 --data photos/ --minutes 30 -o models/[/bold] · "
+    "[bold]edge-srcnn export --int8 --arch fast-m --data photos/ --steps 20000[/bold] (a network for live pictures) · "
     "[bold]edge-srcnn export --int8 --edgetpu[/bold] (for Coral's Edge TPU too; exit status 69 without its compiler) · "
     "[bold]edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915[/bold]"
 )
@@ -32,10 +33,19 @@ def export(
         bool,
         typer.Option("--edgetpu", help="Pack the int8 model for an Edge TPU too; compile it, where the compiler is."),
     ] = False,
-    arch: Annotated[str, typer.Option("--arch", "-a", help="srcnn-915, srcnn-935 or srcnn-955.")] = "srcnn-915",
+    arch: Annotated[
+        str,
+        typer.Option(
+            "--arch",
+            "-a",
+            help="srcnn-915, srcnn-935, srcnn-955, or a fast network: fast-s, fast-m, fast-l, fast-xl, or fast-c16d4:"
+            " 16 channels, 4 convolutions before the last (then k3, k5, k7: first kernel; b2: blocks of 2x2 pixels).",
+        ),
+    ] = "srcnn-915",
     filters: Annotated[
-        str, typer.Option("--filters", metavar="N,N", help="Filters of the first two layers.")
-    ] = "64,32",
+        str | None,
+        typer.Option("--filters", metavar="N,N", help="Filters of srcnn's first two layers. (default: 64,32)"),
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option("--form", help="residual, or the paper's direct. (default: residual; direct with --weights)"),
@@ -63,7 +73,11 @@ def export(
         Path | None, typer.Option("--weights", "-w", help="Published Keras weights (.h5) to package; no training.")
     ] = None,
     start_from: Annotated[
-        Path | None, typer.Option("--start-from", help="Weights of a checkpoint (.weights.h5) to begin with.")
+        Path | None,
+        typer.Option(
+            "--start-from",
+            help="Weights of a checkpoint (.weights.h5) to begin with; fast networks: of any scale.",
+        ),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", help=f"How long to train. (default: {DEFAULT_MINUTES:g})")
@@ -71,14 +85,20 @@ def export(
     steps: Annotated[int | None, typer.Option("--steps", help="How long to train, in batches instead.")] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Patches of a step.")] = 64,
     patch: Annotated[
-        int, typer.Option("--patch", min=8, max=256, help="Side of a patch in pixels, its surroundings apart.")
-    ] = 32,
+        int | None,
+        typer.Option(
+            "--patch",
+            min=8,
+            max=256,
+            help="Side of a patch in pixels that the network reads, its surroundings apart. (default: 32; fast: 24)",
+        ),
+    ] = None,
     optimizer: Annotated[str, typer.Option("--optimizer", help="muon, or adam.")] = "muon",
     rate: Annotated[
         float | None,
         typer.Option(
             "--learning-rate",
-            help="Peak of the learning rate. (default: 0.02 for srcnn-915, 0.007 for srcnn-955; adam: 0.002)",
+            help="Peak of the learning rate. (default: what suits the network, 0.005 to 0.02; adam: 0.002)",
         ),
     ] = None,
     symmetry: Annotated[
@@ -86,7 +106,7 @@ def export(
         typer.Option(
             "--symmetry",
             help="Filters that come turned and mirrored: none, flips, or square."
-            " (default: none for srcnn-915; else square, if the filters make up sets of 8)",
+            " (default: none; srcnn-935 and srcnn-955: square, if the filters make up sets of 8)",
         ),
     ] = None,
     ema: Annotated[
@@ -117,7 +137,7 @@ def export(
         "exported"
     ),
 ) -> None:
-    """Train SRCNN, quantize it, judge it, and package it. A training that is killed goes on where it stopped."""
+    """Train a network, quantize it, judge it, and package it. A training that is killed goes on where it stopped."""
     if backend is not None:
         _one_of("--backend", backend, BACKENDS)
         os.environ["KERAS_BACKEND"] = backend
@@ -134,16 +154,15 @@ def export(
         raise Unavailable(f"export needs {error.name}: pip install {package}") from error
     import keras
 
-    from export.architecture import KERNELS, Architecture
+    from export.architectures import find_architecture
     from export.cli.command import command_again
     from export.dataset import SAMPLINGS
     from export.degradation import DEGRADATIONS
     from export.losses import LOSSES
     from export.plan import OPTIMIZERS, TrainingPlan, usual_rate
-    from export.symmetry import SYMMETRIES, usual_symmetry
+    from export.symmetry import SYMMETRIES
     from export.training import Progress as TrainingProgress
 
-    _one_of("--arch", arch, KERNELS)
     _one_of("--degradation", degradation, DEGRADATIONS)
     _one_of("--form", form or "residual", ("residual", "direct"))
     _one_of("--precision", precision, ("float32", "mixed_bfloat16"))
@@ -154,23 +173,22 @@ def export(
     residual = form == "residual" if form else weights is None
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
-    architecture = Architecture(arch, _pair(filters), residual)
+    architecture = find_architecture(arch, scale, filters=_pair(filters) if filters else None, residual=residual)
     free = weights is not None or start_from is not None
     job = ExportJob(
         architecture=architecture,
-        scale=scale,
         plan=TrainingPlan(
             steps=steps,
             minutes=minutes,
             batch=batch,
             optimizer=optimizer,
-            learning_rate=usual_rate(optimizer, KERNELS[arch]) if rate is None else rate,
+            learning_rate=usual_rate(optimizer, architecture) if rate is None else rate,
             ema=ema,
             loss=loss,
             charbonnier=charbonnier,
             precision=precision,
             seed=seed,
-            symmetry=symmetry or ("none" if free else usual_symmetry(architecture.kernels, architecture.filters)),
+            symmetry=symmetry or ("none" if free else architecture.symmetry),
         ),
         output=output,
         data=tuple(data or ()),

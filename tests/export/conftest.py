@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.imaging.luma import UInt8Array
-from export.architecture import Architecture, Layer, layers_of
+from export.architectures import Architecture, Layer, find_architecture
 from export.dataset import Float32Array, PatchSpec, Split, load_split
+from export.network import layers_of
 from export.plan import TrainingPlan
 from export.quantization import convert, representative_dataset
 from export.training import Trained, train
@@ -84,13 +85,13 @@ class Small:
 
 @pytest.fixture(scope="session")
 def small(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
-    architecture = Architecture("srcnn-915", (8, 4))
+    architecture = find_architecture("srcnn-915", filters=(8, 4))
     spec = PatchSpec(scale=2, halo_px=architecture.halo_px)
     split = load_split([pictures], spec)
     plan = TrainingPlan(steps=90, batch=16, epoch_steps=30, learning_rate=5e-3)
     trained = train(architecture, spec, split, plan, tmp_path_factory.mktemp("training"))
     layers = layers_of(trained.model)
-    representative = representative_dataset(split.train, architecture.halo_px)
+    representative = representative_dataset(split.train, architecture)
     return Small(
         architecture=architecture,
         spec=spec,

@@ -10,7 +10,7 @@ import keras
 import pytest
 
 from edge_srcnn.errors import BadData, CannotWrite, UsageError
-from export.architecture import Architecture
+from export.architectures import find_architecture
 from export.checkpoints import STATE_NAME
 from export.dataset import Split
 from export.training import train
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("prompt_clean_up")
         {"plan": replace(PLAN, batch=5)},
         {"plan": replace(PLAN, learning_rate=1e-3)},
         {"plan": replace(PLAN, optimizer="adam")},
-        {"architecture": Architecture("srcnn-915", (4, 3))},
+        {"architecture": find_architecture("srcnn-915", filters=(4, 3))},
         {"architecture": replace(TINY, residual=False)},
         {"spec": replace(SPEC, min_std=10.0)},
     ],

@@ -17,9 +17,9 @@ import pytest
 
 from edge_srcnn.errors import UsageError
 from export import training
-from export.architecture import layers_of
 from export.checkpoints import STATE_NAME, TrainingState
-from export.dataset import Pair, PatchSampler, Split
+from export.dataset import PatchSampler, Split
+from export.network import layers_of
 from export.training import train
 from tests.export.trainings import PLAN, SPEC, TINY, Killed, interrupted, same, stored, weight_files
 
@@ -59,7 +59,7 @@ def test_a_finished_training_can_be_made_longer(split: Split, tmp_path: Path) ->
 def test_other_pictures_of_the_same_sizes_are_another_training(split: Split, tmp_path: Path) -> None:
     train(TINY, SPEC, split, PLAN, tmp_path)
     first = split.train[0]
-    turned = replace(split, train=(Pair(first.truth[::-1].copy(), first.bicubic), *split.train[1:]))
+    turned = replace(split, train=(replace(first, truth=first.truth[::-1].copy()), *split.train[1:]))
     with pytest.raises(UsageError, match="of other settings or pictures"):
         train(TINY, SPEC, turned, PLAN, tmp_path)
 
@@ -76,7 +76,7 @@ KILLED_TRAINING = """
 import json, sys
 from pathlib import Path
 from export.dataset import PatchSpec, load_split
-from export.architecture import Architecture
+from export.architectures import find_architecture
 from export.losses import LOSSES
 from export.plan import TrainingPlan
 from export.training import train
@@ -84,7 +84,7 @@ from export.training import train
 pictures, folder = map(Path, sys.argv[1:])
 spec = PatchSpec(scale=2, halo_px=6, patch_px=16)
 plan = TrainingPlan(steps=10**6, batch=4, epoch_steps=2)
-train(Architecture("srcnn-915", (4, 2)), spec, load_split([pictures], spec), plan, folder)
+train(find_architecture("srcnn-915", filters=(4, 2)), spec, load_split([pictures], spec), plan, folder)
 """
 
 

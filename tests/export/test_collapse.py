@@ -10,9 +10,9 @@ import pytest
 
 from edge_srcnn.errors import EdgeSrcnnError
 from export import training
-from export.architecture import layers_of
 from export.checkpoints import STATE_NAME
 from export.dataset import Split
+from export.network import layers_of
 from export.optimizer import make_optimizer
 from export.training import COLLAPSE_DB, train
 from tests.export.trainings import PLAN, SPEC, TINY, interrupted, same, stored

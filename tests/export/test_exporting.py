@@ -10,7 +10,7 @@ import edge_srcnn
 from edge_srcnn.errors import BadData, OutputExists, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.model import read_model
-from export.architecture import Architecture
+from export.architectures import find_architecture
 from export.dataset import PatchSampler
 from export.exporting import Exported, run_export
 from export.job import ExportJob
@@ -37,7 +37,7 @@ def stages_of(job: ExportJob) -> list[str]:
 def done(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ExportJob, Exported, list[str]]:
     """An export of both kinds with a training of two steps."""
     output = tmp_path_factory.mktemp("out") / "new" / "folder"
-    job = ExportJob(TINY, 2, PLAN, output, data=(data,), licence="CC0-1.0", float32=True)
+    job = ExportJob(TINY, PLAN, output, data=(data,), licence="CC0-1.0", float32=True)
     stages: list[str] = []
     return job, run_export(job, on_stage=stages.append), stages
 
@@ -46,7 +46,7 @@ def done(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ExportJo
 
 
 def test_a_job_names_its_files_by_what_is_wanted(tmp_path: Path) -> None:
-    job = ExportJob(Architecture("srcnn-955"), 3, PLAN, tmp_path)
+    job = ExportJob(find_architecture("srcnn-955", 3), PLAN, tmp_path)
     assert {kind: path.name for kind, path in job.targets().items()} == {
         "int8": "srcnn-955-x3.tflite",
         "card": "srcnn-955-x3.md",
@@ -59,12 +59,12 @@ def test_a_job_names_its_files_by_what_is_wanted(tmp_path: Path) -> None:
 
 
 def test_patches_fit_the_network_and_the_degradation(tmp_path: Path) -> None:
-    patches = ExportJob(Architecture("srcnn-955"), 3, PLAN, tmp_path, degradation="cv2").patches
+    patches = ExportJob(find_architecture("srcnn-955", 3), PLAN, tmp_path, degradation="cv2").patches
     assert (patches.scale, patches.halo_px, patches.degradation) == (3, 8, "cv2")
 
 
 def test_a_network_for_cameras_is_judged_by_what_cameras_deliver(data: Path, tmp_path: Path) -> None:
-    made = run_export(ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), degradation="camera"))
+    made = run_export(ExportJob(TINY, PLAN, tmp_path, data=(data,), degradation="camera"))
     assert made.files["int8"].name == "srcnn-915-x2-camera.tflite"
     assert {(score.set, score.degrade) for score in made.scores} == {("held-out camera", "camera")}
     assert "a camera's lens, sensor" in made.files["card"].read_text()
@@ -150,7 +150,7 @@ def test_files_that_exist_are_refused_before_a_picture_is_read(done: tuple[Expor
 
 
 def test_other_settings_need_a_restart(data: Path, tmp_path: Path) -> None:
-    job = ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), int8=False, float32=True)
+    job = ExportJob(TINY, PLAN, tmp_path, data=(data,), int8=False, float32=True)
     run_export(job)
     other = replace(job, plan=replace(PLAN, seed=5), overwrite=True)
     with pytest.raises(UsageError, match="--restart"):
@@ -160,7 +160,7 @@ def test_other_settings_need_a_restart(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_of_another_length_is_continued_and_the_card_says_so(data: Path, tmp_path: Path) -> None:
-    job = ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), qat_steps=2, command="edge-srcnn export")
+    job = ExportJob(TINY, PLAN, tmp_path, data=(data,), qat_steps=2, command="edge-srcnn export")
     assert "the same file, byte for byte:" in run_export(job).files["card"].read_text()
     made = run_export(replace(job, plan=replace(PLAN, steps=4), overwrite=True))
     card = made.files["card"].read_text()
@@ -172,7 +172,7 @@ def test_a_folder_given_as_a_dot_has_its_name_in_the_card(
     data: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(data)
-    made = run_export(ExportJob(TINY, 2, PLAN, tmp_path, data=(Path("."),), int8=False, float32=True))
+    made = run_export(ExportJob(TINY, PLAN, tmp_path, data=(Path("."),), int8=False, float32=True))
     assert "pictures of holidays;" in made.files["card"].read_text()
 
 
@@ -181,7 +181,7 @@ def test_a_folder_given_as_a_dot_has_its_name_in_the_card(
 
 def test_published_weights_are_packaged_without_a_training(data: Path, weights: Path, tmp_path: Path) -> None:
     direct = replace(TINY, residual=False)
-    job = ExportJob(direct, 2, PLAN, tmp_path, data=(data,), evaluate_on=(data,), weights=weights)
+    job = ExportJob(direct, PLAN, tmp_path, data=(data,), evaluate_on=(data,), weights=weights)
     with pytest.raises(BadData, match=r"broken\.png"):
         run_export(job)  # a benchmark must be whole
 
@@ -202,7 +202,7 @@ def test_published_weights_are_packaged_without_a_training(data: Path, weights: 
 
 def test_published_weights_that_were_trained_on_name_the_pictures(data: Path, weights: Path, tmp_path: Path) -> None:
     direct = replace(TINY, residual=False)
-    made = run_export(ExportJob(direct, 2, PLAN, tmp_path, data=(data,), weights=weights, qat_steps=2))
+    made = run_export(ExportJob(direct, PLAN, tmp_path, data=(data,), weights=weights, qat_steps=2))
     card = made.files["card"].read_text()
     n = read_model(made.files["int8"]).spec.training.pictures
     assert n > 0

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("prompt_clean_up")
 
 
 def tpu_job(data: Path, weights: Path, output: Path) -> ExportJob:
-    return ExportJob(replace(TINY, residual=False), 2, PLAN, output, data=(data,), weights=weights, edgetpu=True)
+    return ExportJob(replace(TINY, residual=False), PLAN, output, data=(data,), weights=weights, edgetpu=True)
 
 
 @pytest.fixture
@@ -80,4 +80,4 @@ def test_a_compiler_that_fails_does_not_spoil_the_export(
 
 def test_a_tpu_wants_int8(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--edgetpu needs --int8"):
-        run_export(ExportJob(TINY, 2, PLAN, tmp_path, int8=False, float32=True, edgetpu=True))
+        run_export(ExportJob(TINY, PLAN, tmp_path, int8=False, float32=True, edgetpu=True))

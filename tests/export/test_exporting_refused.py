@@ -34,18 +34,18 @@ pytestmark = pytest.mark.usefixtures("prompt_clean_up")
 )
 def test_what_makes_no_sense_is_a_mistake(tmp_path: Path, wanted: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        ExportJob(TINY, 2, PLAN, tmp_path, int8=False, **wanted)
+        ExportJob(TINY, PLAN, tmp_path, int8=False, **wanted)
 
 
 @pytest.mark.parametrize("option", ["weights", "start_from"])
 def test_a_restart_does_not_drop_what_it_is_to_begin_with(tmp_path: Path, option: str) -> None:
     begin = tmp_path / "srcnn-915-x2.training" / "step-2.weights.h5"
     with pytest.raises(UsageError, match=rf"--{option.replace('_', '-')} .*: --restart would drop it"):
-        ExportJob(TINY, 2, PLAN, tmp_path, restart=True, **{option: begin})
+        ExportJob(TINY, PLAN, tmp_path, restart=True, **{option: begin})
 
 
 def test_a_restart_drops_nothing_while_something_is_missing(data: Path, tmp_path: Path) -> None:
-    job = ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), restart=True, overwrite=True)
+    job = ExportJob(TINY, PLAN, tmp_path, data=(data,), restart=True, overwrite=True)
     run_export(job)
     with pytest.raises(NoInput):
         run_export(replace(job, data=(Path("nowhere"),)))
@@ -53,7 +53,7 @@ def test_a_restart_drops_nothing_while_something_is_missing(data: Path, tmp_path
 
 
 def test_checkpoints_that_cannot_be_dropped_are_one_line(data: Path, tmp_path: Path) -> None:
-    job = ExportJob(TINY, 2, PLAN, tmp_path, data=(data,), restart=True)
+    job = ExportJob(TINY, PLAN, tmp_path, data=(data,), restart=True)
     job.training_folder.touch()
     with pytest.raises(CannotWrite, match=r"srcnn-915-x2\.training: cannot be removed"):
         run_export(job)
@@ -74,7 +74,7 @@ def test_what_is_missing_is_told_before_the_training(
 ) -> None:
     monkeypatch.setattr(PatchSampler, "batch", lambda *_: pytest.fail("it trained"))
     with pytest.raises(error, match="nowhere"):
-        run_export(replace(ExportJob(TINY, 2, PLAN, tmp_path, data=(data,)), **change))
+        run_export(replace(ExportJob(TINY, PLAN, tmp_path, data=(data,)), **change))
     assert files_of(tmp_path) == set()
 
 
@@ -86,12 +86,12 @@ def test_pictures_too_small_to_quantize_by_are_told_before_the_training(
         Image.fromarray(draw(seed, 56, 56)).save(tmp_path / "small" / f"{seed}.png")
     monkeypatch.setattr(PatchSampler, "batch", lambda *_: pytest.fail("it trained"))
     with pytest.raises(BadData, match="76x60"):
-        run_export(ExportJob(TINY, 2, PLAN, tmp_path / "out", data=(tmp_path / "small",)))
+        run_export(ExportJob(TINY, PLAN, tmp_path / "out", data=(tmp_path / "small",)))
 
 
 def test_an_output_that_is_a_file_cannot_be_written(data: Path, weights: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    job = ExportJob(TINY, 2, PLAN, tmp_path / "file", data=(data,))
+    job = ExportJob(TINY, PLAN, tmp_path / "file", data=(data,))
     with pytest.raises(CannotWrite):
         run_export(job)
     with pytest.raises(CannotWrite):
@@ -106,6 +106,6 @@ def test_a_failure_at_the_end_leaves_the_training_to_go_on_from(
 
     monkeypatch.setattr(exporting, "layer_noise", fail)
     with pytest.raises(BadData):
-        run_export(ExportJob(TINY, 2, PLAN, tmp_path, data=(data,)))
+        run_export(ExportJob(TINY, PLAN, tmp_path, data=(data,)))
     assert files_of(tmp_path) == {"srcnn-915-x2.training"}
     assert (tmp_path / "srcnn-915-x2.training" / STATE_NAME).is_file()

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.architecture import LAYER_NAMES, Architecture, Layer
+from export.architectures import Architecture, Layer, find_architecture
+from export.architectures.srcnn import LAYER_NAMES
 from export.quantization import convert, layer_noise
 from tests.export.layers import random_layers
 
@@ -55,7 +56,7 @@ def test_errors_grow_from_layer_to_layer(small: Any) -> None:
 
 @pytest.mark.parametrize("filters", [(8, 8), (81, 4), (1, 1)], ids=["alike", "as many as the kernel has taps", "one"])
 def test_layers_of_the_same_shape_are_told_apart(small: Any, filters: tuple[int, int]) -> None:
-    architecture = Architecture("srcnn-915", filters)
+    architecture = find_architecture("srcnn-915", filters=filters)
     first, second, third = random_layers(architecture)
     layers = (first, Layer(second.kernel * 0.5, second.bias * 0), third)
     samples = small.representative[:4]

@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter as LiteRt
 
 from edge_srcnn.errors import EdgeSrcnnError, Unavailable
-from export.architecture import Architecture
+from export.architectures import find_architecture
 from export.quantization import check_full_int8, convert
 from tests.export.layers import random_layers
 
@@ -23,7 +23,9 @@ def converted(**options: Any) -> bytes:
     """A network by TensorFlow's converter with options that are not ours."""
     import tensorflow as tf
 
-    architecture = Architecture("srcnn-915", (16, 8))  # the dynamic range form leaves kernels below 1024 weights alone
+    architecture = find_architecture(
+        "srcnn-915", filters=(16, 8)
+    )  # the dynamic range form leaves kernels below 1024 weights alone
     inputs = keras.Input((60, 76, 1), batch_size=1)
     x = inputs
     for layer, activation in zip(random_layers(architecture), ("relu", "relu", None), strict=True):

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from export.architecture import Architecture, build_model
+from export.architectures import find_architecture
+from export.network import build_model
 from export.optimizer import ADAM_SHARE, make_optimizer
 from export.plan import TrainingPlan
 
 RATE = 0.01
-WIDE = Architecture("srcnn-935", (24, 16))
+WIDE = find_architecture("srcnn-935", filters=(24, 16))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
 from edge_srcnn.model import Model, Quality, Training, golden_plane, read_model, seal_model
-from export.architecture import Architecture
+from export.architectures import find_architecture
 from export.packaging import describe, model_card, model_name, quality_rows
 
 Draw = Callable[..., UInt8Array]
@@ -37,7 +37,7 @@ def models(small: Any) -> dict[str, Model]:
     graphs = {"int8": small.int8, "float32": small.float32}
     return {
         kind: describe(
-            small.architecture, graph, scale=2, quantization=kind, degradation="bicubic", training=TRAINING
+            small.architecture, graph, quantization=kind, degradation="bicubic", training=TRAINING
         )
         for kind, graph in graphs.items()
     }  # fmt: skip
@@ -53,18 +53,19 @@ def sha256(data: bytes) -> str:
 
 @pytest.mark.parametrize(
     ("architecture", "scale", "name"),
-    [(Architecture(), 2, "srcnn-915-x2"), (Architecture("srcnn-955", residual=False), 4, "srcnn-955-x4")],
+    [("srcnn-915", 2, "srcnn-915-x2"), ("srcnn-955", 4, "srcnn-955-x4"), ("fast-m", 3, "fast-m-x3")],
 )
-def test_a_model_is_named_for_its_network_and_scale(architecture: Architecture, scale: int, name: str) -> None:
-    assert model_name(architecture, scale) == model_name(architecture, scale, "bicubic") == name
-    assert model_name(architecture, scale, "camera") == f"{name}-camera"
+def test_a_model_is_named_for_its_network_and_scale(architecture: str, scale: int, name: str) -> None:
+    found = find_architecture(architecture, scale)
+    assert model_name(found) == model_name(found, "bicubic") == name
+    assert model_name(found, "camera") == f"{name}-camera"
 
 
 @pytest.mark.parametrize("kind", ["int8", "float32"])
 def test_the_spec_says_what_the_network_is(models: dict[str, Model], kind: str) -> None:
     spec = models[kind].spec
     assert (spec.name, spec.architecture, spec.scale) == ("srcnn-915-x2", "srcnn-915", 2)
-    assert (spec.kernels, spec.filters, spec.halo_px, spec.residual) == ((9, 1, 5), (8, 4), 6, True)
+    assert (spec.layers, spec.halo_px, spec.residual) == (((9, 8), (1, 4), (5, 1)), 6, True)
     assert (spec.quantization, spec.degradation, spec.training) == (kind, "bicubic", TRAINING)
     assert spec.created_by == f"edge-srcnn {edge_srcnn.__version__}"
     assert {"python", "keras", "tensorflow", "ai-edge-litert", "numpy"} <= spec.versions.keys()
@@ -82,9 +83,7 @@ def test_the_golden_output_is_what_the_network_makes_of_the_golden_input(models:
 
 
 def test_packaging_twice_gives_the_same_bytes(small: Any, models: dict[str, Model]) -> None:
-    again = describe(
-        small.architecture, small.int8, scale=2, quantization="int8", degradation="bicubic", training=TRAINING
-    )
+    again = describe(small.architecture, small.int8, quantization="int8", degradation="bicubic", training=TRAINING)
     assert sealed(again) == sealed(models["int8"])
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.model import LUMA_PLANE
 from export.dataset import Pair, PatchSpec, load_split, make_pairs
 from export.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
 
@@ -34,21 +35,28 @@ def test_small_pictures_stay_as_they_are(draw: Draw) -> None:
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_pair_is_a_picture_and_its_bicubic_shadow(draw: Draw, scale: int) -> None:
     (pair,) = make_pairs(draw(0, 101, 103), PatchSpec(scale, halo_px=6))
-    assert pair.truth.shape == pair.bicubic.shape
+    assert pair.truth.shape == pair.plane.shape
     assert all(side % scale == 0 for side in pair.truth.shape)
-    assert np.array_equal(pair.bicubic, upscale_bicubic(matlab_bicubic(pair.truth, scale), scale))
+    assert np.array_equal(pair.plane, upscale_bicubic(matlab_bicubic(pair.truth, scale), scale))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_network_on_luma_reads_the_small_picture(draw: Draw, scale: int) -> None:
+    (pair,) = make_pairs(draw(0, 101, 103), PatchSpec(scale, halo_px=3, patch_px=16, plane=LUMA_PLANE))
+    assert np.array_equal(pair.plane, matlab_bicubic(pair.truth, scale))
+    assert np.array_equal(pair.base, upscale_bicubic(pair.plane, scale))
 
 
 def test_the_degradation_is_the_one_that_was_asked_for(draw: Draw) -> None:
     (pair,) = make_pairs(draw(0), PatchSpec(2, halo_px=6, degradation="cv2"))
-    assert np.array_equal(pair.bicubic, upscale_bicubic(cv2_bicubic(pair.truth, 2), 2))
+    assert np.array_equal(pair.plane, upscale_bicubic(cv2_bicubic(pair.truth, 2), 2))
 
 
 CAMERA = PatchSpec(2, halo_px=6, degradation="camera")
 
 
 def inputs(pairs: Iterable[Pair]) -> list[bytes]:
-    return [pair.bicubic.tobytes() for pair in pairs]
+    return [pair.plane.tobytes() for pair in pairs]
 
 
 def test_a_random_degradation_is_drawn_several_times_for_each_size(draw: Draw) -> None:
@@ -112,7 +120,7 @@ def test_held_out_pictures_have_one_version_of_each_size(tmp_path: Path, draw: D
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_input_and_truth_lie_on_top_of_each_other(draw: Draw, scale: int, degradation: str) -> None:
     pair, *_ = make_pairs(draw(5, 120, 120), PatchSpec(scale, halo_px=6, degradation=degradation))
-    truth, blurred = pair.truth.astype(float)[8:-8, 8:-8], pair.bicubic.astype(float)
+    truth, blurred = pair.truth.astype(float)[8:-8, 8:-8], pair.plane.astype(float)
 
     def error(dy: int, dx: int) -> float:
         return float(np.mean((blurred[8 + dy : 112 + dy, 8 + dx : 112 + dx] - truth) ** 2))

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_srcnn.errors import BadData
+from edge_srcnn.errors import BadData, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.model import LUMA_PLANE
 from export.dataset import Pair, PatchSampler, PatchSpec, centre_crops
 
 Draw = Callable[..., UInt8Array]
@@ -16,7 +17,7 @@ SPEC = PatchSpec(scale=2, halo_px=6)
 
 
 def identity_pair(plane: UInt8Array) -> Pair:
-    return Pair(bicubic=plane, truth=plane)
+    return Pair(plane, plane, plane)
 
 
 def test_a_patch_is_its_input_without_the_halo(draw: Draw) -> None:
@@ -118,18 +119,71 @@ def test_places_are_jittered() -> None:
     assert len({patch.tobytes() for patch in x}) > 4 * 8, "four places in eight symmetries would be all"
 
 
+# --- patches of the camera's luma ---
+
+LUMA = PatchSpec(scale=3, halo_px=4, patch_px=16, plane=LUMA_PLANE)
+
+
+def enlarged(plane: UInt8Array, scale: int) -> UInt8Array:
+    return plane.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def test_the_goal_of_a_luma_patch_is_the_residual_of_the_same_place(draw: Draw) -> None:
+    plane = draw(0, 90, 100)
+    pair = Pair(plane, enlarged(plane, 3), enlarged(255 - plane, 3))
+    x, y = PatchSampler((pair,), LUMA, batch=40).batch(0)
+    assert (x.shape, y.shape) == ((40, 24, 24, 1), (40, 48, 48, 1))
+    inner = x[:, 4:-4, 4:-4].repeat(3, axis=1).repeat(3, axis=2)
+    np.testing.assert_allclose(y, inner - (1 - inner), atol=1e-6)
+    assert y.min() < -0.5, "residuals are not clipped"
+
+
+def test_all_four_offsets_of_the_grid_of_blocks_come_in_each_batch() -> None:
+    y, x = np.indices((80, 90))
+    plane = (80 * (y % 2) + 40 * (x % 2)).astype(np.uint8)
+    pair = Pair(plane, enlarged(plane, 2), enlarged(plane, 2))
+    sampler = PatchSampler((pair,), replace(LUMA, scale=2, block_px=2))
+    for number in range(3):
+        patches, _ = sampler.batch(number)
+        assert set(np.rint(patches[:, 0, 0, 0] * 255)) == {0, 40, 80, 120}
+
+
+def test_patches_are_whole_blocks() -> None:
+    with pytest.raises(UsageError, match="--patch 17: give a multiple of 2"):
+        replace(LUMA, patch_px=17, block_px=2)
+
+
+def test_texture_is_looked_for_in_the_truth() -> None:
+    y, x = np.indices((240, 240))
+    checkerboard = np.where((y + x) % 2 == 0, 100, 156).astype(np.uint8)
+    flat = np.full((80, 80), 128, np.uint8)
+    assert len(PatchSampler((Pair(flat, checkerboard, enlarged(flat, 3)),), LUMA)) > 0
+    with pytest.raises(BadData, match="the pictures are flat"):
+        PatchSampler((Pair(checkerboard[:80, :80], enlarged(flat, 3), checkerboard),), LUMA)
+
+
 # --- crops for judging ---
+
+
+@pytest.mark.parametrize(("block_px", "side"), [(1, 31), (2, 30)])
+def test_centre_crops_of_luma_are_whole_blocks_beside_truth_and_bicubic(draw: Draw, block_px: int, side: int) -> None:
+    plane = draw(0, 39, 60)
+    pair = Pair(plane, enlarged(plane, 3), enlarged(255 - plane, 3))
+    x, y, base = centre_crops((pair,), replace(LUMA, block_px=block_px))
+    assert (x.shape, y.shape) == ((1, side + 8, side + 8, 1), (1, 3 * side, 3 * side, 1))
+    assert np.array_equal(y, x[:, 4:-4, 4:-4].repeat(3, axis=1).repeat(3, axis=2))
+    np.testing.assert_allclose(y + base, 1, atol=1e-6)
 
 
 def test_centre_crops_are_central_and_fit(draw: Draw) -> None:
     plane = draw(0, 180, 200)
-    x, y = centre_crops((identity_pair(plane),), halo_px=6)
+    x, y, base = centre_crops((identity_pair(plane),), SPEC)
     assert (x.shape, y.shape) == ((1, 140, 140, 1), (1, 128, 128, 1))
     assert np.array_equal(np.rint(x[0, ..., 0] * 255), plane[20:160, 30:170])
-    assert np.array_equal(x[:, 6:-6, 6:-6], y)
+    assert np.array_equal(x[:, 6:-6, 6:-6], y) and np.array_equal(y, base)
     assert y.max() <= 1.0
 
 
 def test_the_smallest_picture_sets_the_size_of_the_crops(draw: Draw) -> None:
-    x, y = centre_crops((identity_pair(draw(0)), identity_pair(draw(1, 60, 90))), halo_px=6)
+    x, y, _ = centre_crops((identity_pair(draw(0)), identity_pair(draw(1, 60, 90))), SPEC)
     assert (x.shape, y.shape) == ((2, 60, 60, 1), (2, 48, 48, 1))

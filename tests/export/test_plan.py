@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from edge_srcnn.errors import UsageError
-from export.architecture import KERNELS
+from export.architectures import find_architecture
+from export.architectures.srcnn import KERNELS
 from export.plan import TrainingPlan, usual_rate
 
 
 def test_every_network_has_a_rate_and_larger_kernels_go_slower() -> None:
-    muon, adam = ([usual_rate(optimizer, kernels) for kernels in KERNELS.values()] for optimizer in ("muon", "adam"))
+    muon, adam = (
+        [usual_rate(optimizer, find_architecture(name)) for name in KERNELS] for optimizer in ("muon", "adam")
+    )
     assert muon == sorted(set(muon), reverse=True)
     assert len(set(adam)) == 1
 

@@ -12,7 +12,8 @@ from ai_edge_litert.interpreter import Interpreter as LiteRt
 
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.imaging.luma import UInt8Array
-from export.architecture import Architecture, Layer, build_model, layers_of, set_layers
+from export.architectures import Architecture, Layer, find_architecture
+from export.network import build_model, layers_of, set_layers
 from export.quantization import convert, representative_dataset
 from tests.export.layers import random_layers
 
@@ -91,12 +92,12 @@ def test_int8_costs_little_of_the_picture(small: Any, draw: Draw) -> None:
 
 @pytest.mark.parametrize("name", ["srcnn-915", "srcnn-935", "srcnn-955"])
 def test_the_direct_form_becomes_int8_too(name: str, small: Any, draw: Draw) -> None:
-    architecture = Architecture(name, (8, 4), residual=False)
+    architecture = find_architecture(name, filters=(8, 4), residual=False)
     layers = random_layers(architecture)
     passing = [Layer(np.zeros_like(layer.kernel), np.zeros_like(layer.bias)) for layer in layers]
     for layer in passing:
         layer.kernel[layer.kernel.shape[0] // 2, layer.kernel.shape[1] // 2, 0, 0] = 1.0
-    samples = representative_dataset(small.split.train, architecture.halo_px)
+    samples = representative_dataset(small.split.train, architecture)
     graph = convert(tuple(passing), architecture, samples)
     (detail,) = LiteRt(model_content=graph).get_output_details()
     assert detail["quantization"] == (pytest.approx(1 / 255, rel=1e-6), -128), "a picture, in uint8 XOR 0x80"
@@ -111,7 +112,11 @@ def test_the_direct_form_becomes_int8_too(name: str, small: Any, draw: Draw) -> 
 
 @pytest.mark.parametrize(
     "architecture",
-    [Architecture("srcnn-915", (8, 4)), Architecture("srcnn-935", (8, 4)), Architecture("srcnn-955", (4, 4), False)],
+    [
+        find_architecture("srcnn-915", filters=(8, 4)),
+        find_architecture("srcnn-935", filters=(8, 4)),
+        find_architecture("srcnn-955", filters=(4, 4), residual=False),
+    ],
 )
 def test_the_float32_graph_computes_what_keras_computes(architecture: Architecture) -> None:
     model = build_model(architecture)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.interpreter import trace
-from export.architecture import LAYER_NAMES, Architecture, Layer
+from export.architectures import Layer, find_architecture
+from export.architectures.srcnn import LAYER_NAMES
 from export.quantization import convert
 from export.rounding import STEPS, round_layers
 from tests.export.layers import random_layers
@@ -20,7 +21,7 @@ def smooth_samples(n: int = 12) -> list[np.ndarray]:
     return [*found, ramp[None, :, :, None].astype(np.float32)]
 
 
-ARCHITECTURE = Architecture("srcnn-915", (8, 6))
+ARCHITECTURE = find_architecture("srcnn-915", filters=(8, 6))
 
 
 def nearest(layer: Layer) -> Layer:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from edge_srcnn.errors import BadData, NoInput
-from export import training
-from export.architecture import Architecture, layers_of
+from export.architectures import find_architecture
 from export.dataset import Pair, Split, centre_crops
 from export.losses import LOSSES
+from export.network import build_model, layers_of
 from export.plan import TrainingPlan
 from export.training import Progress, Trained, train
 from tests.export.trainings import PLAN, SPEC, TINY, interrupted, same, weight_files
@@ -34,7 +34,7 @@ def test_a_short_training_is_better_than_step_0_on_pictures_it_never_saw(small: 
 
 def test_the_returned_network_has_the_weights_of_the_best_judgement(small: Any) -> None:
     trained: Trained = small.trained
-    x, truth = centre_crops(small.split.held_out, small.spec.halo_px)
+    x, truth, _ = centre_crops(small.split.held_out, small.spec)
     out = np.clip(keras.ops.convert_to_numpy(trained.model(x, training=False)), 0, 1).astype(np.float64)
     psnr = float(np.mean(-10 * np.log10(np.mean((out - truth) ** 2, axis=(1, 2, 3)))))
     assert psnr == pytest.approx(trained.state.best_psnr, abs=1e-3)
@@ -42,8 +42,8 @@ def test_the_returned_network_has_the_weights_of_the_best_judgement(small: Any) 
 
 
 def test_bicubic_is_judged_on_the_same_crops(small: Any) -> None:
-    x, truth = centre_crops(small.split.held_out, small.spec.halo_px)
-    error = x[:, 6:-6, 6:-6].astype(np.float64) - truth
+    _, truth, base = centre_crops(small.split.held_out, small.spec)
+    error = base.astype(np.float64) - truth
     psnr = float(np.mean(-10 * np.log10(np.mean(error**2, axis=(1, 2, 3)))))
     assert small.trained.bicubic_psnr == pytest.approx(psnr, abs=1e-6)
 
@@ -77,7 +77,7 @@ def test_half_precision_leaves_whole_weights_and_no_policy_behind(split: Split, 
 
 def test_flat_pictures_are_refused(tmp_path: Path) -> None:
     plane = np.full((80, 80), 90, np.uint8)
-    flat = Split(train=(Pair(plane, plane),), held_out=(Pair(plane, plane),), n_pictures=2)
+    flat = Split(train=(Pair(plane, plane, plane),), held_out=(Pair(plane, plane, plane),), n_pictures=2)
     with pytest.raises(BadData, match="the pictures are flat"):
         train(TINY, SPEC, flat, PLAN, tmp_path)
 
@@ -128,7 +128,7 @@ def test_a_training_can_begin_with_trained_weights(small: Any, tmp_path: Path) -
 
 
 def test_weights_to_begin_with_must_exist_and_fit(split: Split, tmp_path: Path) -> None:
-    training.build_model(Architecture("srcnn-915", (8, 4))).save_weights(tmp_path / "other.weights.h5")
+    build_model(find_architecture("srcnn-915", filters=(8, 4))).save_weights(tmp_path / "other.weights.h5")
     (tmp_path / "text.weights.h5").write_text("hello")
     with pytest.raises(NoInput, match="no such file"):
         train(TINY, SPEC, split, PLAN, tmp_path / "t", start_from=tmp_path / "nowhere.weights.h5")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.architecture import Architecture, Layer
+from export.architectures import Layer, find_architecture
 from export.checkpoints import STATE_NAME
 from export.dataset import PatchSpec, Split
 from export.plan import TrainingPlan
 from export.training import Progress, train
 
-TINY = Architecture("srcnn-915", (4, 2))
+TINY = find_architecture("srcnn-915", filters=(4, 2))
 SPEC = PatchSpec(scale=2, halo_px=6, patch_px=16)
 PLAN = TrainingPlan(steps=6, batch=4, epoch_steps=2)
 

@@ -47,9 +47,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def mine(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of our own for x2."""
     facts = Training(("drawn",), "CC0-1.0", 6, 90, 0.1, 0)
-    model = describe(
-        small.architecture, small.int8, scale=2, quantization="int8", degradation="bicubic", training=facts
-    )
+    model = describe(small.architecture, small.int8, quantization="int8", degradation="bicubic", training=facts)
     path = tmp_path_factory.mktemp("model") / "mine.tflite"
     path.write_bytes(seal_model(model.spec, model.graph, model.golden))
     return path

@@ -16,8 +16,9 @@ import edge_srcnn.cli
 from edge_srcnn.engine import native_log
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from export.architecture import Architecture, build_model
+from export.architectures import find_architecture
 from export.checkpoints import begin_with
+from export.network import build_model
 from export.symmetry import SYMMETRIES, check_symmetric
 
 pytestmark = pytest.mark.usefixtures("prompt_clean_up")
@@ -126,8 +127,8 @@ def test_the_filters_have_the_symmetry_that_was_asked_for(
 ) -> None:
     assert cli("export", "--int8", "--steps", "3", "--data", pictures, "-o", tmp_path, *arguments).status == 0
     (weights,) = tmp_path.glob("*.training/*.weights.h5")
-    model = build_model(Architecture(arguments[1], (8, 8)))
-    begin_with(model, weights)
+    model = build_model(find_architecture(arguments[1], filters=(8, 8)))
+    begin_with(model, find_architecture(arguments[1], filters=(8, 8)), weights)
     assert {name for name in SYMMETRIES if _keeps(model, name)} == {"none", symmetry}
 
 

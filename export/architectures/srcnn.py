@@ -1,4 +1,7 @@
-"""Published Keras weights of the paper's direct form: any HDF5 file that holds three Conv2D layers."""
+"""SRCNN of Dong et al., "Image Super-Resolution Using Deep Convolutional Networks" (2015): the paper's three layers.
+
+Weights are published as Keras files of the paper's direct form: any HDF5 file that holds three Conv2D layers is read.
+"""
 
 import os
 from itertools import permutations
@@ -7,8 +10,73 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from edge_srcnn.errors import BadData, NoInput
-from export.architecture import KERNELS, Architecture, Layer
+from edge_srcnn.errors import BadData, NoInput, UsageError
+from edge_srcnn.model import ModelSpec
+from export.architectures import Architecture, Layer
+
+KERNELS: dict[str, tuple[int, int, int]] = {
+    "srcnn-915": (9, 1, 5),
+    "srcnn-935": (9, 3, 5),
+    "srcnn-955": (9, 5, 5),
+}
+"""Kernel sizes of the three layers (the paper, section 4.3.2)."""
+
+EXAMPLES = tuple(KERNELS)
+FILTERS = (64, 32)
+LAYER_NAMES = ("patches", "mapping", "reconstruction")
+"""What the three layers do (the paper, section 3.1)."""
+
+MUON_RATES = {1: 2e-2, 3: 1e-2, 5: 7e-3}
+"""Peaks of the learning rate by the side of the second layer's kernel.
+
+Muon moves every weight of a kernel alike, and the more of them are added up, the further the sum moves.
+"""
+
+
+def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, residual: bool = True) -> Architecture:
+    """Describe one of ``KERNELS``.
+
+    Raises
+    ------
+    UsageError
+        It is none of them.
+    """
+    if name not in KERNELS:
+        raise UsageError(f"--arch {name!r}: use one of {', '.join(KERNELS)}")
+    kernels = KERNELS[name]
+    channels = (*(filters or FILTERS), 1)
+    return Architecture(
+        family="srcnn",
+        name=name,
+        spelling=name,
+        scale=scale,
+        layers=tuple(zip(kernels, channels, strict=True)),
+        layer_names=LAYER_NAMES,
+        residual=residual,
+        muon_rate=MUON_RATES[kernels[1]],
+        symmetry=_symmetry(kernels, channels[:2]),
+    )
+
+
+def describe(spec: ModelSpec) -> str:
+    """Say what the network of a model is, for its card."""
+    kernels = ", ".join(f"{side}x{side}" for side, _ in spec.layers)
+    filters = " and ".join(str(outputs) for _, outputs in spec.layers[:-1])
+    form = "the residual over the bicubic picture" if spec.residual else "the picture itself (the paper's direct form)"
+    return (
+        f"SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {filters} filters,\n"
+        f"on the luma plane of a bicubically up-scaled picture. Puts out {form}. Numbers: {spec.quantization}."
+    )
+
+
+def _symmetry(kernels: tuple[int, ...], filters: tuple[int, ...]) -> str:
+    """Choose the largest symmetry whose sets make up both layers; none where the second layer sees single pixels.
+
+    So small a network is trained well without, and gains nothing (``docs/numbers.md``).
+    """
+    if kernels[1] == 1 or any(n % 4 for n in filters):
+        return "none"
+    return "flips" if any(n % 8 for n in filters) else "square"
 
 
 def read_weights(path: Path, architecture: Architecture) -> tuple[Layer, ...]:
@@ -77,14 +145,12 @@ def _chained(layers: list[Layer], path: Path) -> tuple[Layer, ...]:
 
 
 def _check_shapes(layers: tuple[Layer, ...], architecture: Architecture, path: Path) -> None:
-    n1, n2 = architecture.filters
-    ends = zip((1, n1, n2), (n1, n2, 1), strict=True)
-    wanted = [(k, k, i, o) for k, (i, o) in zip(architecture.kernels, ends, strict=True)]
-    for number, (layer, shape) in enumerate(zip(layers, wanted, strict=True), 1):
+    filters = ",".join(str(outputs) for _, outputs in architecture.layers[:-1])
+    for number, (layer, shape) in enumerate(zip(layers, architecture.shapes, strict=True), 1):
         if layer.kernel.shape != shape or layer.bias.shape != shape[3:]:
             raise BadData(
                 f"{path}: layer {number} is {_shape(layer)}, but {architecture.name} with filters"
-                f" {n1},{n2} wants {_described(shape)}{_advice(layers)}"
+                f" {filters} wants {_described(shape)}{_advice(layers)}"
             )
         if not (np.isfinite(layer.kernel).all() and np.isfinite(layer.bias).all()):
             raise BadData(f"{path}: layer {number} holds values that are not finite")

@@ -14,14 +14,14 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import mirror_pad
 from edge_srcnn.loading import open_model
 from edge_srcnn.model import Training
-from export.architecture import Architecture
+from export.architectures import find_architecture
+from export.architectures.srcnn import read_weights
 from export.packaging import describe
 from export.quantization import convert
-from export.weights import read_weights
 
 Draw = Callable[..., UInt8Array]
 
-DIRECT = Architecture("srcnn-915", (8, 4), residual=False)
+DIRECT = find_architecture("srcnn-915", filters=(8, 4), residual=False)
 
 
 def published(
@@ -101,7 +101,7 @@ def test_upscaling_with_a_file_equals_keras_own_predict(tmp_path: Path, draw: Dr
     save(model, tmp_path / name)
     graph = convert(read_weights(tmp_path / name, DIRECT), DIRECT)
     facts = Training((), "not stated", 0, 0, 0.0, 0, weights=name)
-    packaged = describe(DIRECT, graph, scale=2, quantization="float32", degradation="bicubic", training=facts)
+    packaged = describe(DIRECT, graph, quantization="float32", degradation="bicubic", training=facts)
 
     grey = draw(3, 40, 50)
     luma = mirror_pad(upscale_bicubic(grey, 2), 6)[None, :, :, None].astype(np.float32) / 255
@@ -129,7 +129,7 @@ def test_layers_are_put_into_the_order_of_their_channels(
 ) -> None:
     model = published(filters=filters)
     save_as_keras_2(model, tmp_path / "named.h5", names)
-    architecture = Architecture("srcnn-915", filters[:2], residual=False)
+    architecture = find_architecture("srcnn-915", filters=filters[:2], residual=False)
     kernels = [layer.kernel.shape[0] for layer in read_weights(tmp_path / "named.h5", architecture)]
     assert kernels == [9, 1, 5]
 
@@ -171,9 +171,9 @@ def test_a_network_that_takes_colour_is_no_srcnn(tmp_path: Path) -> None:
 
 
 def test_our_own_checkpoint_is_sent_to_the_right_option(tmp_path: Path) -> None:
-    from export.architecture import build_model
+    from export.network import build_model
 
-    build_model(Architecture("srcnn-915", (8, 4))).save_weights(tmp_path / "step-90.weights.h5")
+    build_model(find_architecture("srcnn-915", filters=(8, 4))).save_weights(tmp_path / "step-90.weights.h5")
     with pytest.raises(BadData, match="--start-from, not --weights"):
         read_weights(tmp_path / "step-90.weights.h5", DIRECT)
 
