@@ -12,7 +12,7 @@ from edge_srcnn.engine.interpreter import Interpreter, trace
 from edge_srcnn.engine.native_log import quiet_native_code
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.blocks import to_blocks
-from edge_srcnn.model import GOLDEN_SHAPE
+from edge_srcnn.model import GOLDEN_SHAPE, LUMA_PLANE
 from export.architectures import Architecture, Layer
 from export.dataset import Float32Array, Pair
 
@@ -38,7 +38,7 @@ def representative_dataset(pairs: tuple[Pair, ...], architecture: Architecture, 
     int8 is uint8 XOR 0x80.
     """
     rng = np.random.default_rng(seed)
-    h, w = (side + 2 * architecture.halo_px for side in GOLDEN_SHAPE)
+    h, w = _input_shape(architecture)
     usable = [pair.plane for pair in pairs if pair.plane.shape[0] >= h and pair.plane.shape[1] >= w]
     if not usable:
         raise BadData(f"no training picture is {w}x{h} pixels or more")
@@ -55,6 +55,13 @@ def representative_dataset(pairs: tuple[Pair, ...], architecture: Architecture, 
         to_blocks(np.ascontiguousarray(crop), cells, (side, side))
         found.append(cells[None].astype(np.float32) / np.float32(255))
     return found
+
+
+def _input_shape(architecture: Architecture) -> tuple[int, int]:
+    """Give height and width of a sample in pixels of the plane; the camera's grid is coarser, its pictures smaller."""
+    grain = 2 if architecture.plane == LUMA_PLANE else 1
+    h, w = (side // grain + 2 * architecture.halo_px for side in GOLDEN_SHAPE)
+    return h, w
 
 
 def convert(
@@ -75,7 +82,7 @@ def convert(
     except ImportError as error:
         raise Unavailable("TensorFlow is needed to convert: pip install 'edge-srcnn[export]'") from error
 
-    h, w = ((side + 2 * architecture.halo_px) // architecture.unshuffle for side in GOLDEN_SHAPE)
+    h, w = (side // architecture.unshuffle for side in _input_shape(architecture))
     names = architecture.layer_names
     weights = [(tf.constant(layer.kernel), tf.constant(layer.bias)) for layer in layers]
 

@@ -45,7 +45,7 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
     if filters is not None:
         raise UsageError(f"--filters is for srcnn alone; {name} has its width in its name (fast-c16d4: 16 channels)")
     if not residual:
-        raise UsageError(f"{name} puts out the residual; --form direct is for srcnn alone")
+        raise UsageError(f"{name} puts out the residual: --form direct and --weights are for srcnn alone")
     spelled = RUNGS[name][scale] if name in RUNGS else name
     parts = _GRAMMAR.fullmatch(spelled)
     if parts is None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from edge_srcnn.imaging.luma import UInt8Array
 from export.architectures import Architecture, Layer, find_architecture
-from export.dataset import Float32Array, PatchSpec, Split, load_split
+from export.dataset import Float32Array, PatchSpec, Split, load_split, patch_spec
 from export.network import layers_of
 from export.plan import TrainingPlan
 from export.quantization import convert, representative_dataset
@@ -83,13 +83,10 @@ class Small:
     int8: bytes
 
 
-@pytest.fixture(scope="session")
-def small(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
-    architecture = find_architecture("srcnn-915", filters=(8, 4))
-    spec = PatchSpec(scale=2, halo_px=architecture.halo_px)
+def trained_for_seconds(architecture: Architecture, plan: TrainingPlan, pictures: Path, folder: Path) -> Small:
+    spec = patch_spec(architecture)
     split = load_split([pictures], spec)
-    plan = TrainingPlan(steps=90, batch=16, epoch_steps=30, learning_rate=5e-3)
-    trained = train(architecture, spec, split, plan, tmp_path_factory.mktemp("training"))
+    trained = train(architecture, spec, split, plan, folder)
     layers = layers_of(trained.model)
     representative = representative_dataset(split.train, architecture)
     return Small(
@@ -103,6 +100,28 @@ def small(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
         float32=convert(layers, architecture),
         int8=convert(layers, architecture, representative),
     )
+
+
+@pytest.fixture(scope="session")
+def small(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    plan = TrainingPlan(steps=90, batch=16, epoch_steps=30, learning_rate=5e-3)
+    architecture = find_architecture("srcnn-915", filters=(8, 4))
+    return trained_for_seconds(architecture, plan, pictures, tmp_path_factory.mktemp("training"))
+
+
+@pytest.fixture(scope="session")
+def fast(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The same on the camera's grid, in blocks of 2x2 pixels: both ends are shuffled."""
+    plan = TrainingPlan(steps=60, batch=16, epoch_steps=30, learning_rate=2e-2)
+    architecture = find_architecture("fast-c8d2b2")
+    return trained_for_seconds(architecture, plan, pictures, tmp_path_factory.mktemp("training"))
+
+
+@pytest.fixture(params=["small", "fast"])
+def either(request: pytest.FixtureRequest) -> Small:
+    """A network of each family."""
+    made: Small = request.getfixturevalue(request.param)
+    return made
 
 
 @pytest.fixture(scope="module")

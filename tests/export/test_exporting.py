@@ -176,6 +176,31 @@ def test_a_folder_given_as_a_dot_has_its_name_in_the_card(
     assert "pictures of holidays;" in made.files["card"].read_text()
 
 
+# --- fast networks ---
+
+
+def test_a_fast_network_goes_the_whole_way(data: Path, tmp_path: Path, draw: Draw) -> None:
+    network = find_architecture("fast-c4d1", 2)
+    job = ExportJob(
+        network, PLAN, tmp_path, data=(data,), degradation="camera", qat_steps=2, command="edge-srcnn export"
+    )
+    made = run_export(job)
+    assert made.files["int8"].name == "fast-c4d1-x2-camera.tflite"
+    spec = read_model(made.files["int8"]).spec
+    assert (spec.family, spec.architecture, spec.layers) == ("fast", "fast-c4d1", ((5, 4), (3, 4)))
+    assert (spec.plane, spec.unshuffle, spec.shuffle, spec.halo_px, spec.residual) == ("luma", 1, 2, 3, True)
+    with edge_srcnn.load_model(made.files["int8"]) as upscaler:
+        assert upscaler.self_test() == "identical"
+        assert upscaler.upscale(draw(3, 60, 70)).shape == (120, 140)
+    card = made.files["card"].read_text()
+    assert "convolutions 5x5, 3x3, 4 channels,\non luma as the camera gives it: 61 multiplications" in card  # 244 / 4
+    assert "Puts out the residual over the bicubic picture, 2x2 pixels at a time. Numbers: int8." in card
+    for words in ("conv1", "conv2", "5x5 3x3", "held-out camera 1"):
+        assert words in made.files["report"].read_text()
+    again = run_export(replace(job, overwrite=True))
+    assert read_model(again.files["int8"]).spec == spec, "its training and its fine-tuning were read"
+
+
 # --- published weights ---
 
 

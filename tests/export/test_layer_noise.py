@@ -44,9 +44,9 @@ def test_a_known_error_gives_the_ratio_of_arithmetic(small: Any, monkeypatch: py
     assert [layer.snr_db for layer in noise] == pytest.approx([20.0, 40.0, 0.0], abs=0.01)
 
 
-def test_errors_grow_from_layer_to_layer(small: Any) -> None:
+def test_errors_grow_from_layer_to_layer(either: Any) -> None:
     patches, mapping, reconstruction = layer_noise(
-        small.float32, small.int8, small.architecture, small.representative[:8]
+        either.float32, either.int8, either.architecture, either.representative[:8]
     )
     assert patches.snr_db > mapping.snr_db > reconstruction.snr_db
     # 8 bits over the range of an activation: 30 to 50 dB

@@ -13,7 +13,8 @@ from ai_edge_litert.interpreter import Interpreter as LiteRt
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.imaging.luma import UInt8Array
 from export.architectures import Architecture, Layer, find_architecture
-from export.network import build_model, layers_of, set_layers
+from export.dataset import Pair
+from export.network import build_model, build_stack, layers_of, set_layers
 from export.quantization import convert, representative_dataset
 from tests.export.layers import random_layers
 
@@ -37,25 +38,24 @@ def quantized(luma: UInt8Array) -> Any:
     return (luma ^ np.uint8(0x80)).view(np.int8)
 
 
-def test_every_tensor_is_an_integer(small: Any) -> None:
-    assert {np.dtype(tensor["dtype"]).name for tensor in tensors(small.int8)} == {"int8", "int32"}
+def test_every_tensor_is_an_integer(either: Any) -> None:
+    assert {np.dtype(tensor["dtype"]).name for tensor in tensors(either.int8)} == {"int8", "int32"}
 
 
-def test_the_graph_is_exactly_three_convolutions(small: Any) -> None:
-    assert operators(small.int8) == {tflite.BuiltinOperator.CONV_2D: 3}
-    assert operators(small.float32) == {tflite.BuiltinOperator.CONV_2D: 3}
+def test_the_graph_is_exactly_its_convolutions(either: Any) -> None:
+    assert operators(either.int8) == operators(either.float32) == {tflite.BuiltinOperator.CONV_2D: 3}
 
 
-def test_the_input_is_uint8_with_one_bit_flipped(small: Any) -> None:
-    (detail,) = LiteRt(model_content=small.int8).get_input_details()
+def test_the_input_is_uint8_with_one_bit_flipped(either: Any) -> None:
+    (detail,) = LiteRt(model_content=either.int8).get_input_details()
     scale, zero_point = detail["quantization"]
     assert detail["dtype"] is np.int8
     assert scale == pytest.approx(1 / 255, rel=1e-6)
     assert zero_point == -128
 
 
-def test_the_residual_comes_out_in_grey_levels(small: Any) -> None:
-    (detail,) = LiteRt(model_content=small.int8).get_output_details()
+def test_the_residual_comes_out_in_grey_levels(either: Any) -> None:
+    (detail,) = LiteRt(model_content=either.int8).get_output_details()
     assert detail["dtype"] is np.int8
     assert detail["quantization"] == (pytest.approx(1 / 255, rel=1e-6), 0)
 
@@ -80,10 +80,12 @@ def test_activations_have_one_scale_each(small: Any) -> None:
     assert all(len(t["quantization_parameters"]["scales"]) == 1 for t in outputs)
 
 
-def test_int8_costs_little_of_the_picture(small: Any, draw: Draw) -> None:
-    luma = draw(77, 172, 172)
-    real = Interpreter("litert", small.float32, 1).run(luma.astype(np.float32) / np.float32(255))
-    whole = Interpreter("litert", small.int8, 1).run(quantized(luma)).astype(np.float64) / 255
+def test_int8_costs_little_of_the_picture(either: Any, draw: Draw) -> None:
+    side = either.architecture.unshuffle
+    luma = np.ascontiguousarray(draw(77, 172, 172).reshape(172 // side, side, 172 // side, side).swapaxes(1, 2))
+    luma = luma.reshape(172 // side, 172 // side, side**2)
+    real = Interpreter("litert", either.float32, 1).run(luma.astype(np.float32) / np.float32(255))
+    whole = Interpreter("litert", either.int8, 1).run(quantized(luma)).astype(np.float64) / 255
     error = np.mean((whole - real) ** 2)
     # rounding to whole levels alone costs 1/12 level^2, which is 58.9 dB; int8 weights may cost as much again, and more
     assert -10 * np.log10(error) > 45
@@ -130,12 +132,30 @@ def test_the_float32_graph_computes_what_keras_computes(architecture: Architectu
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "scale"), [("fast-c4d24", 2), ("fast-c128d1", 4), ("fast-c1d1k7", 3), ("fast-c8d1b2", 4)]
+)
+def test_every_fast_network_converts(name: str, scale: int, draw: Draw) -> None:
+    architecture = find_architecture(name, scale)
+    plane = draw(0, 160, 160)
+    samples = representative_dataset((Pair(plane, plane, plane),), architecture)[-8:]
+    layers = random_layers(architecture)
+    convert(layers, architecture, samples)  # checks that it is full int8
+    cells = Interpreter("litert", convert(layers, architecture), 1).run(samples[0][0])
+    stack = build_stack(architecture)
+    model = build_model(architecture)
+    set_layers(model, layers)
+    stack.set_weights(model.get_weights())
+    expected = keras.ops.convert_to_numpy(stack(samples[0], training=False))[0]
+    np.testing.assert_allclose(cells.reshape(expected.shape), expected, atol=1e-4)
+
+
 def test_a_graph_runs_at_every_size(small: Any) -> None:
     network = Interpreter("litert", small.int8, 1)
     for h, w in ((13, 13), (60, 76), (41, 100)):
         assert network.run(np.zeros((h, w), np.int8)).shape == (h - 12, w - 12)
 
 
-def test_the_same_network_converts_to_the_same_bytes(small: Any) -> None:
-    assert convert(small.layers, small.architecture, small.representative) == small.int8
-    assert convert(small.layers, small.architecture) == small.float32
+def test_the_same_network_converts_to_the_same_bytes(either: Any) -> None:
+    assert convert(either.layers, either.architecture, either.representative) == either.int8
+    assert convert(either.layers, either.architecture) == either.float32

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.interpreter import trace
+from export.network import stack_of
 from export.plan import TrainingPlan
 from export.quantization import convert
 from export.quantization_aware import RATE, fine_tune, fine_tuning_plan
@@ -24,21 +25,20 @@ def rounded(small: Any) -> Any:
 
 
 @pytest.mark.parametrize("moved", [0.0, 0.3])
-def test_in_training_it_computes_what_the_int8_model_will(small: Any, rounded: Any, moved: float) -> None:
-    model = build_rounded(small.architecture, rounded)
+def test_in_training_it_computes_what_the_int8_model_will(either: Any, moved: float) -> None:
+    model = build_rounded(either.architecture, round_layers(either.layers, either.representative))
     random = np.random.default_rng(0)
     for variable in model.trainable_variables:  # off the grid, as training moves them
         step = np.abs(np.array(variable)).max() / WEIGHT_STEPS
         variable.assign_add(moved * step * random.random(variable.shape))
-    measure_ranges(model, small.representative)
-    graph = convert(rounded_layers(model), small.architecture, small.representative)
-    stack, differences = model.get_layer("srcnn"), []
-    for sample in small.representative[:8]:
-        trained = np.rint(keras.ops.convert_to_numpy(stack(sample))[0, :, :, 0] * 255)
-        plane = (np.rint(sample[0, :, :, 0] * 255) - 128).astype(np.int8)
-        outputs = [tensor.values for tensor in trace("litert", graph, plane) if tensor.values.shape[-1] == 1]
-        converted = np.rint(outputs[-1][0, :, :, 0] * 255)
-        assert converted.shape == trained.shape
+    measure_ranges(model, either.representative)
+    graph = convert(rounded_layers(model), either.architecture, either.representative)
+    stack, differences = stack_of(model), []
+    for sample in either.representative[:8]:
+        trained = np.rint(keras.ops.convert_to_numpy(stack(sample)) * 255)
+        plane = (np.rint(sample[0] * 255) - 128).astype(np.int8)
+        outputs = [tensor.values for tensor in trace("litert", graph, plane) if tensor.values.shape == trained.shape]
+        converted = np.rint(outputs[-1] * 255)
         differences.append(np.abs(converted - trained))
     assert np.max(differences) <= 1, "where a half is rounded up here and down there"
     assert np.mean(np.array(differences) == 0) > 0.97
@@ -60,6 +60,15 @@ def test_fine_tuning_goes_on_with_the_batches_and_the_loss_of_the_training() -> 
     plan = fine_tuning_plan(TrainingPlan(minutes=3, batch=48, loss="mse", charbonnier=0.5, ema=0.9, seed=5), 7)
     assert (plan.batch, plan.loss, plan.seed, plan.steps, plan.minutes) == (48, "mse", 5, 7, None)
     assert (plan.optimizer, plan.learning_rate, plan.charbonnier, plan.ema) == ("adam", RATE, 0, 0)
+
+
+def test_a_fast_network_is_fine_tuned_too(fast: Any, tmp_path: Path) -> None:
+    rounded = round_layers(fast.layers, fast.representative)
+    plan = fine_tuning_plan(TrainingPlan(steps=9, batch=8), 4)
+    tuned = fine_tune(rounded, fast.architecture, fast.spec, fast.split, plan, fast.representative, tmp_path)
+    for layer in tuned:
+        steps = layer.kernel / (np.abs(layer.kernel).max(axis=(0, 1, 2)) / WEIGHT_STEPS)
+        assert np.abs(steps - np.rint(steps)).max() < 1e-3
 
 
 def test_fine_tuned_weights_lie_on_the_grid_and_a_second_call_reads_them_again(

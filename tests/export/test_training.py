@@ -11,17 +11,28 @@ import pytest
 
 from edge_srcnn.errors import BadData, NoInput
 from export.architectures import find_architecture
+from export.checkpoints import begin_with
 from export.dataset import Pair, Split, centre_crops
 from export.losses import LOSSES
-from export.network import build_model, layers_of
+from export.network import build_model, layers_of, set_layers
 from export.plan import TrainingPlan
 from export.training import Progress, Trained, train
+from tests.export.layers import random_layers
 from tests.export.trainings import PLAN, SPEC, TINY, interrupted, same, weight_files
 
 pytestmark = pytest.mark.usefixtures("prompt_clean_up")
 
 
 # --- it learns ---
+
+
+def test_a_fast_network_is_judged_by_what_it_adds_to_the_bicubic_picture(fast: Any) -> None:
+    trained: Trained = fast.trained
+    assert trained.state.best_psnr > trained.bicubic_psnr + 0.1, "at step 0 the network is bicubic"
+    x, truth, base = centre_crops(fast.split.held_out, fast.spec)
+    out = np.clip(base + keras.ops.convert_to_numpy(trained.model(x, training=False)), 0, 1).astype(np.float64)
+    psnr = float(np.mean(-10 * np.log10(np.mean((out - truth) ** 2, axis=(1, 2, 3)))))
+    assert psnr == pytest.approx(trained.state.best_psnr, abs=1e-3)
 
 
 def test_a_short_training_is_better_than_step_0_on_pictures_it_never_saw(small: Any) -> None:
@@ -125,6 +136,30 @@ def test_a_training_can_begin_with_trained_weights(small: Any, tmp_path: Path) -
         small.architecture, small.spec, small.split, still, tmp_path / "next", start_from=tmp_path / "best.weights.h5"
     )
     assert trained.state.best_psnr == pytest.approx(small.trained.state.best_psnr, abs=1e-3)
+
+
+@pytest.mark.parametrize("block", ["", "b2"])
+def test_a_network_can_begin_with_the_body_of_one_for_another_scale(
+    split: Split, tmp_path: Path, block: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, other = (find_architecture(f"fast-c4d2{block}", scale) for scale in (2, 3))
+    model = build_model(first)
+    set_layers(model, random_layers(first))
+    model.save_weights(tmp_path / "x2.weights.h5")
+    begun = build_model(other)
+    fresh = layers_of(begun)[-1]
+    with caplog.at_level("INFO"):
+        begin_with(begun, other, tmp_path / "x2.weights.h5")
+    assert same(layers_of(begun)[:-1], layers_of(model)[:-1])
+    assert same(layers_of(begun)[-1:], (fresh,)), "the last layer begins anew"
+    assert "is a network for x2: all layers but the last are taken from it" in caplog.text
+
+
+def test_weights_of_another_width_are_no_body(tmp_path: Path) -> None:
+    build_model(find_architecture("fast-c8d2", 2)).save_weights(tmp_path / "other.weights.h5")
+    network = find_architecture("fast-c4d2", 3)
+    with pytest.raises(BadData, match="no weights of a fast-c4d2 that was trained here"):
+        begin_with(build_model(network), network, tmp_path / "other.weights.h5")
 
 
 def test_weights_to_begin_with_must_exist_and_fit(split: Split, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Names of fast networks to their layers, and back; what cannot be compiled is refused by name and number."""
 
+from pathlib import Path
+
 import pytest
 
 from edge_srcnn.errors import UsageError
 from edge_srcnn.model import LUMA_PLANE
-from export.architectures import SCALES, Architecture, find_architecture
+from export.architectures import SCALES, Architecture, family, find_architecture
 from export.architectures.fast import RUNGS
 
 
@@ -111,8 +113,14 @@ def test_an_unknown_family_is_told_what_there_is(name: str) -> None:
         find_architecture(name)
 
 
+def test_nobody_publishes_weights_of_fast_networks() -> None:
+    network = find_architecture("fast-m")
+    with pytest.raises(UsageError, match=r"--weights w\.h5: .*srcnn alone; give a checkpoint to --start-from"):
+        family(network.family).read_weights(Path("w.h5"), network)
+
+
 def test_what_only_srcnn_has_is_refused() -> None:
     with pytest.raises(UsageError, match="--filters is for srcnn alone"):
         find_architecture("fast-m", filters=(64, 32))
-    with pytest.raises(UsageError, match="--form direct is for srcnn alone"):
+    with pytest.raises(UsageError, match="--form direct and --weights are for srcnn alone"):
         find_architecture("fast-m", residual=False)

@@ -132,6 +132,18 @@ def test_the_filters_have_the_symmetry_that_was_asked_for(
     assert {name for name in SYMMETRIES if _keeps(model, name)} == {"none", symmetry}
 
 
+def test_a_network_for_another_scale_begins_with_the_body_of_a_rung(
+    cli: Callable[..., Ended], pictures: Path, tmp_path: Path
+) -> None:
+    common = ("export", "--steps", "1", "--batch", "2", "--float32", "--data", pictures, "-o", tmp_path)
+    assert cli(*common, "--arch", "fast-s", "--scale", "2").status == 0
+    (weights,) = (tmp_path / "fast-s-x2.training").glob("*.weights.h5")
+    assert cli(*common, "--arch", "fast-s", "--scale", "3", "--start-from", weights).status == 0
+    card = (tmp_path / "fast-s-x3.md").read_text()
+    assert card.startswith("# fast-s-x3\n\nA fast network (fast-c")
+    assert "--arch fast-s --scale 3" in card
+
+
 def _keeps(model: keras.Model, name: str) -> bool:
     try:
         check_symmetric(model, SYMMETRIES[name], "exported")
@@ -160,6 +172,15 @@ def test_existing_files_end_with_73(exported: tuple[Path, Process], pictures: Pa
     ("arguments", "message"),
     [
         (["--arch", "srcnn-999"], "--arch 'srcnn-999': use one of srcnn-915, srcnn-935, srcnn-955"),
+        (["--arch", "fast-c16"], "--arch 'fast-c16': use fast-s, fast-m, fast-l, fast-xl, or fast-cWdN"),
+        (["--arch", "vdsr"], "--arch 'vdsr': no such network; there are srcnn-915, "),
+        (["--arch", "fast-m", "--filters", "8,4"], "--filters is for srcnn alone; fast-m has its width in its name"),
+        (["--arch", "fast-m", "--form", "direct"], "fast-m puts out the residual: --form direct and --weights are"),
+        (
+            ["--arch", "fast-c12d4", "--symmetry", "square"],
+            "--symmetry square: filters come in sets of 8, not 12",
+        ),
+        (["--arch", "fast-m", "--weights", "w.h5"], "fast-m puts out the residual: --form direct and --weights are"),
         (["--filters", "64"], "--filters '64': give two numbers, such as 64,32"),
         (["--filters", "64,zero"], "--filters '64,zero'"),
         (["--filters", "0,32"], "--filters '0,32'"),
