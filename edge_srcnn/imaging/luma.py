@@ -11,9 +11,10 @@ UInt8Array = NDArray[np.uint8]
 BT601 = np.array([0.299, 0.587, 0.114])
 """Weights of R', G', B' in luma (BT.601)."""
 
+# Sums in whole numbers are the same on every processor, halves included; those of floats depend on its instructions.
+_FULL = (299, 587, 114, 0), 1000
 # MATLAB's rgb2ycbcr spells the studio-range weights out in units of 1/255 of full scale.
-_STUDIO = np.array([65.481, 128.553, 24.966]) / 255.0
-_STUDIO_OFFSET = 16.0
+_STUDIO = (65_481, 128_553, 24_966, 16 * 255_000), 255_000
 _ROWS = 256
 
 
@@ -29,7 +30,7 @@ def luma_full_range(rgb: UInt8Array) -> UInt8Array:
     -------
     uint8 ``[h, w]``. Source: ITU-T T.871 (JFIF), section 7.
     """
-    return _weigh(rgb, BT601, 0.0)
+    return _weigh(rgb, *_FULL)
 
 
 def luma_studio_range(rgb: UInt8Array) -> UInt8Array:
@@ -44,14 +45,19 @@ def luma_studio_range(rgb: UInt8Array) -> UInt8Array:
     -------
     uint8 ``[h, w]``. Source: ITU-R BT.601-7, section 2.5.3.
     """
-    return _weigh(rgb, _STUDIO, _STUDIO_OFFSET)
+    return _weigh(rgb, *_STUDIO)
 
 
-def _weigh(rgb: UInt8Array, weights: NDArray[np.float64], offset: float) -> UInt8Array:
+def _weigh(rgb: UInt8Array, weights: tuple[int, int, int, int], whole: int) -> UInt8Array:
+    """Add up R, G, B and 1 by their weights in parts of ``whole``; to the nearest level, halves upwards."""
     if rgb.ndim == 2:
         return rgb
+    *colours, offset = (np.uint32(weight) for weight in weights)
     out = np.empty(rgb.shape[:2], np.uint8)
-    for top in range(0, len(rgb), _ROWS):  # a float32 copy of a whole large picture would fill the memory
-        rows = slice(top, top + _ROWS)
-        out[rows] = rgb[rows].astype(np.float32) @ weights.astype(np.float32) + np.float32(offset + 0.5)
+    for top in range(0, len(rgb), _ROWS):  # a larger copy of a whole large picture would fill the memory
+        rows = rgb[top : top + _ROWS]
+        total = np.full(rows.shape[:2], offset + np.uint32(whole // 2), np.uint32)
+        for channel, weight in enumerate(colours):
+            total += rows[..., channel] * weight
+        out[top : top + _ROWS] = total // np.uint32(whole)
     return out

@@ -6,6 +6,7 @@ mirrored borders): Keys, "Cubic convolution interpolation for digital image proc
 
 from functools import lru_cache
 from math import ceil
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,21 +18,39 @@ Levels = NDArray[np.float32]
 """A plane ``[h, w]`` in grey levels that are not rounded yet; they may lie a little outside of 0..255."""
 
 _KERNEL_WIDTH = 4.0
+_CERTAIN_DECIMALS = 6  # sums of some hundred grey levels in double precision are certain to ten
 
 
 def imresize(plane: UInt8Array, height: int, width: int) -> UInt8Array:
-    """Resize a uint8 plane ``[h, w]`` to ``[height, width]`` as MATLAB's bicubic ``imresize`` does."""
-    return rounded(resample(plane.astype(np.float32), height, width))
+    """Resize a uint8 plane ``[h, w]`` to ``[height, width]`` as MATLAB's bicubic ``imresize`` does.
+
+    In double precision, as there, and tap by tap: a matrix product would add up in an order that depends on the
+    processor and its threads, and pixels are to be the same everywhere. What differs from a half by no more than such
+    sums do counts as a half.
+    """
+    return rounded(np.round(_resampled(plane, height, width), _CERTAIN_DECIMALS))
 
 
 def resample(plane: Levels, height: int, width: int) -> Levels:
-    """``imresize`` before it rounds and clips: float32 ``[h, w]`` to ``[height, width]``."""
-    rows = _weights(plane.shape[0], height)
-    columns = _weights(plane.shape[1], width)
-    return (rows @ plane @ columns.T).astype(np.float32, copy=False)
+    """Compute ``imresize`` before it rounds and clips: float32 ``[h, w]`` to ``[height, width]``."""
+    return _resampled(plane, height, width).astype(np.float32)
 
 
-def rounded(plane: Levels) -> UInt8Array:
+def _resampled(plane: NDArray[Any], height: int, width: int) -> NDArray[np.float64]:
+    down = _interpolated(plane.astype(np.float64), height)
+    return np.ascontiguousarray(_interpolated(np.ascontiguousarray(down.T), width).T)
+
+
+def _interpolated(plane: NDArray[np.float64], height: int) -> NDArray[np.float64]:
+    """Interpolate the columns of ``[h, w]`` to ``[height, w]``."""
+    places, weights = _taps(plane.shape[0], height)
+    out = np.zeros((height, plane.shape[1]))
+    for place, weight in zip(places.T, weights.T, strict=True):
+        out += weight[:, None] * plane[place]
+    return out
+
+
+def rounded(plane: NDArray[np.floating[Any]]) -> UInt8Array:
     """The nearest uint8 levels, halves upwards."""
     out: UInt8Array = np.clip(np.floor(plane + 0.5), 0, 255).astype(np.uint8)
     return out
@@ -69,8 +88,8 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=64)
-def _weights(length: int, new_length: int) -> NDArray[np.float32]:
-    """Weight matrix ``[new_length, length]`` of one axis, mirrored borders folded in."""
+def _taps(length: int, new_length: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Give the places ``[new_length, taps]`` that each new pixel is made of, borders mirrored, and their weights."""
     ratio = new_length / length
     stretch = min(ratio, 1.0)
     width = _KERNEL_WIDTH / stretch
@@ -79,7 +98,4 @@ def _weights(length: int, new_length: int) -> NDArray[np.float32]:
     weights = stretch * _cubic(stretch * (centre[:, None] - taps))
     weights /= weights.sum(axis=1, keepdims=True)
     period = np.mod(taps, 2 * length)
-    mirrored = np.where(period < length, period, 2 * length - 1 - period)
-    matrix = np.zeros((new_length, length))
-    np.add.at(matrix, (np.arange(new_length)[:, None], mirrored), weights)
-    return matrix.astype(np.float32)
+    return np.where(period < length, period, 2 * length - 1 - period), weights

@@ -59,7 +59,9 @@ def expose(plane: Levels, noise: Noise, rng: np.random.Generator) -> Levels:
     raw = np.clip(np.rint(BLACK + counted * (WHITE - BLACK)), 0, WHITE).astype(np.uint16)
     bgr = cv2.cvtColor(raw, cv2.COLOR_BayerBG2BGR_EA)[_MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX]
     levels = levels_of((bgr.astype(np.float32) - BLACK) / np.float32(WHITE - BLACK))
-    return levels @ BT601[::-1].astype(np.float32)
+    blue, green, red = (levels[..., channel] * np.float32(BT601[2 - channel]) for channel in range(3))
+    total: Levels = blue + green + red  # in this order everywhere, which a matrix product leaves to the processor
+    return total
 
 
 def light_of(levels: Levels) -> Light:
