@@ -23,7 +23,13 @@ demo: $(RUNTIME)/.made  ## up-scale a test card, then go live on a moving one (D
 	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
 test: $(DEV)/.made  ## run all tests, those that train and convert included (TESTS=folder: some)
+ifneq ($(TESTS),)
 	$(DEV)/bin/python -m pytest $(TESTS)
+else # the workstation's side beside the runtime's: one computes, the other one mostly waits
+	@log=$$(mktemp); $(DEV)/bin/python -m pytest tests/export >$$log 2>&1 & export=$$!; \
+	$(DEV)/bin/python -m pytest tests --ignore=tests/export; status=$$?; \
+	wait $$export || status=$$?; cat $$log; rm -f $$log; exit $$status
+endif
 
 test-runtime: $(RUNTIME_TEST)/.made  ## run the runtime's tests in an environment without TensorFlow
 	$(RUNTIME_TEST)/bin/python -m pytest $(or $(TESTS),tests/edge_srcnn)

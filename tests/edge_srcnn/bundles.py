@@ -30,10 +30,10 @@ def make_bundle(folder: Path) -> Path:
     return folder
 
 
-def environment_of(bundle: Path, folder: Path) -> dict[str, str]:
+def environment_of(bundle: Path, folder: Path, more: str = "") -> dict[str, str]:
     """What makes processes take ``bundle`` for what is bundled; ``folder`` gets a file that they read."""
     text = f"import pathlib\nimport edge_srcnn.bundled\nedge_srcnn.bundled.BUNDLED = pathlib.Path({str(bundle)!r})\n"
-    (folder / "sitecustomize.py").write_text(text)
+    (folder / "sitecustomize.py").write_text(text + more)
     return {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 
 

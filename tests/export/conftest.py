@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.imaging.luma import UInt8Array
+from export import quantization
 from export.architectures import Architecture, Layer, find_architecture
 from export.dataset import Float32Array, PatchSpec, Split, load_split, patch_spec
 from export.network import layers_of
@@ -28,6 +29,14 @@ Draw = Callable[..., UInt8Array]
 def _imports_are_not_garbage() -> None:
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_representatives() -> Iterator[None]:
+    """Quantizes by an eighth of the inputs that a shipped network gets: the networks here are as small."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quantization, "N_REPRESENTATIVE", quantization.N_REPRESENTATIVE // 8)
+        yield
 
 
 @pytest.fixture

@@ -161,7 +161,7 @@ def test_other_settings_need_a_restart(data: Path, tmp_path: Path) -> None:
 
 def test_a_training_of_another_length_is_continued_and_the_card_says_so(data: Path, tmp_path: Path) -> None:
     job = ExportJob(TINY, PLAN, tmp_path, data=(data,), qat_steps=2, command="edge-srcnn export")
-    assert "the same file, byte for byte:" in run_export(job).files["card"].read_text()
+    assert "the same file, byte for byte:" in run_export(replace(job, qat_steps=0)).files["card"].read_text()
     made = run_export(replace(job, plan=replace(PLAN, steps=4), overwrite=True))
     card = made.files["card"].read_text()
     assert "its bytes differ: this one was continued after a training of another length:" in card

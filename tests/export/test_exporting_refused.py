@@ -45,7 +45,7 @@ def test_a_restart_does_not_drop_what_it_is_to_begin_with(tmp_path: Path, option
 
 
 def test_a_restart_drops_nothing_while_something_is_missing(data: Path, tmp_path: Path) -> None:
-    job = ExportJob(TINY, PLAN, tmp_path, data=(data,), restart=True, overwrite=True)
+    job = ExportJob(TINY, PLAN, tmp_path, data=(data,), int8=False, float32=True, restart=True, overwrite=True)
     run_export(job)
     with pytest.raises(NoInput):
         run_export(replace(job, data=(Path("nowhere"),)))

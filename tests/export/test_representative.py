@@ -9,9 +9,10 @@ import pytest
 from edge_srcnn.errors import BadData
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.model import GOLDEN_SHAPE
+from export import quantization
 from export.architectures import find_architecture
 from export.dataset import Float32Array, Pair
-from export.quantization import N_REPRESENTATIVE, representative_dataset
+from export.quantization import representative_dataset
 
 SMALL = find_architecture("srcnn-915")
 
@@ -20,7 +21,7 @@ Draw = Callable[..., UInt8Array]
 
 def test_representative_inputs_are_pieces_of_the_training_pictures(small: Any) -> None:
     samples = small.representative
-    assert len(samples) == N_REPRESENTATIVE + 1
+    assert len(samples) == quantization.N_REPRESENTATIVE + 1
     h, w = GOLDEN_SHAPE[0] + 12, GOLDEN_SHAPE[1] + 12
     assert all(sample.shape == (1, h, w, 1) and sample.dtype == np.float32 for sample in samples)
     piece = np.rint(samples[0][0, :, :, 0] * 255).astype(np.uint8)

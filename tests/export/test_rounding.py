@@ -42,23 +42,29 @@ def first_layer_error(layer: Layer, exact: Layer, samples: list[np.ndarray]) -> 
     return float(np.mean(difference**2))
 
 
-def test_every_weight_lies_on_its_channels_grid_and_the_largest_is_127_steps() -> None:
-    for layer in round_layers(random_layers(ARCHITECTURE), smooth_samples()):
+@pytest.fixture(scope="module")
+def rounded() -> tuple[Layer, ...]:
+    """``random_layers``, rounded by ``smooth_samples``."""
+    return round_layers(random_layers(ARCHITECTURE), smooth_samples())
+
+
+def test_every_weight_lies_on_its_channels_grid_and_the_largest_is_127_steps(rounded: tuple[Layer, ...]) -> None:
+    for layer in rounded:
         steps = layer.kernel / (np.abs(layer.kernel).max(axis=(0, 1, 2)) / STEPS)
         assert np.abs(steps - np.rint(steps)).max() < 1e-3
         assert np.abs(np.rint(steps)).max(axis=(0, 1, 2)) == pytest.approx(STEPS)
 
 
-def test_outputs_stay_nearer_than_with_nearest_rounding() -> None:
+def test_outputs_stay_nearer_than_with_nearest_rounding(rounded: tuple[Layer, ...]) -> None:
     layers, samples = random_layers(ARCHITECTURE), smooth_samples()
-    ours = first_layer_error(round_layers(layers, samples)[0], layers[0], samples)
-    assert ours < first_layer_error(nearest(layers[0]), layers[0], samples) / 4
+    assert (
+        first_layer_error(rounded[0], layers[0], samples)
+        < first_layer_error(nearest(layers[0]), layers[0], samples) / 4
+    )
 
 
-def test_converter_keeps_the_weights_as_they_were_rounded() -> None:
-    samples = smooth_samples()
-    rounded = round_layers(random_layers(ARCHITECTURE), samples)
-    graph = convert(rounded, ARCHITECTURE, samples)
+def test_converter_keeps_the_weights_as_they_were_rounded(rounded: tuple[Layer, ...]) -> None:
+    graph = convert(rounded, ARCHITECTURE, smooth_samples())
     kernels = [t for t in trace("litert", graph, np.zeros((60, 76), np.int8)) if t.dtype == np.int8]
     for name, layer in zip(LAYER_NAMES, rounded, strict=True):
         wanted = layer.kernel.transpose(3, 0, 1, 2)

@@ -60,7 +60,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.fixture(scope="module")
 def exported(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Process]:
     output = tmp_path_factory.mktemp("exported")
-    return output, run("export", "--int8", "--steps", "3", "--data", pictures, "-o", output)
+    return output, run("export", "--int8", "--filters", "8,4", "--steps", "3", "--data", pictures, "-o", output)
 
 
 def test_it_makes_a_model_a_card_and_a_report(exported: tuple[Path, Process]) -> None:
@@ -102,7 +102,7 @@ def test_the_command_on_the_card_makes_the_same_file_again(
     output, _ = exported
     card = (output / "srcnn-915-x2.md").read_text()
     (command,) = (line for line in card.splitlines() if line.startswith("edge-srcnn "))
-    assert command == f"edge-srcnn export --int8 --data {pictures.name}/ --steps 3"
+    assert command == f"edge-srcnn export --int8 --filters 8,4 --data {pictures.name}/ --steps 3"
     assert "the same file, byte for byte" in card
     words = [*command.split()[1:], "-o", str(tmp_path)]
     done = subprocess.run(
@@ -125,7 +125,8 @@ def test_the_command_on_the_card_makes_the_same_file_again(
 def test_the_filters_have_the_symmetry_that_was_asked_for(
     cli: Callable[..., Ended], pictures: Path, tmp_path: Path, arguments: list[str], symmetry: str
 ) -> None:
-    assert cli("export", "--int8", "--steps", "3", "--data", pictures, "-o", tmp_path, *arguments).status == 0
+    few = ("--steps", "3", "--batch", "8")
+    assert cli("export", "--float32", *few, "--data", pictures, "-o", tmp_path, *arguments).status == 0
     (weights,) = tmp_path.glob("*.training/*.weights.h5")
     model = build_model(find_architecture(arguments[1], filters=(8, 8)))
     begin_with(model, find_architecture(arguments[1], filters=(8, 8)), weights)
