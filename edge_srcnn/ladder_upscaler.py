@@ -5,7 +5,6 @@ The next rung's engine is made, and computes its first frames, in a thread of it
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.frame import Frame
 from edge_srcnn.governor import SPARE, Direction, Governor, LadderState, Look, Step
 from edge_srcnn.heat import Heat
+from edge_srcnn.load_window import LoadWindow
 from edge_srcnn.pipeline import FrameUpscaler
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,7 @@ _MOST_HELD_UP_S = 0.4
 
 _HELD_UP_BUDGETS = 3
 _BREATH_S = 0.01
-_OFFERED_S = 1.0
 _OFFERED_MARGIN = 1.1
-_BUSY, _WANTED = 0.7, 0.9
 _JOIN_S = 2.0
 
 
@@ -91,7 +89,7 @@ class LadderUpscaler:
         self._nominal_fps, self._times, self._heat, self._clock = target_fps, times, heat, clock
         self._upscaler = make(self._rungs[governor.rung])
         self._seconds: dict[str, float] = {}
-        self._seen = _Seen()
+        self._seen = LoadWindow()
         self._size: tuple[int, int] | None = None  # of the frames that the rung was chosen for
         self._computing = threading.Lock()
         self._maker: threading.Thread | None = None
@@ -139,7 +137,7 @@ class LadderUpscaler:
 
     def rest(self) -> None:
         """Forget what was seen of late: nobody takes frames for a while."""
-        self._seen = _Seen()
+        self._seen = LoadWindow()
         self._governor.rest()
 
     def close(self) -> None:
@@ -298,7 +296,7 @@ class LadderUpscaler:
             self._governor.take(made.step, self._clock())
         before, self._upscaler = self._upscaler, made.upscaler
         threading.Thread(target=before.close, name="close engine", daemon=True).start()
-        self._seen = _Seen()
+        self._seen = LoadWindow()
         if made.step is not None:
             level = logging.INFO if made.step.direction == Direction.UP else logging.WARNING
             log.log(level, "%s: %s", self._rungs[made.step.rung], made.step)
@@ -333,61 +331,6 @@ class _Measured:
 
     least_s: float
     usual_s: float
-
-
-class _Seen:
-    """What the frames since the last look took, and what the camera gave."""
-
-    def __init__(self) -> None:
-        self._began_s: float | None = None
-        self._count, self._busy_s = 0, 0.0
-        self._first_index = self._last_index = 0
-        self._given: deque[tuple[int, float]] = deque(maxlen=128)
-
-    def add(self, frame: Frame, began_s: float, ended_s: float) -> None:
-        """Add a frame, by when its computation began and ended."""
-        if self._began_s is None:  # the first one is only where counting begins
-            self.begin_anew(ended_s)
-            self._first_index = frame.index
-        else:
-            self._count += 1
-            self._busy_s += ended_s - began_s
-        self._last_index = frame.index
-        self._given.append((frame.index, frame.captured_s))
-
-    def begin_anew(self, now_s: float) -> None:
-        """Begin the next look."""
-        self._began_s, self._count, self._busy_s, self._first_index = now_s, 0, 0.0, self._last_index
-
-    def since_s(self, now_s: float) -> float:
-        """Tell when this look began."""
-        return now_s if self._began_s is None or not self._count else self._began_s
-
-    @property
-    def frame_s(self) -> float:
-        """Mean time of a frame."""
-        return self._busy_s / self._count if self._count else 0.0
-
-    def fps(self, now_s: float) -> float:
-        """Frames a second."""
-        return self._count / max(now_s - self.since_s(now_s), 1e-9)
-
-    def lost(self, now_s: float, target_fps: float | None) -> float:
-        """Tell the part of the frames that was lost since the engine was busy, 0 to 1; not those nobody wants."""
-        seconds, given = now_s - self.since_s(now_s), self._last_index - self._first_index
-        if given <= 0 or self._busy_s < _BUSY * seconds:
-            return 0.0
-        wanted = given
-        if target_fps is not None and target_fps * seconds < _WANTED * given:  # fewer are to be kept than there are
-            wanted = int(target_fps * seconds) - 1
-        return max(wanted - self._count, 0) / given
-
-    def offered_fps(self) -> float | None:
-        """Frames a second that the camera gave, those that were dropped included; None before a second is over."""
-        if len(self._given) < 2:
-            return None
-        (first, began_s), (last, ended_s) = self._given[0], self._given[-1]
-        return (last - first) / (ended_s - began_s) if ended_s - began_s >= _OFFERED_S and last > first else None
 
 
 def _close(upscaler: FrameUpscaler | None, *, unless: FrameUpscaler) -> None:
