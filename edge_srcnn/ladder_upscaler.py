@@ -175,8 +175,7 @@ class LadderUpscaler:
         step = self._governor.decide(self._look(now_s))
         self._tell()
         if step is not None:
-            frame_s = self._seen.frame_s
-            self._in_a_thread(lambda: self._step(step, frame, frame_s))
+            self._in_a_thread(lambda: self._step(step, frame))
         self._seen.begin_anew(now_s)
 
     def _look(self, now_s: float) -> Look:
@@ -232,12 +231,13 @@ class LadderUpscaler:
         if best != present:
             self._hand_over(_Made(made or self._warm(name, frame), best, None))
 
-    def _step(self, step: Step, frame: Frame, frame_s: float) -> None:
+    def _step(self, step: Step, frame: Frame) -> None:
+        """Make the next rung ready; a better one must keep up with this frame, however much of it moves."""
         name = self._rungs[step.rung]
         upscaler = self._warm(name, frame)
         target_fps = self._target_fps()
         if step.direction == Direction.UP and target_fps is not None:
-            # what was predicted may rest on still parts that were reused; when all moves, it must keep up as well
+            # the prediction may rest on still parts that were reused
             usual_s = self._measured(name, upscaler, frame, SPARE / target_fps).usual_s
             if usual_s > SPARE / target_fps:
                 log.debug("%s would take %.0f ms a frame", name, usual_s * 1000)

@@ -247,8 +247,12 @@ def _line(state: "State") -> str:
     return (
         f"{width}x{height} -> {new_width}x{new_height}  {state.frames_out} frames, {rate_text(state.fps_out)}, "
         f"{state.dropped} dropped{unwanted}, latency {state.latency.median_ms:.0f} ms{share}, "
-        f"{state.model or state.engine}"
+        f"{state.model or state.engine}{_reason(state)}"
     )
+
+
+def _reason(state: "State") -> str:
+    return f" ({state.ladder.last_step})" if state.ladder is not None and state.ladder.last_step else ""
 
 
 def _report(state: "State", *, json: bool) -> None:
@@ -260,5 +264,9 @@ def _report(state: "State", *, json: bool) -> None:
         print_json(asdict(state))
         return
     typer.echo(_line(state) if state.frames_out or state.idle else "no frame came", err=True)
+    if state.ladder is not None and len(state.ladder.rungs) > 1:
+        steps = sum(each.count for each in state.ladder.steps)
+        last = f", the last one {state.ladder.last_step}" if state.ladder.last_step else ""
+        typer.echo(f"models, the fastest first: {', '.join(state.ladder.rungs)}; {steps} steps{last}", err=True)
     for each in state.sinks:
         typer.echo(f"{each.name.rstrip(':')}: {each.written} frames, {each.dropped} missed", err=True)
