@@ -155,7 +155,7 @@ def governor(minutes: float = 10) -> dict[str, Any]:
     with running(CARD.format(15)) as started:
         viewer = started.viewer()
         time.sleep(SETTLE_S)
-        begun = time.monotonic()
+        begun, began_on = time.monotonic(), started.state()["model"]
         gaps, seen = [0.0], time.time()
         while time.monotonic() - begun < minutes * 60:
             started.set_celsius(dice.choice((50.0, 50.0, 50.0, 77.0, 82.0)))
@@ -173,11 +173,13 @@ def governor(minutes: float = 10) -> dict[str, Any]:
             arrivals = [arrival for arrival in viewer.arrivals.copy() if arrival >= seen]
             gaps += [after - before for before, after in pairwise(arrivals)]
             seen = arrivals[-1] if arrivals else seen
-        viewer.ended = True
+        viewer.ended, ended_on = True, started.state()["model"]
     times = [step["at_s"] for step in steps]
     most = max((sum(0 <= other - at_s <= WINDOW_S for other in times) for at_s in times), default=0)
     return {
         "minutes": minutes,
+        "began_on": began_on,
+        "ended_on": ended_on,
         "steps": steps,
         "most_steps_in_5_minutes": most,
         "allowed_steps": MOST_STEPS,
