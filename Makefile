@@ -20,7 +20,7 @@ help:  ## list the targets
 
 demo: $(RUNTIME)/.made  ## up-scale a test card, then go live on a moving one (DEMO_SOURCE, DEMO_SECONDS); Ctrl-C ends it
 	$(RUNTIME)/bin/edge-srcnn demo -o edge-srcnn-demo.png
-	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
+	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--sink null: --seconds $(DEMO_SECONDS))
 
 test: $(DEV)/.made  ## run all tests, those that train and convert included (TESTS=folder: some)
 ifneq ($(TESTS),)

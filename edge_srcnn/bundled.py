@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 
 from edge_srcnn.errors import NoInput
-from edge_srcnn.model import CAMERA
+from edge_srcnn.ladder import Ladder, ladder_of
 from edge_srcnn.spelling import nearest
 
 BUNDLED = Path(__file__).parent / "models"
-DEFAULT_ARCHITECTURE = "srcnn-915"
 
 AUTO = "auto"
-"""In place of a model's name: the bundled one for the scale, and for what gives the pictures."""
+"""In place of a model's name: the best bundled one for the scale and for what gives the pictures; live video steps
+down from there where the machine is too slow."""
 
 
 def bundled_models() -> dict[str, Path]:
@@ -24,16 +24,21 @@ def is_auto(name: str | Path | None) -> bool:
     return name is None or name == AUTO
 
 
+def live_ladder(scale: int, *, camera: bool = False) -> Ladder:
+    """Choose the bundled models that live video steps between."""
+    return ladder_of(bundled_models(), scale, camera=camera, live=True)
+
+
 def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> Path:
     """The file of a bundled model, or of a path.
 
     Parameters
     ----------
     name
-        ``auto`` and None mean the bundled default for ``scale``.
+        ``auto`` and None mean the best bundled model for ``scale``.
     camera
-        Whether the pictures come from a camera: the default is then the model that was trained for such pictures,
-        where one is bundled.
+        The pictures come from a camera: ``auto`` is then a model that was trained for such pictures, where one is
+        bundled.
 
     Raises
     ------
@@ -43,9 +48,7 @@ def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> 
     bundled = bundled_models()
     wanted = str(name)
     if is_auto(name):
-        wanted = f"{DEFAULT_ARCHITECTURE}-x{scale}"
-        if camera and f"{wanted}-{CAMERA}" in bundled:
-            wanted = f"{wanted}-{CAMERA}"
+        wanted = ladder_of(bundled, scale, camera=camera).best
     if wanted in bundled:
         return bundled[wanted]
     path = Path(wanted)

@@ -1,9 +1,15 @@
 """How hot the processor is, and whether a Raspberry Pi slows itself down."""
 
+import logging
 import shutil
 import subprocess
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
+
+log = logging.getLogger(__name__)
 
 _THERMAL = Path("/sys/class/thermal")
 _THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
@@ -32,6 +38,38 @@ class Heat:
 def look_at_heat() -> Heat:
     """Read both."""
     return Heat(processor_temperature_c(), throttling())
+
+
+class HeatWatch:
+    """Tell the last look at the processor without waiting for it: each look is made in a thread of its own.
+
+    Parameters
+    ----------
+    look
+        Reads sensors, which may take seconds.
+    every_s
+        A look that is older is made anew.
+    """
+
+    def __init__(self, look: Callable[[], Heat] = look_at_heat, every_s: float = 2.0) -> None:
+        self._look, self._every_s = look, every_s
+        self._newest = Heat(None, ())
+        self._next_s = float("-inf")
+        self._looking: threading.Thread | None = None
+
+    def newest(self) -> Heat:
+        """Give the last look, and begin another one when it is time; from one thread."""
+        if monotonic() >= self._next_s and (self._looking is None or not self._looking.is_alive()):
+            self._next_s = monotonic() + self._every_s
+            self._looking = threading.Thread(target=self._refresh, name="heat", daemon=True)
+            self._looking.start()
+        return self._newest
+
+    def _refresh(self) -> None:
+        try:
+            self._newest = self._look()
+        except OSError as error:  # such as too many open files
+            log.debug("no look at the heat: %s", error)
 
 
 def processor_temperature_c(folder: Path = _THERMAL) -> float | None:

@@ -7,7 +7,7 @@ from time import monotonic
 
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
 from edge_srcnn.handoff import Handoff
-from edge_srcnn.sinks import Abandonable, Pausable, Result, Sink, Stream
+from edge_srcnn.sinks import Abandonable, Pausable, Result, Sink, Stream, Watched
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,9 @@ class SinkWorker:
         self._thread.start()
 
     def offer(self, result: Result) -> None:
-        """Hand a result on; of a file's frames none is lost, so this may wait."""
+        """Hand a result on; of a file's frames none is lost, so this may wait. One that is not enhanced may be lost."""
+        if not (result.enhanced or self._results.wait_empty(0)):
+            return
         end = monotonic() + STALL_S
         while self.error is None and not self._results.put(result, _STEP_S):
             stalled = monotonic() > end
@@ -60,6 +62,10 @@ class SinkWorker:
             if stalled or self._ending:
                 self._missed += 1
                 return
+
+    def wants_frames(self) -> bool:
+        """Tell whether enhanced frames are of use to it."""
+        return self.error is None and (not isinstance(self._sink, Watched) or self._sink.wants_frames())
 
     def stop_taking(self) -> None:
         """Wait no more for a sink that is full; what it has is written."""
@@ -93,7 +99,7 @@ class SinkWorker:
         try:
             while (result := self._results.take()) is not None:
                 self._sink.write(result)
-                self._written += 1
+                self._written += result.enhanced
         except BaseException as error:  # raised again when the pipeline ends
             self._fail(error)
 

@@ -16,7 +16,8 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME|FILE",
-        help="A bundled model, a .tflite of ours, or auto: by the scale, and by whether a camera gives the pictures.",
+        help="A bundled model, a .tflite of ours, or auto: the best for the scale and the source; live, the best that "
+        "keeps up.",
     ),
 ]
 Scale = Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")]

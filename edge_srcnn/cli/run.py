@@ -1,6 +1,7 @@
 """``edge-srcnn run``: a camera or file in, sharper video out, live."""
 
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,8 +22,10 @@ from edge_srcnn.cli.supervised import run_supervised
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from edge_srcnn.pipeline import FrameUpscaler, Pipeline, State
-    from edge_srcnn.upscaler import Upscaler
+    from edge_srcnn.sources import Source
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080[/bold] · "
@@ -77,15 +80,19 @@ def run(
     block: Block = "auto",
     tile: TileSize = "auto",
     reuse: Annotated[
-        bool, typer.Option("--reuse", help="Do not compute still parts of the picture again; same bytes.")
-    ] = False,
+        bool, typer.Option("--reuse/--no-reuse", help="Do not compute still parts of the picture again; same bytes.")
+    ] = True,
     roi: Annotated[
         str | None,
         typer.Option("--roi", metavar="X,Y,W,H", help="Sharpen this region of the camera's picture only."),
     ] = None,
     keep_fps: Annotated[
         str | None,
-        typer.Option("--keep-fps", metavar="FPS", help="When too slow for this rate, sharpen the middle only."),
+        typer.Option(
+            "--keep-fps",
+            metavar="FPS",
+            help="With --model auto: the best model that keeps this rate. (default: the camera's rate)",
+        ),
     ] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the final statistics as one JSON document.")] = False,
@@ -93,6 +100,7 @@ def run(
     """Enhance a stream of pictures until it ends, or until SIGINT or SIGTERM.
 
     Live sources: the newest frame counts, and those that were overtaken are counted. Files: no frame is lost.
+    With --model auto a live source gets the best model that keeps its rate, and another one when that changes.
     """
     if config is not None or steady:
         if json:
@@ -101,7 +109,6 @@ def run(
         return
     if source is None or not sink:
         raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
-    from edge_srcnn.loading import load_model
     from edge_srcnn.pipeline import Pipeline
     from edge_srcnn.signals import acting_on
     from edge_srcnn.sinks import open_sink
@@ -109,38 +116,36 @@ def run(
 
     if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
         raise UsageError("--json and --sink y4m:- both want standard output")
-    # --keep-fps: small tiles, so that the middle of the picture can be of any size
-    with load_model(
-        model,
-        scale=scale,
-        camera=is_camera(source),
-        engine=engine,
-        threads=threads,
-        block=block,
-        tile=tile,
-        reuse=reuse or keep_fps is not None,
-        isolate=isolate,
-        delegate=delegate_of(delegate, delegate_option),
-    ) as upscaler:
-        enhancing = _enhancing(upscaler, roi, keep_fps)
-        opened = open_source(source)
-        sinks: list[Any] = []
-        try:
-            sinks.extend(map(open_sink, sink))
-            pipeline = Pipeline(opened, enhancing, sinks)
-        except BaseException:
-            opened.close()
-            for each in sinks:
-                each.close()
-            raise
-        with acting_on(dict.fromkeys((signal.SIGINT, signal.SIGTERM), pipeline.stop)):
+    region, rate = _region(roi), _rate(keep_fps)
+    with closing(open_source(source)) as opened:
+        options = {
+            "scale": scale,
+            "camera": is_camera(source),
+            "engine": engine,
+            "threads": threads,
+            "block": block,
+            "tile": tile,
+            "reuse": reuse,
+            "isolate": isolate,
+            "delegate": delegate_of(delegate, delegate_option),
+        }
+        with closing(_upscaler(opened, model, region, rate, options)) as upscaler:
+            sinks: list[Any] = []
             try:
-                _run(pipeline, sinks, seconds, quiet=json)
-            except EdgeSrcnnError:
-                if json:  # a program that asked wants to know, above all then
-                    _report(pipeline.state(), json=True)
+                sinks.extend(map(open_sink, sink))
+                pipeline = Pipeline(opened, upscaler, sinks)
+            except BaseException:
+                for each in sinks:
+                    each.close()
                 raise
-            _report(pipeline.state(), json=json)
+            with acting_on(dict.fromkeys((signal.SIGINT, signal.SIGTERM), pipeline.stop)):
+                try:
+                    _run(pipeline, sinks, seconds, quiet=json)
+                except EdgeSrcnnError:
+                    if json:  # a program that asked wants to know, above all then
+                        _report(pipeline.state(), json=True)
+                    raise
+                _report(pipeline.state(), json=json)
 
 
 def _given(context: typer.Context) -> dict[str, Any]:
@@ -155,23 +160,40 @@ def _given(context: typer.Context) -> dict[str, Any]:
     return settings | {f"enhance.{name}": given[name] for name in _ENHANCE if name in given}
 
 
-def _enhancing(upscaler: "Upscaler", roi: str | None, keep_fps: str | None) -> "FrameUpscaler":
-    from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
-    from edge_srcnn.uri import frame_rate, region
+def _upscaler(
+    source: "Source",
+    model: str,
+    region: tuple[int, int, int, int] | None,
+    keep_fps: "Fraction | None",
+    options: dict[str, Any],
+) -> "FrameUpscaler":
+    """Make what enhances: for a live source by the models that keep up, for a file by the best one."""
+    from edge_srcnn.live_upscaler import LiveUpscalers
+    from edge_srcnn.loading import load_model
+    from edge_srcnn.region import RegionUpscaler
 
-    if roi is not None and keep_fps is not None:
-        raise UsageError("--roi and --keep-fps: give one of the two")
-    if roi is not None:
-        try:
-            return RegionUpscaler(upscaler, region(roi))
-        except ValueError as error:
-            raise UsageError(f"--roi {roi}: {error}") from error
-    if keep_fps is not None:
-        try:
-            return PacedUpscaler(upscaler, frame_rate(keep_fps))
-        except ValueError as error:
-            raise UsageError(f"--keep-fps {keep_fps}: {error}") from error
-    return upscaler
+    if source.live:
+        return LiveUpscalers(model, roi=region, keep_fps=keep_fps, rate=lambda: source.rate, **options).make()
+    upscaler = load_model(model, **options)
+    return upscaler if region is None else RegionUpscaler(upscaler, region)
+
+
+def _region(roi: str | None) -> tuple[int, int, int, int] | None:
+    from edge_srcnn.uri import region
+
+    try:
+        return None if roi is None else region(roi)
+    except ValueError as error:
+        raise UsageError(f"--roi {roi}: {error}") from error
+
+
+def _rate(keep_fps: str | None) -> "Fraction | None":
+    from edge_srcnn.uri import frame_rate
+
+    try:
+        return None if keep_fps is None else frame_rate(keep_fps)
+    except ValueError as error:
+        raise UsageError(f"--keep-fps {keep_fps}: {error}") from error
 
 
 def _run(pipeline: "Pipeline", sinks: list[Any], seconds: float | None, *, quiet: bool) -> None:
@@ -203,7 +225,7 @@ def _show(console: Any, pipeline: "Pipeline", ended: Any) -> None:
     with console.status("waiting for the first frame") as status:
         while not ended.wait(_LINE_EVERY_S):
             state = pipeline.state()
-            if state.frames_out:
+            if state.frames_out or state.idle:
                 status.update(_line(state))
 
 
@@ -215,12 +237,22 @@ def _tell_addresses(sinks: list[Any]) -> None:
 
 
 def _line(state: "State") -> str:
+    from edge_srcnn.timing import rate_text
+
+    if state.idle:
+        return f"idle: nobody takes pictures; {state.frames_in} came, {state.frames_out} were enhanced"
     (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
     share = "" if state.enhanced_share > 0.995 else f", {state.enhanced_share:.0%} enhanced"
+    unwanted = f", {state.idle_frames} not wanted" if state.idle_frames else ""
     return (
-        f"{width}x{height} -> {new_width}x{new_height}  {state.frames_out} frames, {state.fps_out:.1f} a second, "
-        f"{state.dropped} dropped, latency {state.latency.median_ms:.0f} ms{share}, {state.model or state.engine}"
+        f"{width}x{height} -> {new_width}x{new_height}  {state.frames_out} frames, {rate_text(state.fps_out)}, "
+        f"{state.dropped} dropped{unwanted}, latency {state.latency.median_ms:.0f} ms{share}, "
+        f"{state.model or state.engine}{_reason(state)}"
     )
+
+
+def _reason(state: "State") -> str:
+    return f" ({state.ladder.last_step})" if state.ladder is not None and state.ladder.last_step else ""
 
 
 def _report(state: "State", *, json: bool) -> None:
@@ -231,6 +263,10 @@ def _report(state: "State", *, json: bool) -> None:
     if json:
         print_json(asdict(state))
         return
-    typer.echo(_line(state) if state.frames_out else "no frame came", err=True)
+    typer.echo(_line(state) if state.frames_out or state.idle else "no frame came", err=True)
+    if state.ladder is not None and len(state.ladder.rungs) > 1:
+        steps = sum(each.count for each in state.ladder.steps)
+        last = f", the last one {state.ladder.last_step}" if state.ladder.last_step else ""
+        typer.echo(f"models, the fastest first: {', '.join(state.ladder.rungs)}; {steps} steps{last}", err=True)
     for each in state.sinks:
         typer.echo(f"{each.name.rstrip(':')}: {each.written} frames, {each.dropped} missed", err=True)

@@ -1,13 +1,15 @@
 """Settings that were measured on this machine, remembered between runs.
 
-One JSON file in the user's cache folder; what does not belong to this machine, model or interpreter does not match,
-and a file that makes no sense is ignored with a warning: it is only a cache.
+One JSON file in the user's cache folder: winners of ``edge-srcnn tune``, and what a frame took with each rung of the
+ladder. What does not belong to this machine, model or interpreter does not match, and a file that makes no sense is
+ignored with a warning: it is only a cache.
 """
 
 import json
 import logging
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1
 MAX_SIDE = 1 << 20
+MOST_MEASURED = 200
+"""So many times of live frames are kept, the newest ones."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,14 @@ class Tuned:
     milliseconds: float
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a live frame took with the setting that was in use, everything included."""
+
+    occasion: Occasion
+    milliseconds: float
+
+
 def cache_file() -> Path:
     """Where winners are remembered: ``$XDG_CACHE_HOME/edge-srcnn/tuned.json``, or below ``~/.cache``."""
     folder = os.environ.get("XDG_CACHE_HOME") or ""
@@ -68,7 +80,7 @@ def recall(occasion: Occasion, path: Path | None = None, *, upsampling: int = 1)
 
     ``upsampling`` is the network's: pixels of the result for each one of the plane that tiles are cut from.
     """
-    known = [entry for entry in _load(path or cache_file()) if _same_machine(entry.occasion, occasion)]
+    known = [entry for entry in _load(path or cache_file())[0] if _same_machine(entry.occasion, occasion)]
     if not known:
         return None
 
@@ -94,10 +106,31 @@ def remember(winner: Tuned, path: Path | None = None) -> Path:
         The cache folder cannot be written.
     """
     path = path or cache_file()
-    kept = [entry for entry in _load(path) if entry.occasion != winner.occasion]
-    document = {"format": FORMAT, "tuned": [_to_json(entry) for entry in (*kept, winner)]}
-    write_whole(path, json.dumps(document, indent=1).encode(), overwrite=True)
+    tuned, measured = _load(path)
+    kept = [entry for entry in tuned if entry.occasion != winner.occasion]
+    slower = [entry for entry in measured if not _same_machine(entry.occasion, winner.occasion)]
+    _write(path, [*kept, winner], slower)  # what was measured with another setting does not hold any more
     return path
+
+
+def recall_ms(occasion: Occasion, path: Path | None = None) -> float | None:
+    """Milliseconds that a live frame of exactly this size took, or None where that was never measured."""
+    _, measured = _load(path or cache_file())
+    return next((entry.milliseconds for entry in measured if entry.occasion == occasion), None)
+
+
+def remember_ms(entry: Measured, path: Path | None = None) -> None:
+    """Keep what a live frame took, in place of what was known for the same occasion.
+
+    Raises
+    ------
+    CannotWrite
+        The cache folder cannot be written.
+    """
+    path = path or cache_file()
+    tuned, measured = _load(path)
+    prepare(path)
+    _write(path, tuned, [*(known for known in measured if known.occasion != entry.occasion), entry][-MOST_MEASURED:])
 
 
 def prepare(path: Path | None = None) -> None:
@@ -133,21 +166,29 @@ def _same_machine(one: Occasion, other: Occasion) -> bool:
     return (one.model, one.processor, one.interpreter) == (other.model, other.processor, other.interpreter)
 
 
-def _load(path: Path) -> list[Tuned]:
+def _load(path: Path) -> tuple[list[Tuned], list[Measured]]:
     try:
         document = json.loads(path.read_bytes())
         if document["format"] != FORMAT:
             raise ValueError(f"format {document['format']!r}, not {FORMAT}")
-        return [_from_json(entry) for entry in document["tuned"]]
+        tuned = [_from_json(entry) for entry in document["tuned"]]
+        return tuned, [_measured_from_json(entry) for entry in document.get("measured", ())]
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return [], []
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         try:
             changed_ns = path.stat().st_mtime_ns
         except OSError:
             changed_ns = 0
         _warn(path, _reason(error), changed_ns)
-        return []
+        return [], []
+
+
+def _write(path: Path, tuned: Sequence[Tuned], measured: Sequence[Measured]) -> None:
+    document: dict[str, Any] = {"format": FORMAT, "tuned": [_to_json(entry) for entry in tuned]}
+    if measured:
+        document["measured"] = [{**vars(entry.occasion), "milliseconds": entry.milliseconds} for entry in measured]
+    write_whole(path, json.dumps(document, indent=1).encode(), overwrite=True)
 
 
 @cache  # once for each version of the file, however many sizes and models come
@@ -175,18 +216,34 @@ def _to_json(entry: Tuned) -> dict[str, Any]:
 
 
 def _from_json(stored: Any) -> Tuned:
-    fields = {name: stored[name] for name in ("model", "processor", "interpreter", "height", "width")}
-    occasion, threads, milliseconds = Occasion(**fields), stored["threads"], stored["milliseconds"]
-    tile = parse_tile(str(stored["tile"]))
-    for name, value, kinds in (
-        *((name, fields[name], (str,)) for name in ("model", "processor", "interpreter")),
-        *((name, fields[name], (int,)) for name in ("height", "width")),
-        ("threads", threads, (int,)),
-        ("milliseconds", milliseconds, (int, float)),
-    ):
-        if not isinstance(value, kinds) or isinstance(value, bool):
-            raise UsageError(f"{name} is {value!r}")
-    sides = occasion.height, occasion.width
-    if not 1 <= min(sides) <= max(sides) <= MAX_SIDE or not 1 <= threads <= MAX_THREADS or tile is None:
+    occasion, milliseconds = _measured(stored)
+    threads, tile = stored["threads"], parse_tile(str(stored["tile"]))
+    _check("threads", threads, int)
+    if not 1 <= threads <= MAX_THREADS or tile is None:
         raise UsageError(f"no setting is {stored!r}")
-    return Tuned(occasion, Setting(Blocks.parse(str(stored["block"])), tile, threads), float(milliseconds))
+    return Tuned(occasion, Setting(Blocks.parse(str(stored["block"])), tile, threads), milliseconds)
+
+
+def _measured_from_json(stored: Any) -> Measured:
+    occasion, milliseconds = _measured(stored)
+    if not 0 < milliseconds < math.inf:
+        raise UsageError(f"milliseconds is {milliseconds!r}")
+    return Measured(occasion, milliseconds)
+
+
+def _measured(stored: Any) -> tuple[Occasion, float]:
+    """What both kinds of entries hold."""
+    for name in ("model", "processor", "interpreter"):
+        _check(name, stored[name], str)
+    for name in ("height", "width"):
+        _check(name, stored[name], int)
+    _check("milliseconds", stored["milliseconds"], int, float)
+    occasion = Occasion(**{name: stored[name] for name in ("model", "processor", "interpreter", "height", "width")})
+    if not 1 <= min(occasion.height, occasion.width) <= max(occasion.height, occasion.width) <= MAX_SIDE:
+        raise UsageError(f"no size is {stored!r}")
+    return occasion, float(stored["milliseconds"])
+
+
+def _check(name: str, value: Any, *kinds: type) -> None:
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise UsageError(f"{name} is {value!r}")

@@ -2,17 +2,21 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
+from typing import Any
 
 from edge_srcnn.bundled import is_auto
 from edge_srcnn.engine.delegates import custom_delegate
 from edge_srcnn.engine.edgetpu import is_edgetpu
 from edge_srcnn.engine.interpreter import AUTO, BICUBIC, EDGETPU, choose_engine
 from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.heat import Heat, HeatWatch
+from edge_srcnn.live_upscaler import HOT_C, LiveUpscalers
 from edge_srcnn.loading import load_model, read_named
-from edge_srcnn.pacing import PacedUpscaler, RegionUpscaler
 from edge_srcnn.pipeline import FrameUpscaler
+from edge_srcnn.region import RegionUpscaler
 from edge_srcnn.service.backoff import Backoff
 from edge_srcnn.service.configuration.settings import Config, Enhance
 from edge_srcnn.service.steady_sink import SteadySink
@@ -31,24 +35,33 @@ _LIVE_SINKS = frozenset({"http", "https", "push", "null"})
 class Service:
     """A supervisor, and what of it can be changed while it runs.
 
+    Parameters
+    ----------
+    heat
+        Gives the last look at the processor; None: this machine's.
+
     Raises
     ------
     EdgeSrcnnError
         A part of the configuration makes no sense on this machine.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, heat: Callable[[], Heat] | None = None) -> None:
         self._config = config
         self._one_reload = threading.Lock()
         self._camera = is_camera(config.source)
-        self._upscaler = SteadyUpscaler(rungs(config.enhance, camera=self._camera))
+        self._heat = heat or HeatWatch().newest
         self._source = steady_source(config)
+        try:
+            self._upscaler = SteadyUpscaler(self._rungs(config, camera=self._camera))
+        except BaseException:
+            self._source.close()
+            raise
         self.sinks = [_steady_sink(uri, config) for uri in config.sinks]
         self.supervisor = Supervisor(
             self._source,
             self._upscaler,
             self.sinks,
-            hot_c=config.service.hot_c,
             statistics_s=config.service.statistics_s,
         )
 
@@ -56,6 +69,12 @@ class Service:
         """Take over what can be taken over; a configuration that is bad changes nothing. From any thread."""
         with self._one_reload:
             self._reload(load)
+
+    def _rungs(self, config: Config, *, camera: bool) -> list[Rung]:
+        if not self._source.live:
+            return rungs(config.enhance, camera=camera)
+        live = Live(lambda: self._source.rate, config.service.hot_c, self._heat)
+        return rungs(config.enhance, camera=camera, live=live)
 
     def _reload(self, load: Callable[[], Config]) -> None:
         before = self._config
@@ -65,7 +84,7 @@ class Service:
             source = self._source if isinstance(self._source, SteadySource) and comes_back(config.source) else None
             camera = self._camera if source is None else is_camera(config.source)  # of the frames that will come
             if config.enhance != before.enhance or (camera != self._camera and is_auto(config.enhance.model)):
-                made = rungs(config.enhance, camera=camera)
+                made = self._rungs(config, camera=camera)
                 if not made[0].may_be_missing:
                     made[0].make().close()  # what cannot be made is not taken over
                 self._upscaler.replace(made)
@@ -89,6 +108,15 @@ class Service:
         self.supervisor.told(f"configuration reloaded{rest}")
 
 
+@dataclass(frozen=True)
+class Live:
+    """What a ladder of models has to know of a live source and of this machine; see ``LiveUpscalers``."""
+
+    rate: Callable[[], Fraction | None] = lambda: None
+    hot_c: float = HOT_C
+    heat: Callable[[], Heat] | None = None
+
+
 def comes_back(uri: str) -> bool:
     """Whether a source is one that may get lost and found: a camera or a stream, not a file."""
     parsed = parse_uri(uri)
@@ -103,25 +131,33 @@ def steady_source(config: Config) -> Source:
     return open_source(config.source)
 
 
-def rungs(enhance: Enhance, *, camera: bool = False) -> list[Rung]:
+def rungs(enhance: Enhance, *, camera: bool = False, live: Live | None = None) -> list[Rung]:
     """The engine that is wanted, below it lesser ones: this machine's processor, and bicubic scaling.
 
-    ``camera`` tells where the pictures come from, see ``load_model``.
+    Parameters
+    ----------
+    camera
+        Where the pictures come from, see ``load_model``.
+    live
+        None: the source is a file, of which each frame counts, and the best model enhances it.
     """
-    enhancing = partial(_enhancing, camera=camera)
     if enhance.engine == AUTO and enhance.delegate is None and _is_compiled(enhance, camera=camera):
         enhance = replace(enhance, engine=EDGETPU)  # which may come later, or get lost
-    first = Rung(enhance.delegate or enhance.engine, partial(enhancing, enhance))
+
+    def enhancing(wanted: Enhance) -> Callable[[], FrameUpscaler]:
+        return _enhancing(wanted, camera, live)
+
+    first = Rung(enhance.delegate or enhance.engine, enhancing(enhance))
     plain = replace(enhance, isolate=False, delegate=None, delegate_options=())
     if is_edgetpu(enhance.engine) or enhance.delegate is not None:
         processor = replace(plain, engine=choose_engine(AUTO))
-        found = [replace(first, may_be_missing=True), Rung(processor.engine, partial(enhancing, processor))]
+        found = [replace(first, may_be_missing=True), Rung(processor.engine, enhancing(processor))]
     elif enhance.isolate:
-        found = [first, Rung(f"{enhance.engine}, not isolated,", partial(enhancing, plain))]
+        found = [first, Rung(f"{enhance.engine}, not isolated,", enhancing(plain))]
     else:
         found = [first]
     if enhance.engine != BICUBIC:
-        found.append(Rung(BICUBIC, partial(enhancing, replace(plain, engine=BICUBIC))))
+        found.append(Rung(BICUBIC, enhancing(replace(plain, engine=BICUBIC))))
     return found
 
 
@@ -130,22 +166,30 @@ def _is_compiled(enhance: Enhance, *, camera: bool) -> bool:
     return form is not None and form.compiler is not None
 
 
-def _enhancing(enhance: Enhance, *, camera: bool) -> FrameUpscaler:
-    upscaler = load_model(
-        enhance.model,
-        scale=enhance.scale,
-        camera=camera,
-        engine=enhance.engine,
-        threads=enhance.threads,
-        block=enhance.block,
-        tile=enhance.tile,
-        reuse=enhance.reuse,
-        isolate=enhance.isolate,
-        delegate=None if enhance.delegate is None else custom_delegate(enhance.delegate, enhance.delegate_options),
-    )
-    if enhance.roi is not None and enhance.engine != BICUBIC:  # which has none, and so goes on when the region fails
-        return RegionUpscaler(upscaler, region(enhance.roi))
-    return PacedUpscaler(upscaler, None if enhance.keep_fps is None else frame_rate(enhance.keep_fps))
+def _enhancing(enhance: Enhance, camera: bool, live: Live | None) -> Callable[[], FrameUpscaler]:
+    options: dict[str, Any] = {
+        "scale": enhance.scale,
+        "camera": camera,
+        "engine": enhance.engine,
+        "threads": enhance.threads,
+        "block": enhance.block,
+        "tile": enhance.tile,
+        "reuse": enhance.reuse,
+        "isolate": enhance.isolate,
+        "delegate": None if enhance.delegate is None else custom_delegate(enhance.delegate, enhance.delegate_options),
+    }
+    # bicubic alone has no region, and so goes on when the region fails
+    roi = None if enhance.roi is None or enhance.engine == BICUBIC else region(enhance.roi)
+    if live is not None:
+        keep_fps = None if enhance.keep_fps is None else frame_rate(enhance.keep_fps)
+        options |= {"rate": live.rate, "hot_c": live.hot_c, "heat": live.heat}
+        return LiveUpscalers(enhance.model, roi=roi, keep_fps=keep_fps, **options).make
+
+    def make() -> FrameUpscaler:
+        upscaler = load_model(enhance.model, **options)
+        return upscaler if roi is None else RegionUpscaler(upscaler, roi)
+
+    return make
 
 
 def _steady_sink(uri: str, config: Config) -> SteadySink:

@@ -8,7 +8,7 @@ from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
 from edge_srcnn.service.backoff import Backoff
-from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.sinks import Result, Sink, Stream, Watched
 from edge_srcnn.uri import without_secrets
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class SteadySink:
         self._open, self._backoff = open_sink, backoff
         self._sink: Sink | None = None
         self._stream: Stream | None = None
+        self._is_watched = False
         self._opened_s = 0.0
         self._closed = threading.Event()
         self._mending: threading.Thread | None = None
@@ -89,6 +90,11 @@ class SteadySink:
         if monotonic() - self._opened_s > _STEADY_S:
             self._backoff.reset()
 
+    def wants_frames(self) -> bool:
+        """Tell whether anybody takes enhanced frames; one that is to work again is given some to try."""
+        sink = self._sink
+        return sink.wants_frames() if isinstance(sink, Watched) else not self._is_watched
+
     def close(self) -> None:
         """Finish it; an error at the end is told in the log. Who calls it while another does waits, too."""
         self._closed.set()
@@ -106,6 +112,7 @@ class SteadySink:
     def _make(self) -> Sink | None:
         """Open it; None where it is too late for that."""
         sink = self._open()
+        self._is_watched = isinstance(sink, Watched)
         if self._stream is not None:
             try:
                 sink.begin(self._stream)

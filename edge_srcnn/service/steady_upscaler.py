@@ -8,8 +8,8 @@ from time import monotonic
 
 from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, Unavailable
 from edge_srcnn.frame import Frame
-from edge_srcnn.pacing import PacedUpscaler
-from edge_srcnn.pipeline import FrameUpscaler
+from edge_srcnn.governor import LadderState
+from edge_srcnn.pipeline import FrameUpscaler, OnLadder, Resting
 from edge_srcnn.service.backoff import Backoff
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,6 @@ class SteadyUpscaler:
         self._wanted: tuple[Rung, ...] | None = None
         self._streak = 0
         self._fresh = True  # no good frame since it was begun anew
-        self._limit = 1.0
         self._backoff = Backoff(RETRY_MOST_S, first_s=RETRY_FIRST_S)
         self._retry_s = self._stood_s = monotonic()
         self._climber: threading.Thread | None = None
@@ -102,15 +101,22 @@ class SteadyUpscaler:
         """The part of the picture that the network sees."""
         return self._upscaler.share
 
-    def limit_share(self, limit: float) -> None:
-        """Shed work: the network may see so much of the picture, 0 to 1."""
-        self._limit = limit
-        if isinstance(self._upscaler, PacedUpscaler):
-            self._upscaler.limit = limit
+    @property
+    def ladder(self) -> LadderState | None:
+        """Tell the models that the present engine chooses from; None where it has no choice."""
+        upscaler = self._upscaler
+        return upscaler.ladder if isinstance(upscaler, OnLadder) else None
 
     def replace(self, rungs: Sequence[Rung]) -> None:
         """Go on with other engines from the next frame on; from any thread."""
         self._wanted = tuple(rungs)
+
+    def rest(self) -> None:
+        """Take note that nobody takes frames; other engines take over meanwhile, too."""
+        if self._wanted is not None:
+            self._begin(self._wanted)
+        if isinstance(self._upscaler, Resting):
+            self._upscaler.rest()
 
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """Enhance a frame; None when it failed."""
@@ -221,7 +227,6 @@ class SteadyUpscaler:
     def _take(self, made: FrameUpscaler) -> None:
         before, self._upscaler, self._streak, self._fresh = self._upscaler, made, 0, True
         before.close()
-        self.limit_share(self._limit)
 
     def _begin(self, rungs: tuple[Rung, ...]) -> None:
         self._wanted = None

@@ -8,15 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from time import monotonic
 
-from edge_srcnn.heat import Heat, look_at_heat
 from edge_srcnn.pipeline import Pipeline, State
-from edge_srcnn.service.heat_guard import EVERY_S, HeatGuard
 from edge_srcnn.service.notify import Notifier
 from edge_srcnn.service.steady_source import SteadySource
 from edge_srcnn.service.steady_upscaler import SteadyUpscaler
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
 from edge_srcnn.sources.left_behind import LEFT_BEHIND
+from edge_srcnn.timing import rate_text
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +40,7 @@ class Phase(StrEnum):
 
     STARTING = "starting"
     LIVE = "live"
+    IDLE = "idle"
     DEGRADED = "degraded"
     WAITING = "waiting for camera"
     STOPPING = "stopping"
@@ -80,12 +80,10 @@ class Supervisor:
         A ``SteadySource``, or a source that ends (a file).
     upscaler, sinks
         Of the pipeline.
-    hot_c
-        See ``HeatGuard``.
     statistics_s
         Every so often a line of statistics is logged.
-    notifier, look_at_heat
-        Of this machine.
+    notifier
+        Speaks to this machine's systemd.
     """
 
     def __init__(
@@ -94,15 +92,12 @@ class Supervisor:
         upscaler: SteadyUpscaler,
         sinks: Sequence[Sink],
         *,
-        hot_c: float = 80.0,
         statistics_s: float = 60.0,
         notifier: Notifier | None = None,
-        look_at_heat: Callable[[], Heat] = look_at_heat,
     ) -> None:
         self._source, self._upscaler = source, upscaler
         self._pipeline = Pipeline(source, upscaler, sinks, state=self.state)
-        self._notifier, self._look_at_heat = notifier or Notifier(), look_at_heat
-        self._guard, self._statistics_s = HeatGuard(hot_c), statistics_s
+        self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False
         self._begun, self._may_wait = threading.Event(), not isinstance(source, SteadySource)
@@ -119,7 +114,7 @@ class Supervisor:
         """
         thread = threading.Thread(target=self._run_pipeline, args=(begun,), name="pipeline", daemon=True)
         thread.start()
-        next_watchdog_s = next_heat_s = 0.0
+        next_watchdog_s = 0.0
         next_statistics_s = monotonic() + self._statistics_s
         while thread.is_alive() and not self._stopping.is_set():
             thread.join(_LOOK_S)
@@ -128,9 +123,6 @@ class Supervisor:
             if self._notifier.watchdog_s is not None and now >= next_watchdog_s and self.is_well():
                 self._notifier.watchdog()
                 next_watchdog_s = now + self._notifier.watchdog_s / 4
-            if now >= next_heat_s:
-                self._mind_heat()
-                next_heat_s = now + EVERY_S
             if now >= next_statistics_s:
                 self._log_statistics()
                 next_statistics_s = now + self._statistics_s
@@ -203,7 +195,9 @@ class Supervisor:
         self._begun.set()
 
     def _troubles(self, state: State) -> list[str]:
-        found = [self._upscaler.trouble, self._guard.trouble, *(sink.error for sink in state.sinks)]
+        ladder = state.ladder
+        heat = f"the processor is in trouble: {ladder.hot}" if ladder is not None and ladder.hot else None
+        found = [self._upscaler.trouble, heat, *(sink.error for sink in state.sinks)]
         if not self.is_well():
             found.append("nothing moves: the engine or the camera's driver hangs or fails")
         return [trouble for trouble in found if trouble]
@@ -215,23 +209,17 @@ class Supervisor:
         troubles = self._troubles(state)
         if camera is not None:
             self._enter(Phase.WAITING, f"waiting for camera: {camera}")
-        elif state.frames_out == 0 and not (self._begun.is_set() and self._may_wait):
+        elif state.frames_out == 0 and not state.idle and not (self._begun.is_set() and self._may_wait):
             return  # starting
         elif troubles:
             self._enter(Phase.DEGRADED, "; ".join(troubles))
+        elif state.idle:
+            self._enter(Phase.IDLE, "nobody looks, and nothing is recorded")
         elif state.frames_out == 0:
             self._enter(Phase.STARTING, "waiting for the first picture")
         else:
             (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
             self._enter(Phase.LIVE, f"{width}x{height} to {new_width}x{new_height}")
-
-    def _mind_heat(self) -> None:
-        try:
-            heat = self._look_at_heat()
-        except OSError as error:  # such as too many open files
-            log.debug("no look at the heat: %s", error)
-            return
-        self._upscaler.limit_share(self._guard.step(heat))
 
     def _enter(self, phase: Phase, status: str) -> None:
         if (phase, status) == (self._phase, self._status):
@@ -252,7 +240,8 @@ class Supervisor:
     def _log_statistics(self) -> None:
         state = self.state()
         log.info(
-            "%d frames, %.1f a second, %d dropped, %d failed, %.0f ms latency, %.0f %% enhanced by %s, %s",
-            *(state.frames_out, state.fps_out, state.dropped, state.failed, state.latency.median_ms),
+            "%d frames, %s, %d dropped, %d failed, %d not wanted, %.0f ms latency, %.0f %% enhanced by %s, %s",
+            *(state.frames_out, "idle" if state.idle else rate_text(state.fps_out), state.dropped, state.failed),
+            *(state.idle_frames, state.latency.median_ms),
             *(state.enhanced_share * 100, state.model or state.engine, state.phase),
         )

@@ -13,11 +13,18 @@ from edge_srcnn.uri import Uri, parse_uri
 
 @dataclass(frozen=True)
 class Result:
-    """What comes out of the pipeline: the enhanced frame, the camera's, and the factor between them."""
+    """What comes out of the pipeline: the enhanced frame, the camera's, and the factor between them.
+
+    Attributes
+    ----------
+    enhanced
+        False: nobody wanted an enhanced frame, and ``frame`` is the camera's. Only a ``Watched`` sink gets such.
+    """
 
     frame: Frame
     original: Frame
     scale: int
+    enhanced: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,15 @@ class Pausable(Protocol):
 
     missed: int
     trouble: str | None
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A sink that needs enhanced frames only while somebody looks; others always do."""
+
+    def wants_frames(self) -> bool:
+        """Tell whether somebody looks at enhanced frames, or did a moment ago; from any thread, at once."""
+        ...
 
 
 SINKS: dict[str, str] = {

@@ -106,6 +106,10 @@ class HttpSink:
         if self._server is not None:
             self._server.publish(result)
 
+    def wants_frames(self) -> bool:
+        """Tell whether anybody looks at an enhanced picture, or asks for one."""
+        return self._server is not None and self._server.wants_frames()
+
     def close(self) -> None:
         """End all connections."""
         if self._server is not None:

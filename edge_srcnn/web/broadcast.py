@@ -20,6 +20,9 @@ FRESH_S = 2.0
 SLOW_S = 5.0
 """The same while it is not known yet what is usual."""
 
+LINGER_S = 3.0
+"""When the last viewer of an enhanced view has left, frames are wanted for so long: it may only load the page anew."""
+
 _INTERVALS = 9
 _PATIENCE = 3
 
@@ -52,6 +55,10 @@ class Shot:
         copy = Shot(number, self.result, live=self.live)
         copy.captured_s, copy.jpegs = self.captured_s, self.jpegs
         return copy
+
+    def has(self, view: str) -> bool:
+        """Tell whether it can be looked at that way: nobody may have wanted an enhanced picture."""
+        return view == BICUBIC or self.result.enhanced
 
     @cached_property
     def _bicubic(self) -> Frame:
@@ -98,6 +105,8 @@ class Broadcast:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._closed = False
+        self._waiting = 0  # for one picture
+        self._linger_until_s = float("-inf")
         self._lock = threading.Lock()
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
         self._began_s = time.monotonic()
@@ -140,16 +149,31 @@ class Broadcast:
         try:
             yield
         finally:
+            if view != BICUBIC:
+                self._linger_until_s = time.monotonic() + LINGER_S
             self.viewers[view] -= 1
 
-    async def newer(self, number: int) -> Shot | None:
-        """Wait for a result that is newer than ``number``; None when there will be no more."""
+    def wants_frames(self) -> bool:
+        """Tell whether anybody looks at enhanced pictures, or did a moment ago; from any thread."""
+        looking = any(count for view, count in self.viewers.copy().items() if view != BICUBIC)
+        return looking or self._waiting > 0 or time.monotonic() < self._linger_until_s
+
+    async def newer(self, number: int, view: str = ENHANCED) -> Shot | None:
+        """Wait for a result that is newer than ``number`` and has that view; None when there will be no more."""
         while not self._closed:
             news, shot = self._news, self.shown  # in this order: what comes after the look sets the event
-            if shot is not None and shot.number > number:
+            if shot is not None and shot.number > number and shot.has(view):
                 return shot
             await news.wait()
         return None
+
+    async def one(self, view: str) -> Shot | None:
+        """Give what is shown; where nobody wanted such a view, wait for one. None when there will be no more."""
+        self._waiting += view != BICUBIC
+        try:
+            return await self.newer(0, view)
+        finally:
+            self._waiting -= view != BICUBIC
 
     async def jpeg(self, shot: Shot, view: str) -> bytes:
         """Encode a view, or wait for the encoding that somebody else asked for."""

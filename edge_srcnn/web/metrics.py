@@ -45,12 +45,16 @@ class _Metrics(Collector):
 
 def _of_pipeline(state: Any) -> Iterator[Metric]:
     yield _gauge("running_seconds", "Since the pipeline began.", state.running_s)
-    yield _counter("frames_in", "Frames that the source gave.", state.frames_in)
+    yield _counter("frames_in", "Frames that came, those that the source left out included.", state.frames_in)
     yield _counter("frames", "Frames that were enhanced.", state.frames_out)
     yield _counter("frames_dropped", "Frames that a newer one overtook.", state.dropped)
+    yield _gauge("idle", "1 while nobody takes enhanced frames, and none is computed.", state.idle)
+    yield _counter("frames_idle", "Frames that nobody took, and that were not computed.", state.idle_frames)
     yield _gauge("frames_in_per_second", "Frames a second from the source, of late.", state.fps_in)
     yield _gauge("frames_per_second", "Frames a second that were enhanced, of late.", state.fps_out)
     yield _gauge("enhanced_ratio", "The part of the picture that the network sees.", state.enhanced_share)
+    if state.ladder is not None:
+        yield from _of_ladder(state.ladder)
     if state.age_s is not None:
         yield _gauge("frame_age_seconds", "Since the last enhanced frame.", state.age_s)
     yield _quantiles("enhance_seconds", "What the upscaler took for a frame.", state.enhance)
@@ -59,6 +63,18 @@ def _of_pipeline(state: Any) -> Iterator[Metric]:
     yield _counters("sink_frames", "Frames that a sink took.", "sink", {n: s.written for n, s in names})
     yield _counters("sink_frames_dropped", "Frames that a sink missed.", "sink", {n: s.dropped for n, s in names})
     yield _gauges("sink_up", "1, or 0 when the sink has failed.", "sink", {n: s.error is None for n, s in names})
+
+
+def _of_ladder(ladder: Any) -> Iterator[Metric]:
+    present = {model: number == ladder.rung for number, model in enumerate(ladder.rungs)}
+    yield _gauges("rung", "1 for the model that enhances, of those to choose from.", "model", present)
+    steps = CounterMetricFamily(
+        _PREFIX + "ladder_steps", "Steps to a faster or a better model.", labels=["direction", "reason"]
+    )
+    for step in ladder.steps:
+        steps.add_metric([step.direction, step.reason], step.count)
+    yield steps
+    yield _gauge("too_slow", "1 while even the fastest model is too slow.", ladder.too_slow is not None)
 
 
 def _of_viewer(broadcast: Broadcast) -> Iterator[Metric]:

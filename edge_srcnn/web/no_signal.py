@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_srcnn.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.web.views import Result
+from edge_srcnn.web.views import Result, bicubic_frame
 
 _EMPTY_SIZE = (640, 360)
 _CONTRAST, _BRIGHTNESS = 0.35, 50
@@ -24,6 +24,7 @@ class StalePicture:
     frame: Frame
     original: Frame
     scale: int
+    enhanced: bool = True
 
 
 def stale_picture(last: Result | None, since_s: float) -> StalePicture:
@@ -33,7 +34,8 @@ def stale_picture(last: Result | None, since_s: float) -> StalePicture:
         empty = Frame(np.full((height, width), 2 * _DARK, np.uint8), None, Colour(), 0, 0.0, 0.0)
         return StalePicture(_with_text(empty, "waiting for the camera"), empty, 1)
     text = f"no signal since {strftime('%H:%M:%S', localtime(since_s))}"
-    return StalePicture(_with_text(_greyed(last.frame), text), _with_text(_greyed(last.original), text), last.scale)
+    large = last.frame if last.enhanced else bicubic_frame(last)
+    return StalePicture(_with_text(_greyed(large), text), _with_text(_greyed(last.original), text), last.scale)
 
 
 def _greyed(frame: Frame) -> Frame:

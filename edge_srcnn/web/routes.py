@@ -1,5 +1,6 @@
 """What is served where."""
 
+import asyncio
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -24,6 +25,9 @@ ASSETS = {
     "controls.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
+
+SNAPSHOT_S = 15.0
+"""Whoever asks for a picture while none is enhanced waits so long for it."""
 
 _FOLDER = files("edge_srcnn.web") / "page"
 _RETRY_AFTER_S = 1
@@ -78,9 +82,15 @@ class Routes:
     async def snapshot(self, request: web.Request) -> web.StreamResponse:
         """The newest picture."""
         view = _view(request, VIEWS)
-        shot = self._broadcast.shown
-        if shot is None or self._broadcast.newest is None:
+        if self._broadcast.shown is None or self._broadcast.newest is None:
             raise _busy("there is no picture yet\n")
+        try:
+            async with asyncio.timeout(SNAPSHOT_S):
+                shot = await self._broadcast.one(view)
+        except TimeoutError:
+            raise _busy(f"no picture was enhanced within {SNAPSHOT_S:.0f} s\n") from None
+        if shot is None:
+            raise _busy("the stream has ended\n")
         jpeg = await self._broadcast.jpeg(shot, view)
         headers = {"X-Timestamp": f"{shot.captured_s:.6f}", "X-View": view, "X-Signal": "live" if shot.live else "lost"}
         return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)

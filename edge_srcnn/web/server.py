@@ -103,6 +103,10 @@ class Server:
             raise CannotWrite(f"{self.url}: the server has ended")
         self._broadcast.publish(result)
 
+    def wants_frames(self) -> bool:
+        """Tell whether anybody looks at enhanced pictures; from any thread."""
+        return self._broadcast.wants_frames()
+
     def stop(self) -> None:
         """End all connections and the thread; more than once."""
         if self._thread.is_alive():

@@ -37,7 +37,7 @@ async def send_stream(request: web.Request, broadcast: Broadcast, view: str) -> 
             await response.prepare(request)
             await response.write(f"--{BOUNDARY}\r\n".encode())
             number = 0
-            while (shot := await broadcast.newer(number)) is not None:
+            while (shot := await broadcast.newer(number, view)) is not None:
                 number = shot.number
                 for part in PARTS[view]:
                     data = _part(shot, part, await broadcast.jpeg(shot, part))

@@ -39,6 +39,11 @@ class Result(Protocol):
         """The factor."""
         ...
 
+    @property
+    def enhanced(self) -> bool:
+        """False: ``frame`` is the camera's, since nobody wanted an enhanced one."""
+        ...
+
 
 def enhanced_frame(result: Result) -> Frame:
     """The upscaler's frame, its matrix named."""

@@ -30,6 +30,16 @@ def make_bundle(folder: Path) -> Path:
     return folder
 
 
+def make_ladder(folder: Path) -> Path:
+    """``fast-s-x2``, ``fast-m-x2`` and ``fast-l-x2``: three networks that are bundled, under these names."""
+    folder.mkdir()
+    for name, from_name in (("s", "srcnn-915-x2"), ("m", "srcnn-915-x2-camera"), ("l", "srcnn-955-x2")):
+        model = read_model(BUNDLED / f"{from_name}.tflite")
+        spec = replace(model.spec, name=f"fast-{name}-x2")
+        (folder / f"{spec.name}.tflite").write_bytes(seal_model(spec, model.graph, model.golden))
+    return folder
+
+
 def environment_of(bundle: Path, folder: Path, more: str = "") -> dict[str, str]:
     """What makes processes take ``bundle`` for what is bundled; ``folder`` gets a file that they read."""
     text = f"import pathlib\nimport edge_srcnn.bundled\nedge_srcnn.bundled.BUNDLED = pathlib.Path({str(bundle)!r})\n"

@@ -1,8 +1,10 @@
+import threading
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
-from edge_srcnn.heat import look_at_heat, processor_temperature_c, throttling
+from edge_srcnn.heat import Heat, HeatWatch, look_at_heat, processor_temperature_c, throttling
 
 
 def zone(folder: Path, number: int, kind: str, temperature: str) -> None:
@@ -69,3 +71,39 @@ def test_vcgencmd_is_asked_where_the_kernel_does_not_tell(
 def test_any_machine_can_be_looked_at() -> None:
     heat = look_at_heat()
     assert heat.temperature_c is None or -50 < heat.temperature_c < 150
+
+
+def test_a_watch_gives_the_last_look_at_once_however_long_one_takes() -> None:
+    may_go, looks = threading.Event(), []
+
+    def look() -> Heat:
+        may_go.wait(20)
+        looks.append(Heat(50.0 + len(looks), ()))
+        return looks[-1]
+
+    watch = HeatWatch(look, every_s=0.01)
+    assert [watch.newest() for _ in range(50)] == [Heat(None, ())] * 50
+    may_go.set()
+    end = monotonic() + 20
+    while watch.newest().temperature_c != 52.0:  # the third look
+        assert monotonic() < end
+        sleep(0.002)
+
+
+def test_a_look_that_fails_leaves_the_one_before() -> None:
+    answers = iter([Heat(61.0, ())])
+    failed = threading.Event()
+
+    def look() -> Heat:
+        for answer in answers:
+            return answer
+        failed.set()
+        raise OSError("too many open files")
+
+    watch = HeatWatch(look, every_s=0.0)
+    end = monotonic() + 20
+    while not failed.is_set():
+        watch.newest()
+        assert monotonic() < end
+        sleep(0.002)
+    assert watch.newest() == Heat(61.0, ())

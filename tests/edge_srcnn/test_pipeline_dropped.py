@@ -43,14 +43,38 @@ def test_a_live_source_keeps_the_newest_and_counts_those_that_were_overtaken():
     assert (state.frames_in, state.frames_out, state.dropped) == (100, 2, 98)
 
 
-def test_frames_that_the_source_left_out_are_counted_as_dropped():
+@pytest.mark.parametrize(
+    ("indices", "came", "dropped"),
+    [
+        ([0, 1, 2], 3, 0),
+        ([2, 3, 7, 8, 20], 21, 2 + 3 + 11),  # 0, 1; 4, 5, 6; 9 to 19
+        ([0, 100, 200], 201, 198),
+        ([99], 100, 99),
+        ([], 0, 0),
+    ],
+)
+def test_frames_that_the_source_left_out_came_and_were_dropped(indices, came, dropped):
     recorder = Recorder()
-    pipeline = in_step([2, 3, 7, 8, 20], [recorder])
+    pipeline = in_step(indices, [recorder])
     pipeline.run(pipeline._step)
-    assert recorder.indices == [2, 3, 7, 8, 20]
+    assert recorder.indices == indices
     state = pipeline.state()
-    # 0, 1; 4, 5, 6; 9 to 19
-    assert (state.frames_in, state.frames_out, state.dropped) == (5, 5, 2 + 3 + 11)
+    assert (state.frames_in, state.frames_out, state.dropped) == (came, len(indices), dropped)
+    assert state.frames_out + state.dropped + state.failed + state.idle_frames == state.frames_in
+
+
+def test_no_more_frames_are_dropped_than_came_whenever_one_looks():
+    # a source that leaves out nine of ten, and an upscaler that loses most of the rest
+    source = Numbers(range(0, 20_000, 10), live=True)
+    pipeline = Pipeline(source, Double(lambda index: sleep(0.001)), [Recorder()])
+    looks = []
+    with running(pipeline) as end:
+        while pipeline.state().frames_in < 19_991:
+            looks.append(pipeline.state())
+        assert end() is None
+    looks.append(pipeline.state())
+    assert all(look.dropped + look.frames_out <= look.frames_in for look in looks)
+    assert looks[-1].dropped + looks[-1].frames_out == looks[-1].frames_in == 19_991
 
 
 def test_a_live_view_of_a_file_misses_frames_and_counts_them():

@@ -5,7 +5,7 @@ from time import sleep
 import pytest
 
 from edge_srcnn import timing
-from edge_srcnn.timing import WINDOW, Durations, Meter, Percentiles
+from edge_srcnn.timing import WINDOW, Durations, Meter, Percentiles, rate_text
 
 
 class Clock:
@@ -60,7 +60,7 @@ def test_a_rate_is_that_of_the_last_seconds(clock):
     assert meter.per_second() == pytest.approx(10)
     assert meter.age_s() == pytest.approx(0.1)
     clock.now += 60
-    assert meter.per_second() == 0.0
+    assert meter.per_second() == pytest.approx(1 / 60.1)  # at most: the next one has not come yet
     assert meter.age_s() == pytest.approx(60.1)
     for _ in range(30):
         meter.tick()
@@ -72,6 +72,49 @@ def test_one_event_is_no_rate_yet(clock):
     meter = Meter()
     meter.tick()
     assert meter.per_second() == 0.0
+
+
+def test_a_rate_below_one_in_five_seconds_is_that_of_the_last_two(clock):
+    meter = Meter()
+    for _ in range(4):
+        meter.tick()
+        clock.now += 9
+    clock.now -= 9
+    for waited_s in (0, 4, 9):
+        clock.now += waited_s
+        assert meter.per_second() == pytest.approx(1 / max(9, clock.now - 1027))
+    assert meter.per_second() == pytest.approx(1 / 13)
+
+
+def test_a_rate_that_begins_anew_forgets_the_pause_before_it(clock):
+    meter = Meter()
+    meter.tick()
+    meter.tick()
+    clock.now += 600
+    meter.begin_anew()
+    assert meter.per_second() == 0.0
+    meter.tick()
+    assert meter.per_second() == 0.0
+    clock.now += 0.1
+    meter.tick()
+    assert (meter.per_second(), meter.count) == (pytest.approx(10), 4)
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"),
+    [
+        (29.97, "30.0 a second"),
+        (14.23, "14.2 a second"),
+        (0.2, "0.2 a second"),
+        (0.19, "one frame in 5 s"),
+        (1 / 9, "one frame in 9 s"),
+        (1 / 119, "one frame in 119 s"),
+        (1 / 600, "one frame in 10 min"),
+        (0.0, "no rate yet"),
+    ],
+)
+def test_a_rate_is_written_so_that_it_is_never_zero_when_it_is_not(per_second, text):
+    assert rate_text(per_second) == text
 
 
 def test_more_events_than_the_window_holds(clock):

@@ -13,10 +13,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from edge_srcnn import load_model
+from edge_srcnn.live_upscaler import LiveUpscalers
 from edge_srcnn.pipeline import Pipeline
 from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
@@ -29,8 +30,10 @@ def live(source: str, engine: str = "auto", sink: str = "http://127.0.0.1:0#clie
     """A running pipeline and its port."""
     ready = threading.Event()
     served: Any = open_sink(sink)
-    with load_model(engine=engine) as upscaler:
-        pipeline = Pipeline(open_source(source), upscaler, [served])
+    opened = open_source(source)
+    live = LiveUpscalers(engine=engine, rate=lambda: opened.rate)
+    with closing(live.make() if opened.live else load_model(engine=engine)) as upscaler:
+        pipeline = Pipeline(opened, upscaler, [served])
         thread = threading.Thread(target=lambda: pipeline.run(begun=ready.set))
         thread.start()
         ready.wait()

@@ -15,7 +15,6 @@ from edge_srcnn.service.configuration.settings import SETTINGS, TABLES, Config
 
 DEFAULT, FLAG = "default", "flag"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-_EXCLUSIVE = ("enhance.roi", "enhance.keep_fps")
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,6 @@ def load_config(
     values = {key: setting.default for key, setting in SETTINGS.items()}
     origins = dict.fromkeys(SETTINGS, DEFAULT)
     problems = list(_overlay(found, values, origins))
-    problems += _clash(values, origins)
     if problems:
         raise BadConfiguration(*map(str, problems))
     return Loaded(_built(values), origins)
@@ -77,13 +75,6 @@ def _overlay(found: Iterable[Given | Problem], values: dict[str, Any], origins: 
             origins[each.path] = each.origin
         except (ValueError, EdgeSrcnnError) as error:
             yield refusal(each.path, each.value, each.origin, error)
-
-
-def _clash(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[Problem]:
-    """Settings that are good, but not together."""
-    if all(values[path] is not None for path in _EXCLUSIVE):
-        region, rate = _EXCLUSIVE
-        yield Problem(origins[rate], f"{rate}: not together with {region} ({origins[region]}); give one of the two")
 
 
 def _built(values: Mapping[str, Any]) -> Config:

@@ -72,7 +72,8 @@ class Enhance:
         TEXT,
         AUTO,
         "A bundled model (edge-srcnn models lists them), the full path of a .tflite made by 'edge-srcnn export', or "
-        '"auto": the bundled model for the scale, and for cameras the one trained for them, where there is one.',
+        '"auto": the best bundled model that keeps the rate of the camera, by what it measures all the time; for '
+        "cameras those trained for them, where there are such.",
         check_model,
     )
     scale: int = _setting(
@@ -119,15 +120,15 @@ class Enhance:
     roi: str | None = _setting(
         TEXT,
         None,
-        "Sharpen this region of the camera's picture only: left,top,width,height in pixels. Not with keep_fps.",
+        "Sharpen this region of the camera's picture only: left,top,width,height in pixels.",
         region,
         "160,120,320,240",
     )
     keep_fps: str | None = _setting(
         RATE,
         None,
-        "Frames a second to keep: where the machine is too slow for them, only the middle of the picture is sharpened. "
-        'A number, or text such as "30000/1001". Not with roi.',
+        'Frames a second to keep with model = "auto": the best model is taken that keeps them. Not set: as many as the '
+        'camera gives. A number, or text such as "30000/1001".',
         frame_rate,
         15,
     )
@@ -144,7 +145,7 @@ class Service:
     hot_c: float = _setting(
         NUMBER,
         80.0,
-        "From this temperature of the processor on, in degrees Celsius, work is shed: 40 to 120.",
+        'From this temperature of the processor on, in degrees Celsius, "auto" takes a faster model: 40 to 120.',
         between(40, 120),
     )
     statistics_s: float = _setting(

@@ -56,13 +56,22 @@ async function look() {
 }
 
 function showFigures(state) {
-  $("rate").textContent = `${state.fps_out.toFixed(state.fps_out < 10 ? 1 : 0)} fps`;
+  $("rate").textContent = state.idle ? "idle" : rate(state.fps_out);
   $("latency").textContent = duration(state.latency.median_ms);
   $("heat").hidden = state.temperature_c === null;
   $("temperature").textContent = state.temperature_c === null ? "–" : `${Math.round(state.temperature_c)} °C`;
   $("size-in").textContent = state.size_in ? `${state.size_in.join("×")} → ` : "";
   $("size-out").textContent = state.size_out ? state.size_out.join("×") : "–";
   $("sizes").title = `Of the camera, and of the enhanced picture; by ${state.model ?? state.engine}`;
+  $("right-tag").title = state.ladder?.last_step ?? "";
+  if (stage.frame !== null) showControls(); // the model may be another one
+}
+
+/** Frames a second; one that is rarer than 1 in 5 s is not shown as 0.0. */
+function rate(fps) {
+  if (fps <= 0) return "–";
+  if (fps < 0.2) return `1 in ${ago(1 / fps)}`;
+  return `${fps.toFixed(fps < 10 ? 1 : 0)} fps`;
 }
 
 function duration(ms) {
@@ -103,7 +112,8 @@ function showControls() {
   for (const id of ["divider", "left-tag"]) $(id).hidden = !both;
   const right = $("right-tag");
   const share = lastState?.enhanced_share ?? 1;
-  right.textContent = share < 0.995 ? `Enhanced: ${Math.round(share * 100)} %` : "Enhanced";
+  const by = lastState?.model ? ` by ${lastState.model}` : "";
+  right.textContent = share < 0.995 ? `Enhanced${by}: ${Math.round(share * 100)} %` : `Enhanced${by}`;
   right.hidden = false;
   right.style.right = `${stage.size.width - visible.left - visible.width + 12}px`;
   right.style.top = `${top}px`;

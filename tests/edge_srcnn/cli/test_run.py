@@ -72,14 +72,26 @@ def test_a_region_is_told_by_its_share(run_cli):
     assert json.loads(done.stdout)["enhanced_share"] == pytest.approx(32 * 24 / (64 * 48))
 
 
-def test_a_rate_is_kept_by_enhancing_less(run_cli):
+def test_a_rate_that_is_to_be_kept_is_the_target_and_what_helps_is_said_once(run_cli):
     # nothing enhances 1280x960 at 1000 frames a second on these machines
-    source = "test:size=640x480,fps=max,frames=8"
-    done = run_cli("run", "-i", source, "-o", "null:", "--keep-fps", "1000", "--json")
+    options = ("--keep-fps", "1000", "--model", "srcnn-915-x2", "--seconds", "8", "--json")
+    done = run_cli("run", "-i", "test:size=640x480,fps=1000", "-o", "null:", *options)
     assert done.returncode == 0, done.stderr
     state = json.loads(done.stdout)
-    assert 0.01 < state["enhanced_share"] < 1
-    assert state["frames_out"] == 8
+    assert (state["enhanced_share"], state["ladder"]["rungs"]) == (1.0, ["srcnn-915-x2"])
+    assert state["ladder"]["target_fps"] <= 1000
+    assert state["dropped"] + state["frames_out"] <= state["frames_in"]
+    assert done.stderr.count("srcnn-915-x2 is too slow") == 1
+    helps = "a smaller size of the source, --reuse, 'edge-srcnn tune --model srcnn-915-x2 --size 640x480'"
+    assert f"what helps: {helps}" in done.stderr
+
+
+def test_a_page_that_nobody_looks_at_costs_nothing(run_cli):
+    done = run_cli("run", "-i", f"{CARD},fps=20", "-o", "http://127.0.0.1:0", "--seconds", "1.5", "--json", *FAST)
+    assert done.returncode == 0, done.stderr
+    state = json.loads(done.stdout)
+    assert (state["idle"], state["frames_out"]) == (True, 0)
+    assert 0 < state["idle_frames"] + state["dropped"] <= state["frames_in"]
 
 
 def test_it_stops_after_so_many_seconds_with_files_finished(run_cli, tmp_path):

@@ -91,7 +91,6 @@ def test_sinks_that_are_none(fails, tmp_path, sink, status, said):
         (("--roi", "64,0,5,5"), "64x48"),
         (("--keep-fps", "fast"), "frames a second"),
         (("--keep-fps", "0"), "frames a second"),
-        (("--keep-fps", "15", "--roi", "0,0,5,5"), "one of the two"),
         (("--scale", "7"), "scale 7"),
         (("--tile", "0x0"), "tile"),
         (("--json", "--sink", "y4m:-"), "standard output"),

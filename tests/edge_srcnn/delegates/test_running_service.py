@@ -21,7 +21,7 @@ RECOVERY_S = 2.0
 
 def configuration(**enhance):
     settings = "".join(f"{name} = {json.dumps(value)}\n" for name, value in enhance.items())
-    return f'source = "test:size=64x48,fps=50"\nsinks = ["http://127.0.0.1:0"]\n[enhance]\n{settings}'
+    return f'source = "test:size=64x48,fps=50"\nsinks = ["http://127.0.0.1:0", "null:"]\n[enhance]\n{settings}'
 
 
 def states(service):

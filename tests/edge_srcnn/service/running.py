@@ -180,9 +180,12 @@ def running(folder: Path, config: str, **options: Any) -> Iterator[Service]:
         service.close()
 
 
-def config(source: str, *sinks: str, engine: str = "bicubic", retry_sink_s: float = 0.5, more: str = "") -> str:
-    """A configuration; by itself with pages at any port, and light work."""
-    places = ("http://127.0.0.1:0", *sinks)
+def config(
+    source: str, *sinks: str, engine: str = "bicubic", retry_sink_s: float = 0.5, more: str = "", idle: bool = False
+) -> str:
+    """A configuration; by itself with pages at any port, light work, and somebody who takes each frame."""
+    watched = all(sink.startswith("http") for sink in sinks)
+    places = ("http://127.0.0.1:0", *sinks, *(("null:",) if watched and not idle else ()))
     return (
         f"source = {json.dumps(source)}\nsinks = {json.dumps(places)}\n[enhance]\nengine = {json.dumps(engine)}\n"
         f"[service]\nretry_sink_s = {retry_sink_s}\n{more}"

@@ -109,10 +109,6 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
         ("sinks = ['pictures/?kep=3']", "no option is called 'kep'; there are: format, names"),
         ("sinks = ['pictures/?format=gif']", "format=gif: give one of jpg, png, webp"),
         ("sinks = ['y4m:/srv/out.y4m?over=yes']", "no option is called 'over'; there are: overwrite"),
-        (
-            "[enhance]\nroi = '1,2,3,4'\nkeep_fps = 15",
-            "line 3: enhance.keep_fps: not together with enhance.roi (c.toml line 2)",
-        ),
         (b"a = 1\n\n# \xff", "c.toml line 3: not UTF-8 (byte 0xff)"),
         (b"#" * (MAX_BYTES + 1), "c.toml: larger than 1,000,000 bytes"),
         ('"a\\nb\\u001b" = 1', "line 1: a\\nb\\x1b: there is no such setting"),
@@ -132,11 +128,6 @@ def test_several_mistakes_are_told_in_the_order_of_their_lines(tmp_path):
         *("c.toml line 2", "c.toml line 3", "c.toml line 5", "c.toml line 6"),
         *("environment EDGE_SRCNN_SERVICE_LOG", "flag"),
     ]
-
-
-def test_what_the_file_and_a_flag_say_must_go_together(tmp_path):
-    (line,) = mistakes(tmp_path, "enhance.keep_fps = 15", flags={"enhance.roi": "0,0,8,8"})
-    assert line == "c.toml line 1: enhance.keep_fps: not together with enhance.roi (flag); give one of the two"
 
 
 def test_a_mistake_beside_a_token_does_not_tell_the_token(tmp_path):

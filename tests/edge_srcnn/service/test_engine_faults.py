@@ -1,6 +1,5 @@
-"""Engines that fail or hang, and processors that get too hot: pictures go on, if plainer ones."""
+"""Engines that fail or hang: pictures go on, if plainer ones."""
 
-import signal
 import threading
 from time import monotonic, sleep
 
@@ -10,10 +9,8 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
-from edge_srcnn.heat import Heat
 from edge_srcnn.loading import load_model
-from edge_srcnn.pacing import PacedUpscaler
-from edge_srcnn.service import steady_upscaler, supervisor
+from edge_srcnn.service import steady_upscaler
 from edge_srcnn.service.notify import Notifier
 from edge_srcnn.service.steady_upscaler import MOST_FAILURES, Rung, SteadyUpscaler
 from edge_srcnn.service.supervisor import Supervisor
@@ -27,8 +24,8 @@ SOURCE = "test:size=64x48,fps=50"
 # a driver that hangs lets the interpreter run on: ctypes does so, too
 HANGS = """
 import ctypes, os
-from edge_srcnn.service import assembly
-load = assembly.load_model
+from edge_srcnn import live_upscaler
+load = live_upscaler.load_model
 def hanging(*options, **named):
     upscaler = load(*options, **named)
     upscale_frame = upscaler.upscale_frame
@@ -38,7 +35,7 @@ def hanging(*options, **named):
         return upscale_frame(*arguments)
     upscaler.upscale_frame = upscale
     return upscaler
-assembly.load_model = hanging
+live_upscaler.load_model = hanging
 """
 
 
@@ -63,17 +60,17 @@ class Breakable:
             return upscale(*arguments, **named)
 
         upscaler._luma.upscale = breakable
-        return PacedUpscaler(upscaler, None)
+        return upscaler
 
 
 class Running:
     """A supervisor in a thread, with ears where systemd has them."""
 
-    def __init__(self, folder, upscaler, **options):
+    def __init__(self, folder, upscaler):
         self.systemd = Systemd(folder)
         self.sink = NullSink()
         notifier = Notifier({"NOTIFY_SOCKET": str(self.systemd.path), "WATCHDOG_USEC": "2000000"})
-        self.supervisor = Supervisor(open_source(SOURCE), upscaler, [self.sink], notifier=notifier, **options)
+        self.supervisor = Supervisor(open_source(SOURCE), upscaler, [self.sink], notifier=notifier)
         self._thread = threading.Thread(target=self.supervisor.run)
 
     def __enter__(self):
@@ -186,26 +183,3 @@ def test_a_hung_engine_silences_the_watchdog_and_ends_in_time(tmp_path, record_p
     note(record_property, "engine hangs", noticed_s=noticed_s, remarks=remarks)
     assert noticed_s < 2
     assert seconds < BACK_S
-
-
-def test_heat_sheds_work_and_cool_takes_it_up_again(tmp_path, best, steady, record_property, monkeypatch):
-    monkeypatch.setattr(supervisor, "EVERY_S", 0.1)
-    looks = {"hot": Heat(91.0, ("it is throttled",)), "cool": Heat(50.0, ())}
-    now = ["cool"]
-    with Running(tmp_path, steady, hot_c=80, look_at_heat=lambda: looks[now[0]]) as service:
-        assert service.supervisor.state().enhanced_share == 1.0
-        now[0], began = "hot", monotonic()
-        wait_until(lambda: service.supervisor.state().phase == "degraded")
-        noticed_s = monotonic() - began
-        assert "91 °C, it is throttled" in service.supervisor.state().status
-        wait_until(lambda: service.supervisor.state().enhanced_share <= 0.11)
-        assert service.supervisor.state().enhanced_share >= 0.1
-        service.goes_on()
-        now[0], began = "cool", monotonic()
-        wait_until(lambda: service.supervisor.state().enhanced_share == 1.0, 20)
-        wait_until(lambda: service.supervisor.state().phase == "live")
-        again_s = monotonic() - began
-        assert service.systemd.status.startswith("live: ")
-    remarks = "a look every 0.1 s instead of every 5; pictures go on all the time"
-    note(record_property, "processor too hot", noticed_s=noticed_s, served_again_s=again_s, lost=0, remarks=remarks)
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # a supervisor leaves signals to its caller

@@ -103,3 +103,36 @@ def test_in_a_pipeline_the_others_go_on_and_the_state_tells_why():
     bad, fine = pipeline.state().sinks
     assert (bad.written, bad.dropped, bad.error) == (0, 5, str(FULL))
     assert (fine.written, fine.dropped, fine.error) == (5, 0, None)
+
+
+class Screen(Recorder):
+    """Wants frames while somebody looks."""
+
+    watched = False
+
+    def wants_frames(self):
+        return self.watched
+
+
+def test_a_page_wants_frames_while_somebody_looks_and_none_while_it_is_broken(made):
+    screen = Screen()
+    steady = SteadySink("screen", lambda: screen, live=True, backoff=Backoff(0.05, first_s=0.01))
+    steady.begin(STREAM)
+    assert not steady.wants_frames()
+    screen.watched = True
+    assert steady.wants_frames()
+    screen.fault = CannotWrite("the port is taken")
+    steady.write(result(0))
+    assert not steady.wants_frames()
+    screen.fault = None
+    wait_until(steady.wants_frames)
+    steady.close()
+
+
+def test_a_recording_wants_frames_even_while_it_is_broken_so_that_it_is_tried(made):
+    recorder, steady = made
+    steady.begin(STREAM)
+    assert steady.wants_frames()
+    recorder.fault = FULL
+    steady.write(result(0))
+    assert steady.wants_frames()

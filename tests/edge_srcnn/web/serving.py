@@ -18,6 +18,7 @@ from edge_srcnn.loading import load_model
 from edge_srcnn.pipeline import Pipeline
 from edge_srcnn.sinks import Result, Stream, open_sink
 from edge_srcnn.sinks.http import HttpSink
+from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
 
 LIMIT_S = 10.0
@@ -41,12 +42,16 @@ class Answer:
 
 @contextmanager
 def pipeline(
-    options: str = "", *, source: str = "test:size=160x120,fps=30", engine: str = "bicubic"
+    options: str = "",
+    *,
+    source: str = "test:size=160x120,fps=30",
+    engine: str = "bicubic",
+    model: str | None = None,
 ) -> Iterator[HttpSink]:
     """The real pipeline, running until the end of the block, with a sink at a free port."""
     sink = open_sink(f"{_ANY_PORT}#{options}")
     assert isinstance(sink, HttpSink)
-    running = Pipeline(open_source(source), load_model(engine=engine), [sink])
+    running = Pipeline(open_source(source), load_model(model, engine=engine), [sink, NullSink()])  # which is never idle
     thread = threading.Thread(target=running.run)
     thread.start()
     try:

@@ -195,3 +195,13 @@ def test_a_page_that_nobody_sees_asks_for_no_pictures(browser: Browser) -> None:
     with by_hand() as sink:
         sink.write(flat())
         use(browser, sink.address, steps)
+
+
+def test_the_page_tells_which_model_enhances_and_no_rate_as_zero(browser: Browser) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for(TEXT.format("right-tag") + ' === "Enhanced by srcnn-915-x2"')
+        rates = [await tab.evaluate(f"rate({fps})") for fps in (29.97, 14.23, 9.94, 0.25, 1 / 9, 1 / 600, 0)]
+        assert rates == ["30 fps", "14 fps", "9.9 fps", "0.3 fps", "1 in 9 s", "1 in 10 min", "\u2013"]
+
+    with pipeline(source="test:size=64x48,fps=10", engine="auto", model="srcnn-915-x2") as sink:
+        use(browser, sink.address, steps)
