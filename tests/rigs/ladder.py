@@ -158,8 +158,8 @@ def governor(minutes: float = 10) -> dict[str, Any]:
         begun, began_on = time.monotonic(), started.state()["model"]
         gaps, seen = [0.0], time.time()
         while time.monotonic() - begun < minutes * 60:
-            started.set_celsius(dice.choice((50.0, 50.0, 50.0, 77.0, 82.0)))
-            with busy(dice.choice((0, 0, 0, 1, 2))):
+            started.set_celsius(dice.choice((50.0, 50.0, 77.0, 82.0)))
+            with busy(dice.choice((0, 0, 2, 4))):
                 end = time.monotonic() + dice.uniform(2, 45)
                 while time.monotonic() < end:
                     time.sleep(0.5)
