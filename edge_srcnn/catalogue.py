@@ -33,8 +33,9 @@ class Listed:
 
 
 def list_bundled() -> list[Listed]:
-    """The bundled models, by name; errors as those of ``read_model``."""
-    return [listed(path) for path in bundled_models().values()]
+    """List the bundled models, by scale and kind of picture, the fastest first; errors as those of ``read_model``."""
+    found = [listed(path) for path in bundled_models().values()]
+    return sorted(found, key=lambda each: (each.spec.scale, each.spec.degradation, each.spec.macs_per_pixel))
 
 
 def listed(path: Path) -> Listed:
