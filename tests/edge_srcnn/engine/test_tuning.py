@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine import tuning
+from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import WHOLE_TILE, Setting, Wish
 from edge_srcnn.engine.sharpener import Sharpener
-from edge_srcnn.engine.tuning import Contestant, candidates, contest, ranked, runs_of
+from edge_srcnn.engine.tuning import END_BLOCKS, Contestant, candidates, contest, ranked, runs_of
 from edge_srcnn.loading import network_of
-from edge_srcnn.model import parse_model
+from edge_srcnn.model import LUMA_PLANE, parse_model
 from edge_srcnn.processor import Processor
+from tests.edge_srcnn.engine.stacks import int8_stack
 from tests.edge_srcnn.networks import on_bicubic
 
 PLAIN = Blocks((1, 1), (1, 1))
@@ -88,6 +90,12 @@ def test_no_packing_is_among_the_packings(srcnn):
     found = {setting.blocks for setting in candidates(srcnn, (96, 128), machine(), 1, Wish())}
     assert PLAIN in found
     assert len(found) > 5
+
+
+def test_every_packing_of_the_ends_is_among_those_of_a_network_on_the_cameras_grid(networks):
+    graph = int8_stack(0, [(5, 5), (3, 3), (3, 3)], (1, 4, 4, 4), [True, True, False])
+    found = candidates(Network(graph, LUMA_PLANE, 1, 2, True), (96, 128), machine(), 1, Wish())
+    assert {str(setting.blocks) for setting in found} == set(END_BLOCKS)
 
 
 def test_wishes_narrow_what_is_tried(srcnn):
