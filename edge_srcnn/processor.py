@@ -8,12 +8,27 @@ from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+CORTEX_A53 = "cortex-a53"
+_ARM_CORES = {("0x41", "0xd03"): CORTEX_A53}
+"""Names by implementer and part number."""
 _UNITS = {"K": 1 << 10, "M": 1 << 20}
 
 
 @dataclass(frozen=True)
 class Processor:
-    """Attributes: the maker's name, the architecture, /proc/cpuinfo's feature flags, data caches in bytes by level."""
+    """What this runs on.
+
+    Attributes
+    ----------
+    name
+        As its maker calls it.
+    machine
+        The architecture.
+    flags
+        /proc/cpuinfo's feature flags; and ``CORTEX_A53`` on that core, whose features do not tell it from others.
+    caches
+        Data caches in bytes by level.
+    """
 
     name: str
     machine: str
@@ -28,6 +43,8 @@ def this_processor() -> Processor:
     fields = [tuple(part.strip() for part in line.split(":", 1)) for line in lines if ":" in line]
     known = {key: value for key, value in reversed(fields)}
     flags = frozenset((known.get("flags") or known.get("Features") or "").split())
+    core = _ARM_CORES.get((known.get("CPU implementer", ""), known.get("CPU part", "")))
+    flags |= {core} if core else set()
     name = known.get("model name") or known.get("Model") or platform.processor() or os.uname().machine
     return Processor(name, platform.machine(), flags, _caches(_CACHES))
 

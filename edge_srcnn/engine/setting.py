@@ -8,7 +8,7 @@ from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.errors import UsageError
 from edge_srcnn.model import LUMA_PLANE
-from edge_srcnn.processor import Processor
+from edge_srcnn.processor import CORTEX_A53, Processor
 
 AUTO = "auto"
 MAX_THREADS = 1024
@@ -57,20 +57,23 @@ class Wish:
         return Setting(self.blocks or setting.blocks, self.tile or setting.tile, self.threads or setting.threads)
 
 
-# Measured: x86-64 with VNNI on the machine of docs/numbers.md; the others by emulation, which counts instructions.
+# Measured: x86-64 on the machine of docs/numbers.md; the others by counting instructions (tests/rigs/instructions.sh).
 _INT8_BLOCKS = (
     ("avx512_vnni", "2x4-4x4"),
     ("avx_vnni", "2x4-4x4"),
     ("avx2", "2x4"),
     ("asimddp", "2x2-4x4"),
+    (CORTEX_A53, "2x2-4x4"),
     ("asimd", "2x4"),
 )
 _OTHER_INT8_BLOCKS = "2x2"
 _LARGE_FIRST_KERNEL_BLOCKS = "1x4-4x4"  # 9-3-5 and 9-5-5
 _FLOAT_BLOCKS = "2x2"
 _WINDOW = 8
-"""Pixels of a window: the int8 units of every processor that was looked at multiply groups of 4 or 8 channels."""
-_OUTPUT_LANES = (("avx512f", 16), ("avx2", 8), ("asimddp", 16), ("asimd", 8))
+"""Pixels of a window: the int8 units of most processors multiply groups of 4 or 8 channels."""
+_NARROW_WINDOW = CORTEX_A53
+"""Where XNNPACK's kernels do not pad input channels: the fewest zeros win, those of windows that give two results."""
+_OUTPUT_LANES = (("avx512f", 16), ("avx2", 8), ("asimddp", 16), (CORTEX_A53, 16), ("asimd", 8))
 """Output channels that XNNPACK's int8 kernels compute at a time, by the processor's features; others: 8."""
 _OUTER = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4))
 _TILE = (128, 256)  # 64 bytes a pixel in the widest layer: 2 MiB, and little overlap
@@ -103,7 +106,8 @@ def _default_blocks(graph: Graph, processor: Processor) -> Blocks:
     lanes = next((lanes for flag, lanes in _OUTPUT_LANES if flag in flags), 8)
     outer = min(_OUTER, key=lambda block: _last_layer_cost(last, block, lanes))
     windows = channels[0] == 1 and len(graph.layers) > 1 and first.kernel[1] < _WINDOW
-    return Blocks((1, 1), outer, _WINDOW if windows else 0)
+    window = first.kernel[1] + 1 if _NARROW_WINDOW in flags else _WINDOW
+    return Blocks((1, 1), outer, window if windows else 0)
 
 
 def _last_layer_cost(layer: Convolution, block: tuple[int, int], lanes: int) -> float:

@@ -24,7 +24,7 @@ BLOCKS = ("2x2", "2x2-2x4", "2x2-4x4", "2x4", "2x4-4x4", "2x4-2x8", "4x2-4x4", "
 """Packings that won somewhere, or nearly; and none."""
 
 END_BLOCKS = (
-    *("8w", "8w-1x2", "8w-2x2", "8w-1x4", "6w-2x2"),
+    *("8w", "8w-1x2", "8w-2x2", "8w-1x4", "6w", "6w-2x2"),
     *("1x4-4x4", "1x8-4x8", "1x1-1x2", "1x1-2x2", "1x1"),
 )
 """Packings for networks whose hidden layers have kernels of their own: of the ends alone."""
@@ -65,7 +65,7 @@ def candidates(
     whose activations fit. Tiles that cut this picture in the same way are tried once.
     """
     found: dict[tuple[Blocks, tuple[int, ...], int], Setting] = {}
-    for blocks in (wish.blocks,) if wish.blocks else _blocks(network.graph):
+    for blocks in (wish.blocks,) if wish.blocks else packings(network.graph):
         grains = [network.unshuffle * cells for cells in tile_grain(network.graph, blocks)]
         for tile in (wish.tile,) if wish.tile else _tiles(network, size, processor):
             sides = tuple(
@@ -122,8 +122,8 @@ def _thread_counts(most: int) -> list[int]:
     return [count for count in (1, 2, 3, 4, 6, 8, 12, 16) if count < most] + [most]
 
 
-def _blocks(graph: Graph) -> Iterator[Blocks]:
-    """Packings to try that the network can be packed by."""
+def packings(graph: Graph) -> Iterator[Blocks]:
+    """Give the packings to try that the network can be packed by."""
     ends = any(layer.kernel != (1, 1) for layer in graph.layers[1:-1])
     for blocks in map(Blocks.parse, END_BLOCKS if ends else BLOCKS):
         with suppress(UsageError):

@@ -27,6 +27,16 @@ CPU implementer\t: 0x41
 Revision\t: d04170
 Model\t\t: Raspberry Pi 5 Model B Rev 1.0
 """
+RASPBERRY_PI_3 = """processor\t: 0
+Features\t: fp asimd evtstrm crc32 cpuid
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x0
+CPU part\t: 0xd03
+CPU revision\t: 4
+
+Model\t\t: Raspberry Pi 3 Model B Plus Rev 1.3
+"""
 
 
 @pytest.fixture
@@ -58,6 +68,16 @@ def cache(kind: str, level: str, size: str) -> dict[str, str]:
     [
         (X86, "Intel(R) N100: 4 cores", {"fpu", "avx2", "avx_vnni"}),
         (RASPBERRY_PI_5, "Raspberry Pi 5 Model B Rev 1.0", {"fp", "asimd", "asimddp"}),
+        (
+            RASPBERRY_PI_3,
+            "Raspberry Pi 3 Model B Plus Rev 1.3",
+            {"fp", "asimd", "evtstrm", "crc32", "cpuid", "cortex-a53"},
+        ),
+        (
+            RASPBERRY_PI_3.replace("0xd03", "0xd08").replace("3 Model B Plus Rev 1.3", "4 Model B Rev 1.4"),
+            "Raspberry Pi 4 Model B Rev 1.4",
+            {"fp", "asimd", "evtstrm", "crc32", "cpuid"},
+        ),
     ],
 )
 def test_name_and_flags_are_those_of_the_first_processor(machine, cpuinfo, name, flags):

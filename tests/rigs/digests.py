@@ -16,7 +16,7 @@ from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE, read_model
 SIZE = (70, 90)  # no multiple of any block
 PACKINGS = {
     BICUBIC_PLANE: ("auto", "1x1", "2x2-4x4", "2x4", "2x4-4x4"),
-    LUMA_PLANE: ("auto", "1x1", "8w", "8w-1x2", "8w-2x2", "1x4-4x4"),
+    LUMA_PLANE: ("auto", "1x1", "8w", "8w-1x2", "8w-2x2", "6w-2x2", "1x4-4x4"),
 }
 HEAVY_MACS = 20_000
 """Models of more multiplications for a pixel are but tested by their golden output: emulation is slow."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import (
     REUSE_TILE,
@@ -14,7 +15,9 @@ from edge_srcnn.engine.setting import (
     tile_text,
 )
 from edge_srcnn.errors import UsageError
+from edge_srcnn.model import LUMA_PLANE
 from edge_srcnn.processor import Processor
+from tests.edge_srcnn.engine.stacks import int8_stack
 from tests.edge_srcnn.networks import on_bicubic
 
 SETTING = Setting(Blocks((2, 4), (4, 4)), (64, 128), 3)
@@ -96,6 +99,16 @@ def test_every_processor_gets_a_setting_with_the_threads_that_there_are(networks
         setting = default_setting(on_bicubic(networks.tap(2, 2, real=real)), processor(*flags), threads)
         assert setting.threads == threads
         assert Blocks.parse(str(setting.blocks)) == setting.blocks
+
+
+@pytest.mark.parametrize(
+    ("flags", "blocks"),
+    [(("asimd", "cortex-a53"), "6w-2x2"), (("asimd",), "8w-1x2"), (("asimd", "asimddp"), "8w-2x2")],
+)
+def test_the_cores_of_a_raspberry_pi_get_the_ends_that_take_the_fewest_instructions(flags, blocks):
+    # counted by tests/rigs/instructions.sh --packings fast-c16d4, on Cortex-A53, A72 and A76
+    graph = int8_stack(0, [(5, 5), *[(3, 3)] * 4], (1, *[16] * 4, 4), [True] * 4 + [False])
+    assert str(default_setting(Network(graph, LUMA_PLANE, 1, 2, True), processor(*flags), 1).blocks) == blocks
 
 
 @pytest.mark.parametrize(
