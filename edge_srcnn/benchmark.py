@@ -38,9 +38,10 @@ MIN_ROUNDS = 7
 CHANGED_SHARE = 0.1
 """The part of the frame that moves in the second figure of ``Reuse``."""
 
+CEILING_SIZE = (32, 64)
+"""Height and width of what ``ceiling_graph`` is timed on."""
 _LEAST_S = 1.0
 _CEILING_CHANNELS = 512
-_CEILING_SIZE = (32, 64)
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,8 @@ def measure(
     first_frame_cpu_ms = (process_time() - began_cpu) * 1000
     plain = Interpreter(engine, model.graph, setting.threads)
     identical = np.array_equal(_plain_output(plain, network, luma, scale), sharpener.raw)
-    ceiling_graph = _ceiling(graph.dtype)
-    ceiling = Interpreter(engine, write_graph(ceiling_graph), setting.threads)
+    best = ceiling_graph(graph.dtype)
+    ceiling = Interpreter(engine, write_graph(best), setting.threads)
     ways: dict[str, Callable[[], object]] = {"plain": plain.invoke, "ceiling": ceiling.invoke}
     others = _other_ways(network, engine, setting, luma, scale) if compare else {}
     isolated = None
@@ -169,7 +170,7 @@ def measure(
         isolated.close()
     packed_ms, frame_ms, ceiling_ms = watch.ms("invoke"), watch.ms("frame"), watch.ms("ceiling")
     gmacs = network.macs_per_pixel * out.size / packed_ms / 1e6
-    ceiling_gmacs = ceiling_graph.macs_per_cell * math.prod(_CEILING_SIZE) / ceiling_ms / 1e6
+    ceiling_gmacs = best.macs_per_cell * math.prod(CEILING_SIZE) / ceiling_ms / 1e6
     return Benchmark(
         size=size,
         output=(out.shape[1], out.shape[0]),
@@ -244,8 +245,8 @@ def _in_float32(graph: Graph) -> Graph:
     return Graph(graph.input_shape, FLOAT, tuple(layers))
 
 
-def _ceiling(dtype: np.dtype[Any]) -> Graph:
-    """A 1x1 convolution of many channels: what the interpreter does best."""
+def ceiling_graph(dtype: np.dtype[Any]) -> Graph:
+    """Make a 1x1 convolution of many channels: what the interpreter does best."""
     weights = np.ones((_CEILING_CHANNELS, 1, 1, _CEILING_CHANNELS), dtype)
     scales, result = np.ones(_CEILING_CHANNELS, np.float32), Quantization(float(_CEILING_CHANNELS), 0)
     if dtype == np.float32:
@@ -253,7 +254,7 @@ def _ceiling(dtype: np.dtype[Any]) -> Graph:
     bias = np.zeros(_CEILING_CHANNELS, np.float32 if dtype == np.float32 else np.int32)
     source = FLOAT if dtype == np.float32 else Quantization(1.0, 0)
     layer = Convolution(weights, bias, scales, result, relu=False)
-    return Graph((*_CEILING_SIZE, _CEILING_CHANNELS), source, (layer,))
+    return Graph((*CEILING_SIZE, _CEILING_CHANNELS), source, (layer,))
 
 
 def _plain_output(plain: Interpreter, network: Network, luma: UInt8Array, scale: int) -> NDArray[Any]:

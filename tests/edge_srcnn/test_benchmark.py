@@ -151,7 +151,7 @@ def test_in_float32_scales_and_biases_mean_what_they_meant(sharpener_for):
 
 @pytest.mark.parametrize("dtype", [np.int8, np.float32])
 def test_the_ceiling_is_one_convolution_of_512_to_512_channels_that_neither_engine_refuses(engine, dtype):
-    graph = benchmark._ceiling(np.dtype(dtype))
+    graph = benchmark.ceiling_graph(np.dtype(dtype))
     assert graph.dtype == dtype
     assert graph.macs_per_cell == 512 * 512
     network = benchmark.Interpreter(engine, write_graph(graph), 1)
