@@ -115,9 +115,8 @@ def prepare(work: Path, wanted: argparse.Namespace) -> None:
         networks[name][2].write_bytes(write_graph(networks[name][0].graph))
     for cpu in wanted.cpu:
         macs = ceiling_graph(np.dtype(np.int8)).macs_per_cell
-        jobs = (
-            [] if wanted.packings else [Job(CEILING, str(best), "", 1, 1, False, 1, macs, "", (0, 0), (CEILING_SIZE,))]
-        )
+        jobs = [] if wanted.packings else [bare_job(CEILING, best, macs, CEILING_SIZE)]
+        jobs += [bare_job(Path(file).stem, Path(file).resolve(), 0, (1, 1)) for file in wanted.bare]
         for name, (network, scale, graph) in networks.items():
             default = default_setting(network, PROCESSORS[cpu], 1)
             sides = network.unshuffle, network.shuffle
@@ -127,6 +126,11 @@ def prepare(work: Path, wanted: argparse.Namespace) -> None:
                 tile, frames = frames_for(network, scale, setting, PACKING_WIDTH if wanted.packings else WIDTH)
                 jobs.append(Job(*facts, str(blocks), tile, frames))
         (work / f"jobs.{cpu}").write_text(json.dumps([asdict(job) for job in jobs]))
+
+
+def bare_job(name: str, graph: Path, macs: float, size: tuple[int, int]) -> Job:
+    """Describe a graph that is run as it is, for counts by ``size``."""
+    return Job(name, str(graph), "", 1, 1, False, 1, macs, "", (0, 0), (size,))
 
 
 def frames_for(
@@ -233,7 +237,8 @@ def show(work: Path, wanted: argparse.Namespace) -> None:
 def told(rows: list[dict[str, Any]], processors: list[str], *, packings: bool) -> str:
     """Render the counts as a table: each as a share of packed srcnn-915's, or of the best packing's."""
     best = {row["name"]: row for row in rows}.get(CEILING)
-    rows = [row for row in rows if row is not best]
+    others = [row for row in rows if not row[processors[0]]["blocks"]]
+    rows = [row for row in rows if row not in others]
     lines = [["network", *processors]]
     for row in rows:
         cells = []
@@ -250,6 +255,9 @@ def told(rows: list[dict[str, Any]], processors: list[str], *, packings: bool) -
     if best is not None:
         ceiling = ", ".join(f"{cpu} {best['macs'] / best[cpu]['network']:.2f}" for cpu in processors)
         text += f"\nMultiplications for each instruction at the ceiling: {ceiling}"
+        for row in others[1:]:
+            counts = ", ".join(f"{cpu} {row[cpu]['network'] / 1e6:.1f}" for cpu in processors)
+            text += f"\n{row['name']}, million: {counts}"
     table = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
     return "\n".join([text, "", *(f"| {' | '.join(line)} |" for line in table)])
 
@@ -268,6 +276,7 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=2)
     parser.add_argument("--cpu", action="append", choices=list(PROCESSORS))
     parser.add_argument("--packings", action="store_true")
+    parser.add_argument("--bare", action="append", default=[])
     parser.add_argument("--json")
     wanted = parser.parse_intermixed_args()
     if wanted.step == "count":

@@ -3,11 +3,12 @@
 # interpreter, and of what the host does around it. Says more of a Pi's speed than any time measured on another
 # processor; a count is not a time, though (docs/pi.md). Needs root, apt, gcc and qemu-user (installed when missing).
 #
-# usage: tests/rigs/instructions.sh [--scale N] [--cpu CPU]... [--packings] [--json FILE] NETWORK...
+# usage: tests/rigs/instructions.sh [--scale N] [--cpu CPU]... [--packings] [--bare FILE]... [--json FILE] NETWORK...
 #   NETWORK      a model file, the name of a bundled model, or of a network (fast-c16d4: random weights; they do not
 #                change the count)
 #   --cpu        cortex-a53 (Pi 3), cortex-a72 (Pi 4), cortex-a76 (Pi 5); all of them
 #   --packings   each packing of the ends that `edge-srcnn tune` tries, instead of the default one
+#   --bare       any other .tflite file: what one run of its graph takes
 #   --json       where the counts go, too
 set -euo pipefail
 [ $# -gt 0 ] || { sed -n '/^# usage/,/^[^#]/s/^# //p' "$0" >&2 && exit 2; }
