@@ -13,6 +13,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from tests.edge_srcnn.clips import decode
+from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.faulty_camera import FaultyCamera
 from tests.edge_srcnn.service.running import BACK_S, Watcher, config, note, running
 from tests.edge_srcnn.web.serving import get, wait_until
@@ -156,7 +157,7 @@ def test_a_camera_that_changes_its_size_goes_on_in_a_new_segment(tmp_path, camer
         service.wait_for(lambda state: state["size_out"] == [192, 128] and state["phase"] == "live")
         service.wait_for(lambda state: state["frames_out"] >= 50)
         assert viewer.broken is None
-        assert viewer.longest_gap_s(since_s=began_s) < 1
+        assert viewer.longest_gap_s(since_s=began_s) < SLOWER
         state = service.state()
         assert service.stop() < BACK_S
         sizes = [(frame.width, frame.height) for path in sorted(folder.iterdir()) for frame in decode(path)]
@@ -178,7 +179,7 @@ def test_a_camera_that_changes_its_size_goes_on_in_a_new_segment(tmp_path, camer
 
 def test_a_camera_comes_back_20_times_and_viewers_stay(losses, record_property):
     noticed, again, lost, seen_s, watchdogs, before, after = losses.result()
-    assert seen_s < 3.5
+    assert seen_s < 3.5 * SLOWER
     assert max(again) < BACK_S, again
     assert max(b - a for a, b in pairwise(watchdogs)) < 1.5
     assert after["threads"] <= before["threads"] + 1
