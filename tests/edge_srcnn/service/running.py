@@ -18,10 +18,11 @@ from typing import Any
 
 from PIL import Image
 
+from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.web.serving import Viewer, get, wait_until
 
-START_S = 20.0
-BACK_S = 2.0
+START_S = 20.0 * SLOWER
+BACK_S = 2.0 * SLOWER
 """A camera that is back is seen again after so long, and a service that is told to end has ended."""
 
 _ADDRESS = "look at "

@@ -12,6 +12,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
+from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import BACK_S, Watcher, config, note, running
 from tests.edge_srcnn.web.serving import get, wait_until
 
@@ -100,10 +101,10 @@ def test_a_clock_that_jumps_stops_nothing(tmp_path, clock, record_property):
             service.wait_for(lambda state, before=before: state["frames_out"] >= before["frames_out"] + 20)
             state = service.state()
             assert state["signal"] and state["phase"] == "live"
-            assert state["picture_age_s"] < 1 and 0 < state["latency"]["median_ms"] < 500
+            assert state["picture_age_s"] < SLOWER and 0 < state["latency"]["median_ms"] < 500 * SLOWER
             assert state["fps_out"] == pytest.approx(15, abs=3)
             assert get(service, "/healthz").status == 200
-            assert viewer.longest_gap_s(since_s=at - 0.2) < 0.7
+            assert viewer.longest_gap_s(since_s=at - 0.2) < 0.7 * SLOWER
             service.systemd.hear("WATCHDOG", since_s=at)
             assert [sink["error"] for sink in state["sinks"]] == [None, None, None]
         assert len(list(folder.glob("*.jpg"))) <= 6

@@ -13,6 +13,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from tests.edge_srcnn.clips import decode
+from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.faulty_camera import FaultyCamera
 from tests.edge_srcnn.service.running import BACK_S, Watcher, config, note, running
 from tests.edge_srcnn.web.serving import get, wait_until
@@ -64,6 +65,7 @@ def lose_and_find(folder):
             camera.vanish()
             gone_s = camera.since_s
             noticed.append(service.wait_for(lambda s, number=number: s["camera_losses"] > number) - gone_s)
+            gone = service.state()["frames_in"]
             if greyed:
                 seen_s = viewer.sees(live=False, since_s=gone_s, size=(128, 96)) - gone_s
                 assert get(service, "/snapshot.jpg").headers["X-Signal"] == "lost"
@@ -71,6 +73,8 @@ def lose_and_find(folder):
                 assert service.state()["phase"] == WAITING
             camera.appear()
             again.append(viewer.sees(live=True, since_s=camera.since_s) - camera.since_s)
+            # on a busy machine the viewer may have seen a late one of before
+            service.wait_for(lambda s, gone=gone: s["frames_in"] > gone)
             lost += lost_since(service, camera, counts)
             if number == 0:
                 before = service.usage()
@@ -156,7 +160,7 @@ def test_a_camera_that_changes_its_size_goes_on_in_a_new_segment(tmp_path, camer
         service.wait_for(lambda state: state["size_out"] == [192, 128] and state["phase"] == "live")
         service.wait_for(lambda state: state["frames_out"] >= 50)
         assert viewer.broken is None
-        assert viewer.longest_gap_s(since_s=began_s) < 1
+        assert viewer.longest_gap_s(since_s=began_s) < SLOWER
         state = service.state()
         assert service.stop() < BACK_S
         sizes = [(frame.width, frame.height) for path in sorted(folder.iterdir()) for frame in decode(path)]
@@ -178,7 +182,7 @@ def test_a_camera_that_changes_its_size_goes_on_in_a_new_segment(tmp_path, camer
 
 def test_a_camera_comes_back_20_times_and_viewers_stay(losses, record_property):
     noticed, again, lost, seen_s, watchdogs, before, after = losses.result()
-    assert seen_s < 3.5
+    assert seen_s < 3.5 * SLOWER
     assert max(again) < BACK_S, again
     assert max(b - a for a, b in pairwise(watchdogs)) < 1.5
     assert after["threads"] <= before["threads"] + 1

@@ -18,6 +18,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.web.crowd import MOST_IDLE
+from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import Watcher, config, note, running
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, wait_until
 
@@ -28,7 +29,7 @@ SLOW, SILENT, DEAF = 50, 200, 15
 IDLE_S = 15.0
 """What the server allows a visitor who asks nothing."""
 
-SOON_S, NO_GAP_S = 1.0, 0.7
+SOON_S, NO_GAP_S = 1.0 * SLOWER, 0.7 * SLOWER
 
 
 class Place:
