@@ -3,6 +3,8 @@
 import cv2
 import pytest
 
+from tests.edge_srcnn.machine import SLOWER
+
 SOURCE = "test:size=64x48,fps=max,frames=40"
 BAD = (
     ("refuses", (), "the accelerator is asleep"),
@@ -76,7 +78,7 @@ def test_a_run_ends_with_a_loss_and_a_steady_one_goes_on(run_cli, flags):
     assert done.returncode == 69
     assert said in done.stderr
     assert "Traceback" not in done.stderr
-    done = run_cli(*arguments, "--source", "test:size=64x48,fps=50", "--steady", "--seconds", "2")
+    done = run_cli(*arguments, "--source", "test:size=64x48,fps=50", "--steady", "--seconds", 2 * SLOWER)
     assert done.returncode == 0
     assert f"computes, since {flags('copies')[1]} fails: " in done.stderr
     assert f"engine {flags('copies')[1]}: tried again" in done.stderr
