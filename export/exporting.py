@@ -14,6 +14,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
 from edge_srcnn.model import BICUBIC, Model, Quality, Training, seal_model
 from export.architectures import Layer, family
+from export.balancing import balance_layers
 from export.checkpoints import TrainingState
 from export.crops import cut_crops
 from export.dataset import Split, load_split
@@ -75,7 +76,8 @@ def run_export(
     on_stage("quantizing")
     graphs = {"float32": convert(layers, job.architecture)}
     if job.int8:
-        rounded = round_layers(layers, representative, seed=seed)
+        balanced = balance_layers(layers, representative) if job.architecture.balanced else layers
+        rounded = round_layers(balanced, representative, range_share=job.architecture.range_share, seed=seed)
         if job.qat_steps:
             on_stage("training, rounded")
             folder = job.training_folder / "rounded"

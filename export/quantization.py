@@ -116,13 +116,13 @@ def convert(
         raise EdgeSrcnnError(f"TensorFlow could not convert the network: {error}") from error
     if representative is None:
         return graph
-    graph = _with_output_in_levels(graph, 0 if architecture.residual else INPUT_ZERO_POINT)
+    graph = _with_ranges(graph, architecture.range_share, 0 if architecture.residual else INPUT_ZERO_POINT)
     check_full_int8(graph)
     return graph
 
 
-def _with_output_in_levels(graph: bytes, zero_point: int) -> bytes:
-    """Let the output count grey levels: scale 1/255 instead of the calibrated one.
+def _with_ranges(graph: bytes, share: float, zero_point: int) -> bytes:
+    """Cut the calibrated ranges of hidden layers to a share, and let the output count grey levels: scale 1/255.
 
     The device adds the residual to a uint8 picture. With whole levels the int8 rounding is the very rounding that a
     float result meets on its way to uint8; a finer scale would round twice. The last layer's weights and bias do
@@ -132,6 +132,14 @@ def _with_output_in_levels(graph: bytes, zero_point: int) -> bytes:
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(graph))
     subgraph = model.subgraphs[0]
+    for operator in subgraph.operators[1:] if share != 1.0 else ():
+        source, weights, bias = (subgraph.tensors[number] for number in operator.inputs)
+        finer = np.float32(source.quantization.scale[0]) * np.float32(share)
+        buffer = model.buffers[bias.buffer]
+        counts = np.frombuffer(bytes(buffer.data), np.int32) * np.float64(source.quantization.scale[0]) / finer
+        buffer.data = np.frombuffer(np.rint(counts).astype(np.int32).tobytes(), np.uint8)
+        source.quantization.scale = [float(finer)]
+        bias.quantization.scale = [float(finer * np.float32(scale)) for scale in weights.quantization.scale]
     quantization = subgraph.tensors[subgraph.outputs[0]].quantization
     quantization.scale, quantization.zeroPoint = [OUTPUT_SCALE], [zero_point]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

@@ -58,10 +58,10 @@ def fine_tune(
     samples = representative[:N_RANGE_SAMPLES]
     began_with = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in layers)
     checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with), expendable=True)
-    measure_ranges(model, samples)
+    measure_ranges(model, samples, architecture.range_share)
     trained = fit(
         *(model, spec, split, plan, checkpoints, on_progress),
-        before_epoch=lambda: measure_ranges(model, samples),
+        before_epoch=lambda: measure_ranges(model, samples, architecture.range_share),
         never_worse=True,
     )
     return rounded_layers(trained.model)

@@ -60,14 +60,17 @@ def build_rounded(architecture: Architecture, layers: tuple[Layer, ...]) -> kera
     return model
 
 
-def measure_ranges(model: keras.Model, samples: list[Float32Array]) -> None:
-    """Set each step by what the samples, float32 ``[1, h, w, u * u]`` in 0..1, give; the last counts grey levels."""
+def measure_ranges(model: keras.Model, samples: list[Float32Array], range_share: float = 1.0) -> None:
+    """Set each step by what the samples, float32 ``[1, h, w, u * u]`` in 0..1, give; the last counts grey levels.
+
+    The ranges of hidden layers end at ``range_share`` of the largest value.
+    """
     *hidden, last = convolutions_of(model)
     planes = [stack_of(model).get_layer("centre")(sample) for sample in samples]
     for layer in hidden:
         layer.step.assign(0.0)
         largest = max(float(keras.ops.max(layer(plane))) for plane in planes)
-        layer.step.assign(largest / OUTPUT_STEPS)
+        layer.step.assign(range_share * largest / OUTPUT_STEPS)
         planes = [layer(plane) for plane in planes]
     last.step.assign(1 / OUTPUT_STEPS)
 

@@ -26,7 +26,9 @@ TINY = 1e-12
 _ACTIVATION_STEPS = 255
 
 
-def round_layers(layers: tuple[Layer, ...], samples: list[Float32Array], *, seed: int = 0) -> tuple[Layer, ...]:
+def round_layers(
+    layers: tuple[Layer, ...], samples: list[Float32Array], *, range_share: float = 1.0, seed: int = 0
+) -> tuple[Layer, ...]:
     """Round all weights to their int8 grids, layer by layer.
 
     Parameters
@@ -35,6 +37,8 @@ def round_layers(layers: tuple[Layer, ...], samples: list[Float32Array], *, seed
         The float network.
     samples
         Inputs, float32 ``[1, h, w, u * u]`` in 0..1, all of one size: the representative dataset.
+    range_share
+        Where the int8 range of a hidden layer ends, as a share of its largest value.
 
     Returns
     -------
@@ -49,9 +53,9 @@ def round_layers(layers: tuple[Layer, ...], samples: list[Float32Array], *, seed
         x_exact, x_rounded = _rows(exact, rounded, layer.kernel.shape[0], rng)
         found.append(_round_layer(layer, x_exact, x_rounded))
         if not last:
-            exact = [np.maximum(_convolve(plane, layer), 0) for plane in exact]
-            outputs = [np.maximum(_convolve(plane, found[-1]), 0) for plane in rounded]
-            rounded = _on_grid(outputs)
+            exact = [np.maximum(convolve(plane, layer), 0) for plane in exact]
+            outputs = [np.maximum(convolve(plane, found[-1]), 0) for plane in rounded]
+            rounded = _on_grid(outputs, range_share)
     return tuple(found)
 
 
@@ -108,7 +112,7 @@ def _rows(
     return first, second
 
 
-def _convolve(plane: Float32Array, layer: Layer) -> Float32Array:
+def convolve(plane: Float32Array, layer: Layer) -> Float32Array:
     """VALID convolution ``[h, w, inputs]`` to ``[h', w', outputs]``."""
     k = layer.kernel.shape[0]
     windows = sliding_window_view(plane, (k, k), axis=(0, 1))  # [h', w', inputs, k, k]
@@ -118,7 +122,9 @@ def _convolve(plane: Float32Array, layer: Layer) -> Float32Array:
     return out
 
 
-def _on_grid(planes: list[Float32Array]) -> list[Float32Array]:
-    """Round activations as an int8 tensor with the range 0..max does."""
-    step = max(float(plane.max()) for plane in planes) / _ACTIVATION_STEPS
-    return planes if step == 0.0 else [(np.rint(plane / step) * step).astype(np.float32) for plane in planes]
+def _on_grid(planes: list[Float32Array], range_share: float) -> list[Float32Array]:
+    """Round activations as an int8 tensor with the range from 0 to that share of the largest does."""
+    step = range_share * max(float(plane.max()) for plane in planes) / _ACTIVATION_STEPS
+    if step == 0.0:
+        return planes
+    return [(np.minimum(np.rint(plane / step), _ACTIVATION_STEPS) * step).astype(np.float32) for plane in planes]

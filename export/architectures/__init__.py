@@ -55,6 +55,11 @@ class Architecture:
         One of ``export.symmetry.SYMMETRIES``: the one that suits the network.
     patch_px
         Side of a training patch that suits the network, in pixels of the plane.
+    balanced
+        Whether hidden channels are balanced before they are rounded to int8, see ``export.balancing``.
+    range_share
+        Where the int8 range of a hidden layer ends, as a share of the largest value that the representative dataset
+        brings out: few values are cut off, and all others are rounded more finely.
     """
 
     family: str
@@ -70,6 +75,8 @@ class Architecture:
     muon_rate: float = 1e-2
     symmetry: str = "none"
     patch_px: int = 32
+    balanced: bool = False
+    range_share: float = 1.0
 
     @property
     def halo_px(self) -> int:

@@ -31,7 +31,7 @@ def test_in_training_it_computes_what_the_int8_model_will(either: Any, moved: fl
     for variable in model.trainable_variables:  # off the grid, as training moves them
         step = np.abs(np.array(variable)).max() / WEIGHT_STEPS
         variable.assign_add(moved * step * random.random(variable.shape))
-    measure_ranges(model, either.representative)
+    measure_ranges(model, either.representative, either.architecture.range_share)
     graph = convert(rounded_layers(model), either.architecture, either.representative)
     stack, differences = stack_of(model), []
     for sample in either.representative[:8]:
@@ -46,7 +46,7 @@ def test_in_training_it_computes_what_the_int8_model_will(either: Any, moved: fl
 
 def test_gradients_pass_as_if_nothing_were_rounded(small: Any, rounded: Any) -> None:
     model = build_rounded(small.architecture, rounded)
-    measure_ranges(model, small.representative)
+    measure_ranges(model, small.representative, small.architecture.range_share)
     before = [np.array(weight) for weight in model.trainable_variables]
     model.compile(keras.optimizers.SGD(1e-3), loss="mse")
     x = small.representative[0]
