@@ -1,4 +1,4 @@
-"""Networks whose outputs are sub-pixels leave no pattern of that grid: on flat fields, ramps, beside and along edges."""
+"""Networks whose outputs are sub-pixels leave no pattern of that grid: on flat fields, ramps, and at edges."""
 
 from collections.abc import Iterator
 
