@@ -81,8 +81,8 @@ def edges(upscaler: Upscaler) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def beside_edges(upscaler: Upscaler) -> Iterator[float]:
-    """Within six of the camera's pixels, but for the nearest one: there it is a matter of sharpness."""
-    near, far = upscaler.scale, 6 * upscaler.scale
+    """From two to six of the camera's pixels away: nearer, an overshoot is a matter of sharpness."""
+    near, far = 2 * upscaler.scale, 6 * upscaler.scale
     for error, middle in edges(upscaler):
         yield energy(error[:, middle - far : middle - near], upscaler.scale)
         yield energy(error[:, middle + near : middle + far], upscaler.scale)
