@@ -10,6 +10,8 @@ from edge_srcnn.engine.graph import FLOAT, Quantization
 from edge_srcnn.imaging.luma import UInt8Array
 
 _INT8_VALUES = np.arange(-128, 128)
+_INT8_VALUES_BY_BITS = np.roll(_INT8_VALUES, 128)
+_SIGN = np.uint8(0x80)
 _STRIP_PIXELS = 1 << 16  # worked on at a time: stays in a processor's caches
 
 
@@ -35,7 +37,26 @@ def output_for(quantization: Quantization, *, residual: bool, width: int) -> Out
     """
     if quantization == FLOAT:
         return _FloatOutput(residual=residual, width=width)
+    if residual and np.array_equal(_levels(quantization), _INT8_VALUES_BY_BITS):
+        return _GreyLevelOutput(width=width)
     return _LookedUpOutput(quantization, residual=residual, width=width)
+
+
+class _GreyLevelOutput:
+    """int8 residuals that count grey levels: a sum of int8, which ends where grey levels do once 128 is taken away."""
+
+    def __init__(self, *, width: int) -> None:
+        self._rows = max(_STRIP_PIXELS // width, 1)
+        self._base = np.empty((self._rows, width), np.uint8)
+
+    def apply(self, raw: NDArray[Any], base: UInt8Array, out: UInt8Array) -> None:
+        for top in range(0, len(raw), self._rows):
+            rows = slice(top, top + self._rows)
+            change, into = raw[rows], out[rows]
+            signed = self._base[: change.shape[0], : change.shape[1]]
+            np.bitwise_xor(base[rows], _SIGN, out=signed)
+            cv2.add(signed.view(np.int8), change, dst=into.view(np.int8))
+            np.bitwise_xor(into, _SIGN, out=into)
 
 
 class _LookedUpOutput:

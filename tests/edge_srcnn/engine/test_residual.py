@@ -23,6 +23,15 @@ QUANTIZATIONS = [
 ]
 
 
+def test_a_picture_that_is_its_own_base_may_be_written_to():
+    for quantization in QUANTIZATIONS:
+        apart, within = np.empty((256, 256), np.uint8), GREYS.copy()
+        output = output_for(quantization, residual=True, width=256)
+        output.apply(RAW, GREYS, apart)
+        output.apply(RAW, within, within)
+        assert (apart == within).all(), quantization
+
+
 def clipped(level: int) -> int:
     return min(max(level, 0), 255)
 
@@ -46,14 +55,14 @@ def test_every_direct_int8_value_is_a_grey(quantization):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 70_000), (3, 65_537), (700, 333), (65_537, 1), (65_536, 2)])
-@pytest.mark.parametrize("residual", [True, False])
-def test_every_row_of_every_shape_is_served(shape, residual):
+@pytest.mark.parametrize(("residual", "zero_point"), [(True, 0), (True, -5), (False, -5)])
+def test_every_row_of_every_shape_is_served(shape, residual, zero_point):
     random = np.random.default_rng(0)
     raw = random.integers(-128, 128, shape, dtype=np.int8)
     greys = random.integers(0, 256, shape, dtype=np.uint8)
     out = np.empty(shape, np.uint8)
-    output_for(Quantization(1 / 255, -5), residual=residual, width=shape[1]).apply(raw, greys, out)
-    assert (out == np.clip(raw.astype(int) + 5 + (greys.astype(int) if residual else 0), 0, 255)).all()
+    output_for(Quantization(1 / 255, zero_point), residual=residual, width=shape[1]).apply(raw, greys, out)
+    assert (out == np.clip(raw.astype(int) - zero_point + (greys.astype(int) if residual else 0), 0, 255)).all()
 
 
 @pytest.mark.parametrize("residual", [True, False])
