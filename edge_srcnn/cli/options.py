@@ -42,7 +42,7 @@ Block = Annotated[
     str, typer.Option("--block", metavar="HxW", help="Packing of pixels into channels: 2x4, 2x4-4x4, 1x1 for none.")
 ]
 TileSize = Annotated[
-    str, typer.Option("--tile", metavar="HxW", help="Pixels of the result worked on at a time, or whole.")
+    str, typer.Option("--tile", metavar="HxW", help="Pixels of the network's plane worked on at a time, or whole.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 

@@ -1,15 +1,19 @@
 """``edge-srcnn tune``: find the fastest setting of this machine, and remember it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edge_srcnn.cli.options import Block, FrameSize, Json, Model, Scale, Threads, TileSize, parse_frame_size
 from edge_srcnn.errors import UsageError
 
+if TYPE_CHECKING:
+    from edge_srcnn.engine.tuning import Contestant
+    from edge_srcnn.model_tuning import Outcome
+
 EXAMPLES = (
-    "Examples: [bold]edge-srcnn tune --size 1280x720[/bold] · [bold]edge-srcnn tune --threads 3[/bold] (leave one "
-    "processor to other programs) · [bold]edge-srcnn tune --forget[/bold]"
+    "Examples: [bold]edge-srcnn tune --size 1280x720[/bold] · [bold]edge-srcnn tune --model fast-m-x2 --threads "
+    "3[/bold] (leave one processor to other programs) · [bold]edge-srcnn tune --forget[/bold]"
 )
 
 SHOWN = 8
@@ -29,17 +33,16 @@ def tune(
 ) -> None:
     """Measure packing, tile and threads on this machine; every command uses the winner from then on.
 
-    What is given by an option is not tried in other ways. The bytes of an int8 network's results do not change.
+    With auto, one after the other: the models that live video steps between, and the best one for pictures. What is
+    given by an option is not tried in other ways. The bytes of an int8 network's results do not change.
     """
-    from edge_srcnn.benchmark import picture_for
-    from edge_srcnn.cli.console import print_json, print_table, progress_bar
+    from edge_srcnn.bundled import is_auto
+    from edge_srcnn.cli.console import print_json, progress_bar
     from edge_srcnn.engine import tuned
     from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, load_interpreter
-    from edge_srcnn.engine.setting import tile_text
-    from edge_srcnn.engine.tuning import Contestant, candidates, contest, ranked, runs_of
-    from edge_srcnn.imaging.bicubic import upscale_bicubic
-    from edge_srcnn.loading import network_of, occasion_of, read_named, wish_for
-    from edge_srcnn.processor import available_processors, this_processor
+    from edge_srcnn.engine.tuning import runs_of
+    from edge_srcnn.loading import wish_for
+    from edge_srcnn.model_tuning import Tuning, models_to_tune
 
     if forget:
         was_there, path = tuned.forget(), tuned.cache_file()
@@ -48,53 +51,81 @@ def tune(
         else:
             typer.echo(f"{path}: {'removed' if was_there else 'there is none'}")
         return
-    width, height = parse_frame_size(size)
+    frame = parse_frame_size(size)
     wish = wish_for(threads=threads, block=block, tile=tile)
     chosen = choose_engine(engine)
     if chosen == BICUBIC:
         raise UsageError("--engine bicubic: there is no network to tune")
     tuned.prepare()
     load_interpreter(chosen)
-    found = read_named(model, scale)
-    network, factor = network_of(found), found.spec.scale
-    plane = upscale_bicubic(picture_for(width, height), factor // network.upsampling)
-    settings = candidates(network, plane.shape, this_processor(), available_processors(), wish)
-    contestants = [Contestant(setting) for setting in settings]
+    tunings = [Tuning(models, chosen, frame, wish) for models in models_to_tune(model, scale)]
+    found = []
     with progress_bar() as bar:
-        task = bar.add_task("tuning", total=runs_of(len(contestants)))
-        for _ in contest(network, chosen, contestants, plane):
-            best = ranked(contestants)[0]
-            bar.update(task, advance=1, description=f"tuning, best so far {best.milliseconds:.1f} ms")
-    order = ranked(contestants)
-    winner = tuned.Tuned(
-        occasion_of(found, chosen, height * factor, width * factor), order[0].setting, order[0].milliseconds
-    )
-    path = tuned.remember(winner)
+        task = bar.add_task("tuning", total=sum(runs_of(len(each.contestants)) for each in tunings))
+        for number, each in enumerate(tunings, 1):
+            which = f"{each.models[0].spec.name} ({number} of {len(tunings)})" if len(tunings) > 1 else "tuning"
+            for best_ms in each.run():
+                bar.update(task, advance=1, description=f"{which}, best so far {best_ms:.1f} ms")
+            found.append(each.keep())
     if json:
-        rows = [
-            {
-                "block": str(c.setting.blocks),
-                "tile": tile_text(c.setting.tile),
-                "threads": c.setting.threads,
-                "milliseconds": c.milliseconds,
-                "frames": len(c.seconds),
-            }
-            for c in order
-        ]
-        print_json({**vars(winner.occasion), "file": str(path), "ranking": rows})
+        document = {"file": str(tuned.cache_file())}
+        rows = [_document(each) for each in found]
+        print_json({**document, "models": rows} if is_auto(model) else {**rows[0], **document})
         return
-    print_table(
-        ["", "block", "tile", "threads", "ms"],
-        [
-            [
-                "best" if place == 0 else "",
-                str(c.setting.blocks),
-                tile_text(c.setting.tile),
-                str(c.setting.threads),
-                f"{c.milliseconds:.2f}",
-            ]
-            for place, c in enumerate(order[:SHOWN])
-        ],
-        numbers_from=3,
-    )
-    typer.echo(f"\n{len(order)} settings tried; the best is remembered in {path}")
+    if is_auto(model):
+        _print_winners(found)
+    else:
+        _print_ranking(found[0])
+    tried, kept = sum(len(each.ranking) for each in found), "the best is" if len(found) == 1 else "the best are"
+    typer.echo(f"\ntile: height x width in pixels of {_plane(found[0])}")
+    typer.echo(f"{tried} settings tried for frames of {size}; {kept} remembered in {tuned.cache_file()}")
+
+
+def _document(found: "Outcome") -> dict[str, Any]:
+    from edge_srcnn.engine.setting import tile_text
+
+    rows = [
+        {
+            "block": str(each.setting.blocks),
+            "tile": tile_text(each.setting.tile),
+            "threads": each.setting.threads,
+            "milliseconds": each.milliseconds,
+            "frames": len(each.seconds),
+        }
+        for each in found.ranking
+    ]
+    names = [model.spec.name for model in found.models]
+    return {"name": names[0], "holds_for": names, **vars(found.occasion), "ranking": rows}
+
+
+def _print_winners(found: "list[Outcome]") -> None:
+    from edge_srcnn.cli.console import print_table
+
+    rows = [[each.models[0].spec.name, *_cells(each.best)] for each in found]
+    print_table(["model", "block", "tile", "threads", "ms"], rows, numbers_from=3)
+    for each in found:
+        first, *others = (model.spec.name for model in each.models)
+        if others:
+            typer.echo(f"{', '.join(others)}: as {first}, since only the weights differ")
+
+
+def _print_ranking(found: "Outcome") -> None:
+    from edge_srcnn.cli.console import print_table
+
+    rows = [["" if place else "best", *_cells(each)] for place, each in enumerate(found.ranking[:SHOWN])]
+    print_table(["", "block", "tile", "threads", "ms"], rows, numbers_from=3)
+
+
+def _cells(contestant: "Contestant") -> list[str]:
+    from edge_srcnn.engine.setting import tile_text
+
+    setting = contestant.setting
+    return [str(setting.blocks), tile_text(setting.tile), str(setting.threads), f"{contestant.milliseconds:.2f}"]
+
+
+def _plane(found: "Outcome") -> str:
+    """Say what tiles are cut from."""
+    from edge_srcnn.model import LUMA_PLANE
+
+    spec = found.models[0].spec
+    return "the camera's frame" if spec.plane == LUMA_PLANE else f"the result, which is {spec.scale} times as large"

@@ -58,13 +58,14 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def upscalers() -> Iterator[Upscalers]:
-    """Bundled models made ready, each once: ``upscalers(scale, engine)``."""
-    made: dict[tuple[int, str], Upscaler] = {}
+    """Bundled models made ready, each once: ``upscalers(scale, engine)`` the best, ``upscalers(name="...")`` one."""
+    made: dict[tuple[str | None, int, str], Upscaler] = {}
 
-    def get(scale: int = 2, engine: str = "auto") -> Upscaler:
-        if (scale, engine) not in made:
-            made[scale, engine] = load_model(scale=scale, engine=engine)
-        return made[scale, engine]
+    def get(scale: int = 2, engine: str = "auto", name: str | None = None) -> Upscaler:
+        key = name, scale, engine
+        if key not in made:
+            made[key] = load_model(name, scale=scale, engine=engine)
+        return made[key]
 
     yield get
     for upscaler in made.values():
@@ -112,7 +113,7 @@ def texture() -> Texture:
 
 @pytest.fixture(scope="session")
 def model_bytes() -> bytes:
-    """The bundled model for scale 2, as it lies on the disk."""
+    """``srcnn-915-x2``, as it lies on the disk."""
     return bundled_models()["srcnn-915-x2"].read_bytes()
 
 

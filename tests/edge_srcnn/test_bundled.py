@@ -1,15 +1,34 @@
 """A model's name: bundled, a file, guessed at, or refused."""
 
+import re
+
 import pytest
 
-from edge_srcnn.bundled import bundled_models, find_model
+from edge_srcnn import bundled
+from edge_srcnn.bundled import bundled_models, find_model, live_ladder
 from edge_srcnn.errors import NoInput
+from edge_srcnn.ladder import ladder_of
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", [None, "auto"])
-def test_the_default_model_is_that_of_the_scale(name, scale):
-    assert find_model(name, scale) == bundled_models()[f"srcnn-915-x{scale}"]
+def test_the_default_model_is_the_best_one_of_the_scale(name, scale):
+    assert find_model(name, scale) == bundled_models()[ladder_of(bundled_models(), scale).best]
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_the_best_one_is_the_largest_fast_one_and_live_the_largest_that_may_keep_up(name, monkeypatch, tmp_path):
+    monkeypatch.setattr(bundled, "BUNDLED", tmp_path)
+    families = {"srcnn-915": (2, 3, 4), "srcnn-955": (2, 3, 4), "fast-s": (2, 3), "fast-l": (2,), "fast-xl": (2,)}
+    for family, scales in families.items():
+        for scale in scales:
+            (tmp_path / f"{family}-x{scale}.tflite").touch()
+    (tmp_path / "fast-s-x2-camera.tflite").touch()
+    assert [find_model(name, scale).stem for scale in (2, 3, 4)] == ["fast-xl-x2", "fast-s-x3", "srcnn-915-x4"]
+    assert find_model(name, 2, camera=True).stem == "fast-s-x2-camera"
+    assert live_ladder(2).rungs == ("fast-s-x2", "fast-l-x2")
+    assert live_ladder(2, camera=True).rungs == ("fast-s-x2-camera",)
+    assert live_ladder(3, camera=True).rungs == ("fast-s-x3",)
 
 
 @pytest.mark.usefixtures("with_camera_model")
@@ -30,7 +49,8 @@ def test_bundled_models_are_in_the_order_of_their_names():
 def test_a_file_called_auto_is_named_by_its_path(tmp_path, model_bytes, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "auto").write_bytes(model_bytes)
-    assert find_model("auto", 3) == bundled_models()["srcnn-915-x3"]
+    assert find_model("auto", 3) == find_model(None, 3)
+    assert find_model(None, 3).parent == bundled.BUNDLED
     assert find_model("./auto", 3).resolve() == tmp_path / "auto"
 
 
@@ -55,5 +75,5 @@ def test_the_name_that_was_meant_is_guessed(name):
 
 
 def test_a_name_unlike_all_others_is_not_guessed_at():
-    with pytest.raises(NoInput, match=r"\(srcnn-915-x2, .*\)$"):
+    with pytest.raises(NoInput, match=re.escape(f"({', '.join(bundled_models())})") + "$"):
         find_model("/nowhere/of/mine.onnx", 2)

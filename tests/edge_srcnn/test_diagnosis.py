@@ -93,8 +93,8 @@ def test_it_tells_how_a_camera_frame_is_computed_and_whether_that_was_measured(o
     assert not found.tuned
     assert found.setting.startswith("block ")
     measured = Setting(Blocks((3, 5), (3, 5)), (77, 99), 1)
-    plain = read_model(bundled.bundled_models()["srcnn-915-x2"])
-    remember(Tuned(occasion_of(plain, engine, 2 * 480, 2 * 640), measured, 1))
+    best = read_model(bundled.find_model("auto", 2))
+    remember(Tuned(occasion_of(best, engine, 2 * 480, 2 * 640), measured, 1))
     found = diagnose()
     assert found.tuned
     assert found.setting == "block 3x5, tile 77x99, 1 thread"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_srcnn.bundled import find_model
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import ModelUnsupported, NoInput, UsageError
@@ -34,12 +35,12 @@ def test_auto_says_what_it_came_to(engine, monkeypatch):
     with load_model() as upscaler:
         assert upscaler.engine == engine
         assert upscaler.spec is not None
-        assert upscaler.spec.name == "srcnn-915-x2"
+        assert upscaler.spec.name == upscaler.model == find_model("auto", 2).stem
 
 
 def test_a_model_may_be_a_path(tmp_path, model_bytes, texture, upscalers):
     (tmp_path / "mine.tflite").write_bytes(model_bytes)
-    expected = upscalers().upscale(texture(9, 7))
+    expected = upscalers(name="srcnn-915-x2").upscale(texture(9, 7))
     for name in (tmp_path / "mine.tflite", str(tmp_path / "mine.tflite")):
         with load_model(name) as upscaler:
             assert (upscaler.upscale(texture(9, 7)) == expected).all()
@@ -135,4 +136,6 @@ def test_one_call_up_scales_one_picture(engine, upscalers, texture):
     for scale in (2, 3, 4):
         expected = upscalers(scale, engine).upscale(texture(9, 7, 3))
         assert (upscale(texture(9, 7, 3), scale=scale, engine=engine) == expected).all()
-        assert (upscale(texture(9, 7, 3), f"srcnn-915-x{scale}", engine=engine) == expected).all()
+        name = f"srcnn-915-x{scale}"
+        expected = upscalers(scale, engine, name).upscale(texture(9, 7, 3))
+        assert (upscale(texture(9, 7, 3), name, engine=engine) == expected).all()

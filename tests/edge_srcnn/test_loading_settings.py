@@ -20,6 +20,7 @@ from edge_srcnn.loading import (
 from edge_srcnn.model import digest, parse_model
 from edge_srcnn.processor import available_processors, this_processor
 
+NAME = "srcnn-915-x2"
 MEASURED = Setting(Blocks((2, 2), (4, 4)), (8, 12), 1)
 
 
@@ -59,13 +60,13 @@ def test_the_number_of_threads_does_not_change_the_bytes(engine, texture):
     assert (results[0] == results[2]).all()
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_block_and_tile_do_not_change_the_bytes(engine, upscalers, texture, scale):
+@pytest.mark.parametrize("name", [f"{family}-x{scale}" for family in ("srcnn-915", "fast-s") for scale in (2, 3, 4)])
+def test_block_and_tile_do_not_change_the_bytes(engine, upscalers, texture, name):
     picture = texture(23, 31)
-    expected = upscalers(scale, engine).upscale(picture)
+    expected = upscalers(engine=engine, name=name).upscale(picture)
     for block in ("1x1", "2x2", "2x4-4x4", "1x4-4x4", "3x5", "8x8-16x16", Blocks((4, 2), (4, 4)), "auto"):
         for tile in ("whole", "16x40", (33, 20), "auto"):
-            with load_model(scale=scale, engine=engine, block=block, tile=tile) as upscaler:
+            with load_model(name, engine=engine, block=block, tile=tile) as upscaler:
                 assert (upscaler.upscale(picture) == expected).all(), (block, tile)
 
 
@@ -118,17 +119,17 @@ def test_without_a_tuning_the_table_tells_and_all_processors_work(model, engine,
 
 
 def test_an_upscaler_uses_what_was_tuned_and_gives_the_same_bytes(engine, measured, upscalers, texture):
-    with load_model(engine=engine) as upscaler:
+    with load_model(NAME, engine=engine) as upscaler:
         out = upscaler.upscale(texture(20, 30))
         assert upscaler.statistics.tiles == ceil(40 / 8) * ceil(60 / 12)
-        with load_model(engine=engine, block="1x1", tile="whole") as other:
+        with load_model(NAME, engine=engine, block="1x1", tile="whole") as other:
             assert (out == other.upscale(texture(20, 30))).all()
             assert other.statistics.tiles == 1
 
 
 def test_an_upscaler_uses_what_was_tuned_for_each_size(engine, measured, model, texture):
     remember(Tuned(occasion_of(model, engine, 80, 60), replace(measured, tile=(20, 60)), 1))
-    with load_model(engine=engine) as upscaler:
+    with load_model(NAME, engine=engine) as upscaler:
         for shape, tiles in (((20, 30), 25), ((40, 30), 4), ((20, 30), 25)):
             upscaler.statistics.clear()
             upscaler.upscale(texture(*shape))
@@ -146,22 +147,27 @@ def test_a_damaged_tuning_is_warned_of_once_however_many_sizes_come(engine, cach
     assert len(caplog.records) == 1
 
 
-def test_with_reuse_the_bytes_are_the_same_and_still_tiles_are_not_computed_again(engine, upscalers, texture):
-    still = texture(150, 100)
+@pytest.mark.parametrize(("name", "upsampling"), [(NAME, 1), ("fast-s-x2", 2)])
+def test_with_reuse_the_bytes_are_the_same_and_still_tiles_are_not_computed_again(
+    engine, upscalers, texture, name, upsampling
+):
+    still = texture(150, 140)
     moved = still.copy()
     moved[10:14, 20:24] += np.uint8(9)
-    tiles = ceil(300 / REUSE_TILE[0]) * ceil(200 / REUSE_TILE[1])
-    with load_model(engine=engine, reuse=True) as upscaler:
+    tiles = ceil(300 // upsampling / REUSE_TILE[0]) * ceil(280 // upsampling / REUSE_TILE[1])
+    assert tiles > 1
+    with load_model(name, engine=engine, reuse=True) as upscaler:
         for picture, reused in ((still, 0), (still, tiles), (moved, tiles - 1), (moved, tiles)):
             upscaler.statistics.clear()
-            assert (upscaler.upscale(picture) == upscalers(2, engine).upscale(picture)).all()
+            assert (upscaler.upscale(picture) == upscalers(engine=engine, name=name).upscale(picture)).all()
             assert (upscaler.statistics.tiles, upscaler.statistics.tiles_reused) == (tiles, reused)
 
 
-def test_with_reuse_a_tile_that_was_asked_for_is_taken(engine, texture):
-    with load_model(engine=engine, reuse=True, tile=(40, 50)) as upscaler:
-        upscaler.upscale(texture(40, 50))
-        assert upscaler.statistics.tiles == 4
+@pytest.mark.parametrize(("name", "tiles"), [(NAME, 4), ("fast-s-x2", 1)])
+def test_with_reuse_a_tile_that_was_asked_for_is_taken(engine, texture, name, tiles):
+    with load_model(name, engine=engine, reuse=True, tile=(40, 48)) as upscaler:
+        upscaler.upscale(texture(40, 48))
+        assert upscaler.statistics.tiles == tiles  # 80 x 96 on the upscaled plane, 40 x 48 on the camera's
 
 
 def test_reuse_changes_the_tile_and_nothing_else():
@@ -174,6 +180,6 @@ def test_bands_of_a_large_picture_are_tuned_like_pictures_of_their_size(
     monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
     monkeypatch.setattr(bicubic, "BAND_ROWS", 20)
     picture = texture(40, 30)
-    with load_model(engine=engine) as upscaler:
-        assert (upscaler.upscale(picture) == upscalers(2, engine).upscale(picture)).all()
+    with load_model(NAME, engine=engine) as upscaler:
+        assert (upscaler.upscale(picture) == upscalers(engine=engine, name=NAME).upscale(picture)).all()
         assert upscaler.statistics.tiles == 2 * 25

@@ -11,8 +11,8 @@ from edge_srcnn.loading import load_model
 from edge_srcnn.parallel import ParallelLuma
 
 
-def lumas(count, **options):
-    return [load_model(threads=1, tile="32x64", **options)._luma for _ in range(count)]
+def lumas(count, name="srcnn-915-x2", **options):
+    return [load_model(name, threads=1, tile="32x64", **options)._luma for _ in range(count)]
 
 
 def noise(height, width):
@@ -21,10 +21,11 @@ def noise(height, width):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 @pytest.mark.parametrize("size", [(1, 1), (7, 30), (64, 80), (100, 131)])
-def test_the_bytes_are_those_of_one(engine, count, size):
+@pytest.mark.parametrize(("name", "tile_rows"), [("srcnn-915-x2", 32), ("fast-s-x2", 64)])
+def test_the_bytes_are_those_of_one(engine, count, size, name, tile_rows):
     luma = noise(*size)
-    (alone,) = lumas(1, engine=engine)
-    together = ParallelLuma(lumas(count, engine=engine), 32)
+    (alone,) = lumas(1, name, engine=engine)
+    together = ParallelLuma(lumas(count, name, engine=engine), tile_rows)
     expected = alone.upscale(luma)
     assert (together.upscale(luma) == expected).all()
     out = np.zeros_like(expected)

@@ -15,6 +15,7 @@ from edge_srcnn.model import digest, parse_model
 from edge_srcnn.sources.testcard import draw_test_card
 
 SCALES = [2, 3, 4]
+FAMILIES = ["srcnn-915", "fast-s", "fast-xl"]
 CV2_LEVELS = {2: 0, 3: 1, 4: 0}
 """By how much cv2's bicubic may differ between shapes: thirds are no binary fractions."""
 
@@ -28,17 +29,19 @@ def test_the_result_is_exactly_scale_times_as_large(engine, upscalers, texture, 
 
 
 @pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("grey", [0, 1, 64, 128, 200, 254, 255])
-def test_a_constant_picture_stays_constant_within_three_levels(engine, upscalers, scale, grey):
-    out = upscalers(scale, engine).upscale(np.full((9, 12), grey, np.uint8))
+def test_a_constant_picture_stays_constant_within_three_levels(engine, upscalers, scale, family, grey):
+    out = upscalers(engine=engine, name=f"{family}-x{scale}").upscale(np.full((9, 12), grey, np.uint8))
     assert np.abs(out.astype(int) - grey).max() <= 3
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_hard_edges_between_black_and_white_do_not_wrap_around(engine, upscalers, scale):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_hard_edges_between_black_and_white_do_not_wrap_around(engine, upscalers, scale, family):
     picture = np.zeros((24, 32), np.uint8)
     picture[:, 16:] = 255
-    out = upscalers(scale, engine).upscale(picture).astype(int)
+    out = upscalers(engine=engine, name=f"{family}-x{scale}").upscale(picture).astype(int)
     assert out[:, : 12 * scale].max() <= 60  # bicubic rings by 255 x 0.75 x 4 / 27 = 28; a wrap would be above 195
     assert out[:, 20 * scale :].min() >= 195
 
@@ -110,25 +113,28 @@ def test_both_interpreters_make_the_same_picture_to_one_level(upscalers, texture
         assert np.abs(one - other).max() <= 1
 
 
-def test_the_network_brings_the_test_card_a_decibel_nearer_to_the_truth(engine, upscalers):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_network_brings_the_test_card_a_decibel_nearer_to_the_truth(engine, upscalers, family):
     card = draw_test_card()
     small = np.asarray(Image.fromarray(card).resize((320, 240), Image.Resampling.BICUBIC))
     sharp, soft = (
-        luma_full_range(picture) for picture in (upscalers(2, engine).upscale(small), upscale_bicubic(small, 2))
+        luma_full_range(picture)
+        for picture in (upscalers(engine=engine, name=f"{family}-x2").upscale(small), upscale_bicubic(small, 2))
     )
     assert psnr(sharp, luma_full_range(card)) > psnr(soft, luma_full_range(card)) + 1
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_the_network_beats_bicubic_by_a_decibel_on_set5(data_folder, upscalers, scale):
-    gains = []
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_network_beats_bicubic_by_a_decibel_on_set5(data_folder, upscalers, scale, family):
+    gains, upscaler = [], upscalers(name=f"{family}-x{scale}")
     for path in sorted((data_folder / "eval" / "set5").glob("*.bmp")):
         picture = np.asarray(Image.open(path).convert("RGB"))
         luma = luma_studio_range(picture)[: len(picture) // scale * scale, : picture.shape[1] // scale * scale]
         size = (luma.shape[1] // scale, luma.shape[0] // scale)
         small = np.asarray(Image.fromarray(luma).resize(size, Image.Resampling.BICUBIC))
         inner = (slice(scale, -scale), slice(scale, -scale))
-        sharp, soft = upscalers(scale).upscale(small), upscale_bicubic(small, scale)
+        sharp, soft = upscaler.upscale(small), upscale_bicubic(small, scale)
         gains.append(psnr(sharp[inner], luma[inner]) - psnr(soft[inner], luma[inner]))
     assert len(gains) == 5
     assert np.mean(gains) > 1
@@ -170,7 +176,7 @@ def test_an_out_that_does_not_fit_is_a_usage_error(upscalers, texture, out):
 
 
 def test_the_statistics_count_every_picture_grey_or_coloured(texture):
-    with load_model(tile=(16, 16)) as upscaler:
+    with load_model("srcnn-915-x2", tile=(16, 16)) as upscaler:
         for number, shape in enumerate([(9, 7), (9, 7, 2), (9, 7, 3), (9, 7, 4)], 1):
             upscaler.upscale(texture(*shape))
             assert upscaler.statistics.tiles == 2 * number  # 18 x 14 in tiles of 16 x 16
@@ -178,8 +184,14 @@ def test_the_statistics_count_every_picture_grey_or_coloured(texture):
 
 
 def test_sharpening_takes_a_plane_that_is_up_scaled_already(upscalers, texture):
-    plane = texture(12, 9)
-    assert (upscalers().sharpen(upscale_bicubic(plane, 2)) == upscalers().upscale(plane)).all()
+    plane, upscaler = texture(12, 9), upscalers(name="srcnn-915-x2")
+    assert (upscaler.sharpen(upscale_bicubic(plane, 2)) == upscaler.upscale(plane)).all()
+
+
+def test_sharpening_by_a_network_on_the_cameras_grid_adds_to_the_plane_with_its_pixels_repeated(upscalers, texture):
+    plane, upscaler = texture(12, 9) // 4 + 96, upscalers(name="fast-s-x2")  # far from black and white: nothing clips
+    residual = upscaler.sharpen(plane).astype(int) - plane.repeat(2, axis=0).repeat(2, axis=1)
+    assert (upscaler.upscale(plane) == upscale_bicubic(plane, 2) + residual).all()
 
 
 @pytest.mark.parametrize("scale", SCALES)

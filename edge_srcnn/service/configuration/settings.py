@@ -104,7 +104,7 @@ class Enhance:
     tile: str = _setting(
         TEXT,
         AUTO,
-        'Pixels of the result that are worked on at a time, height x width: "128x256", "whole" or "auto".',
+        'Pixels of the network\'s plane that are worked on at a time, height x width: "128x256", "whole" or "auto".',
         lambda tile: wish_for(tile=tile),
     )
     reuse: bool = _switch(True, "Do not compute still parts of the picture again; the result is the same.")

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from edge_srcnn.bundled import find_model
 from edge_srcnn.cli.options import parse_frame_size
 from edge_srcnn.engine.interpreter import ENGINES, installed_version
 from edge_srcnn.errors import UsageError
@@ -46,13 +47,13 @@ def fails(run_cli, tmp_path):
 
 
 def test_the_json_document_tells_all_that_was_measured(run_cli):
-    done = run_cli("bench", *SMALL, "--json", "--block", "2x4-4x4", "--tile", "40x60", "--threads", "1")
+    done = run_cli("bench", *SMALL, "--json", "--block", "2x4-4x4", "--tile", "40x56", "--threads", "1")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document["size"] == [64, 48]
     assert document["output"] == [128, 96]
     assert document["setting"]["block"] == "2x4-4x4"
-    assert document["setting"]["tile"] in ("40x60", [40, 60])
+    assert document["setting"]["tile"] in ("40x56", [40, 56])
     assert document["setting"]["threads"] == 1
     assert document["identical"] is True
     assert min(document[name] for name in ("plain_ms", "packed_ms", "frame_ms", "ceiling_gmacs", "gmacs")) > 0
@@ -60,7 +61,7 @@ def test_the_json_document_tells_all_that_was_measured(run_cli):
     assert document["ceiling_fraction"] == pytest.approx(document["gmacs"] / document["ceiling_gmacs"])
     assert list(document["stages"]) == ["resize", "pack", "invoke", "unpack"]
     assert 0 < document["around_invoke"] < 1
-    assert document["model"].startswith("srcnn-915-x2")
+    assert document["model"] == f"{find_model('auto', 2).stem} int8"
     assert document["processor"]
     assert document["reuse"] is None
 
@@ -68,7 +69,7 @@ def test_the_json_document_tells_all_that_was_measured(run_cli):
 def test_the_table_tells_it_to_people(run_cli):
     done = run_cli("bench", *SMALL, "--scale", "3", "--block", "1x1", "--tile", "whole", "--threads", "2")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "srcnn-915-x3 int8" in done.stdout
+    assert f"{find_model('auto', 3).stem} int8" in done.stdout
     assert "64x48 -> 192x144, block 1x1, tile whole, 2 threads" in done.stdout
     for row in ("plain", "packed", "ceiling", "resize", "pack", "invoke", "unpack", "whole frame"):
         assert re.search(rf"^{row}\b.* \d", done.stdout, re.MULTILINE), row

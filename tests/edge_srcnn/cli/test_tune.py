@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_srcnn.bundled import find_model, live_ladder
+from edge_srcnn.model import read_model
 from edge_srcnn.sources.images import read_picture
 from tests.edge_srcnn.cli.rights import without_override
 
@@ -42,8 +44,9 @@ def run(run_cli, tmp_path):
 
 
 def test_the_winner_is_shown_and_remembered(run, cache):
-    done = run("tune", *SMALL)
+    done = run("tune", *SMALL, "--model", "srcnn-915-x2")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "tile: height x width in pixels of the result, which is 2 times as large" in done.stdout
     (best,) = re.findall(r"^best +(\S+) +(\S+) +(\d+) +\d+\.\d\d$", done.stdout, re.MULTILINE)
     assert str(cache) in done.stdout
     (entry,) = json.loads(cache.read_bytes())["tuned"]
@@ -52,9 +55,10 @@ def test_the_winner_is_shown_and_remembered(run, cache):
 
 
 def test_the_json_document_ranks_all_that_were_tried(run, cache):
-    done = run("tune", *SMALL, "--json", "--threads", "1", "--scale", "3")
+    done = run("tune", *SMALL, "--json", "--threads", "1", "--model", "fast-s-x3")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
+    assert (document["name"], document["holds_for"]) == ("fast-s-x3", ["fast-s-x3"])
     assert (document["height"], document["width"], document["file"]) == (72, 96, str(cache))
     ranking = document["ranking"]
     assert len(ranking) > 5
@@ -63,6 +67,34 @@ def test_the_json_document_ranks_all_that_were_tried(run, cache):
     assert ranking == sorted(ranking, key=lambda row: (-row["frames"], row["milliseconds"]))
     (entry,) = json.loads(cache.read_bytes())["tuned"]
     assert entry.items() >= {name: ranking[0][name] for name in ("block", "tile", "threads", "milliseconds")}.items()
+
+
+def test_auto_tunes_the_rungs_of_live_video_and_the_best_one_for_pictures(run, cache):
+    wish = ("--threads", "1", "--block", "8w-1x2")
+    done = run("tune", *SMALL, *wish)
+    assert (done.returncode, done.stderr) == (0, "")
+    winners = re.findall(r"^(\S+-x2) +8w-1x2 +(\S+) +1 +\d+\.\d\d$", done.stdout, re.MULTILINE)
+    assert [name for name, _ in winners] == [*live_ladder(2).rungs, find_model("auto", 2).stem]
+    assert "tile: height x width in pixels of the camera's frame" in done.stdout
+    kept = {entry["model"]: entry for entry in json.loads(cache.read_bytes())["tuned"]}
+    tiles, graphs = dict(winners), set()
+    for name in (*tiles, *live_ladder(2, camera=True).rungs):
+        graphs.add(graph := read_model(find_model(name, 2)).spec.graph_sha256)
+        entry = kept[graph]
+        assert (entry["block"], entry["threads"], entry["height"], entry["width"]) == ("8w-1x2", 1, 48, 64)
+        assert entry["tile"] == tiles.get(name, tiles[name.removesuffix("-camera")])
+    assert set(kept) == graphs
+
+
+def test_the_json_document_of_auto_is_a_list(run):
+    done = run("tune", *SMALL, "--threads", "1", "--block", "1x1", "--scale", "4", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    models = document["models"]
+    assert [each["name"] for each in models] == [*live_ladder(4).rungs, find_model("auto", 4).stem]
+    assert all(each["name"] in each["holds_for"] for each in models)
+    assert {(each["height"], each["width"]) for each in models} == {(96, 128)}
+    assert all({row["block"] for row in each["ranking"]} == {"1x1"} for each in models)
 
 
 def test_what_was_tuned_is_used_by_the_other_commands_and_gives_the_same_bytes(run, tmp_path, texture):
@@ -79,7 +111,8 @@ def test_what_was_tuned_is_used_by_the_other_commands_and_gives_the_same_bytes(r
 
 
 def test_each_size_and_each_model_has_its_own_winner(run, cache):
-    for arguments in (("--size", "32x24"), ("--size", "24x32"), ("--size", "32x24", "--scale", "4")):
+    two, four = ("--model", "fast-s-x2"), ("--model", "fast-s-x4")
+    for arguments in (("--size", "32x24", *two), ("--size", "24x32", *two), ("--size", "32x24", *four)):
         assert run("tune", *arguments, "--block", "2x4", "--threads", "1").returncode == 0
     tuned = json.loads(cache.read_bytes())["tuned"]
     assert [(entry["height"], entry["width"]) for entry in tuned] == [(48, 64), (64, 48), (96, 128)]

@@ -65,7 +65,7 @@ def test_options_reach_the_network_and_the_encoder(run_cli, tmp_path, photos, mo
         *("--threads", "1", "--tile", "7x640"),
     )
     assert (done.returncode, done.stderr) == (0, "")
-    with load_model() as upscaler:
+    with load_model("srcnn-915-x2") as upscaler:
         expected = upscaler.upscale(np.asarray(Image.open(photos / "a.png")))
     assert (read_picture(tmp_path / "out.webp").pixels == expected).all()
 

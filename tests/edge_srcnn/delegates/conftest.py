@@ -13,11 +13,12 @@ from edge_srcnn.engine.delegates import Delegate
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.packing import Blocks, halo, pack
 from edge_srcnn.loading import network_of, read_named
-from edge_srcnn.model import seal_model
+from edge_srcnn.model import Model, seal_model
 from edge_srcnn.tpu_form import TpuForm
 from tests.edge_srcnn.delegates.build import COMPILER, build
 
 ROOT = Path(__file__).parents[3]
+PLAIN = "srcnn-915-x2"
 BLOCKS, TILE = Blocks((2, 2), (2, 2)), (64, 64)
 NAMES = ("idle", "refuses", "other", "copies")
 
@@ -81,23 +82,25 @@ def traces() -> Iterator[SimpleNamespace]:
     assert len(os.listdir("/proc/self/fd")) <= before.descriptors
 
 
-@pytest.fixture(scope="session")
-def form() -> TpuForm:
+def form_of(model: Model) -> TpuForm:
     """What ``edge-srcnn export --edgetpu`` makes, in small tiles: only convolutions, which processors run too."""
-    graph = network_of(read_named(None, 2)).graph
-    around = halo(graph, BLOCKS, views=False)
-    packed = write_graph(pack(graph, BLOCKS, TILE, views=False))
-    return TpuForm(packed, BLOCKS.inner, TILE, (around.above, around.below, around.left, around.right))
+    network = network_of(model)
+    assert network.unshuffle == 1, "cells are pixels"
+    around = halo(network.graph, BLOCKS, views=False)
+    packed = write_graph(pack(network.graph, BLOCKS, TILE, views=False, shuffle=network.shuffle))
+    sides = around.above, around.below, around.left, around.right
+    return TpuForm(packed, BLOCKS.inner, TILE, sides, upsampling=network.upsampling)
 
 
 @pytest.fixture
-def compiled_model(tmp_path: Path, form: TpuForm) -> Callable[..., Path]:
-    """Write a model's file: as good as compiled, or with ``None`` not yet."""
+def compiled_model(tmp_path: Path) -> Callable[..., Path]:
+    """Write a model's file, that of ``PLAIN`` or of another: as good as compiled, or with ``None`` not yet."""
 
-    def write(compiler: str | None = "16.0.384591198") -> Path:
-        plain = read_named(None, 2)
+    def write(compiler: str | None = "16.0.384591198", name: str = PLAIN) -> Path:
+        plain = read_named(name, 2)
         path = tmp_path / "model.tflite"
-        path.write_bytes(seal_model(plain.spec, plain.graph, plain.golden, replace(form, compiler=compiler)))
+        form = replace(form_of(plain), compiler=compiler)
+        path.write_bytes(seal_model(plain.spec, plain.graph, plain.golden, form))
         return path
 
     return write

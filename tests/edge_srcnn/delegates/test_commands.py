@@ -5,6 +5,7 @@ import pytest
 
 from tests.edge_srcnn.machine import SLOWER
 
+MODEL = "--model", "srcnn-915-x2"
 SOURCE = "test:size=64x48,fps=max,frames=40"
 BAD = (
     ("refuses", (), "the accelerator is asleep"),
@@ -16,10 +17,11 @@ LATER = ("invoke=abort", "after=20"), "lost (its process died (SIGABRT))"
 
 @pytest.fixture
 def flags(libraries):
-    """Options for a library and its options."""
+    """Options for a library and its options, and ``MODEL``."""
 
     def make(name, options=()):
-        return ("--delegate", libraries.path(name), *(part for each in options for part in ("--delegate-option", each)))
+        library = "--delegate", libraries.path(name)
+        return (*library, *(part for each in options for part in ("--delegate-option", each)), *MODEL)
 
     return make
 
@@ -42,7 +44,7 @@ def line_of(done, library):
 
 
 def test_pictures_are_the_same_through_a_delegate(run_cli, flags, pictures, tmp_path, traces):
-    for folder, options in {"plain": (), "idle": flags("idle"), "copies": flags("copies")}.items():
+    for folder, options in {"plain": MODEL, "idle": flags("idle"), "copies": flags("copies")}.items():
         done = run_cli("upscale", pictures, "-o", folder, "--quiet", *options)
         assert (done.returncode, done.stderr) == (0, "")
     for each in (tmp_path / "plain").iterdir():

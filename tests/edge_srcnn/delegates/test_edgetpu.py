@@ -14,6 +14,7 @@ from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, Usage
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model
 from tests.edge_srcnn.delegates.build import build_without_a_needed_library, for_another_processor
+from tests.edge_srcnn.delegates.conftest import PLAIN
 
 TWO = "usb:/sys/bus/usb/devices/2-1 pci:/dev/apex_0"
 
@@ -24,13 +25,16 @@ def plane(texture):
 
 
 @pytest.mark.parametrize("region", [None, (20, 30, 70, 80)])
-def test_its_form_gives_the_processors_bytes(coral, compiled_model, upscalers, plane, traces, region):
+@pytest.mark.parametrize("name", [PLAIN, "fast-s-x2", "fast-s-x3"])
+def test_its_form_gives_the_processors_bytes(coral, compiled_model, upscalers, plane, traces, region, name):
     part = None if region is None else Tile(*region)
-    with load_model(compiled_model(), engine="edgetpu") as upscaler:
+    here = upscalers(name=name)
+    with load_model(compiled_model(name=name), engine="edgetpu") as upscaler:
+        assert (upscaler.model, upscaler.scale) == (name, here.scale)
         assert upscaler.engine == "edgetpu"
         assert upscaler.self_test() in ("identical", "within 1 level")
         for each in (plane, plane[:30, :20], plane):  # larger than a tile, and smaller
-            assert (upscaler.upscale(each, region=part) == upscalers(2).upscale(each, region=part)).all()
+            assert (upscaler.upscale(each, region=part) == here.upscale(each, region=part)).all()
 
 
 @pytest.mark.parametrize(
@@ -57,13 +61,14 @@ def test_what_is_no_device_is_a_mistake():
         edgetpu_delegate("edgetpu:gpu")
 
 
-def test_several_devices_share_each_picture(coral, compiled_model, tmp_path, upscalers, texture, traces):
+@pytest.mark.parametrize("name", [PLAIN, "fast-s-x2"])
+def test_several_devices_share_each_picture(coral, compiled_model, tmp_path, upscalers, texture, traces, name):
     coral.setenv("CORAL_DEVICES", TWO)
     coral.setenv("CORAL_NOTES", str(tmp_path / "notes"))
     plane = texture(150, 101)
-    with load_model(compiled_model(), engine="edgetpu:0,1") as upscaler:
+    with load_model(compiled_model(name=name), engine="edgetpu:0,1") as upscaler:
         assert upscaler.engine == "edgetpu:0,1"
-        assert (upscaler.upscale(plane) == upscalers(2).upscale(plane)).all()
+        assert (upscaler.upscale(plane) == upscalers(name=name).upscale(plane)).all()
         assert upscaler.self_test() in ("identical", "within 1 level")
     assert (tmp_path / "notes").read_text() == "device=:0\ndevice=:1\n"
 
@@ -84,13 +89,13 @@ def test_auto_takes_it_when_it_is_there_and_the_processor_when_not(coral, compil
         assert upscaler.engine == "edgetpu"
     coral.setenv("CORAL_DEVICES", "")
     with load_model(compiled_model()) as upscaler:
-        assert upscaler.engine == upscalers(2).engine
-        assert (upscaler.upscale(plane) == upscalers(2).upscale(plane)).all()
+        assert upscaler.engine == upscalers(name=PLAIN).engine
+        assert (upscaler.upscale(plane) == upscalers(name=PLAIN).upscale(plane)).all()
     assert "no Edge TPU is there" in caplog.text
     assert "the processor computes instead" in caplog.text
     coral.setenv("CORAL_ABORTS", "create")
     with load_model(compiled_model()) as upscaler:
-        assert upscaler.engine == upscalers(2).engine
+        assert upscaler.engine == upscalers(name=PLAIN).engine
 
 
 def test_a_model_that_is_not_compiled_is_refused(coral, compiled_model):

@@ -62,6 +62,22 @@ def test_radius_and_work_by_hand():
 
 
 @pytest.mark.parametrize("name", bundled_models())
+def test_the_shipped_graphs_are_what_their_descriptions_say(name):
+    model = parse_model(bundled_models()[name].read_bytes(), name)
+    graph, spec = read_graph(model.graph), model.spec
+    assert tuple((layer.kernel[0], len(layer.bias)) for layer in graph.layers) == spec.layers
+    assert all(layer.kernel[0] == layer.kernel[1] for layer in graph.layers)
+    assert [layer.relu for layer in graph.layers] == [True] * (len(spec.layers) - 1) + [False]
+    assert {(layer.weights.dtype.name, layer.bias.dtype.name) for layer in graph.layers} == {("int8", "int32")}
+    assert all(layer.weight_scales.shape == layer.bias.shape for layer in graph.layers)
+    assert graph.input == PIXELS  # int8 pixels are grey levels less 128
+    assert graph.output.zero_point == 0  # a residual of nothing is 0
+    assert (graph.input_shape[2], graph.output_shape[2]) == (spec.unshuffle**2, spec.shuffle**2)
+    assert graph.radius == (spec.halo_px // spec.unshuffle,) * 2
+    assert round(graph.macs_per_cell / spec.shuffle**2) == spec.macs_per_pixel
+
+
+@pytest.mark.parametrize("name", [name for name in bundled_models() if name.startswith("srcnn-")])
 def test_the_shipped_graphs_are_what_their_names_say_with_64_and_32_filters(name):
     model = parse_model(bundled_models()[name].read_bytes(), name)
     graph, middle = read_graph(model.graph), int(name.removeprefix("srcnn-9")[0])

@@ -8,22 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_srcnn.bundled import bundled_models
-from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.engine.packing import PLAIN, Blocks
 from edge_srcnn.engine.setting import WHOLE_TILE, Setting
 from edge_srcnn.engine.sharpener import Sharpener
-from edge_srcnn.model import golden_plane, parse_model
+from edge_srcnn.loading import network_of
+from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE, golden_plane, parse_model, read_model
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, blocks, float_stacks, int8_stacks, seeds, sizes, tiles
 from tests.edge_srcnn.networks import on_bicubic
 
 
 def sharpened(graph, engine, plane, setting, *, residual):
     """Raw output and picture of a plane that goes through a ``Sharpener``."""
-    network, out = on_bicubic(graph, residual=residual), np.empty_like(plane)
-    sharpener = Sharpener(network, engine, setting_for=lambda *_: setting)
-    sharpener.sharpen(plane, plane, out)
+    return sharpened_by(on_bicubic(graph, residual=residual), engine, plane, setting)
+
+
+def sharpened_by(network, engine, plane, setting):
+    """The same of any network."""
+    base = plane.repeat(network.upsampling, axis=0).repeat(network.upsampling, axis=1)
+    sharpener, out = Sharpener(network, engine, setting_for=lambda *_: setting), np.empty_like(base)
+    sharpener.sharpen(plane, base, out)
     return sharpener.raw.copy(), out
 
 
@@ -96,16 +101,25 @@ def test_reuse_changes_no_byte_of_the_frames_of_a_moving_thing(engine, graph, pa
 
 
 PACKINGS = ("1x1", "2x2", "2x4", "2x4-4x4", "3x3", "1x2-3x4", "1x4-4x4", "4x1")
+END_PACKINGS = ("2x2", "1x4", "1x4-3x4", "1x1-2x2", "8w", "6w-2x2", "16w-1x8")  # for kernels in the hidden layers too
 HUGE = "16x16"
-PACKED_MODELS = [*product(bundled_models(), PACKINGS), ("srcnn-915-x2", HUGE)]  # half a minute for the others
+ON_THE_RESULT, ON_THE_CAMERAS = (
+    [name for name, path in bundled_models().items() if read_model(path).spec.plane == plane]
+    for plane in (BICUBIC_PLANE, LUMA_PLANE)
+)
+PACKED_MODELS = [
+    *product(ON_THE_RESULT, PACKINGS),
+    ("srcnn-915-x2", HUGE),  # half a minute for the others
+    *product(ON_THE_CAMERAS, END_PACKINGS),
+]
 
 
 @pytest.mark.parametrize(("name", "packing"), PACKED_MODELS)
 def test_the_shipped_networks_give_the_same_bytes_in_every_packing(engine, name, packing):
     model = parse_model(bundled_models()[name].read_bytes(), name)
-    graph, plane, residual = read_graph(model.graph), golden_plane(), model.spec.residual
-    raw, out = sharpened(graph, engine, plane, Setting(Blocks.parse(packing), (24, 40), 1), residual=residual)
-    whole, expected = sharpened(graph, engine, plane, Setting(PLAIN, WHOLE_TILE, 1), residual=residual)
+    network, plane = network_of(model), golden_plane()
+    raw, out = sharpened_by(network, engine, plane, Setting(Blocks.parse(packing), (24, 40), 1))
+    whole, expected = sharpened_by(network, engine, plane, Setting(PLAIN, WHOLE_TILE, 1))
     assert raw.tobytes() == whole.tobytes()
     assert out.tobytes() == expected.tobytes()
     assert np.abs(out.astype(int) - model.golden).max() <= 1  # interpreters may differ by a level

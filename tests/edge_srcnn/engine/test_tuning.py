@@ -6,6 +6,7 @@ from math import ceil
 import numpy as np
 import pytest
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine import tuning
 from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
@@ -13,7 +14,7 @@ from edge_srcnn.engine.setting import WHOLE_TILE, Setting, Wish
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.engine.tuning import END_BLOCKS, Contestant, candidates, contest, ranked, runs_of
 from edge_srcnn.loading import network_of
-from edge_srcnn.model import LUMA_PLANE, parse_model
+from edge_srcnn.model import LUMA_PLANE, parse_model, read_model
 from edge_srcnn.processor import Processor
 from tests.edge_srcnn.engine.stacks import int8_stack
 from tests.edge_srcnn.networks import on_bicubic
@@ -189,3 +190,14 @@ def test_planes_of_one_pixel_can_be_tuned_for(engine, networks):
     contestants = [Contestant(setting) for setting in settings]
     plane = np.zeros((1, 1), np.uint8)
     assert len(list(contest(on_bicubic(networks.tap(2, 2)), engine, contestants, plane))) == runs_of(len(settings))
+
+
+@pytest.mark.parametrize("name", ["fast-s-x2", "fast-xl-x3", "srcnn-955-x2"])
+def test_networks_with_kernels_in_their_hidden_layers_are_packed_at_the_ends_alone(name):
+    network = network_of(read_model(bundled_models()[name]))
+    found = {setting.blocks for setting in candidates(network, (480, 640), machine(CACHES), 1, Wish())}
+    assert {blocks.inner[0] for blocks in found} == {1}, "rows of blocks are rows of pixels"
+    assert PLAIN in found
+    assert len(found) > 5
+    narrow = network.graph.layers[0].kernel[1] <= 8
+    assert any(blocks.window for blocks in found) == narrow, "windows that hold the first kernel"
