@@ -31,6 +31,7 @@ from export.rounding import round_layers
 from export.training import Progress, train
 
 HELD_OUT = "held-out"
+_THREADS = "TF_NUM_INTRAOP_THREADS"  # TensorFlow's own; without it there are as many as processors
 N_NOISE_SAMPLES = 16
 
 
@@ -157,16 +158,18 @@ def _training_facts(job: ExportJob, split: Split, state: TrainingState) -> Train
         weights=job.weights.name if job.weights is not None else None,
         command=job.command,
         qat_steps=job.qat_steps,
-        differs=_differs(state) if learned else None,
+        differs=differs(state) if learned else None,
     )
 
 
-def _differs(state: TrainingState) -> str | None:
-    """Why the same command would not give the same bytes."""
+def differs(state: TrainingState) -> str | None:
+    """Say why the same command would not give the same bytes; None: it would."""
     if len(state.lengths) > 1:
         return "this one was continued after a training of another length"
     if keras.distribution.list_devices("gpu"):
         return "this one was trained on a GPU, which adds up in any order"
+    if threads := os.environ.get(_THREADS):
+        return f"this one was trained with {_THREADS}={threads}, and what threads add up depends on their number"
     return None
 
 

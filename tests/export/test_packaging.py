@@ -19,6 +19,8 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
 from edge_srcnn.model import Model, Quality, Training, golden_plane, read_model, seal_model
 from export.architectures import find_architecture
+from export.checkpoints import TrainingState
+from export.exporting import differs
 from export.packaging import describe, model_card, model_name, quality_rows
 
 Draw = Callable[..., UInt8Array]
@@ -188,3 +190,21 @@ def test_quality_rows_put_bicubic_float_and_shipped_side_by_side() -> None:
 def test_a_score_that_is_missing_is_an_error() -> None:
     with pytest.raises(KeyError):
         quality_rows({("a", "bicubic"): (30.0, 0.8)}, ["a"], "int8")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "threads", "why"),
+    [
+        (((9, None),), None, None),
+        (((9, None), (12, None)), None, "continued after a training of another length"),
+        (((9, None),), "1", "TF_NUM_INTRAOP_THREADS=1"),
+    ],
+)
+def test_what_keeps_the_same_command_from_the_same_bytes_is_said(
+    monkeypatch: pytest.MonkeyPatch, lengths: tuple[tuple[int, None], ...], threads: str | None, why: str | None
+) -> None:
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    if threads:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
+    said = differs(TrainingState(lengths=lengths))
+    assert said is None if why is None else why in (said or "")
