@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import edge_srcnn
-from edge_srcnn.bundled import bundled_models, find_model
+from edge_srcnn.bundled import bundled_models, find_model, live_ladder
 from edge_srcnn.engine.edgetpu_report import EdgeTpuReport, report_edgetpu
 from edge_srcnn.engine.interpreter import BICUBIC, ENGINES, choose_engine, installed_version
+from edge_srcnn.engine.tuned import recall_ms
 from edge_srcnn.errors import EdgeSrcnnError
-from edge_srcnn.loading import load_model, tuned_or_default
+from edge_srcnn.loading import load_model, occasion_of, tuned_or_default
 from edge_srcnn.model import read_model
 from edge_srcnn.processor import available_processors, this_processor
 
@@ -53,6 +54,15 @@ class SelfTest:
 
 
 @dataclass(frozen=True)
+class LiveRung:
+    """A model that live video may take: whether it was tuned here, and what a frame of ``FRAME`` took, if it ran."""
+
+    model: str
+    tuned: bool
+    frame_ms: float | None
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """Everything that ``edge-srcnn doctor`` shows."""
 
@@ -68,6 +78,7 @@ class Diagnosis:
     tuned: bool
     self_tests: tuple[SelfTest, ...]
     edge_tpu: EdgeTpuReport
+    live: tuple[LiveRung, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -95,6 +106,7 @@ def diagnose() -> Diagnosis:
         tuned=tuned,
         self_tests=tuple(_self_test(m, e.name) for e in engines if e.version for m in bundled_models()),
         edge_tpu=report_edgetpu(),
+        live=_live(),
     )
 
 
@@ -109,6 +121,22 @@ def _setting() -> tuple[str, bool]:
         return str(setting), measured
     except EdgeSrcnnError as error:
         return f"nothing ({error})", False
+
+
+def _live() -> tuple[LiveRung, ...]:
+    """Look up the rungs of live video, the fastest first."""
+    try:
+        engine = choose_engine("auto")
+        return () if engine == BICUBIC else tuple(_live_rung(name, engine) for name in live_ladder(2).rungs)
+    except EdgeSrcnnError:  # the self-tests tell
+        return ()
+
+
+def _live_rung(name: str, engine: str) -> LiveRung:
+    model = read_model(find_model(name, 2))
+    height, width = (side * model.spec.scale for side in FRAME)
+    _, measured = tuned_or_default(model, engine, height, width)
+    return LiveRung(name, measured, recall_ms(occasion_of(model, engine, height, width)))
 
 
 def _self_test(model: str, engine: str) -> SelfTest:

@@ -124,6 +124,8 @@ class LadderState:
         What is the matter with the processor, in words; None while it is cool.
     too_slow
         In figures: even the fastest rung is too slow; None while it is not.
+    frame_ms
+        Milliseconds that a frame took with each rung when it was tried; None for one that was not.
     """
 
     rungs: tuple[str, ...]
@@ -133,6 +135,7 @@ class LadderState:
     target_fps: float | None
     hot: str | None
     too_slow: str | None
+    frame_ms: tuple[float | None, ...] = ()
 
 
 class Governor:

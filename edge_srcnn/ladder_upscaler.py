@@ -122,7 +122,9 @@ class LadderUpscaler:
     def ladder(self) -> LadderState:
         """Tell the rungs, the present one, and why it is that."""
         rungs = self._rungs if len(self._rungs) > 1 else (self.model or self.engine,)
-        return self._governor.state(rungs, self._target_fps())
+        seconds = [self._seconds.get(name) for name in rungs]
+        frame_ms = tuple(None if each is None else each * 1000 for each in seconds)
+        return replace(self._governor.state(rungs, self._target_fps()), frame_ms=frame_ms)
 
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """Enhance a frame, by the next rung if its engine is ready."""

@@ -7,6 +7,7 @@ import typer
 from edge_srcnn.errors import Unavailable
 
 if TYPE_CHECKING:
+    from edge_srcnn.diagnosis import LiveRung
     from edge_srcnn.engine.edgetpu_report import EdgeTpuReport
 
 EXAMPLES = (
@@ -32,7 +33,10 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
         )
         typer.echo(f"{packages}")
         origin = "as tuned here" if found.tuned else "by the table; 'edge-srcnn tune' measures"
-        typer.echo(f"640x480 is computed with {found.setting} ({origin})\n")
+        typer.echo(f"640x480 is computed with {found.setting} ({origin})")
+        if found.live:
+            typer.echo(f"live, the fastest first: {', '.join(map(_of_rung, found.live))}")
+        typer.echo("")
         print_table(
             ["engine", "package", "version", ""],
             [[e.name, e.package, e.version or "-", "" if e.version else e.cure] for e in found.engines],
@@ -46,6 +50,11 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
         raise typer.Exit(Unavailable.exit_code)
     if not found.healthy:
         raise typer.Exit(1)
+
+
+def _of_rung(rung: "LiveRung") -> str:
+    took = "not timed yet" if rung.frame_ms is None else f"{rung.frame_ms:.3g} ms"
+    return f"{rung.model} ({took}{', tuned' if rung.tuned else ''})"
 
 
 def _of_edgetpu(report: "EdgeTpuReport") -> str:

@@ -1,6 +1,7 @@
 """``edge-srcnn run``: a camera or file in, sharper video out, live."""
 
 import signal
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from edge_srcnn.errors import EdgeSrcnnError, UsageError
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from edge_srcnn.governor import LadderState
     from edge_srcnn.pipeline import FrameUpscaler, Pipeline, State
     from edge_srcnn.sources import Source
 
@@ -264,9 +266,29 @@ def _report(state: "State", *, json: bool) -> None:
         print_json(asdict(state))
         return
     typer.echo(_line(state) if state.frames_out or state.idle else "no frame came", err=True)
-    if state.ladder is not None and len(state.ladder.rungs) > 1:
-        steps = sum(each.count for each in state.ladder.steps)
-        last = f", the last one {state.ladder.last_step}" if state.ladder.last_step else ""
-        typer.echo(f"models, the fastest first: {', '.join(state.ladder.rungs)}; {steps} steps{last}", err=True)
+    if state.ladder is not None and len(state.ladder.rungs) > 1 and any(state.ladder.frame_ms):
+        for line in _of_ladder(state.ladder):
+            typer.echo(line, err=True)
     for each in state.sinks:
         typer.echo(f"{each.name.rstrip(':')}: {each.written} frames, {each.dropped} missed", err=True)
+
+
+def _of_ladder(ladder: "LadderState") -> Iterator[str]:
+    """Say which models there were to choose from, which one it came to, and why."""
+    times = [f"{ms:.3g} ms" if ms else "not tried" for ms in ladder.frame_ms]
+    tried = ", ".join(f"{name} {time}" for name, time in zip(ladder.rungs, times, strict=True))
+    yield f"a frame takes: {tried}"
+    present, fps = ladder.rungs[ladder.rung], ladder.target_fps
+    why = (
+        ", which keeps up"
+        if fps is None
+        else f", the best with time to spare at {fps:.3g} frames a second, {1000 / fps:.0f} ms apart"
+    )
+    if ladder.too_slow:
+        why = ", the fastest there is"
+    elif ladder.hot:
+        why = f", since the processor is in trouble: {ladder.hot}"
+    steps = sum(each.count for each in ladder.steps)
+    if ladder.last_step:
+        why = f" after {steps} step{'s'[: steps - 1]}; the last time it {ladder.last_step}"
+    yield f"--model auto came to {present}{why}"

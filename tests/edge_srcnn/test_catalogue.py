@@ -1,8 +1,11 @@
 """What is timed for the table of models, in which order, and what is estimated."""
 
+import shutil
+
 import pytest
 
-from edge_srcnn import catalogue
+from edge_srcnn import bundled, catalogue
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.catalogue import RUNS, Listed, Timed, list_bundled, time_frames
 
 
@@ -26,6 +29,16 @@ def timed(**options):
     seen = list(time_frames(list_bundled(), "litert", **options))
     assert [type(each) for each in seen] == [Listed, Timed] * (len(seen) // 2)
     return {model.spec.name: time for model, time in zip(seen[::2], seen[1::2], strict=True)}
+
+
+def test_models_are_listed_by_scale_then_by_kind_of_picture_then_by_work(monkeypatch, tmp_path):
+    shipped = [each.spec for each in list_bundled()]
+    assert shipped == sorted(shipped, key=lambda spec: (spec.scale, spec.degradation, spec.macs_per_pixel))
+    order = ["srcnn-915-x2", "srcnn-955-x2", "srcnn-915-x2-camera", "srcnn-915-x3", "srcnn-955-x3"]
+    for name in order:
+        shutil.copy(bundled_models()[name], tmp_path)
+    monkeypatch.setattr(bundled, "BUNDLED", tmp_path)
+    assert [each.spec.name for each in list_bundled()] == order
 
 
 def test_the_lightest_comes_first_and_what_would_take_too_long_is_estimated(clock):

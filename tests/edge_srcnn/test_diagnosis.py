@@ -7,11 +7,11 @@ import pytest
 
 import edge_srcnn
 from edge_srcnn import bundled, diagnosis, processor
-from edge_srcnn.diagnosis import diagnose
+from edge_srcnn.diagnosis import LiveRung, diagnose
 from edge_srcnn.engine import interpreter
 from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.setting import Setting
-from edge_srcnn.engine.tuned import Tuned, remember
+from edge_srcnn.engine.tuned import Measured, Tuned, remember, remember_ms
 from edge_srcnn.loading import occasion_of
 from edge_srcnn.model import read_model
 
@@ -98,6 +98,20 @@ def test_it_tells_how_a_camera_frame_is_computed_and_whether_that_was_measured(o
     found = diagnose()
     assert found.tuned
     assert found.setting == "block 3x5, tile 77x99, 1 thread"
+
+
+def test_it_tells_what_is_known_of_the_models_of_live_video(only, engine, monkeypatch, tmp_path):
+    only(engine)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(diagnosis, "bundled_models", dict)  # the self-tests are not asked
+    names = bundled.live_ladder(2).rungs
+    assert diagnose().live == tuple(LiveRung(name, tuned=False, frame_ms=None) for name in names)
+    occasion = occasion_of(read_model(bundled.find_model(names[0], 2)), engine, 2 * 480, 2 * 640)
+    remember(Tuned(occasion, Setting(Blocks((1, 1), (1, 1)), (77, 99), 1), 1))
+    remember_ms(Measured(occasion, 12.5))
+    assert diagnose().live[0] == LiveRung(names[0], tuned=True, frame_ms=12.5)
+    only()
+    assert diagnose().live == ()
 
 
 def test_a_damaged_tuning_is_warned_of_once(only, engine, monkeypatch, tmp_path, caplog):

@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Sequence
+from itertools import pairwise
 from math import log
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn import load_model
-from edge_srcnn.bundled import bundled_models
+from edge_srcnn.bundled import bundled_models, live_ladder
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.model import BICUBIC, ModelSpec, read_model
@@ -67,9 +68,24 @@ def spec(path: Path) -> ModelSpec:
     return read_model(path).spec
 
 
-def test_there_is_one_for_each_scale_and_one_for_cameras() -> None:
-    networks = {f"{architecture}-x{scale}" for architecture in ("srcnn-915", "srcnn-955") for scale in (2, 3, 4)}
-    assert networks | {"srcnn-915-x2-camera"} == set(bundled_models())
+FAMILIES = "srcnn-915", "srcnn-955", "fast-s", "fast-m", "fast-l", "fast-xl"
+FAMILIES_FOR_CAMERAS = "srcnn-915", "fast-s", "fast-m", "fast-l"
+SHIPPED = {f"{family}-x{scale}" for family in FAMILIES for scale in (2, 3, 4)}
+SHIPPED |= {f"{family}-x2-camera" for family in FAMILIES_FOR_CAMERAS}
+
+
+def test_there_is_one_for_each_scale_and_some_for_cameras() -> None:
+    assert set(bundled_models()) == SHIPPED
+
+
+def test_each_rung_of_a_ladder_is_better_and_costs_more_work_than_the_one_below() -> None:
+    for scale, camera in ((2, False), (3, False), (4, False), (2, True)):
+        specs = [read_model(bundled_models()[name]).spec for name in live_ladder(scale, camera=camera).rungs]
+        assert [spec.family for spec in specs] == ["fast"] * 3
+        for lower, higher in pairwise(specs):
+            assert higher.macs_per_pixel > lower.macs_per_pixel
+            for one, other in zip(lower.quality, higher.quality, strict=True):
+                assert (other.set, other.psnr > one.psnr) == (one.set, True), (higher.name, lower.name)
 
 
 def test_its_card_is_that_of_the_file(path: Path, spec: ModelSpec) -> None:

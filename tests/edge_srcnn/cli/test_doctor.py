@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import typer
 
 from edge_srcnn.bundled import bundled_models
 from edge_srcnn.cli.doctor import doctor
-from edge_srcnn.diagnosis import Diagnosis, EngineReport, SelfTest
+from edge_srcnn.diagnosis import Diagnosis, EngineReport, LiveRung, SelfTest
 from edge_srcnn.engine.edgetpu_report import EdgeTpuReport
 
 NO_EDGE_TPU = EdgeTpuReport(problem="libedgetpu.so.1: there is no such library")
@@ -74,6 +75,16 @@ def test_what_is_wrong_shows_in_the_report_and_in_the_exit_status(monkeypatch, c
         assert "off by 9" in told
     else:
         assert "pip install [ai]-edge-litert" in told
+
+
+def test_the_models_of_live_video_are_told_with_what_is_known_of_them(monkeypatch, capsys):
+    live = LiveRung("fast-s-x2", True, 9.876), LiveRung("fast-m-x2", False, 123.4), LiveRung("fast-l-x2", True, None)
+    monkeypatch.setattr("edge_srcnn.diagnosis.diagnose", lambda: replace(found("2.3.0", ok=True), live=live))
+    doctor()
+    shown = "fast-s-x2 (9.88 ms, tuned), fast-m-x2 (123 ms), fast-l-x2 (not timed yet, tuned)"
+    assert f"live, the fastest first: {shown}\n" in capsys.readouterr().out
+    doctor(json=True)
+    assert json.loads(capsys.readouterr().out)["live"][1] == {"model": "fast-m-x2", "tuned": False, "frame_ms": 123.4}
 
 
 def test_a_healthy_machine_is_told_so(monkeypatch, capsys):

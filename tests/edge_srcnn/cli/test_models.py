@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from edge_srcnn.bundled import bundled_models
+from edge_srcnn.bundled import bundled_models, find_model
 from edge_srcnn.engine.interpreter import installed_version
 from tests.edge_srcnn.bundles import CAMERA_MODEL, CARD, COMMAND, environment_of
 
@@ -163,8 +163,9 @@ def test_a_model_without_a_card_tells_what_it_knows_of_itself(run):
 
 
 def test_every_model_that_is_shipped_has_a_card(run_cli):
-    for name in bundled_models():
-        assert run_cli("models", name).stdout.startswith(f"# {name}\n"), name
+    for name, path in bundled_models().items():
+        assert path.with_suffix(".md").read_text(encoding="utf-8").startswith(f"# {name}\n"), name
+    assert run_cli("models", name).stdout == path.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_a_file_tells_what_it_is_even_beside_a_card(run, tmp_path, camera_bundle):
@@ -235,6 +236,6 @@ def test_run_takes_the_model_for_cameras_from_a_network_camera_only(run_cli, cam
 
 def test_a_person_is_told_which_model_it_was(run_cli):
     done = run_cli("run", "-i", "test:size=64x48,fps=max,frames=5", "-o", "null:")
-    assert done.stderr.splitlines()[0].endswith(", srcnn-915-x2")
+    assert done.stderr.splitlines()[0].endswith(f", {find_model('auto', 2).stem}")
     done = run_cli("run", "-i", "test:size=64x48,fps=max,frames=5", "-o", "null:", "-e", "bicubic")
     assert done.stderr.splitlines()[0].endswith(", bicubic")

@@ -1,6 +1,7 @@
 """``edge-srcnn run`` to its end, in a process of its own: every frame, files finished, and what it tells."""
 
 import json
+import re
 from time import monotonic
 
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 pytest.importorskip("av")
 
+from edge_srcnn.bundled import live_ladder
 from tests.edge_srcnn.cli.recordings import CARD, END_S, FAST, QUICK, files
 from tests.edge_srcnn.clips import decode, encode, flat, planes
 
@@ -84,6 +86,16 @@ def test_a_rate_that_is_to_be_kept_is_the_target_and_what_helps_is_said_once(run
     assert done.stderr.count("srcnn-915-x2 is too slow") == 1
     helps = "a smaller size of the source, --reuse, 'edge-srcnn tune --model srcnn-915-x2 --size 640x480'"
     assert f"what helps: {helps}" in done.stderr
+
+
+def test_a_ladder_is_told_with_the_time_of_each_model_and_why_it_was_that_one(run_cli):
+    done = run_cli("run", "-i", f"{CARD},fps=20", "-o", "null:", "--seconds", "3", "--threads", "1")
+    assert (done.returncode, done.stdout) == (0, "")
+    rungs = live_ladder(2).rungs
+    tried = ", ".join(rf"{rung} (\d[\d.e+]* ms|not tried)" for rung in rungs)
+    assert re.search(rf"^a frame takes: {tried}$", done.stderr, re.MULTILINE)
+    why = r"(, the best with time to spare at 20 frames a second, 50 ms apart| after \d steps?; the last time it .*)"
+    assert re.search(rf"^--model auto came to ({'|'.join(rungs)}){why}$", done.stderr, re.MULTILINE)
 
 
 def test_a_page_that_nobody_looks_at_costs_nothing(run_cli):

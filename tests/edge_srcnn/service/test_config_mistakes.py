@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.errors import BadConfiguration
 from edge_srcnn.service.configuration.file import MAX_BYTES
 from edge_srcnn.service.configuration.load import load_config
@@ -61,7 +62,10 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
         ("enhance.model = ['a']", "enhance.model: found a list; give text"),
         ("enhance.model = ''", "enhance.model: found text"),
         ("enhance.model = 'srcnn-915-2'", "; did you mean srcnn-915-x"),
-        ("enhance.model = 'no'", "enhance.model: no: neither a file nor one of the bundled models (srcnn-915-x2"),
+        (
+            "enhance.model = 'no'",
+            f"enhance.model: no: neither a file nor one of the bundled models ({next(iter(bundled_models()))}",
+        ),
         ("enhance.engine = 'lite'", 'enhance.engine: found text "lite"; give one of auto, litert'),
         ("enhance.threads = 0", "enhance.threads: 0: must be 1 to 1024"),
         ("enhance.block = '3'", "enhance.block: '3': give height x width"),
