@@ -12,6 +12,7 @@ from edge_srcnn.bundled import bundled_models, find_model
 from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.imaging.blocks import to_blocks
+from edge_srcnn.loading import network_of
 from edge_srcnn.model import read_model, seal_model
 from export.edgetpu.form import tpu_form
 
@@ -46,10 +47,10 @@ def write_cases(folder):
             case.with_suffix(".tflite").write_bytes(seal_model(model.spec, model.graph, model.golden, form))
             case.with_suffix(".plain").write_bytes(plain)
             results = {kind: compute(form.graph, blocks, kernels) for kind, kernels in KERNELS.items()}
-            cells = np.empty(
-                (1, size[0] // model.spec.unshuffle, size[1] // model.spec.unshuffle, model.spec.unshuffle**2), np.int8
-            )
-            to_blocks(plane, cells[0], (model.spec.unshuffle, model.spec.unshuffle))
+            side, (down, across) = model.spec.unshuffle, network_of(model).context_px
+            needed = plane[above - down : above + tile[0] + down, left - across : left + tile[1] + across]
+            cells = np.empty((1, needed.shape[0] // side, needed.shape[1] // side, side**2), np.int8)
+            to_blocks(np.ascontiguousarray(needed), cells[0], (side, side))
             np.savez(case.with_suffix(".npz"), blocks=blocks, plane=cells, shuffle=model.spec.shuffle, **results)
 
 

@@ -19,7 +19,7 @@ from edge_srcnn.engine.graph import FLOAT, Graph
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.errors import ModelError, ModelUnsupported, UsageError
 from edge_srcnn.imaging.blocks import from_blocks, to_blocks
-from edge_srcnn.loading import open_model
+from edge_srcnn.loading import network_of, open_model
 from edge_srcnn.model import Model, parse_model, read_model, seal_model
 from export.edgetpu.form import compiled_form, tpu_form
 from export.edgetpu.network import read_network
@@ -63,8 +63,10 @@ def test_a_tile_is_the_plain_graph_s_byte_for_byte(name: str, tile: tuple[int, i
     network.invoke()
     made, plain = (np.empty((times * form.tile[0], times * form.tile[1]), np.int8) for _ in range(2))
     from_blocks(network.output, made, form.result_block)
-    cells = np.empty((shape[0] // side, shape[1] // side, side**2), np.int8)
-    to_blocks(pixels, cells, (side, side))
+    down, across = network_of(model).context_px  # blocks may take more of the surroundings than the network needs
+    needed = pixels[above - down : above + form.tile[0] + down, left - across : left + form.tile[1] + across]
+    cells = np.empty((needed.shape[0] // side, needed.shape[1] // side, side**2), np.int8)
+    to_blocks(np.ascontiguousarray(needed), cells, (side, side))
     raw = Interpreter("litert", write_graph(read_graph(model.graph)), 1).run(cells)
     from_blocks(raw, plain, (model.spec.shuffle, model.spec.shuffle))
     assert made.tobytes() == plain.tobytes()
