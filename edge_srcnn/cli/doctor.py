@@ -33,7 +33,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
         )
         typer.echo(f"{packages}")
         origin = "as tuned here" if found.tuned else "by the table; 'edge-srcnn tune' measures"
-        typer.echo(f"640x480 is computed with {found.setting} ({origin})")
+        typer.echo(f"the best model computes 640x480 with {found.setting} ({origin})")
         if found.live:
             typer.echo(f"live, the fastest first: {', '.join(map(_of_rung, found.live))}")
         typer.echo("")
