@@ -36,5 +36,9 @@ def command_again(context: typer.Context, backend: str = USUAL_BACKEND) -> str:
 
 def _named(value: Any) -> str:
     if isinstance(value, Path):
-        return value.resolve().name + ("/" if value.is_dir() else "")
+        path = value.resolve()
+        folder = (
+            f"{path.parent.name}/" if path.parent.suffix == ".training" else ""
+        )  # a checkpoint's name is but a step
+        return folder + path.name + ("/" if value.is_dir() else "")
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
