@@ -25,7 +25,7 @@ BLOCKS = ("2x2", "2x2-2x4", "2x2-4x4", "2x4", "2x4-4x4", "2x4-2x8", "4x2-4x4", "
 
 END_BLOCKS = (
     *("8w", "8w-1x2", "8w-2x2", "8w-1x4", "6w", "6w-2x2"),
-    *("1x4-4x4", "1x8-4x8", "1x1-1x2", "1x1-2x2", "1x1"),
+    *("1x2-2x2", "1x4", "1x4-4x4", "1x8-4x8", "1x1-1x2", "1x1-2x2", "1x1"),
 )
 """Packings for networks whose hidden layers have kernels of their own: of the ends alone."""
 

@@ -15,7 +15,7 @@ from edge_srcnn.model import digest, parse_model
 from edge_srcnn.sources.testcard import draw_test_card
 
 SCALES = [2, 3, 4]
-FAMILIES = ["srcnn-915", "fast-s", "fast-xl"]
+FAMILIES = ["srcnn-915", "fast-s", "fast-l"]
 CV2_LEVELS = {2: 0, 3: 1, 4: 0}
 """By how much cv2's bicubic may differ between shapes: thirds are no binary fractions."""
 

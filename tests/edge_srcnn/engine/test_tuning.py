@@ -192,7 +192,7 @@ def test_planes_of_one_pixel_can_be_tuned_for(engine, networks):
     assert len(list(contest(on_bicubic(networks.tap(2, 2)), engine, contestants, plane))) == runs_of(len(settings))
 
 
-@pytest.mark.parametrize("name", ["fast-s-x2", "fast-xl-x3", "srcnn-955-x2"])
+@pytest.mark.parametrize("name", ["fast-s-x2", "fast-l-x3", "srcnn-955-x2"])
 def test_networks_with_kernels_in_their_hidden_layers_are_packed_at_the_ends_alone(name):
     network = network_of(read_model(bundled_models()[name]))
     found = {setting.blocks for setting in candidates(network, (480, 640), machine(CACHES), 1, Wish())}
