@@ -17,8 +17,8 @@ from edge_srcnn.imaging.planes import upscale_chroma
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.model import Model, ModelSpec, digest, golden_plane
 
-SELF_TEST_TOLERANCE = 1
-"""Levels by which the older, non-XNNPACK kernels may differ from the golden output."""
+SELF_TEST_SHARE = 0.01
+"""Of the pixels of the golden output, no more may differ by more than a level."""
 
 
 class Luma(Protocol):
@@ -165,7 +165,7 @@ class Upscaler:
 
         Returns
         -------
-        ``identical``, or ``within 1 level`` for interpreters with older kernels.
+        ``identical``, or ``within 1 level`` (or a few, of a deep network) for interpreters with older kernels.
 
         Raises
         ------
@@ -179,9 +179,10 @@ class Upscaler:
         if digest(plane) == self._model.spec.golden_input_sha256:
             if digest(out) == self._model.spec.golden_output_sha256:
                 return "identical"
-            worst = int(np.abs(out.astype(int) - self._model.golden).max())
-            if worst <= SELF_TEST_TOLERANCE:
-                return f"within {SELF_TEST_TOLERANCE} level"
+            apart = np.abs(out.astype(int) - self._model.golden)
+            worst, allowed = int(apart.max()), self_test_tolerance(self._model.spec)
+            if worst <= allowed and (apart > 1).mean() <= SELF_TEST_SHARE:
+                return f"within {worst} level{'s'[: worst - 1]}"
             raise SelfTestFailed(
                 f"engine {self.engine} computes {self._model.spec.name} wrongly (off by up to {worst} levels);"
                 " choose another --engine"
@@ -206,6 +207,14 @@ class Upscaler:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def self_test_tolerance(spec: ModelSpec) -> int:
+    """Give the levels by which a few pixels may differ from the golden output, with the older, non-XNNPACK kernels.
+
+    These round each result to one or the other of its neighbours; each hidden layer but one may carry that further.
+    """
+    return max(len(spec.layers) - 2, 1)
 
 
 def _checked(pixels: UInt8Array) -> UInt8Array:

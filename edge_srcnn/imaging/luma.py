@@ -58,6 +58,6 @@ def _weigh(rgb: UInt8Array, weights: tuple[int, int, int, int], whole: int) -> U
         rows = rgb[top : top + _ROWS]
         total = np.full(rows.shape[:2], offset + np.uint32(whole // 2), np.uint32)
         for channel, weight in enumerate(colours):
-            total += rows[..., channel] * weight
+            total += np.multiply(rows[..., channel], weight, dtype=np.uint32)
         out[top : top + _ROWS] = total // np.uint32(whole)
     return out

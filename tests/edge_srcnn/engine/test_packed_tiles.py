@@ -15,6 +15,7 @@ from edge_srcnn.engine.setting import WHOLE_TILE, Setting
 from edge_srcnn.engine.sharpener import Sharpener
 from edge_srcnn.loading import network_of
 from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE, golden_plane, parse_model, read_model
+from edge_srcnn.upscaler import self_test_tolerance
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, blocks, float_stacks, int8_stacks, seeds, sizes, tiles
 from tests.edge_srcnn.networks import on_bicubic
 
@@ -122,4 +123,4 @@ def test_the_shipped_networks_give_the_same_bytes_in_every_packing(engine, name,
     whole, expected = sharpened_by(network, engine, plane, Setting(PLAIN, WHOLE_TILE, 1))
     assert raw.tobytes() == whole.tobytes()
     assert out.tobytes() == expected.tobytes()
-    assert np.abs(out.astype(int) - model.golden).max() <= 1  # interpreters may differ by a level
+    assert np.abs(out.astype(int) - model.golden).max() <= self_test_tolerance(model.spec)
