@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_srcnn.bundled import bundled_models
 from edge_srcnn.errors import SelfTestFailed, UsageError
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.bicubic import upscale_bicubic
@@ -287,6 +288,30 @@ def test_one_level_of_difference_passes_but_is_not_called_identical(model_bytes,
     pytest.importorskip("ai_edge_litert.interpreter")
     with open_model(parse_model(tampered(model_bytes, reseal, 1), ""), engine="litert") as upscaler:
         assert upscaler.self_test() == "within 1 level"
+
+
+@pytest.mark.parametrize(
+    ("levels", "pixels", "passes"),
+    [(3, 1, True), (3, 20, True), (4, 1, False), (2, 200, False), (1, 5000, True)],  # of 96 x 128, five layers
+)
+def test_a_few_pixels_of_a_deep_network_may_differ_by_more_levels(reseal, levels, pixels, passes):
+    pytest.importorskip("ai_edge_litert.interpreter")
+    whole = bundled_models()["fast-m-x2"].read_bytes()
+    model = parse_model(whole, "")
+    golden = model.golden.copy()
+    few = golden.reshape(-1)[:pixels]
+    few[:] = np.where(few < 128, few + levels, few - levels)
+    lie = reseal(
+        whole,
+        golden=lambda stored: golden.tobytes(),
+        spec=lambda stored: {**stored, "golden_output_sha256": digest(golden)},
+    )
+    with open_model(parse_model(lie, ""), engine="litert") as upscaler:
+        if passes:
+            assert upscaler.self_test() == f"within {levels} level{'s'[: levels - 1]}"
+        else:
+            with pytest.raises(SelfTestFailed, match=f"off by up to {levels} levels"):
+                upscaler.self_test()
 
 
 def test_another_golden_input_fails_the_self_test(model_bytes, reseal):
