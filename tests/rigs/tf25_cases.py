@@ -14,6 +14,7 @@ from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.imaging.blocks import to_blocks
 from edge_srcnn.loading import network_of
 from edge_srcnn.model import read_model, seal_model
+from edge_srcnn.upscaler import self_test_tolerance
 from export.edgetpu.form import tpu_form
 
 TILES = ((128, 128), (32, 96))
@@ -51,7 +52,8 @@ def write_cases(folder):
             needed = plane[above - down : above + tile[0] + down, left - across : left + tile[1] + across]
             cells = np.empty((1, needed.shape[0] // side, needed.shape[1] // side, side**2), np.int8)
             to_blocks(np.ascontiguousarray(needed), cells[0], (side, side))
-            np.savez(case.with_suffix(".npz"), blocks=blocks, plane=cells, shuffle=model.spec.shuffle, **results)
+            facts = {"shuffle": model.spec.shuffle, "levels": self_test_tolerance(model.spec)}
+            np.savez(case.with_suffix(".npz"), blocks=blocks, plane=cells, **facts, **results)
 
 
 def write_version_6(folder):
