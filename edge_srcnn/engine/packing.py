@@ -220,7 +220,6 @@ def _pixel_steps(graph: Graph, blocks: Blocks, shape: Shape) -> Iterator[Step]:
 def _row_by_row(steps: list[Step], blocks: Blocks, unshuffle: int, shuffle: int) -> list[Step]:
     """Order the channels of input and output by the rows of the whole block, where cells are blocks themselves."""
     first = steps[0]
-    first, last = steps[0], steps[-1]
     if unshuffle > 1 and blocks.inner != (1, 1) and isinstance(first, Convolution):
         steps[0] = replace(first, weights=first.weights[..., _pixel_order(blocks.inner, unshuffle)])
     last = steps[-1]  # the first one, if there is no other
