@@ -7,6 +7,7 @@ import os
 import shutil
 import warnings
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import keras
@@ -108,7 +109,7 @@ class Checkpoints:
             raise CannotWrite(f"{self._folder}: no checkpoint can be written ({reason})") from error
 
 
-def begin_with(model: keras.Model, architecture: Architecture, path: Path) -> None:
+def begin_with(model: keras.Model, architecture: Architecture, path: Path, expand: int = 0) -> None:
     """Put weights of another training into ``model``; of the same network for another scale, all but the last layer.
 
     Raises
@@ -123,15 +124,22 @@ def begin_with(model: keras.Model, architecture: Architecture, path: Path) -> No
         return
     except UNREADABLE as error:
         failure = error
-    for scale in SCALES if architecture.plane == LUMA_PLANE else ():
-        other = build_model(find_architecture(architecture.spelling, scale))
+    scales = SCALES if architecture.plane == LUMA_PLANE else ()
+    for scale, wide in product(scales, dict.fromkeys((expand, 0))):
+        other = build_model(find_architecture(architecture.spelling, scale), expand=wide)
         try:
             _load(other, path)
         except UNREADABLE:
             continue
-        for mine, its in zip(convolutions_of(model)[:-1], convolutions_of(other), strict=False):
-            mine.set_weights(its.get_weights())
-        log.info("%s is a network for x%d: all layers but the last are taken from it", path, scale)
+        same = None if scale == architecture.scale else -1
+        for mine, its in zip(convolutions_of(model)[:same], convolutions_of(other), strict=False):
+            if wide == expand:
+                mine.set_weights(its.get_weights())
+            else:
+                mine.assign_kernel(its.kernel)
+                mine.bias.assign(its.bias)
+        if same is not None:
+            log.info("%s is a network for x%d: all layers but the last are taken from it", path, scale)
         return
     raise BadData(f"{path}: no weights of a {model.name} that was trained here ({_brief(failure)})") from failure
 

@@ -45,6 +45,9 @@ MIN_PLANE_PX = 48
 
 SAMPLINGS = ("uniform", "gradient")
 
+GREY_LEVEL = 64
+"""Goals count in 64ths of a grey level: what teachers put out is no whole number."""
+
 
 @dataclass(frozen=True)
 class PatchSpec:
@@ -143,11 +146,25 @@ class Pair:
         The sharp picture, uint8 ``[h * upsampling, w * upsampling]``.
     base
         The bicubic picture, uint8, as large as the truth; the plane itself, where the network reads that.
+    residual
+        What teachers add to the base, int16 in 64ths of a grey level; None: the truth is the goal.
     """
 
     plane: UInt8Array
     truth: UInt8Array
     base: UInt8Array
+    residual: NDArray[np.int16] | None = None
+
+    def goal(self, place: tuple[slice, slice], *, adds: bool) -> NDArray[np.int16]:
+        """Give what a network should put out at a place of the truth, int16 in 64ths of a grey level.
+
+        ``adds``: it puts out what is to be added to the base, not the picture.
+        """
+        base = self.base[place].astype(np.int16) * np.int16(GREY_LEVEL)
+        if self.residual is not None:
+            return self.residual[place] if adds else base + self.residual[place]
+        truth = self.truth[place].astype(np.int16) * np.int16(GREY_LEVEL)
+        return truth - base if adds else truth
 
 
 @dataclass(frozen=True)
@@ -271,18 +288,13 @@ class PatchSampler:
         symmetry = rng.integers(8, size=self._batch)
         side = spec.patch_px * spec.upsampling
         x = np.empty((self._batch, spec.size_px, spec.size_px), np.uint8)
-        y = np.empty((self._batch, side, side), np.uint8)
-        base = np.empty_like(y) if spec.plane == LUMA_PLANE else None
+        y = np.empty((self._batch, side, side), np.int16)
         for i, (number, *corner) in enumerate((chosen + np.pad(jitter, ((0, 0), (1, 0)))).tolist()):
             pair = self._pairs[number]
             top, left = (min(at, side - spec.size_px) for at, side in zip(corner, pair.plane.shape, strict=True))
-            goal = spec.goal(top, left)
             x[i] = pair.plane[spec.window(top, left)]
-            y[i] = pair.truth[goal]
-            if base is not None:
-                base[i] = pair.base[goal]
-        goals = y if base is None else np.subtract(y, base, dtype=np.int16)
-        return _unit(_turned_each(x, symmetry)), _unit(_turned_each(goals, symmetry))
+            y[i] = pair.goal(spec.goal(top, left), adds=spec.plane == LUMA_PLANE)
+        return _unit(_turned_each(x, symmetry)), _unit(_turned_each(y, symmetry), 255 * GREY_LEVEL)
 
 
 def centre_crops(
@@ -306,9 +318,9 @@ def centre_crops(
     return planes, truths, bases
 
 
-def _unit(levels: NDArray[np.generic]) -> Float32Array:
-    """Turn grey levels ``[n, h, w]`` into float32 ``[n, h, w, 1]``, 255 into 1."""
-    return levels[..., None].astype(np.float32) / np.float32(255)
+def _unit(levels: NDArray[np.generic], white: int = 255) -> Float32Array:
+    """Turn grey levels ``[n, h, w]`` into float32 ``[n, h, w, 1]``, ``white`` into 1."""
+    return levels[..., None].astype(np.float32) / np.float32(white)
 
 
 def _turned_each(patches: NDArray[Scalar], symmetry: NDArray[np.int64]) -> NDArray[Scalar]:

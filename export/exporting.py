@@ -28,6 +28,7 @@ from export.quantization import LayerNoise, convert, layer_noise, representative
 from export.quantization_aware import fine_tune, fine_tuning_plan
 from export.report import LayerError, QualityRow, Report, render_report
 from export.rounding import round_layers
+from export.teacher import read_teachers, teach
 from export.training import Progress, train
 
 HELD_OUT = "held-out"
@@ -139,6 +140,9 @@ def _obtain_layers(
     if job.weights is not None:
         layers = family(job.architecture.family).read_weights(job.weights, job.architecture)
         return layers, TrainingState(), float("nan")
+    if job.teachers:
+        on_stage("asking the teachers")
+        split = teach(split, read_teachers(job.teachers, job.architecture))
     on_stage("training")
     trained = train(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from)
     return layers_of(trained.model), trained.state, trained.bicubic_psnr

@@ -26,6 +26,8 @@ class ExportJob:
         Published weights to be packaged as they are, instead of a training.
     start_from
         Weights of the same architecture with which the training begins; of another scale, all but the last layer.
+    teachers
+        Models whose pictures are learned instead of the truth.
     patch_px
         Side of a training patch in pixels of the plane; None: what suits the network.
     int8, float32
@@ -46,6 +48,7 @@ class ExportJob:
     evaluate_on: tuple[Path, ...] = ()
     weights: Path | None = None
     start_from: Path | None = None
+    teachers: tuple[Path, ...] = ()
     int8: bool = True
     float32: bool = False
     edgetpu: bool = False
@@ -64,6 +67,8 @@ class ExportJob:
             raise UsageError("--edgetpu needs --int8: an Edge TPU computes nothing else")
         if self.qat_steps and not self.int8:
             raise UsageError("--qat-steps needs --int8: it trains the rounded network")
+        if self.teachers and self.weights is not None:
+            raise UsageError("--weights are packaged as they are: nothing is left to teach; drop --teacher")
         check_filters(SYMMETRIES[self.plan.symmetry], self.architecture)
         for option, path in (("--start-from", self.start_from), ("--weights", self.weights)):
             if self.restart and path is not None and self.training_folder.resolve() in path.resolve().parents:

@@ -9,13 +9,17 @@ PSNR_FLOOR = 1e-3
 """Mean square error (30 dB) below which a patch counts less and less: those without detail are as good as done."""
 
 
-def psnr(truth: Any, output: Any) -> Any:
+TAUGHT_FLOOR = 1e-5
+"""The same (50 dB) beside the pictures of teachers, which a network comes much nearer to than to the truth."""
+
+
+def psnr(truth: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:
     """Logarithm of each patch's mean square error: what a benchmark averages is the PSNR, not the error.
 
     Squares alone leave the training to the few patches with the largest error, mostly texture that no small network can
     restore. As in Chen et al., "HINet" (2021), section 3.4, but for the floor.
     """
-    return keras.ops.log(mse(truth, output) + PSNR_FLOOR)
+    return keras.ops.log(mse(truth, output) + floor)
 
 
 def mse(truth: Any, output: Any) -> Any:
@@ -26,6 +30,11 @@ def mse(truth: Any, output: Any) -> Any:
 def charbonnier(truth: Any, output: Any) -> Any:
     """Mean of sqrt(error² + 0.001²): Lai et al., "LapSRN" (2018), equation 8."""
     return keras.ops.mean(keras.ops.sqrt(keras.ops.square(truth - output) + 1e-6), axis=(1, 2, 3))
+
+
+def taught_psnr(truth: Any, output: Any) -> Any:
+    """Logarithm of each patch's mean square error beside what teachers made of it."""
+    return psnr(truth, output, TAUGHT_FLOOR)
 
 
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {"psnr": psnr, "mse": mse}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded as Keras' back end
@@ -10,6 +11,7 @@ import numpy as np
 
 from edge_srcnn.model import BICUBIC_PLANE
 from export.architectures import Architecture, Layer
+from export.expansion import ExpandedConvolution
 
 LUMA_CENTRE = 0.5
 
@@ -39,12 +41,13 @@ class DepthToSpace(keras.layers.Layer):  # type: ignore[misc]  # Keras has no ty
 
 
 def build_stack(
-    architecture: Architecture, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
+    architecture: Architecture, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D, expand: int = 0
 ) -> keras.Model:
     """Build the chain of VALID convolutions: luma 0..1 ``[n, h, w, u * u]`` to ``[n, h', w', v * v]``.
 
     Its output is the residual or, for a direct network, the picture itself. Inside, luma is centred about 0,
-    which makes training steadier; ``layers_of`` folds that into the first bias.
+    which makes training steadier; ``layers_of`` folds that into the first bias. ``expand``: see
+    ``export.expansion``; 0 for plain convolutions.
     """
     luma = keras.Input((None, None, architecture.unshuffle**2), name="luma")
     x = keras.layers.Rescaling(1.0, -LUMA_CENTRE, dtype="float32", name="centre")(luma)
@@ -52,17 +55,18 @@ def build_stack(
     for number, (name, (side, outputs)) in enumerate(
         zip(architecture.layer_names, architecture.layers, strict=True), 1
     ):
+        made = partial(ExpandedConvolution, expand=expand, skip=1 < number < last) if expand else convolution
         if number < last:
             he = keras.initializers.HeNormal(seed=number)
-            x = convolution(outputs, side, activation="relu", kernel_initializer=he, name=name)(x)
+            x = made(outputs, side, activation="relu", kernel_initializer=he, name=name)(x)
         else:
             small = keras.initializers.RandomNormal(stddev=1e-3, seed=number)
-            x = convolution(outputs, side, kernel_initializer=small, name=name, dtype="float32")(x)
+            x = made(outputs, side, kernel_initializer=small, name=name, dtype="float32")(x)
     return keras.Model(luma, x, name=architecture.family)
 
 
 def build_model(
-    architecture: Architecture, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
+    architecture: Architecture, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D, expand: int = 0
 ) -> keras.Model:
     """Build the network as it is trained: a plane 0..1 ``[n, h, w, 1]`` to pixels of the result, without the halo.
 
@@ -72,7 +76,7 @@ def build_model(
     blocks = luma
     if architecture.unshuffle > 1:
         blocks = SpaceToDepth(architecture.unshuffle, dtype="float32", name="blocks")(luma)
-    out = build_stack(architecture, convolution)(blocks)
+    out = build_stack(architecture, convolution, expand)(blocks)
     if architecture.shuffle > 1:
         out = DepthToSpace(architecture.shuffle, dtype="float32", name="pixels")(out)
     if architecture.residual and architecture.plane == BICUBIC_PLANE:

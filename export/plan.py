@@ -37,6 +37,8 @@ class TrainingPlan:
         Steps between two checkpoints, each with a judgement on the held-out pictures.
     symmetry
         One of ``export.symmetry.SYMMETRIES``: what the network's filters are, and stay.
+    expand
+        Channels between the two kernels whose product each kernel is in training, see ``export.expansion``; 0: none.
     precision
         Keras dtype policy: ``float32``, or ``mixed_bfloat16``, twice as fast on processors with bfloat16 units.
     """
@@ -55,6 +57,7 @@ class TrainingPlan:
     precision: str = "float32"
     seed: int = 0
     symmetry: str = "none"
+    expand: int = 0
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
@@ -63,6 +66,8 @@ class TrainingPlan:
             raise UsageError("--steps and --minutes must be more than 0")
         if not 0 <= self.ema < 1 or not 0 <= self.charbonnier <= 1:
             raise UsageError("--ema and --charbonnier must be from 0 to 1")
+        if self.expand and self.symmetry != "none":
+            raise UsageError(f"--symmetry {self.symmetry} trains kernels as they are: give --expand 0")
 
     def progress(self, step: int, seconds: float) -> float:
         """How much of the training is done, 0..1."""

@@ -18,7 +18,7 @@ from edge_srcnn.model import LUMA_PLANE
 from export.architectures import Architecture
 from export.checkpoints import Checkpoints, TrainingState, begin_with
 from export.dataset import Float32Array, Pair, PatchSampler, PatchSpec, Split, centre_crops
-from export.losses import LOSSES, charbonnier, mse
+from export.losses import LOSSES, charbonnier, mse, taught_psnr
 from export.network import build_model
 from export.optimizer import make_optimizer
 from export.plan import TrainingPlan
@@ -83,14 +83,14 @@ def train(
     keras.utils.set_random_seed(plan.seed)
     keras.mixed_precision.set_global_policy(plan.precision)
     try:
-        model = build_model(architecture)
+        model = build_model(architecture, expand=plan.expand)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     symmetry = SYMMETRIES[plan.symmetry]
     if start_from is None:
         begin_symmetric(model, symmetry)
     else:
-        begin_with(model, architecture, start_from)
+        begin_with(model, architecture, start_from, plan.expand)
         check_symmetric(model, symmetry, str(start_from))
     began_with = start_from.read_bytes() if start_from is not None else b""
     checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with))
@@ -129,7 +129,9 @@ def fit(
         psnr = judge.psnr(model)
         state = replace(state, best_psnr=psnr, best_step=0, history=((0, psnr, math.nan),))
         checkpoints.save(model, state)
-    for loss, end in ((charbonnier, plan.charbonnier), (LOSSES[plan.loss], 1.0)):
+    taught = any(pair.residual is not None for pair in split.train)
+    last = taught_psnr if taught and plan.loss == "psnr" else LOSSES[plan.loss]
+    for loss, end in ((charbonnier, plan.charbonnier), (last, 1.0)):
         if plan.progress(state.step, state.seconds) >= end:
             continue
         model.compile(
@@ -288,6 +290,6 @@ def _unusual(settings: PatchSpec | TrainingPlan) -> dict[str, Any]:
 
 def _digest(pair: Pair) -> str:
     pixels = hashlib.sha256(str(pair.truth.shape).encode())
-    for plane in (pair.truth, pair.plane):
-        pixels.update(plane.tobytes())
+    for plane in (pair.truth, pair.plane, pair.residual):
+        pixels.update(b"" if plane is None else plane.tobytes())
     return pixels.hexdigest()

@@ -53,6 +53,8 @@ class Architecture:
         Peak of Muon's learning rate that suits the network.
     symmetry
         One of ``export.symmetry.SYMMETRIES``: the one that suits the network.
+    expand
+        Channels between the two kernels whose product each kernel is in training; 0: no such thing.
     patch_px
         Side of a training patch that suits the network, in pixels of the plane.
     balanced
@@ -74,6 +76,7 @@ class Architecture:
     residual: bool = True
     muon_rate: float = 1e-2
     symmetry: str = "none"
+    expand: int = 0
     patch_px: int = 32
     balanced: bool = False
     range_share: float = 1.0

@@ -25,6 +25,7 @@ EXAMPLES = (*RUNGS, "fast-c16d4", "fast-c16d4k3", "fast-c32d4b2")
 WIDTHS, DEPTHS, FIRST_KERNELS, BLOCKS = range(1, 129), range(1, 25), (3, 5, 7), (1, 2)
 KERNEL = 3
 PATCH_PX = 24
+EXPANSION = 4
 RANGE_SHARE = 0.8
 
 _GRAMMAR = re.compile(
@@ -81,6 +82,7 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
         unshuffle=block,
         shuffle=shuffle,
         muon_rate=_muon_rate(width, depth),
+        expand=EXPANSION * width,
         patch_px=PATCH_PX,
         balanced=True,
         range_share=RANGE_SHARE,

@@ -79,6 +79,24 @@ def export(
             help="Weights of a checkpoint (.weights.h5) to begin with; fast networks: of any scale.",
         ),
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--teacher",
+            help="Models of this scale (float32 .tflite) whose pictures are learned instead of the ground truth: a larger"
+            " network teaches a smaller one in a tenth of the steps; may be repeated.",
+        ),
+    ] = None,
+    expand: Annotated[
+        int | None,
+        typer.Option(
+            "--expand",
+            min=0,
+            max=1024,
+            help="Train each kernel as a product through so many channels; 0: as it is. (default: fast networks 4 times"
+            " their width, srcnn 0)",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", help=f"How long to train. (default: {DEFAULT_MINUTES:g})")
     ] = None,
@@ -189,6 +207,7 @@ def export(
             precision=precision,
             seed=seed,
             symmetry=symmetry or ("none" if free else architecture.symmetry),
+            expand=(0 if symmetry not in (None, "none") else architecture.expand) if expand is None else expand,
         ),
         output=output,
         data=tuple(data or ()),
@@ -196,6 +215,7 @@ def export(
         evaluate_on=tuple(evaluate_on or ()),
         weights=weights,
         start_from=start_from,
+        teachers=tuple(teacher or ()),
         int8=int8 or not float32,
         float32=float32,
         edgetpu=edgetpu,
