@@ -14,9 +14,9 @@ import numpy as np
 from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.picture import Picture
-from edge_srcnn.pipeline import Pipeline
+from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
-from edge_srcnn.sinks.video import SUFFIXES, open_video_sink
+from edge_srcnn.sinks.video.sink import SUFFIXES, open_video_sink
 from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
 from edge_srcnn.sources.video import no_file, open_video
 from edge_srcnn.upscaler import Upscaler

@@ -3,52 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Protocol
 
 import cv2
 import numpy as np
 
-from edge_srcnn.engine.sharpener import Statistics
-from edge_srcnn.errors import SelfTestFailed, UsageError
-from edge_srcnn.frame import Frame
+from edge_srcnn.engine.inference import Statistics
+from edge_srcnn.engine.luma import Luma
+from edge_srcnn.engine.self_test import check_golden
+from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_band
+from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.imaging.planes import upscale_chroma
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.model import Model, ModelSpec, digest, golden_plane
-
-SELF_TEST_SHARE = 0.01
-"""Of the pixels of the golden output, no more may differ by more than a level."""
-
-
-class Luma(Protocol):
-    """The way of the luma plane: ``LumaUpscaler``, or the same in a process of its own."""
-
-    @property
-    def scale(self) -> int:
-        """Factor of up-scaling."""
-        ...
-
-    @property
-    def statistics(self) -> Statistics:
-        """What the work so far cost."""
-        ...
-
-    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
-        """See ``LumaUpscaler``."""
-        ...
-
-    def sharpen(self, plane: UInt8Array) -> UInt8Array:
-        """See ``LumaUpscaler``."""
-        ...
-
-    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """See ``LumaUpscaler``."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the engine; more than once."""
-        ...
+from edge_srcnn.models.file import Model, ModelSpec
 
 
 class Upscaler:
@@ -172,22 +140,7 @@ class Upscaler:
         SelfTestFailed
             The engine computes something else.
         """
-        if self._model is None:
-            return "identical"
-        plane = golden_plane()
-        out = self._open().sharpen(plane)
-        if digest(plane) == self._model.spec.golden_input_sha256:
-            if digest(out) == self._model.spec.golden_output_sha256:
-                return "identical"
-            apart = np.abs(out.astype(int) - self._model.golden)
-            worst, allowed = int(apart.max()), self_test_tolerance(self._model.spec)
-            if worst <= allowed and (apart > 1).mean() <= SELF_TEST_SHARE:
-                return f"within {worst} level{'s'[: worst - 1]}"
-            raise SelfTestFailed(
-                f"engine {self.engine} computes {self._model.spec.name} wrongly (off by up to {worst} levels);"
-                " choose another --engine"
-            )
-        raise SelfTestFailed(f"{self._model.spec.name}: made with another golden input; export it again")
+        return "identical" if self._model is None else check_golden(self._open(), self._model, self.engine)
 
     def close(self) -> None:
         """Let go of the interpreter; may be called twice."""
@@ -207,14 +160,6 @@ class Upscaler:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def self_test_tolerance(spec: ModelSpec) -> int:
-    """Give the levels by which a few pixels may differ from the golden output, with the older, non-XNNPACK kernels.
-
-    These round each result to one or the other of its neighbours; each hidden layer but one may carry that further.
-    """
-    return max(len(spec.layers) - 2, 1)
 
 
 def _checked(pixels: UInt8Array) -> UInt8Array:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
-from edge_srcnn.model import Model
+from edge_srcnn.models.file import Model
 from export.degradation import degrade
 from export.report import Crop
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range
-from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE
+from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
 from edge_srcnn.sources.images import find_pictures, read_picture
 from export.architectures import Architecture
 from export.degradation import RANDOM, degrade, imresize, modcrop

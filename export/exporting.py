@@ -8,11 +8,11 @@ from pathlib import Path
 
 import keras
 
-from edge_srcnn.atomic import write_whole
 from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
-from edge_srcnn.model import BICUBIC, Model, Quality, Training, seal_model
+from edge_srcnn.models.file import BICUBIC, Model, Quality, Training, seal_model
+from edge_srcnn.system.files import write_whole
 from export.architectures import Layer, family
 from export.balancing import balance_layers
 from export.checkpoints import TrainingState

@@ -9,7 +9,7 @@ import numpy as np
 
 import edge_srcnn
 from edge_srcnn.loading import open_model
-from edge_srcnn.model import (
+from edge_srcnn.models.file import (
     BICUBIC,
     CAMERA,
     GOLDEN_SHAPE,

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.engine.interpreter import Interpreter, trace
-from edge_srcnn.engine.native_log import quiet_native_code
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.blocks import to_blocks
-from edge_srcnn.model import GOLDEN_SHAPE, LUMA_PLANE
+from edge_srcnn.models.file import GOLDEN_SHAPE, LUMA_PLANE
+from edge_srcnn.system.native_stderr import quiet_native_code
 from export.architectures import Architecture, Layer
 from export.dataset import Float32Array, Pair
 

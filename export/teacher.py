@@ -1,9 +1,9 @@
 """Let networks teach: their pictures take the place of the ground truth.
 
-Hinton et al., "Distilling the Knowledge in a Neural Network" (2015). What a photograph holds and its small copy does not
-is noise to a small network: it can only be averaged away, step after step. A larger network has averaged it already.
-The teachers' pictures are means over the eight rotations and flips of the input, and over the teachers: Timofte et al.,
-"Seven Ways to Improve Example-Based Single Image Super Resolution" (2016), section 3.4.
+Hinton et al., "Distilling the Knowledge in a Neural Network" (2015). What a photograph holds and its small copy does
+not is noise to a small network: it can only be averaged away, step after step. A larger network has averaged it
+already. The teachers' pictures are means over the eight rotations and flips of the input, and over the teachers:
+Timofte et al., "Seven Ways to Improve Example-Based Single Image Super Resolution" (2016), section 3.4.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.model import BICUBIC_PLANE, Model, read_model
+from edge_srcnn.models.file import BICUBIC_PLANE, Model, read_model
 from export.architectures import Architecture
 from export.dataset import GREY_LEVEL, Float32Array, Pair, Split, turned
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from edge_srcnn.errors import EdgeSrcnnError
-from edge_srcnn.model import LUMA_PLANE
+from edge_srcnn.models.file import LUMA_PLANE
 from export.architectures import Architecture
 from export.checkpoints import Checkpoints, TrainingState, begin_with
 from export.dataset import Float32Array, Pair, PatchSampler, PatchSpec, Split, centre_crops

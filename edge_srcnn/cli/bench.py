@@ -8,8 +8,8 @@ from edge_srcnn.cli.options import Block, FrameSize, Json, Model, Scale, Threads
 from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge_srcnn.benchmark import Benchmark
-    from edge_srcnn.throughput import Throughput
+    from edge_srcnn.measure.benchmark import Benchmark
+    from edge_srcnn.measure.throughput import Throughput
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn bench[/bold] · [bold]edge-srcnn bench --size 1280x720 --threads 1 --compare[/bold] · "
@@ -37,11 +37,12 @@ def bench(
     """Time the network plain and packed, each stage of a frame, and the share of the processor's int8 ceiling."""
     from dataclasses import asdict
 
-    from edge_srcnn.benchmark import measure
     from edge_srcnn.cli.console import print_json, share_bar
+    from edge_srcnn.engine.build import setting_for, wish_for, with_reuse
     from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version
-    from edge_srcnn.loading import read_named, setting_for, wish_for, with_reuse
-    from edge_srcnn.processor import this_processor
+    from edge_srcnn.engine.processor import this_processor
+    from edge_srcnn.loading import read_named
+    from edge_srcnn.measure.benchmark import measure
     from edge_srcnn.sources import is_camera
 
     width, height = parse_frame_size(size)
@@ -66,7 +67,7 @@ def bench(
     throughput = None
     if source is not None:
         from edge_srcnn.loading import open_model
-        from edge_srcnn.throughput import measure_throughput
+        from edge_srcnn.measure.throughput import measure_throughput
 
         with open_model(found, engine=chosen, wish=wish) as upscaler:
             throughput = measure_throughput(upscaler, source)

@@ -9,7 +9,7 @@ import typer
 from edge_srcnn.cli.options import Json
 
 if TYPE_CHECKING:
-    from edge_srcnn.service.configuration.settings import Config
+    from edge_srcnn.service.config.settings import Config
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn config example > edge-srcnn.toml[/bold] · "
@@ -32,7 +32,7 @@ app = typer.Typer(help="The service's configuration: check it, show it, begin on
 def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file.")]) -> None:
     """Say what is wrong with a file, one line each. The environment does not count."""
     from edge_srcnn.errors import BadConfiguration
-    from edge_srcnn.service.configuration.load import load_config
+    from edge_srcnn.service.config.load import load_config
 
     try:
         config = load_config(file, environment={}).config
@@ -60,9 +60,9 @@ def show(
     from operator import attrgetter
 
     from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.service.configuration.kinds import toml_value
-    from edge_srcnn.service.configuration.load import load_config
-    from edge_srcnn.service.configuration.settings import SETTINGS
+    from edge_srcnn.service.config.kinds import toml_value
+    from edge_srcnn.service.config.load import load_config
+    from edge_srcnn.service.config.settings import SETTINGS
 
     loaded = load_config(config)
     values = {path: _without_secrets(attrgetter(path)(loaded.config)) for path in SETTINGS}
@@ -78,7 +78,7 @@ def show(
 @app.command("example", epilog=EXAMPLE_EXAMPLES)
 def print_example() -> None:
     """Print a file with every setting, its default and its meaning."""
-    from edge_srcnn.service.configuration.example import example
+    from edge_srcnn.service.config.example import example
 
     typer.echo(example(), nl=False)
 

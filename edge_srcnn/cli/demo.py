@@ -21,9 +21,9 @@ def demo(
 ) -> None:
     """Up-scale a built-in test card, and write bicubic | edge-srcnn | truth side by side."""
     from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.demonstration import demonstrate
     from edge_srcnn.imaging.picture import Metadata
     from edge_srcnn.loading import load_model
+    from edge_srcnn.measure.demonstration import demonstrate
     from edge_srcnn.sinks.images import Encoding, write_picture
 
     with load_model(model, scale=scale, engine=engine) as upscaler:

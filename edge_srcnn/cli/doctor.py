@@ -7,8 +7,8 @@ import typer
 from edge_srcnn.errors import Unavailable
 
 if TYPE_CHECKING:
-    from edge_srcnn.diagnosis import LiveRung
-    from edge_srcnn.engine.edgetpu_report import EdgeTpuReport
+    from edge_srcnn.engine.edgetpu.report import EdgeTpuReport
+    from edge_srcnn.measure.doctor import LiveRung
 
 EXAMPLES = (
     "Example: [bold]edge-srcnn doctor --json[/bold]. Exit status: 0 all well, 1 a self-test failed, 69 no engine."
@@ -20,7 +20,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
     from dataclasses import asdict
 
     from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.diagnosis import diagnose
+    from edge_srcnn.measure.doctor import diagnose
 
     found = diagnose()
     if json:

@@ -9,8 +9,8 @@ from edge_srcnn.cli.options import Json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from edge_srcnn.catalogue import Listed
-    from edge_srcnn.model import ModelSpec, Quality
+    from edge_srcnn.measure.model_table import Listed
+    from edge_srcnn.models.file import ModelSpec, Quality
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn models[/bold] · [bold]edge-srcnn models srcnn-915-x2[/bold] (its card) · "
@@ -36,9 +36,9 @@ def models(
     json: Json = False,
 ) -> None:
     """List the bundled models: what each is for, its quality, work, size and time on this machine; or tell of one."""
-    from edge_srcnn.bundled import bundled_models, find_model
-    from edge_srcnn.catalogue import list_bundled, listed
     from edge_srcnn.cli.console import print_json
+    from edge_srcnn.measure.model_table import list_bundled, listed
+    from edge_srcnn.models.bundled import bundled_models, find_model
 
     if name is not None:
         path = find_model(name, 2)
@@ -60,11 +60,11 @@ def models(
 
 def _timed(found: "Sequence[Listed]", *, every: bool) -> "dict[str, Any] | None":
     """Milliseconds by name, and what they were measured with; None, with a word on standard error, without engine."""
-    from edge_srcnn.catalogue import FRAME_PX, LIMIT_S, RUNS, Listed, time_frames
     from edge_srcnn.cli.console import progress_bar
     from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version
+    from edge_srcnn.engine.processor import available_processors, this_processor
     from edge_srcnn.errors import Unavailable
-    from edge_srcnn.processor import available_processors, this_processor
+    from edge_srcnn.measure.model_table import FRAME_PX, LIMIT_S, RUNS, Listed, time_frames
 
     engine = choose_engine("auto")
     if engine == BICUBIC:  # which says so

@@ -8,7 +8,7 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.uri import frame_size
 
 if TYPE_CHECKING:
-    from edge_srcnn.engine.delegates import Delegate
+    from edge_srcnn.engine.edgetpu.delegate import Delegate
 
 Model = Annotated[
     str,
@@ -57,7 +57,7 @@ def parse_frame_size(text: str) -> tuple[int, int]:
 
 def delegate_of(library: str | None, options: list[str] | None) -> "Delegate | None":
     """The delegate that was asked for, or None."""
-    from edge_srcnn.engine.delegates import custom_delegate
+    from edge_srcnn.engine.edgetpu.delegate import custom_delegate
 
     if library is None:
         if options:

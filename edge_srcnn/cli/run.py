@@ -25,8 +25,8 @@ from edge_srcnn.errors import EdgeSrcnnError, UsageError
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from edge_srcnn.governor import LadderState
-    from edge_srcnn.pipeline import FrameUpscaler, Pipeline, State
+    from edge_srcnn.live.governor import LadderState
+    from edge_srcnn.live.pipeline import FrameUpscaler, Pipeline, State
     from edge_srcnn.sources import Source
 
 EXAMPLES = (
@@ -111,10 +111,10 @@ def run(
         return
     if source is None or not sink:
         raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
-    from edge_srcnn.pipeline import Pipeline
-    from edge_srcnn.signals import acting_on
+    from edge_srcnn.live.pipeline import Pipeline
     from edge_srcnn.sinks import open_sink
     from edge_srcnn.sources import is_camera, open_source
+    from edge_srcnn.system.signals import acting_on
 
     if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
         raise UsageError("--json and --sink y4m:- both want standard output")
@@ -170,9 +170,9 @@ def _upscaler(
     options: dict[str, Any],
 ) -> "FrameUpscaler":
     """Make what enhances: for a live source by the models that keep up, for a file by the best one."""
-    from edge_srcnn.live_upscaler import LiveUpscalers
+    from edge_srcnn.live.region import RegionUpscaler
+    from edge_srcnn.live.upscaler import LiveUpscalers
     from edge_srcnn.loading import load_model
-    from edge_srcnn.region import RegionUpscaler
 
     if source.live:
         return LiveUpscalers(model, roi=region, keep_fps=keep_fps, rate=lambda: source.rate, **options).make()
@@ -239,7 +239,7 @@ def _tell_addresses(sinks: list[Any]) -> None:
 
 
 def _line(state: "State") -> str:
-    from edge_srcnn.timing import rate_text
+    from edge_srcnn.live.statistics import rate_text
 
     if state.idle:
         return f"idle: nobody takes pictures; {state.frames_in} came, {state.frames_out} were enhanced"

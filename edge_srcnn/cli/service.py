@@ -10,7 +10,7 @@ from edge_srcnn.cli.options import Json
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edge_srcnn.service.installation.changes import Step
+    from edge_srcnn.service.install.changes import Step
 
 EXAMPLES = (
     "Examples: [bold]sudo edge-srcnn service install[/bold] · "
@@ -32,7 +32,7 @@ def print_(
     ),
 ) -> None:
     """Print a unit as it would be installed."""
-    from edge_srcnn.service.installation.units import installed, unit_file
+    from edge_srcnn.service.install.units import installed, unit_file
 
     typer.echo(installed(unit_file(name)), nl=False)
 
@@ -46,9 +46,9 @@ def install(
     prefix: Prefix = None,
 ) -> None:
     """Write the units, the service's user and a first configuration. Needs root; can be repeated."""
-    from edge_srcnn.service.installation import changes
-    from edge_srcnn.service.installation.location import command
-    from edge_srcnn.service.installation.units import CONFIGURATIONS
+    from edge_srcnn.service.install import changes
+    from edge_srcnn.service.install.location import command
+    from edge_srcnn.service.install.units import CONFIGURATIONS
 
     cameras = camera or []
     _tell(changes.install(cameras, prefix=prefix and prefix.absolute()))
@@ -69,7 +69,7 @@ def uninstall(
     prefix: Prefix = None,
 ) -> None:
     """Stop the service and remove what was installed; configurations and recordings stay. Needs root."""
-    from edge_srcnn.service.installation import changes
+    from edge_srcnn.service.install import changes
 
     if not _tell(changes.uninstall(purge=purge, prefix=prefix and prefix.absolute())):
         typer.echo("nothing was installed")
@@ -81,7 +81,7 @@ def status(json: Json = False) -> None:
     from dataclasses import asdict
 
     from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.service.installation.systemctl import unit_states
+    from edge_srcnn.service.install.systemctl import unit_states
 
     states = unit_states()
     if json:

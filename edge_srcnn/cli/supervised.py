@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from edge_srcnn.errors import BadConfiguration, UsageError
-from edge_srcnn.signals import acting_on
+from edge_srcnn.system.signals import acting_on
 
 _MANY_FILES = 65_536
 _M_ARENA_MAX, _ARENAS = -8, 2  # <malloc.h>
@@ -28,8 +28,8 @@ def run_supervised(path: Path | None, flags: Mapping[str, Any], seconds: float |
     BadConfiguration
         The configuration makes no sense; trying again would not help.
     """
-    from edge_srcnn.service.assembly import Service
-    from edge_srcnn.service.configuration.load import load_config
+    from edge_srcnn.service.build import Service
+    from edge_srcnn.service.config.load import load_config
     from edge_srcnn.service.logs import configure_logging
 
     config = load_config(path, os.environ, flags).config

@@ -9,7 +9,7 @@ from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_srcnn.engine.tuning import Contestant
-    from edge_srcnn.model_tuning import Outcome
+    from edge_srcnn.measure.tuning import Outcome
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn tune --size 1280x720[/bold] · [bold]edge-srcnn tune --model fast-m-x2 --threads "
@@ -36,16 +36,16 @@ def tune(
     With auto, one after the other: the models that live video steps between, and the best one for pictures. What is
     given by an option is not tried in other ways. The bytes of an int8 network's results do not change.
     """
-    from edge_srcnn.bundled import is_auto
     from edge_srcnn.cli.console import print_json, progress_bar
-    from edge_srcnn.engine import tuned
+    from edge_srcnn.engine import tuning_cache
+    from edge_srcnn.engine.build import wish_for
     from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, load_interpreter
     from edge_srcnn.engine.tuning import runs_of
-    from edge_srcnn.loading import wish_for
-    from edge_srcnn.model_tuning import Tuning, models_to_tune
+    from edge_srcnn.measure.tuning import Tuning, models_to_tune
+    from edge_srcnn.models.bundled import is_auto
 
     if forget:
-        was_there, path = tuned.forget(), tuned.cache_file()
+        was_there, path = tuning_cache.forget(), tuning_cache.cache_file()
         if json:
             print_json({"file": str(path), "removed": was_there})
         else:
@@ -56,7 +56,7 @@ def tune(
     chosen = choose_engine(engine)
     if chosen == BICUBIC:
         raise UsageError("--engine bicubic: there is no network to tune")
-    tuned.prepare()
+    tuning_cache.prepare()
     load_interpreter(chosen)
     tunings = [Tuning(models, chosen, frame, wish) for models in models_to_tune(model, scale)]
     found = []
@@ -68,7 +68,7 @@ def tune(
                 bar.update(task, advance=1, description=f"{which}, best so far {best_ms:.1f} ms")
             found.append(each.keep())
     if json:
-        document = {"file": str(tuned.cache_file())}
+        document = {"file": str(tuning_cache.cache_file())}
         rows = [_document(each) for each in found]
         print_json({**document, "models": rows} if is_auto(model) else {**rows[0], **document})
         return
@@ -78,11 +78,11 @@ def tune(
         _print_ranking(found[0])
     tried, kept = sum(len(each.ranking) for each in found), "the best is" if len(found) == 1 else "the best are"
     typer.echo(f"\ntile: height x width in pixels of {_plane(found[0])}")
-    typer.echo(f"{tried} settings tried for frames of {size}; {kept} remembered in {tuned.cache_file()}")
+    typer.echo(f"{tried} settings tried for frames of {size}; {kept} remembered in {tuning_cache.cache_file()}")
 
 
 def _document(found: "Outcome") -> dict[str, Any]:
-    from edge_srcnn.engine.setting import tile_text
+    from edge_srcnn.engine.plan import tile_text
 
     rows = [
         {
@@ -117,7 +117,7 @@ def _print_ranking(found: "Outcome") -> None:
 
 
 def _cells(contestant: "Contestant") -> list[str]:
-    from edge_srcnn.engine.setting import tile_text
+    from edge_srcnn.engine.plan import tile_text
 
     setting = contestant.setting
     return [str(setting.blocks), tile_text(setting.tile), str(setting.threads), f"{contestant.milliseconds:.2f}"]
@@ -125,7 +125,7 @@ def _cells(contestant: "Contestant") -> list[str]:
 
 def _plane(found: "Outcome") -> str:
     """Say what tiles are cut from."""
-    from edge_srcnn.model import LUMA_PLANE
+    from edge_srcnn.models.file import LUMA_PLANE
 
     spec = found.models[0].spec
     return "the camera's frame" if spec.plane == LUMA_PLANE else f"the result, which is {spec.scale} times as large"

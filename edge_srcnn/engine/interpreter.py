@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.engine.graph import Quantization
-from edge_srcnn.engine.native_log import quiet_native_code
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
+from edge_srcnn.system.native_stderr import quiet_native_code
 
 log = logging.getLogger(__name__)
 

@@ -11,14 +11,14 @@ from time import perf_counter
 import numpy as np
 
 from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks, check_packing, tile_grain
-from edge_srcnn.engine.setting import WHOLE_TILE, Setting, Wish
-from edge_srcnn.engine.sharpener import Sharpener
+from edge_srcnn.engine.plan import WHOLE_TILE, Setting, Wish
+from edge_srcnn.engine.processor import Processor
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import even_side, round_up
-from edge_srcnn.processor import Processor
 
 BLOCKS = ("2x2", "2x2-2x4", "2x2-4x4", "2x4", "2x4-4x4", "2x4-2x8", "4x2-4x4", "4x4", "1x4-4x4", "1x8-4x8", "1x1")
 """Packings that won somewhere, or nearly; and none."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.frame import BT709, Frame
+from edge_srcnn.imaging.frame import BT709, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.planes import Chroma, resample_chroma
 

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from time import monotonic
 
-from edge_srcnn.pipeline import Pipeline, State
-from edge_srcnn.service.notify import Notifier
-from edge_srcnn.service.steady_source import SteadySource
-from edge_srcnn.service.steady_upscaler import SteadyUpscaler
+from edge_srcnn.live.failover import SteadyUpscaler
+from edge_srcnn.live.pipeline import Pipeline, State
+from edge_srcnn.live.reconnecting_source import SteadySource
+from edge_srcnn.live.statistics import rate_text
+from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
-from edge_srcnn.sources.left_behind import LEFT_BEHIND
-from edge_srcnn.timing import rate_text
+from edge_srcnn.system.stuck_threads import LEFT_BEHIND
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.frame import Frame
+from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.uri import Uri, parse_uri
 
 
@@ -117,10 +117,10 @@ class Watched(Protocol):
 SINKS: dict[str, str] = {
     "null": "edge_srcnn.sinks.null:open_null",
     "folder": "edge_srcnn.sinks.folder:open_folder_sink",
-    "video": "edge_srcnn.sinks.video:open_video_sink",
-    "http": "edge_srcnn.sinks.http:open_http",
-    "https": "edge_srcnn.sinks.http:open_http",
-    "push": "edge_srcnn.sinks.push:open_push",
+    "video": "edge_srcnn.sinks.video.sink:open_video_sink",
+    "http": "edge_srcnn.web.sink:open_http",
+    "https": "edge_srcnn.web.sink:open_http",
+    "push": "edge_srcnn.sinks.push.sink:open_push",
     "y4m": "edge_srcnn.sinks.y4m:open_y4m",
 }
 """What opens a kind of sink; imported when it is chosen."""

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
-from edge_srcnn.fifo import is_fifo, open_fifo
-from edge_srcnn.frame import Frame
+from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.system.fifo import is_fifo, open_fifo
 from edge_srcnn.uri import Uri, flag, read_options
 
 PATIENCE_S = 10.0

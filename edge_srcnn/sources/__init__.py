@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.frame import Frame
+from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.uri import NETWORK, Uri, parse_uri
 
 
@@ -46,8 +46,8 @@ SOURCES: dict[str, str] = {
     "test": "edge_srcnn.sources.moving_card:open_moving_card",
     "folder": "edge_srcnn.sources.folder:open_folder",
     "video": "edge_srcnn.sources.video:open_video",
-    "v4l2": "edge_srcnn.sources.v4l2:open_v4l2",
-    "picamera2": "edge_srcnn.sources.picamera2:open_picamera2",
+    "v4l2": "edge_srcnn.sources.v4l2.source:open_v4l2",
+    "picamera2": "edge_srcnn.sources.picamera2.source:open_picamera2",
 }
 """What opens a kind of source; imported when it is chosen."""
 

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable, Iterator
 
-from edge_srcnn.frame import Frame
-from edge_srcnn.handoff import Handoff
+from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.system.queue import Handoff
 
 
 class ReadAhead:

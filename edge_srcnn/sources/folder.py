@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge_srcnn.errors import BadPicture, NoInput
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.planes import Chroma
 from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture

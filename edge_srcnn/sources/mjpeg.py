@@ -35,7 +35,7 @@ class JpegDecoder:
         return _through_rgb(data) if self._av is None else self._decode(data)
 
     def _decode(self, data: bytes) -> tuple[UInt8Array, Chroma | None] | None:
-        from edge_srcnn.av_frames import planes_of
+        from edge_srcnn.imaging.pyav import planes_of
 
         if self._context is None:
             self._context = self._av.CodecContext.create("mjpeg", "r")

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.sources.testcard import draw_test_card
 from edge_srcnn.uri import Uri, frame_rate, frame_size, read_options, whole_number

@@ -11,11 +11,11 @@ from time import monotonic
 from typing import Any
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, Unavailable
-from edge_srcnn.fifo import is_fifo
-from edge_srcnn.frame import Frame
+from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, turned
 from edge_srcnn.sources.ahead import ReadAhead
 from edge_srcnn.sources.pipe import Pipe
+from edge_srcnn.system.fifo import is_fifo
 from edge_srcnn.uri import NETWORK, Uri, one_of, read_options, seconds
 
 TIMEOUT_S = 5.0
@@ -188,7 +188,7 @@ class Video:
 
 
 def _frame(decoded: Any, index: int, time_s: float) -> Frame:
-    from edge_srcnn.av_frames import colour_of, planes_of
+    from edge_srcnn.imaging.pyav import colour_of, planes_of
 
     now = monotonic()
     luma, chroma = planes_of(decoded)

@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import cached_property
 
-from edge_srcnn.frame import Frame
-from edge_srcnn.web.encoding import to_jpeg
+from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.web.jpeg import to_jpeg
 from edge_srcnn.web.no_signal import stale_picture
 from edge_srcnn.web.views import BICUBIC, ENHANCED, Result, bicubic_frame, enhanced_frame, split_frame
 

@@ -8,10 +8,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from edge_srcnn.heat import processor_temperature_c
+from edge_srcnn.system.temperature import processor_temperature_c
 from edge_srcnn.uri import without_secrets
 from edge_srcnn.web.broadcast import Broadcast
-from edge_srcnn.web.status import PROJECT, versions
+from edge_srcnn.web.state import PROJECT, versions
 from edge_srcnn.web.views import PARTS, VIEWS
 
 _PREFIX = "edge_srcnn_"

@@ -6,7 +6,7 @@ from time import localtime, strftime
 import cv2
 import numpy as np
 
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.web.views import Result, bicubic_frame
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from edge_srcnn.web.broadcast import Broadcast
-from edge_srcnn.web.status import status
+from edge_srcnn.web.state import status
 from edge_srcnn.web.streaming import STREAM_HEADERS, send_stream
 from edge_srcnn.web.views import ENHANCED, PAIR, VIEWS
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Protocol
 
-from edge_srcnn.frame import BT601, BT709, UNSPECIFIED, Frame
 from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.planes import Chroma, upscale_chroma
 

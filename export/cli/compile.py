@@ -44,10 +44,10 @@ def compile_model(
     """
     from dataclasses import asdict
 
-    from edge_srcnn.bundled import find_model
     from edge_srcnn.cli.console import print_json
-    from edge_srcnn.engine.setting import parse_tile
+    from edge_srcnn.engine.plan import parse_tile
     from edge_srcnn.errors import Unavailable
+    from edge_srcnn.models.bundled import find_model
     from export.cli.preflight import print_preflight, spinner
     from export.edgetpu.compilation import adopt, compile_prepared, prepare
     from export.edgetpu.compiler import CompilationFailed, find_compiler
@@ -88,7 +88,7 @@ def compile_model(
 
 def _ready_file(prepared: "Prepared", path: Path, ready: Path, *, overwrite: bool) -> Path:
     """The file that is ready to be compiled: the model itself, where it is that already, or else a new one."""
-    from edge_srcnn.atomic import write_whole
+    from edge_srcnn.system.files import write_whole
 
     data = prepared.packaged()
     if data == path.read_bytes():

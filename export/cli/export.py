@@ -83,8 +83,8 @@ def export(
         list[Path] | None,
         typer.Option(
             "--teacher",
-            help="Models of this scale (float32 .tflite) whose pictures are learned instead of the ground truth: a larger"
-            " network teaches a smaller one in a tenth of the steps; may be repeated.",
+            help="A larger network (float32 .tflite, same scale) whose pictures are learned, not the ground truth:"
+            " a tenth of the steps; may be repeated.",
         ),
     ] = None,
     expand: Annotated[
@@ -159,8 +159,8 @@ def export(
     if backend is not None:
         _one_of("--backend", backend, BACKENDS)
         os.environ["KERAS_BACKEND"] = backend
-    from edge_srcnn.engine.native_log import drop_native_log
     from edge_srcnn.errors import Unavailable
+    from edge_srcnn.system.native_stderr import drop_native_log
 
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         drop_native_log()  # TensorFlow talks from its import to its exit

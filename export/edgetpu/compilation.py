@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_srcnn.atomic import write_whole
 from edge_srcnn.errors import ModelError, ModelMetadataMissing, ModelUnsupported, NoInput, OutputExists
-from edge_srcnn.model import Model, parse_model, seal_model
-from edge_srcnn.tpu_form import TpuForm
+from edge_srcnn.models.edgetpu import TpuForm
+from edge_srcnn.models.file import Model, parse_model, seal_model
+from edge_srcnn.system.files import write_whole
 from export.edgetpu.compiler import TIMEOUT_S, CompilationFailed, Compiled, compile_graph
 from export.edgetpu.fates import COMPILED_OPERATOR
 from export.edgetpu.files import TpuFiles

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_srcnn.atomic import write_whole
-from edge_srcnn.model import Model
+from edge_srcnn.models.file import Model
+from edge_srcnn.system.files import write_whole
 from export.edgetpu.compilation import compile_prepared, prepare_model
 from export.edgetpu.compiler import CompilationFailed
 from export.edgetpu.files import TpuFiles

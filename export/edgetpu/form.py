@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.packing import Blocks, halo, pack
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, UsageError
-from edge_srcnn.loading import network_of
-from edge_srcnn.model import Model
-from edge_srcnn.tpu_form import TpuForm
+from edge_srcnn.models.edgetpu import TpuForm
+from edge_srcnn.models.file import Model
 from export.edgetpu.network import read_network
 
 BLOCK = (2, 2)

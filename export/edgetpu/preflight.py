@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from edge_srcnn.errors import ModelUnsupported
-from edge_srcnn.tpu_form import TpuForm
+from edge_srcnn.models.edgetpu import TpuForm
 from export.edgetpu.fates import CPU, NOWHERE, TPU, Fate, fates
 from export.edgetpu.memory import CACHE_BYTES, activation_bytes, parameter_bytes, usb_bytes
 from export.edgetpu.network import Network, Operator, Tensor, damage_is_told, read_network

@@ -4,8 +4,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from edge_srcnn.bundled import BUNDLED
-from edge_srcnn.model import Quality, Training, read_model, seal_model
+from edge_srcnn.models.bundled import BUNDLED
+from edge_srcnn.models.file import Quality, Training, read_model, seal_model
 
 CAMERA_MODEL = "srcnn-915-x2-camera"
 COMMAND = "edge-srcnn export --int8 --scale 2 --degradation camera"
@@ -42,7 +42,7 @@ def make_ladder(folder: Path) -> Path:
 
 def environment_of(bundle: Path, folder: Path, more: str = "") -> dict[str, str]:
     """What makes processes take ``bundle`` for what is bundled; ``folder`` gets a file that they read."""
-    text = f"import pathlib\nimport edge_srcnn.bundled\nedge_srcnn.bundled.BUNDLED = pathlib.Path({str(bundle)!r})\n"
+    text = f"import pathlib\nfrom edge_srcnn.models import bundled\nbundled.BUNDLED = pathlib.Path({str(bundle)!r})\n"
     (folder / "sitecustomize.py").write_text(text + more)
     return {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 

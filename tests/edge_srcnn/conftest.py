@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 
 from edge_srcnn.batch import plan_jobs, run_jobs
-from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import installed_version
 from edge_srcnn.engine.packing import Blocks
-from edge_srcnn.engine.setting import WHOLE_TILE, Setting
-from edge_srcnn.engine.sharpener import Sharpener
+from edge_srcnn.engine.plan import WHOLE_TILE, Setting
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import load_model
+from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import Upscaler
 from tests.edge_srcnn.bundles import environment_of, make_bundle
@@ -119,7 +119,7 @@ def model_bytes() -> bytes:
 
 @pytest.fixture(scope="session")
 def reseal() -> Reseal:
-    """Package a model anew with other contents, by the rules that ``edge_srcnn.model`` states."""
+    """Package a model anew with other contents, by the rules that ``edge_srcnn.models.file`` states."""
 
     def pack(
         data: bytes,
@@ -182,7 +182,7 @@ def camera_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def with_camera_model(camera_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``camera_bundle`` be what is bundled."""
-    monkeypatch.setattr("edge_srcnn.bundled.BUNDLED", camera_bundle)
+    monkeypatch.setattr("edge_srcnn.models.bundled.BUNDLED", camera_bundle)
 
 
 @pytest.fixture(scope="session")

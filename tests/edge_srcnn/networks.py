@@ -7,7 +7,7 @@ import numpy as np
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.network import Network
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.model import BICUBIC_PLANE
+from edge_srcnn.models.file import BICUBIC_PLANE
 
 PIXELS = Quantization(float(np.float32(1 / 255)), -128)
 """int8 is the grey level less 128."""

@@ -10,9 +10,9 @@ from time import monotonic, sleep
 import numpy as np
 
 from edge_srcnn.errors import CannotWrite
-from edge_srcnn.frame import Colour, Frame
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.pipeline import Pipeline
+from edge_srcnn.imaging.frame import Colour, Frame
+from edge_srcnn.live.pipeline import Pipeline
 
 SOON_S = 15
 """Far more than anything here takes, far less than a test run may hang."""

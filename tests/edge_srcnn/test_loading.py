@@ -4,18 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from edge_srcnn.bundled import find_model
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, NoInput, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.loading import (
-    load_model,
-    network_of,
-    open_model,
-    upscale,
-)
-from edge_srcnn.model import parse_model
+from edge_srcnn.loading import load_model, open_model, upscale
+from edge_srcnn.models.bundled import find_model
+from edge_srcnn.models.file import parse_model
 
 
 @pytest.fixture

@@ -6,19 +6,14 @@ from math import ceil
 import numpy as np
 import pytest
 
+from edge_srcnn.engine.build import occasion_of, setting_for, wish_for, with_reuse
 from edge_srcnn.engine.packing import Blocks
-from edge_srcnn.engine.setting import REUSE_TILE, WHOLE_TILE, Setting, Wish
-from edge_srcnn.engine.tuned import Tuned, cache_file, recall, remember
+from edge_srcnn.engine.plan import REUSE_TILE, WHOLE_TILE, Setting, Wish
+from edge_srcnn.engine.processor import available_processors, this_processor
+from edge_srcnn.engine.tuning_cache import Tuned, cache_file, recall, remember
 from edge_srcnn.imaging import bicubic
-from edge_srcnn.loading import (
-    load_model,
-    occasion_of,
-    setting_for,
-    wish_for,
-    with_reuse,
-)
-from edge_srcnn.model import digest, parse_model
-from edge_srcnn.processor import available_processors, this_processor
+from edge_srcnn.loading import load_model
+from edge_srcnn.models.file import digest, parse_model
 
 NAME = "srcnn-915-x2"
 MEASURED = Setting(Blocks((2, 2), (4, 4)), (8, 12), 1)

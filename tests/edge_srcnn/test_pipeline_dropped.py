@@ -6,8 +6,8 @@ from time import sleep
 
 import pytest
 
-from edge_srcnn.pipeline import Pipeline
-from edge_srcnn.sink_worker import RECORDER_DEPTH
+from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.live.sink_thread import RECORDER_DEPTH
 from tests.edge_srcnn.pipeline_parts import SOON_S, Double, Numbers, Recorder, in_step, running, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from edge_srcnn.pipeline import Pipeline
+from edge_srcnn.live.pipeline import Pipeline
 from tests.edge_srcnn.pipeline_parts import (
     SOON_S,
     Double,

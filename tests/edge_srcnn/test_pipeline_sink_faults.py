@@ -6,9 +6,9 @@ from time import monotonic
 
 import pytest
 
-from edge_srcnn import sink_worker as worker_module
 from edge_srcnn.errors import CannotWrite
-from edge_srcnn.pipeline import Pipeline
+from edge_srcnn.live import sink_thread as worker_module
+from edge_srcnn.live.pipeline import Pipeline
 from tests.edge_srcnn.pipeline_parts import (
     SOON_S,
     Double,

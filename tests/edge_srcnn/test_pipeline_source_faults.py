@@ -3,7 +3,7 @@
 import pytest
 
 from edge_srcnn.errors import SourceLost, UsageError
-from edge_srcnn.pipeline import Pipeline
+from edge_srcnn.live.pipeline import Pipeline
 from tests.edge_srcnn.pipeline_parts import Double, Numbers, Recorder, Whole, endless, in_step, refuse_from, running
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")

@@ -5,10 +5,10 @@ from time import sleep
 
 import pytest
 
-from edge_srcnn import sink_worker as worker_module
+from edge_srcnn.live import sink_thread as worker_module
+from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.live.sink_thread import FILE_DEPTH
 from edge_srcnn.loading import load_model
-from edge_srcnn.pipeline import Pipeline
-from edge_srcnn.sink_worker import FILE_DEPTH
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.pipeline_parts import Double, Numbers, Recorder, endless, running, wait_for
 

@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("av")
 
+from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.loading import load_model
-from edge_srcnn.pipeline import Pipeline
 from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.clips import decode, encode, flat, packets

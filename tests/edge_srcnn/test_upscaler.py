@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.bundled import bundled_models
+from edge_srcnn.engine.self_test import SELF_TEST_SHARE, self_test_tolerance
 from edge_srcnn.errors import SelfTestFailed, UsageError
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import luma_full_range, luma_studio_range
 from edge_srcnn.imaging.metrics import psnr
 from edge_srcnn.loading import load_model, open_model, upscale
-from edge_srcnn.model import digest, parse_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import digest, parse_model
 from edge_srcnn.sources.testcard import draw_test_card
-from edge_srcnn.upscaler import SELF_TEST_SHARE, self_test_tolerance
 
 SCALES = [2, 3, 4]
 FAMILIES = ["srcnn-915", "fast-s", "fast-l"]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.tflite_reader import read_graph
 from export.architectures import Layer, find_architecture
 from export.balancing import MOST, balance_layers
 from export.quantization import convert

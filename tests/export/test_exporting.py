@@ -9,7 +9,7 @@ import pytest
 import edge_srcnn
 from edge_srcnn.errors import BadData, OutputExists, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.model import read_model
+from edge_srcnn.models.file import read_model
 from export.architectures import find_architecture
 from export.dataset import PatchSampler
 from export.exporting import Exported, run_export

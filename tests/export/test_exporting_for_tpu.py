@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import OutputExists, UsageError
-from edge_srcnn.model import read_model
+from edge_srcnn.models.file import read_model
 from export import exporting
 from export.exporting import run_export
 from export.job import ExportJob

@@ -17,7 +17,7 @@ from edge_srcnn.errors import SelfTestFailed
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
-from edge_srcnn.model import Model, Quality, Training, golden_plane, read_model, seal_model
+from edge_srcnn.models.file import Model, Quality, Training, golden_plane, read_model, seal_model
 from export.architectures import find_architecture
 from export.checkpoints import TrainingState
 from export.exporting import differs

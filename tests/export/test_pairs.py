@@ -10,7 +10,7 @@ from PIL import Image
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.model import LUMA_PLANE
+from edge_srcnn.models.file import LUMA_PLANE
 from export.dataset import Pair, PatchSpec, load_split, make_pairs
 from export.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge_srcnn.errors import BadData, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.model import LUMA_PLANE
+from edge_srcnn.models.file import LUMA_PLANE
 from export.dataset import Pair, PatchSampler, PatchSpec, centre_crops
 
 Draw = Callable[..., UInt8Array]

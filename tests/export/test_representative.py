@@ -8,7 +8,7 @@ import pytest
 
 from edge_srcnn.errors import BadData
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.model import GOLDEN_SHAPE
+from edge_srcnn.models.file import GOLDEN_SHAPE
 from export import quantization
 from export.architectures import find_architecture
 from export.dataset import Float32Array, Pair

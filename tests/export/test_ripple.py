@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edge_srcnn import load_model
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.model import BICUBIC, LUMA_PLANE, read_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import BICUBIC, LUMA_PLANE, read_model
 from edge_srcnn.upscaler import Upscaler
 from export.degradation import imresize
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from edge_srcnn import load_model
-from edge_srcnn.bundled import bundled_models
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.ladder import ladder_of
-from edge_srcnn.model import BICUBIC, ModelSpec, read_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import BICUBIC, ModelSpec, read_model
+from edge_srcnn.models.ladder import ladder_of
 from export.evaluation import DEGRADES, evaluate, read_truths
 from export.packaging import model_card
 

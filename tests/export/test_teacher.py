@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.errors import NoInput, UsageError
 from edge_srcnn.loading import open_model
-from edge_srcnn.model import LUMA_PLANE, read_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import LUMA_PLANE, read_model
 from export.architectures import find_architecture
 from export.dataset import GREY_LEVEL, Pair, PatchSampler, Split, make_pairs, patch_spec, turned
 from export.job import ExportJob

@@ -10,8 +10,8 @@ import json
 import numpy as np
 
 from edge_srcnn import load_model
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE, read_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE, read_model
 
 SIZE = (70, 90)  # no multiple of any block
 PACKINGS = {

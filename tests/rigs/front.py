@@ -23,16 +23,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_srcnn.benchmark import CEILING_SIZE, ceiling_graph, picture_for
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import Interpreter
-from edge_srcnn.engine.setting import default_setting
-from edge_srcnn.engine.sharpener import Sharpener
-from edge_srcnn.engine.upscaler import LumaUpscaler
-from edge_srcnn.loading import network_of, read_named
-from edge_srcnn.model import read_model
-from edge_srcnn.processor import this_processor
+from edge_srcnn.engine.luma import LumaUpscaler
+from edge_srcnn.engine.plan import default_setting
+from edge_srcnn.engine.processor import this_processor
+from edge_srcnn.engine.tflite_writer import write_graph
+from edge_srcnn.loading import read_named
+from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph, picture_for
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import read_model
 from export.architectures.fast import RUNGS
 
 ROOT = Path(__file__).resolve().parents[2]

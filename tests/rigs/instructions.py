@@ -17,22 +17,23 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_srcnn.benchmark import CEILING_SIZE, ceiling_graph
-from edge_srcnn.engine.flatbuffer_reader import read_graph
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import Convolution, Graph, Quantization
+from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
-from edge_srcnn.engine.setting import Setting, default_setting
-from edge_srcnn.engine.sharpener import Sharpener
-from edge_srcnn.engine.tiled_network import network_for_processor
+from edge_srcnn.engine.plan import Setting, default_setting
+from edge_srcnn.engine.processor import Processor
+from edge_srcnn.engine.tflite_reader import read_graph
+from edge_srcnn.engine.tflite_writer import write_graph
+from edge_srcnn.engine.tiled_graph import network_for_processor
 from edge_srcnn.engine.tuning import packings
-from edge_srcnn.engine.upscaler import LumaUpscaler
 from edge_srcnn.errors import UsageError
-from edge_srcnn.loading import network_of, read_named
-from edge_srcnn.model import BICUBIC_PLANE
-from edge_srcnn.processor import Processor
+from edge_srcnn.loading import read_named
+from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph
+from edge_srcnn.models.file import BICUBIC_PLANE
 
 WIDTH, HEIGHT = 640, 480
 ROWS = 8, 24

@@ -31,13 +31,13 @@ WINDOW_S, MOST_STEPS = 300.0, 4
 _BUSY = "while True: pass"
 _MAIN = """
 import pathlib
-from edge_srcnn import heat
+from edge_srcnn.system import temperature
 def newest(self):
     try:
-        return heat.Heat(float(pathlib.Path("celsius").read_text()), ())
+        return temperature.Heat(float(pathlib.Path("celsius").read_text()), ())
     except (OSError, ValueError):
-        return heat.Heat(50.0, ())
-heat.HeatWatch.newest = newest
+        return temperature.Heat(50.0, ())
+temperature.HeatWatch.newest = newest
 from edge_srcnn.cli import main
 main()
 """

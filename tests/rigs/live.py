@@ -17,8 +17,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from edge_srcnn import load_model
-from edge_srcnn.live_upscaler import LiveUpscalers
-from edge_srcnn.pipeline import Pipeline
+from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.live.upscaler import LiveUpscalers
 from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
 

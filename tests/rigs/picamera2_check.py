@@ -14,7 +14,7 @@ from picamera2 import Picamera2
 from picamera2.allocators import LibcameraAllocator
 
 from edge_srcnn.errors import NoInput, SourceLost, Unavailable, UsageError
-from edge_srcnn.frame import Frame
+from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sources import Source, open_source
 
 BARS = [235, 210, 170, 145, 106, 81, 41, 16]

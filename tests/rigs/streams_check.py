@@ -18,7 +18,7 @@ from checks import expect, nothing_is_left, open_things, run
 from streams_peers import SOON_S, camera, free_port, our_cli, probed, started, tool, wait_for_listener
 
 from edge_srcnn.errors import SourceLost
-from edge_srcnn.frame import BT601, Colour, Frame
+from edge_srcnn.imaging.frame import BT601, Colour, Frame
 from edge_srcnn.sources import open_source
 from edge_srcnn.sources.video import Video
 

@@ -8,13 +8,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edge_srcnn.bundled import bundled_models, find_model
-from edge_srcnn.engine.flatbuffer_reader import read_graph
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.self_test import self_test_tolerance
+from edge_srcnn.engine.tflite_reader import read_graph
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.imaging.blocks import to_blocks
-from edge_srcnn.loading import network_of
-from edge_srcnn.model import read_model, seal_model
-from edge_srcnn.upscaler import self_test_tolerance
+from edge_srcnn.models.bundled import bundled_models, find_model
+from edge_srcnn.models.file import read_model, seal_model
 from export.edgetpu.form import tpu_form
 
 TILES = ((128, 128), (32, 96))

@@ -13,7 +13,7 @@ from checks import Warnings, expect, nothing_is_left, open_things, run
 from vivid_devices import DEVICE, WEBCAM, control, dropped, jpeg, webcam
 
 from edge_srcnn.errors import NoInput, SourceLost, Unavailable, UsageError
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.sources import Source, open_source
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")

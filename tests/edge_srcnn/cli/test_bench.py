@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from edge_srcnn.bundled import find_model
 from edge_srcnn.cli.options import parse_frame_size
 from edge_srcnn.engine.interpreter import ENGINES, installed_version
 from edge_srcnn.errors import UsageError
+from edge_srcnn.models.bundled import find_model
 
 SMALL = ("--size", "64x48", "--seconds", "0.1")
 USAGE, NO_INPUT, UNAVAILABLE = 2, 66, 69  # sysexits.h, and argparse's 2

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import typer
 
-from edge_srcnn.bundled import bundled_models
 from edge_srcnn.cli.doctor import doctor
-from edge_srcnn.diagnosis import Diagnosis, EngineReport, LiveRung, SelfTest
-from edge_srcnn.engine.edgetpu_report import EdgeTpuReport
+from edge_srcnn.engine.edgetpu.report import EdgeTpuReport
+from edge_srcnn.measure.doctor import Diagnosis, EngineReport, LiveRung, SelfTest
+from edge_srcnn.models.bundled import bundled_models
 
 OWN_TEST = {"identical", "within 1 level", *(f"within {levels} levels" for levels in range(2, 7))}
 
@@ -65,7 +65,7 @@ def test_tensorflow_computes_the_golden_output_too(told):
 @pytest.mark.parametrize(("version", "ok", "status"), [("2.3.0", False, 1), (None, False, 69)])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_what_is_wrong_shows_in_the_report_and_in_the_exit_status(monkeypatch, capsys, version, ok, status, as_json):
-    monkeypatch.setattr("edge_srcnn.diagnosis.diagnose", lambda: found(version, ok=ok))
+    monkeypatch.setattr("edge_srcnn.measure.doctor.diagnose", lambda: found(version, ok=ok))
     with pytest.raises(typer.Exit) as exit_:
         doctor(json=as_json)
     assert exit_.value.exit_code == status
@@ -81,7 +81,7 @@ def test_what_is_wrong_shows_in_the_report_and_in_the_exit_status(monkeypatch, c
 
 def test_the_models_of_live_video_are_told_with_what_is_known_of_them(monkeypatch, capsys):
     live = LiveRung("fast-s-x2", True, 9.876), LiveRung("fast-m-x2", False, 123.4), LiveRung("fast-l-x2", True, None)
-    monkeypatch.setattr("edge_srcnn.diagnosis.diagnose", lambda: replace(found("2.3.0", ok=True), live=live))
+    monkeypatch.setattr("edge_srcnn.measure.doctor.diagnose", lambda: replace(found("2.3.0", ok=True), live=live))
     doctor()
     shown = "fast-s-x2 (9.88 ms, tuned), fast-m-x2 (123 ms), fast-l-x2 (not timed yet, tuned)"
     assert f"live, the fastest first: {shown}\n" in capsys.readouterr().out
@@ -90,7 +90,7 @@ def test_the_models_of_live_video_are_told_with_what_is_known_of_them(monkeypatc
 
 
 def test_a_healthy_machine_is_told_so(monkeypatch, capsys):
-    monkeypatch.setattr("edge_srcnn.diagnosis.diagnose", lambda: found("2.3.0", ok=True))
+    monkeypatch.setattr("edge_srcnn.measure.doctor.diagnose", lambda: found("2.3.0", ok=True))
     doctor()
     told = capsys.readouterr().out
     assert "Cortex-A76 (aarch64), 4 processors; int8: NEON" in told
@@ -107,7 +107,7 @@ def test_a_healthy_machine_is_told_so(monkeypatch, capsys):
     ],
 )
 def test_edge_tpus_are_told_and_none_is_no_illness(monkeypatch, capsys, report, shown):
-    monkeypatch.setattr("edge_srcnn.diagnosis.diagnose", lambda: found("2.3.0", ok=True, edge_tpu=report))
+    monkeypatch.setattr("edge_srcnn.measure.doctor.diagnose", lambda: found("2.3.0", ok=True, edge_tpu=report))
     doctor()
     assert f"Edge TPU: {shown}\n" in capsys.readouterr().out
     doctor(json=True)

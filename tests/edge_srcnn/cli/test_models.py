@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from edge_srcnn.bundled import bundled_models, find_model
 from edge_srcnn.engine.interpreter import installed_version
+from edge_srcnn.models.bundled import bundled_models, find_model
 from tests.edge_srcnn.bundles import CAMERA_MODEL, CARD, COMMAND, environment_of
 
 NO_INPUT, BAD_DATA = 66, 65  # sysexits.h
@@ -27,7 +27,7 @@ def run(run_cli, camera_environment):
 @pytest.fixture
 def run_slow(run_cli, camera_bundle, tmp_path_factory):
     """``edge-srcnn models`` on a machine that takes twelve seconds for the first frame."""
-    slow = "import edge_srcnn.catalogue\nedge_srcnn.catalogue.time_frame_ms = lambda *arguments, **options: 12345.6\n"
+    slow = "from edge_srcnn.measure import model_table\nmodel_table.time_frame_ms = lambda *a, **options: 12345.6\n"
     environment = environment_of(camera_bundle, tmp_path_factory.mktemp("slow"), slow)
 
     def start(*arguments, columns=120):

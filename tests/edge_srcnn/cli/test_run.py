@@ -9,7 +9,7 @@ from PIL import Image
 
 pytest.importorskip("av")
 
-from edge_srcnn.bundled import live_ladder
+from edge_srcnn.models.bundled import live_ladder
 from tests.edge_srcnn.cli.recordings import CARD, END_S, FAST, QUICK, files
 from tests.edge_srcnn.clips import decode, encode, flat, planes
 

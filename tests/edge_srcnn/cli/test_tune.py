@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.bundled import find_model, live_ladder
-from edge_srcnn.model import read_model
+from edge_srcnn.models.bundled import find_model, live_ladder
+from edge_srcnn.models.file import read_model
 from edge_srcnn.sources.images import read_picture
 from tests.edge_srcnn.cli.rights import without_override
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from edge_srcnn.engine.edgetpu import edgetpu_library, why_no_edgetpu
+from edge_srcnn.engine.edgetpu.several import edgetpu_library, why_no_edgetpu
 
 
 def asks(root):

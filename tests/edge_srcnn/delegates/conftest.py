@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge_srcnn.engine.delegates import Delegate
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.edgetpu.delegate import Delegate
 from edge_srcnn.engine.packing import Blocks, halo, pack
-from edge_srcnn.loading import network_of, read_named
-from edge_srcnn.model import Model, seal_model
-from edge_srcnn.tpu_form import TpuForm
+from edge_srcnn.engine.tflite_writer import write_graph
+from edge_srcnn.loading import read_named
+from edge_srcnn.models.edgetpu import TpuForm
+from edge_srcnn.models.file import Model, seal_model
 from tests.edge_srcnn.delegates.build import COMPILER, build
 
 ROOT = Path(__file__).parents[3]

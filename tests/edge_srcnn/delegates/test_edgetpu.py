@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from edge_srcnn.child import Child
-from edge_srcnn.engine.delegates import edgetpu_delegate
+from edge_srcnn.engine.edgetpu.delegate import edgetpu_delegate
 from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model
+from edge_srcnn.system.worker_process import Child
 from tests.edge_srcnn.delegates.build import build_without_a_needed_library, for_another_processor
 from tests.edge_srcnn.delegates.conftest import PLAIN
 

@@ -6,9 +6,9 @@ from time import monotonic
 import pytest
 import typer
 
-from edge_srcnn import diagnosis
 from edge_srcnn.cli.doctor import doctor
-from edge_srcnn.engine.edgetpu_report import EdgeTpuReport, report_edgetpu
+from edge_srcnn.engine.edgetpu.report import EdgeTpuReport, report_edgetpu
+from edge_srcnn.measure import doctor as doctor_module
 from tests.edge_srcnn.delegates.build import build
 
 
@@ -49,7 +49,7 @@ def test_no_library_is_told_soon(coral, tmp_path):
 
 
 def test_the_doctor_shows_it(coral, monkeypatch, capsys):
-    monkeypatch.setattr(diagnosis, "bundled_models", dict)  # the self-tests are not asked
+    monkeypatch.setattr(doctor_module, "bundled_models", dict)  # the self-tests are not asked
     for place in ("", "list"):
         coral.setenv("CORAL_ABORTS", place)
         with pytest.raises(typer.Exit):

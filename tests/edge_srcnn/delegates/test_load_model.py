@@ -5,9 +5,10 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from edge_srcnn import child, isolation
+from edge_srcnn.engine.isolated import client
 from edge_srcnn.errors import DelegateLost, SelfTestFailed, Unavailable
 from edge_srcnn.loading import load_model
+from edge_srcnn.system import worker_process
 from tests.edge_srcnn.delegates.conftest import PLAIN
 
 PLANE = np.random.default_rng(0).integers(0, 256, (48, 64)).astype(np.uint8)
@@ -60,7 +61,7 @@ def test_one_that_cannot_begin_says_why_in_a_line(engine, libraries, traces, cap
 
 @pytest.mark.parametrize("when", ["create", "prepare", "invoke"])
 def test_one_that_hangs_at_the_start_is_given_up(engine, libraries, traces, monkeypatch, when):
-    monkeypatch.setattr(child, "START_S", 1.0)
+    monkeypatch.setattr(worker_process, "START_S", 1.0)
     began = monotonic()
     with pytest.raises(DelegateLost, match=r"cannot begin \(no answer for 1 s\)"):
         load_model(PLAIN, engine=engine, delegate=libraries.delegate("copies", **{when: "hang"}))
@@ -89,7 +90,7 @@ def test_one_that_fails_later_is_lost_soon_and_stays_so(engine, libraries, expec
 
 
 def test_one_that_hangs_at_its_first_plane_is_given_up_too(libraries, traces, monkeypatch):
-    monkeypatch.setattr(isolation, "FIRST_S", 0.5)
+    monkeypatch.setattr(client, "FIRST_S", 0.5)
     with load_model(PLAIN, delegate=libraries.delegate("copies", invoke="hang", after=2)) as upscaler:
         began = monotonic()
         with pytest.raises(DelegateLost, match=r"no answer for 0\.561 s"):
@@ -98,7 +99,7 @@ def test_one_that_hangs_at_its_first_plane_is_given_up_too(libraries, traces, mo
 
 
 def test_a_picture_that_changes_after_a_still_one_is_no_hang(texture, monkeypatch):
-    monkeypatch.setattr(isolation, "_LEAST_S", 0.001)  # what counts is how long whole pictures took
+    monkeypatch.setattr(client, "_LEAST_S", 0.001)  # what counts is how long whole pictures took
     plane = texture(480, 640)
     with load_model("fast-s-x2", isolate=True, reuse=True) as upscaler:
         for _ in range(6):

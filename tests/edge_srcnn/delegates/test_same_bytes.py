@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model
 

@@ -6,9 +6,10 @@ from time import monotonic, sleep
 
 import pytest
 
-from edge_srcnn.service import assembly, steady_upscaler
-from edge_srcnn.service.configuration.settings import Enhance
-from edge_srcnn.service.steady_upscaler import SteadyUpscaler
+from edge_srcnn.live import failover
+from edge_srcnn.live.failover import SteadyUpscaler
+from edge_srcnn.service import build
+from edge_srcnn.service.config.settings import Enhance
 from tests.edge_srcnn.delegates.conftest import children
 from tests.edge_srcnn.service.parts import frame
 
@@ -19,14 +20,14 @@ SIZE = (64, 48)
 @pytest.fixture
 def steady(libraries, engine, monkeypatch, traces):
     """Make one from a library and its options, as the configuration does."""
-    monkeypatch.setattr(steady_upscaler, "RETRY_FIRST_S", 0.1)
-    monkeypatch.setattr(assembly, "choose_engine", lambda name: engine)
+    monkeypatch.setattr(failover, "RETRY_FIRST_S", 0.1)
+    monkeypatch.setattr(build, "choose_engine", lambda name: engine)
     made = []
 
     def make(name, **options):
         pairs = tuple(f"{key}={value}" for key, value in options.items())
         enhance = Enhance(engine=engine, delegate=libraries.path(name), delegate_options=pairs, reuse=False)
-        made.append(SteadyUpscaler(assembly.rungs(enhance)))
+        made.append(SteadyUpscaler(build.rungs(enhance)))
         return made[-1]
 
     yield make
@@ -116,10 +117,10 @@ def test_one_that_is_closed_on_its_way_up_leaves_nothing(steady):
 def test_another_configuration_takes_over(steady, libraries, engine):
     upscaler = steady("copies")
     refusing = Enhance(engine=engine, delegate=libraries.path("refuses"))
-    upscaler.replace(assembly.rungs(refusing))
+    upscaler.replace(build.rungs(refusing))
     assert upscaler.upscale_frame(frame(size=SIZE)) is not None
     assert (upscaler.engine, upscaler.trouble is None) == (engine, False)
-    upscaler.replace(assembly.rungs(replace_library(refusing, libraries.path("idle"))))
+    upscaler.replace(build.rungs(replace_library(refusing, libraries.path("idle"))))
     feed(upscaler, lambda: upscaler.trouble is None)
     assert upscaler.engine == libraries.path("idle")
 

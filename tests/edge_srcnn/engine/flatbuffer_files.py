@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tflite
 
-from edge_srcnn.engine.flatbuffer_reader import read_graph
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.tflite_reader import read_graph
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported
 from tests.edge_srcnn.engine.stacks import int8_stack
 

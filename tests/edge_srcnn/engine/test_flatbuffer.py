@@ -7,13 +7,13 @@ import pytest
 import tflite
 from hypothesis import given
 
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.engine.flatbuffer_reader import read_graph
-from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Graph, Quantization
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.engine.packing import Blocks, pack
-from edge_srcnn.model import parse_model
+from edge_srcnn.engine.tflite_reader import read_graph
+from edge_srcnn.engine.tflite_writer import write_graph
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import parse_model
 from tests.edge_srcnn.engine.flatbuffer_files import file_of, same, stack
 from tests.edge_srcnn.engine.stacks import (
     REPEATABLE,

@@ -5,11 +5,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.flatbuffer_reader import read_graph
-from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT
+from edge_srcnn.engine.tflite_reader import read_graph
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelError, ModelUnsupported
-from edge_srcnn.model import parse_model
+from edge_srcnn.models.file import parse_model
 from tests.edge_srcnn.engine.flatbuffer_files import file_of
 from tests.edge_srcnn.engine.stacks import float_stack, int8_stack
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tflite
 
-from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.tflite_writer import write_graph
 from tests.edge_srcnn.engine.flatbuffer_files import FLOAT32, UINT8, file_of, refusal, stack
 from tests.edge_srcnn.engine.stacks import PIXELS
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.engine.flatbuffer_reader import read_graph
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Reshape
-from edge_srcnn.model import parse_model
+from edge_srcnn.engine.tflite_reader import read_graph
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import parse_model
 from tests.edge_srcnn.engine.stacks import PIXELS, SHIPPED, float_stack, int8_stack, quantization
 
 

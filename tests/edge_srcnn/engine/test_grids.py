@@ -5,16 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import PLAIN, Blocks
-from edge_srcnn.engine.setting import WHOLE_TILE, Setting
-from edge_srcnn.engine.sharpener import Sharpener
-from edge_srcnn.engine.upscaler import LumaUpscaler
+from edge_srcnn.engine.plan import WHOLE_TILE, Setting
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE
+from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, as_blocks, float_stack, int8_stack, seeds, sizes, tiles
 
 SIDES = st.sampled_from([1, 3, 5, 7])

@@ -5,13 +5,13 @@ import logging
 import numpy as np
 import pytest
 
-from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine import interpreter
-from edge_srcnn.engine.flatbuffer_writer import write_graph
 from edge_srcnn.engine.graph import FLOAT
 from edge_srcnn.engine.interpreter import Interpreter, choose_engine, installed_version, trace
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
-from edge_srcnn.model import Model, golden_plane, parse_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import Model, golden_plane, parse_model
 
 HALO = 6  # 9-1-5: (9 - 1) / 2 + 0 + (5 - 1) / 2
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_srcnn.engine.tuned import MOST_MEASURED, Measured, recall, recall_ms, remember, remember_ms
+from edge_srcnn.engine.tuning_cache import MOST_MEASURED, Measured, recall, recall_ms, remember, remember_ms
 from edge_srcnn.errors import CannotWrite
 from tests.edge_srcnn.engine.tunings import ENTRY, OCCASION, SETTING, WINNER, warnings
 

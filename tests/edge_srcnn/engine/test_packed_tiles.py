@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.engine.packing import PLAIN, Blocks
-from edge_srcnn.engine.setting import WHOLE_TILE, Setting
-from edge_srcnn.engine.sharpener import Sharpener
-from edge_srcnn.loading import network_of
-from edge_srcnn.model import BICUBIC_PLANE, LUMA_PLANE, golden_plane, parse_model, read_model
-from edge_srcnn.upscaler import self_test_tolerance
+from edge_srcnn.engine.plan import WHOLE_TILE, Setting
+from edge_srcnn.engine.self_test import self_test_tolerance
+from edge_srcnn.engine.tflite_writer import write_graph
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE, golden_plane, parse_model, read_model
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, blocks, float_stacks, int8_stacks, seeds, sizes, tiles
 from tests.edge_srcnn.networks import on_bicubic
 

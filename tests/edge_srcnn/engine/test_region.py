@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.upscaler import LumaUpscaler
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model
 

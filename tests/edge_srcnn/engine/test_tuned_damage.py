@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_srcnn.engine.tuned import forget, recall, remember
+from edge_srcnn.engine.tuning_cache import forget, recall, remember
 from tests.edge_srcnn.engine.tunings import ENTRY, OCCASION, SETTING, WINNER, warnings
 
 DAMAGED = {

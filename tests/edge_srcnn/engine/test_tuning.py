@@ -6,16 +6,16 @@ from math import ceil
 import numpy as np
 import pytest
 
-from edge_srcnn.bundled import bundled_models
 from edge_srcnn.engine import tuning
+from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Blocks
-from edge_srcnn.engine.setting import WHOLE_TILE, Setting, Wish
-from edge_srcnn.engine.sharpener import Sharpener
+from edge_srcnn.engine.plan import WHOLE_TILE, Setting, Wish
+from edge_srcnn.engine.processor import Processor
 from edge_srcnn.engine.tuning import END_BLOCKS, Contestant, candidates, contest, ranked, runs_of
-from edge_srcnn.loading import network_of
-from edge_srcnn.model import LUMA_PLANE, parse_model, read_model
-from edge_srcnn.processor import Processor
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import LUMA_PLANE, parse_model, read_model
 from tests.edge_srcnn.engine.stacks import int8_stack
 from tests.edge_srcnn.networks import on_bicubic
 

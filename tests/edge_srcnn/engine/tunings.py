@@ -3,8 +3,8 @@
 import logging
 
 from edge_srcnn.engine.packing import Blocks
-from edge_srcnn.engine.setting import Setting
-from edge_srcnn.engine.tuned import Occasion, Tuned
+from edge_srcnn.engine.plan import Setting
+from edge_srcnn.engine.tuning_cache import Occasion, Tuned
 
 OCCASION = Occasion("a" * 64, "Cortex-A76, 4 processors", "litert 2.0.2", 960, 1280)
 SETTING = Setting(Blocks((2, 4), (4, 4)), (64, 128), 3)

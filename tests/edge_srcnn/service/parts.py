@@ -7,7 +7,7 @@ from time import monotonic
 
 import numpy as np
 
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 
 
 def frame(index=0, *, level=100, size=(16, 12), time_s=None):

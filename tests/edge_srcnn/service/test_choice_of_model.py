@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from edge_srcnn.errors import NoInput
-from edge_srcnn.service.assembly import Service, rungs
-from edge_srcnn.service.configuration.settings import Config, Enhance
+from edge_srcnn.service.build import Service, rungs
+from edge_srcnn.service.config.settings import Config, Enhance
 from tests.edge_srcnn.bundles import CAMERA_MODEL
 from tests.edge_srcnn.service.faulty_camera import FaultyCamera
 from tests.edge_srcnn.service.parts import frame

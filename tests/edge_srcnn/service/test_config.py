@@ -7,8 +7,8 @@ from dataclasses import fields
 import pytest
 
 from edge_srcnn.loading import load_model
-from edge_srcnn.service.configuration.load import load_config
-from edge_srcnn.service.configuration.settings import SETTINGS, Config, Enhance, Service
+from edge_srcnn.service.config.load import load_config
+from edge_srcnn.service.config.settings import SETTINGS, Config, Enhance, Service
 from tests.edge_srcnn.service.configurations import load
 
 FIVE_MINUTES = "front.mp4?segment=300"

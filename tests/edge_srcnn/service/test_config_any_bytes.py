@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_srcnn.errors import BadConfiguration
-from edge_srcnn.service.configuration.example import example as example_text
-from edge_srcnn.service.configuration.load import Loaded
-from edge_srcnn.service.configuration.settings import SETTINGS
+from edge_srcnn.service.config.example import example as example_text
+from edge_srcnn.service.config.load import Loaded
+from edge_srcnn.service.config.settings import SETTINGS
 from tests.edge_srcnn.service.configurations import REPEATABLE, load
 
 

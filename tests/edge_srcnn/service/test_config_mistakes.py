@@ -2,10 +2,10 @@
 
 import pytest
 
-from edge_srcnn.bundled import bundled_models
 from edge_srcnn.errors import BadConfiguration
-from edge_srcnn.service.configuration.file import MAX_BYTES
-from edge_srcnn.service.configuration.load import load_config
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.service.config.file import MAX_BYTES
+from edge_srcnn.service.config.load import load_config
 from tests.edge_srcnn.service.configurations import mistakes
 
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_srcnn.service.configuration.load import load_config
-from edge_srcnn.service.configuration.settings import SETTINGS, Config, Enhance, Service, variable
+from edge_srcnn.service.config.load import load_config
+from edge_srcnn.service.config.settings import SETTINGS, Config, Enhance, Service, variable
 from edge_srcnn.uri import frame_rate
 from tests.edge_srcnn.service.configurations import REPEATABLE, load
 

@@ -9,11 +9,11 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
+from edge_srcnn.live import failover
+from edge_srcnn.live.failover import MOST_FAILURES, Rung, SteadyUpscaler
 from edge_srcnn.loading import load_model
-from edge_srcnn.service import steady_upscaler
-from edge_srcnn.service.notify import Notifier
-from edge_srcnn.service.steady_upscaler import MOST_FAILURES, Rung, SteadyUpscaler
 from edge_srcnn.service.supervisor import Supervisor
+from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.machine import SLOWER
@@ -25,8 +25,8 @@ SOURCE = "test:size=64x48,fps=50"
 # a driver that hangs lets the interpreter run on: ctypes does so, too
 HANGS = """
 import ctypes, os
-from edge_srcnn import live_upscaler
-load = live_upscaler.load_model
+from edge_srcnn.live import upscaler
+load = upscaler.load_model
 def hanging(*options, **named):
     upscaler = load(*options, **named)
     upscale_frame = upscaler.upscale_frame
@@ -36,7 +36,7 @@ def hanging(*options, **named):
         return upscale_frame(*arguments)
     upscaler.upscale_frame = upscale
     return upscaler
-live_upscaler.load_model = hanging
+upscaler.load_model = hanging
 """
 
 
@@ -101,8 +101,8 @@ def best():
 
 @pytest.fixture
 def steady(best, monkeypatch):
-    monkeypatch.setattr(steady_upscaler, "RETRY_FIRST_S", 0.5)
-    monkeypatch.setattr(steady_upscaler, "RETRY_MOST_S", 0.5)
+    monkeypatch.setattr(failover, "RETRY_FIRST_S", 0.5)
+    monkeypatch.setattr(failover, "RETRY_MOST_S", 0.5)
     return SteadyUpscaler([Rung("best", best.make), Rung("bicubic", Breakable("bicubic").make)])
 
 

@@ -5,9 +5,9 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from edge_srcnn.service.configuration.example import example
-from edge_srcnn.service.configuration.load import load_config
-from edge_srcnn.service.configuration.settings import SETTINGS, Config
+from edge_srcnn.service.config.example import example
+from edge_srcnn.service.config.load import load_config
+from edge_srcnn.service.config.settings import SETTINGS, Config
 
 SHIPPED = Path(__file__).parents[3] / "systemd" / "edge-srcnn.toml"
 

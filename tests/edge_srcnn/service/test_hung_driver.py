@@ -5,13 +5,13 @@ from itertools import islice
 
 import pytest
 
+from edge_srcnn.live.backoff import Backoff
+from edge_srcnn.live.failover import Rung, SteadyUpscaler
+from edge_srcnn.live.reconnecting_source import SteadySource
 from edge_srcnn.service import supervisor
-from edge_srcnn.service.backoff import Backoff
-from edge_srcnn.service.steady_source import SteadySource
-from edge_srcnn.service.steady_upscaler import Rung, SteadyUpscaler
 from edge_srcnn.service.supervisor import Supervisor
-from edge_srcnn.sources import watch
-from edge_srcnn.sources.watch import Watched
+from edge_srcnn.system import watchdog
+from edge_srcnn.system.watchdog import Watched
 from tests.edge_srcnn.service.parts import Camera, Engine, Recorder, frame, wait_until
 
 
@@ -55,8 +55,8 @@ class WatchedCamera:
 
 @pytest.fixture
 def hardware(monkeypatch):
-    monkeypatch.setattr(watch, "OPEN_S", 0.1)
-    monkeypatch.setattr(watch, "_LOSS_S", 0.02)
+    monkeypatch.setattr(watchdog, "OPEN_S", 0.1)
+    monkeypatch.setattr(watchdog, "_LOSS_S", 0.02)
     hardware = Hardware()
     yield hardware
     hardware.answers.set()

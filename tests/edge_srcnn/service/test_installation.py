@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
-from edge_srcnn.service.installation import changes, systemctl
-from edge_srcnn.service.installation.changes import install, uninstall
-from edge_srcnn.service.installation.units import EXAMPLE, PLACES, installed, shipped
+from edge_srcnn.service.install import changes, systemctl
+from edge_srcnn.service.install.changes import install, uninstall
+from edge_srcnn.service.install.units import EXAMPLE, PLACES, installed, shipped
 
 UNITS = Path("etc/systemd/system")
 CONFIGURATION = Path("etc/edge-srcnn/edge-srcnn.toml")

@@ -20,10 +20,13 @@ SOURCE = "test:size=64x48,fps=5"
 # takes no processor from others, so a slow machine sees the same. What takes seconds to decide takes tenths.
 INJECTED = """
 import json, pathlib, time
-from edge_srcnn import governor, heat, ladder_upscaler, live_upscaler
+from edge_srcnn.live import governor
+from edge_srcnn.system import temperature
+from edge_srcnn.live import ladder_upscaler
+from edge_srcnn.live import upscaler
 governor.HOLD_S, governor.PATIENCE_S, governor.HEAT_SETTLE_S, ladder_upscaler.LOOK_S = 1.0, 2.0, 1.0, 0.5
 governor.WINDOW_S = 20.0  # a machine that is busy otherwise may have used up its steps before the test begins
-load = live_upscaler.load_model
+load = upscaler.load_model
 def told():
     try:
         return json.loads(pathlib.Path("load").read_text())
@@ -37,8 +40,8 @@ def loaded(name, **options):
         return real(*arguments)
     upscaler.upscale_frame = slow
     return upscaler
-live_upscaler.load_model = loaded
-heat.HeatWatch.newest = lambda self: heat.Heat(told().get("celsius", 50.0), ())
+upscaler.load_model = loaded
+temperature.HeatWatch.newest = lambda self: temperature.Heat(told().get("celsius", 50.0), ())
 """
 
 

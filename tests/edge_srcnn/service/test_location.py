@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import Unavailable
-from edge_srcnn.service.installation import location
-from edge_srcnn.service.installation.location import command, hidden_folders, require_open
+from edge_srcnn.service.install import location
+from edge_srcnn.service.install.location import command, hidden_folders, require_open
 
 
 @pytest.fixture

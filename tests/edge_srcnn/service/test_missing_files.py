@@ -8,8 +8,8 @@ pytest.importorskip("prometheus_client")
 
 from functools import partial
 
-from edge_srcnn.service.backoff import Backoff
-from edge_srcnn.service.steady_sink import SteadySink
+from edge_srcnn.live.backoff import Backoff
+from edge_srcnn.live.retrying_sink import SteadySink
 from edge_srcnn.sinks import Stream, open_sink
 from tests.edge_srcnn.service.parts import wait_until
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import Unavailable
-from edge_srcnn.service.installation import systemctl
-from edge_srcnn.service.installation.systemctl import UnitState, stop_ours, tell, unit_states
+from edge_srcnn.service.install import systemctl
+from edge_srcnn.service.install.systemctl import UnitState, stop_ours, tell, unit_states
 
 SHOWN = """\
 Id=edge-srcnn.service

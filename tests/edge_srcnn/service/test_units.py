@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import Unavailable, UsageError
-from edge_srcnn.service.installation import units
-from edge_srcnn.service.installation.location import command
-from edge_srcnn.service.installation.units import EXAMPLE, PLACES, adapted, installed, shipped, unit_file
+from edge_srcnn.service.install import units
+from edge_srcnn.service.install.location import command
+from edge_srcnn.service.install.units import EXAMPLE, PLACES, adapted, installed, shipped, unit_file
 
 UNITS = ["edge-srcnn.service", "edge-srcnn@.service"]
 MOST_EXPOSURE = 2.0

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.sinks import Result, Stream, open_sink
 from tests.edge_srcnn.clips import decode, flat, planes
 

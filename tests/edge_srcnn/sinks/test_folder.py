@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.errors import CannotWrite
-from edge_srcnn.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
+from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
 from edge_srcnn.imaging.jfif import rgb_picture
 from edge_srcnn.sinks import Result, Stream, open_sink
 

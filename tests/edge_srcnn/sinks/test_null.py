@@ -3,8 +3,8 @@
 import pytest
 
 from edge_srcnn.errors import UsageError
+from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.loading import load_model
-from edge_srcnn.pipeline import Pipeline
 from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.errors import CannotWrite
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.sinks import Result, Stream, open_sink, y4m
 
 

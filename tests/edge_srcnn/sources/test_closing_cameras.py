@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("av")
 
-from edge_srcnn import pipeline as pipeline_module
+from edge_srcnn.live import pipeline as pipeline_module
+from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.loading import load_model
-from edge_srcnn.pipeline import Pipeline
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.errors import NoInput, UsageError
-from edge_srcnn.frame import Colour
+from edge_srcnn.imaging.frame import Colour
 from edge_srcnn.sources import open_source
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.frame import Colour
+from edge_srcnn.imaging.frame import Colour
 from edge_srcnn.sources import open_source
 
 

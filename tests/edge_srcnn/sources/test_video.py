@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("av")
 
-from edge_srcnn.frame import Colour
+from edge_srcnn.imaging.frame import Colour
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.clips import decode, encode, flat
 from tests.edge_srcnn.sources.frames import moving, open_files, same_planes

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from edge_srcnn.frame import Colour, Frame
+from edge_srcnn.imaging.frame import Colour, Frame
+from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.loading import load_model
-from edge_srcnn.pipeline import Pipeline
 from edge_srcnn.sinks import Result, Stream, open_sink
-from edge_srcnn.sinks.http import HttpSink
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
+from edge_srcnn.web.sink import HttpSink
 
 LIMIT_S = 10.0
 _ANY_PORT = "http://127.0.0.1:0"

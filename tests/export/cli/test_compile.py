@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import edge_srcnn.cli
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.model import read_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import read_model
 from export.edgetpu.form import tpu_form
 from export.edgetpu.network import read_network
 from tests.export.edgetpu import compilers, flatbuffers

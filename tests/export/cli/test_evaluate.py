@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 import edge_srcnn.cli
-from edge_srcnn.bundled import find_model
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
-from edge_srcnn.model import Training, seal_model
+from edge_srcnn.models.bundled import find_model
+from edge_srcnn.models.file import Training, seal_model
 from export.degradation import matlab_bicubic
 from export.evaluation import bicubic_matlab, read_truths
 from export.packaging import describe

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 import edge_srcnn.cli
-from edge_srcnn.engine import native_log
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.system import native_stderr
 from export.architectures import find_architecture
 from export.checkpoints import begin_with
 from export.network import build_model
@@ -46,7 +46,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Runs a command inside this process, which has TensorFlow loaded already."""
 
     def ended(*arguments: str | Path) -> Ended:
-        monkeypatch.setattr(native_log, "drop_native_log", lambda: None)  # it would drop pytest's standard error
+        monkeypatch.setattr(native_stderr, "drop_native_log", lambda: None)  # it would drop pytest's standard error
         monkeypatch.setattr(sys, "argv", ["edge-srcnn", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
             edge_srcnn.cli.main()

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.model import Model, read_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import Model, read_model
 
 SIDE = 16
 

@@ -12,15 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import edge_srcnn
-from edge_srcnn.bundled import bundled_models
-from edge_srcnn.engine.flatbuffer_reader import read_graph
-from edge_srcnn.engine.flatbuffer_writer import write_graph
+from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import FLOAT, Graph
 from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.tflite_reader import read_graph
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelError, ModelUnsupported, UsageError
 from edge_srcnn.imaging.blocks import from_blocks, to_blocks
-from edge_srcnn.loading import network_of, open_model
-from edge_srcnn.model import Model, parse_model, read_model, seal_model
+from edge_srcnn.loading import open_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import Model, parse_model, read_model, seal_model
 from export.edgetpu.form import compiled_form, tpu_form
 from export.edgetpu.network import read_network
 from tests.export.edgetpu.flatbuffers import compiled

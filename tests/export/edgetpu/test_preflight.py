@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_srcnn.errors import ModelError, ModelUnsupported, NotAModel
-from edge_srcnn.model import Model
+from edge_srcnn.models.file import Model
 from export.edgetpu.fates import Fate
 from export.edgetpu.form import tpu_form
 from export.edgetpu.preflight import Preflight, preflight

@@ -1,0 +1,1 @@
+"""Coral Edge TPUs: their library, the delegate, and several of them at one picture."""

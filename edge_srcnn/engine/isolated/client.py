@@ -1,0 +1,119 @@
+"""The luma plane's way through an engine in a process of its own: native code that crashes or hangs ends there."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from edge_srcnn.engine.edgetpu.delegate import Delegate
+from edge_srcnn.engine.edgetpu.several import is_edgetpu
+from edge_srcnn.engine.inference import Statistics
+from edge_srcnn.engine.isolated.shared_memory import SharedMemory
+from edge_srcnn.engine.plan import Wish
+from edge_srcnn.errors import DelegateLost
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.tiles import Tile
+from edge_srcnn.models.file import Model
+from edge_srcnn.system.worker_process import Child
+
+WORKER = "edge_srcnn.engine.isolated.worker:isolated_engine"
+
+FIRST_S, FIRST_S_PER_MEGAPIXEL = 5.0, 5.0
+"""The first plane of a size may take so long, by the pixels of its result: an engine is made, and nothing is known of
+its speed."""
+
+_PATIENCE, _LEAST_S = 8.0, 1.0
+
+
+class IsolatedLuma:
+    """What ``LumaUpscaler`` does, with the same bytes, in a child process; planes go through shared memory.
+
+    Parameters
+    ----------
+    model
+        The network.
+    engine, wish, reuse
+        As for ``open_model``.
+    delegate
+        A library for the child to load.
+
+    Raises
+    ------
+    EdgeSrcnnError
+        The engine cannot be made, or computes wrongly; the message is the child's.
+    DelegateLost
+        It crashed or hung.
+    """
+
+    def __init__(
+        self, model: Model, *, engine: str, wish: Wish, reuse: bool = False, delegate: Delegate | None = None
+    ) -> None:
+        self.scale, self.statistics = model.spec.scale, Statistics()
+        self._upsampling = model.spec.upsampling
+        self._name = f"engine {engine}" if delegate is None else delegate.library
+        self._memory = SharedMemory()
+        self._shape, self._slowest_s = (0, 0), 0.0
+        self._why_lost: str | None = None
+        settings = {"model": model, "engine": engine, "wish": wish, "reuse": reuse, "delegate": delegate}
+        try:
+            self._child = Child(WORKER, pass_fds=(self._memory.descriptor,), memory=self._memory.descriptor, **settings)
+        except BaseException as error:
+            self._memory.close()
+            if isinstance(error, (TimeoutError, ConnectionError)):
+                hint = "; libedgetpu and the interpreter may be of different generations" if is_edgetpu(engine) else ""
+                raise DelegateLost(f"{self._name}: cannot begin ({error}){hint}") from error
+            raise
+
+    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+        """Up-scale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``."""
+        height, width = luma.shape
+        return self._through("upscale", luma, (height * self.scale, width * self.scale), out, region)
+
+    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+        """Run the network alone over a plane in its own grid, see ``LumaUpscaler.sharpen``."""
+        height, width = (side * self._upsampling for side in plane.shape)
+        return self._through("sharpen", plane, (height, width), None)
+
+    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        """(first row, sharp, bicubic), all in one band."""
+        yield 0, self.upscale(luma), upscale_bicubic(luma, self.scale)
+
+    def close(self) -> None:
+        """End the child."""
+        self._child.close()
+        self._memory.close()
+
+    def _through(
+        self,
+        what: str,
+        plane: UInt8Array,
+        shape: tuple[int, int],
+        out: UInt8Array | None,
+        *arguments: Any,
+    ) -> UInt8Array:
+        if self._why_lost is not None:
+            raise DelegateLost(self._why_lost)
+        given = plane.shape[0], plane.shape[1]
+        self._memory.plane(0, given)[:] = plane  # a view that is kept would keep the memory
+        try:
+            cost: Statistics = self._child.call(self._limit_s(shape), what, given, shape, *arguments)
+        except (TimeoutError, ConnectionError, DelegateLost) as error:
+            self.close()
+            self._why_lost = f"{self._name}: lost ({error})"
+            raise DelegateLost(self._why_lost) from error
+        self._slowest_s = max(self._slowest_s, cost.resize_s + cost.pack_s + cost.invoke_s + cost.unpack_s)
+        for each in fields(Statistics):
+            setattr(self.statistics, each.name, getattr(self.statistics, each.name) + getattr(cost, each.name))
+        result = self._memory.plane(plane.size, shape)
+        if out is None:
+            return result.copy()
+        np.copyto(out, result)
+        return out
+
+    def _limit_s(self, shape: tuple[int, int]) -> float:
+        if shape != self._shape:
+            self._shape, self._slowest_s = shape, 0.0
+            return FIRST_S + FIRST_S_PER_MEGAPIXEL * shape[0] * shape[1] / 1e6
+        return max(_LEAST_S, _PATIENCE * self._slowest_s)

@@ -1,0 +1,150 @@
+"""The way of the luma plane: bicubic, in bands where it is large, and what the network adds to it."""
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from edge_srcnn.engine.inference import Sharpener, Statistics
+from edge_srcnn.imaging.bicubic import bands, upscale_band
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.tiles import Tile
+from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
+
+
+class Luma(Protocol):
+    """The way of the luma plane: ``LumaUpscaler``, or the same in a process of its own."""
+
+    @property
+    def scale(self) -> int:
+        """Factor of up-scaling."""
+        ...
+
+    @property
+    def statistics(self) -> Statistics:
+        """What the work so far cost."""
+        ...
+
+    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+        """See ``LumaUpscaler``."""
+        ...
+
+    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+        """See ``LumaUpscaler``."""
+        ...
+
+    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        """See ``LumaUpscaler``."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the engine; more than once."""
+        ...
+
+
+class LumaUpscaler:
+    """Luma in, sharper luma out.
+
+    Parameters
+    ----------
+    sharpener
+        Runs the network, or None for bicubic alone.
+    scale
+        Factor of up-scaling.
+    """
+
+    def __init__(self, sharpener: Sharpener | None, scale: int) -> None:
+        self.scale = scale
+        self.statistics = Statistics() if sharpener is None else sharpener.statistics
+        self._sharpener = sharpener
+        self._bicubic = np.empty((0, 0), np.uint8)
+
+    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+        """Up-scale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, into ``out`` if it is given.
+
+        With ``out``, nothing of the size of a frame is allocated from the second frame of one size on. Outside of
+        ``region`` (of the result) it is bicubic.
+        """
+        if out is None:
+            out = np.empty((luma.shape[0] * self.scale, luma.shape[1] * self.scale), np.uint8)
+        for _ in self._bands(luma, out, region):
+            pass
+        return out
+
+    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        """The same from top to bottom: (first row, sharp band, bicubic band), each uint8 ``[rows, w * scale]``.
+
+        A band is valid until the next one is asked for.
+        """
+        return self._bands(luma, None)
+
+    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+        """Run the network alone over a plane in its own grid, and add a residual to the plane with its pixels repeated.
+
+        uint8 ``[h, w]`` to uint8 ``[h * n, w * n]``, where ``n`` is ``Network.upsampling``: 1 for networks that read
+        the bicubic picture. No other arithmetic takes part, so the bytes are the same on every machine.
+        """
+        if self._sharpener is None:
+            return plane.copy()
+        times = self._sharpener.network.upsampling
+        base = plane.repeat(times, axis=0).repeat(times, axis=1)
+        out = np.empty_like(base)
+        self._sharpener.sharpen(plane, base, out)
+        return out
+
+    def close(self) -> None:
+        """Let go of the interpreter and its memory; it cannot be used any more."""
+        self._sharpener, self._bicubic = None, np.empty((0, 0), np.uint8)
+
+    def _bands(
+        self, luma: UInt8Array, whole: UInt8Array | None, region: Tile | None = None
+    ) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        sharpener, spans = self._sharpener, list(bands(*luma.shape))
+        for number, (start, stop) in enumerate(spans):
+            first, rows = start * self.scale, (stop - start) * self.scale
+            near = [(start, stop)]
+            if sharpener is not None and sharpener.network.plane == BICUBIC_PLANE:
+                near = spans[max(number - 1, 0) : number + 2]  # neighbours lend rows
+            upscaled, top = self._upscale_spans(luma, near), (start - near[0][0]) * self.scale
+            bicubic = upscaled[top : top + rows]
+            sharp = np.empty_like(bicubic) if whole is None else whole[first : first + rows]
+            if sharpener is None:
+                sharp[:] = bicubic
+            else:
+                plane, begin, end = upscaled, top, top + rows
+                if sharpener.network.plane == LUMA_PLANE:
+                    plane, begin, end = luma, start, stop
+                context = sharpener.network.context_px[0]
+                above, below = min(context, begin), min(context, len(plane) - end)
+                sharpener.sharpen(
+                    plane[begin - above : end + below],
+                    bicubic,
+                    sharp,
+                    lent_above=above,
+                    lent_below=below,
+                    region=_part(region, first, sharp),
+                )
+            yield first, sharp, bicubic
+        self.statistics.frames += 1
+
+    def _upscale_spans(self, luma: UInt8Array, spans: list[tuple[int, int]]) -> UInt8Array:
+        """Upscale neighbouring bands bicubically, one by one, into a buffer that is kept."""
+        began = perf_counter()
+        rows, width = (spans[-1][1] - spans[0][0]) * self.scale, luma.shape[1] * self.scale
+        if self._bicubic.shape[0] < rows or self._bicubic.shape[1] != width:
+            self._bicubic = np.empty((rows, width), np.uint8)
+        for start, stop in spans:
+            part = self._bicubic[(start - spans[0][0]) * self.scale : (stop - spans[0][0]) * self.scale]
+            upscale_band(luma, self.scale, start, stop, out=part)
+        self.statistics.resize_s += perf_counter() - began
+        return self._bicubic[:rows]
+
+
+def _part(region: Tile | None, first_row: int, band: UInt8Array) -> Tile | None:
+    """What of a region lies in a band, in the band's own rows."""
+    if region is None:
+        return None
+    top = min(max(region.top - first_row, 0), len(band))
+    bottom = min(max(region.top + region.height - first_row, 0), len(band))
+    return Tile(top, region.left, bottom - top, region.width)

@@ -1,0 +1,147 @@
+"""How a frame is computed: packing, tile, threads; and what a processor gets that has not been measured."""
+
+import re
+from dataclasses import dataclass
+
+from edge_srcnn.engine.graph import Convolution, Graph
+from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.packing import Blocks
+from edge_srcnn.engine.processor import CORTEX_A53, Processor
+from edge_srcnn.errors import UsageError
+from edge_srcnn.models.file import LUMA_PLANE
+
+AUTO = "auto"
+MAX_THREADS = 1024
+WHOLE = "whole"
+WHOLE_TILE = (1 << 20, 1 << 20)
+"""A tile that no picture exceeds."""
+
+_SIZE_TEXT = re.compile(r"([0-9]{1,99})x([0-9]{1,99})")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a frame is computed; none of it changes a byte of an int8 network's result.
+
+    Attributes
+    ----------
+    blocks
+        The packing.
+    tile
+        Height and width in pixels of the network's plane that go through the interpreter at a time, at most.
+    threads
+        Threads of the interpreter.
+    still_tile
+        With reuse, the tiles that are compared with those of the last frame; None: those of ``tile``.
+    """
+
+    blocks: Blocks
+    tile: tuple[int, int]
+    threads: int
+    still_tile: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        return f"block {self.blocks}, tile {tile_text(self.tile)}, {self.threads} thread{'s'[: self.threads - 1]}"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for; None is left to a tuning or the table."""
+
+    blocks: Blocks | None = None
+    tile: tuple[int, int] | None = None
+    threads: int | None = None
+
+    def applied_to(self, setting: Setting) -> Setting:
+        """``setting``, with what was asked for."""
+        return Setting(self.blocks or setting.blocks, self.tile or setting.tile, self.threads or setting.threads)
+
+
+# Measured: x86-64 on the machine of docs/numbers.md; the others by counting instructions (tests/rigs/instructions.sh).
+_INT8_BLOCKS = (
+    ("avx512_vnni", "2x4-4x4"),
+    ("avx_vnni", "2x4-4x4"),
+    ("avx2", "2x4"),
+    ("asimddp", "2x2-4x4"),
+    (CORTEX_A53, "2x2-4x4"),
+    ("asimd", "2x4"),
+)
+_OTHER_INT8_BLOCKS = "2x2"
+_LARGE_FIRST_KERNEL_BLOCKS = "1x4-4x4"  # 9-3-5 and 9-5-5
+_FLOAT_BLOCKS = "2x2"
+_WINDOW = 8
+"""Pixels of a window: the int8 units of most processors multiply groups of 4 or 8 channels."""
+_NARROW_WINDOW = CORTEX_A53
+"""Where XNNPACK's kernels do not pad input channels: the fewest zeros win, those of windows that give two results."""
+_OUTPUT_LANES = (("avx512f", 16), ("avx2", 8), ("asimddp", 16), (CORTEX_A53, 16), ("asimd", 8))
+"""Output channels that XNNPACK's int8 kernels compute at a time, by the processor's features; others: 8."""
+_OUTER = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4))
+_TILE = (128, 256)  # 64 bytes a pixel in the widest layer: 2 MiB, and little overlap
+_SMALL_CACHE_TILE = (64, 128)
+_SMALL_CACHE = 2 << 20
+_LUMA_TILE = (512, 1024)
+"""A camera's whole frame: layer after layer streams through memory as fast, and only the edge of it is halo."""
+REUSE_TILE = (96, 128)
+"""Small enough that a moving thing leaves most tiles as they were."""
+
+
+def default_setting(network: Network, processor: Processor, threads: int) -> Setting:
+    """Choose a setting for a processor that was not tuned, by its features and caches, and by the network's shape."""
+    largest = max(processor.caches.values(), default=0)
+    tile = _TILE if largest > _SMALL_CACHE else _SMALL_CACHE_TILE
+    if network.plane == LUMA_PLANE:
+        tile = _LUMA_TILE
+    return Setting(_default_blocks(network.graph, processor), tile, threads)
+
+
+def _default_blocks(graph: Graph, processor: Processor) -> Blocks:
+    first, last, hidden = graph.layers[0], graph.layers[-1], graph.layers[1:-1]
+    flags = processor.flags if graph.dtype == "int8" else frozenset[str]()
+    channels = graph.input_shape[2], len(last.bias)
+    if channels == (1, 1) and all(layer.kernel == (1, 1) for layer in hidden):
+        other = _OTHER_INT8_BLOCKS if graph.dtype == "int8" else _FLOAT_BLOCKS
+        return Blocks.parse(next((blocks for flag, blocks in _INT8_BLOCKS if flag in flags), other))
+    if channels == (1, 1) and first.kernel[1] > _WINDOW:
+        return Blocks.parse(_LARGE_FIRST_KERNEL_BLOCKS)
+    lanes = next((lanes for flag, lanes in _OUTPUT_LANES if flag in flags), 8)
+    outer = min(_OUTER, key=lambda block: _last_layer_cost(last, block, lanes))
+    windows = channels[0] == 1 and len(graph.layers) > 1 and first.kernel[1] < _WINDOW
+    window = first.kernel[1] + 1 if _NARROW_WINDOW in flags else _WINDOW
+    return Blocks((1, 1), outer, window if windows else 0)
+
+
+def _last_layer_cost(layer: Convolution, block: tuple[int, int], lanes: int) -> float:
+    """Count the multiplications for each cell of the output, those with zeros and unused lanes included."""
+    area, outputs = block[0] * block[1], len(layer.bias)
+    taps = (layer.kernel[0] + block[0] - 1) * (layer.kernel[1] + block[1] - 1)
+    return taps * -(-area * outputs // lanes) * lanes / area
+
+
+def parse_tile(text: str) -> tuple[int, int] | None:
+    """Read ``128x256`` (height x width), ``whole``, or ``auto``, which gives None.
+
+    Raises
+    ------
+    UsageError
+        It is none of these.
+    """
+    if text == AUTO:
+        return None
+    if text == WHOLE:
+        return WHOLE_TILE
+    match = _SIZE_TEXT.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(f"tile {text!r}: give height x width, such as 128x256, or {WHOLE} or {AUTO}")
+    return check_tile((int(match[1]), int(match[2])))
+
+
+def check_tile(tile: tuple[int, int]) -> tuple[int, int]:
+    """``tile``, if its sides are 1 or more; otherwise ``UsageError``."""
+    if min(tile) < 1:
+        raise UsageError(f"tile {tile[0]}x{tile[1]}: sides must be 1 or more pixels")
+    return tile
+
+
+def tile_text(tile: tuple[int, int]) -> str:
+    """``128x256``, or ``whole``: what ``parse_tile`` reads."""
+    return WHOLE if tile == WHOLE_TILE else f"{tile[0]}x{tile[1]}"

@@ -1,0 +1,1 @@
+"""Live pictures: every thread, time limit, retry and failover."""

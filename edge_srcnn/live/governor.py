@@ -1,0 +1,300 @@
+"""The policy of live video: when to take a faster model, and when a better one. It reads no clock and starts nothing.
+
+Behind or hot for ``HOLD_S``: one rung down. Room for the next rung, and cool, for ``PATIENCE_S``: one rung up. Never
+more than ``MOST_STEPS`` steps in ``WINDOW_S`` seconds. Steps down are never refused for that reason: a step up is
+taken only if it leaves enough steps to get back to the fastest rung within the window.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_srcnn.system.temperature import Heat
+
+HOLD_S = 3.0
+PATIENCE_S, MOST_PATIENCE_S = 20.0, 300.0
+MOST_STEPS, WINDOW_S = 4, 300.0
+
+SPARE = 0.8
+"""A rung has room when a frame takes at most this part of the time between two frames."""
+
+HEAT_SETTLE_S = 10.0
+"""After a step because of heat, the next one for that reason waits so long: a heat sink is slow."""
+
+_FULL = 0.95  # of the time between two frames: no time is left for anything else
+_LOST = 0.03  # of the frames
+_COOL_C = 5.0
+_PROVEN_S = 60.0  # a step up that holds for so long was right
+_UNKNOWN_RATIO = 2.0  # by what a rung that was never measured is at least slower than the one below it
+
+
+class Direction(StrEnum):
+    """Where a step leads."""
+
+    DOWN = "down"
+    UP = "up"
+
+
+class Reason(StrEnum):
+    """What a step is for."""
+
+    BEHIND = "behind"
+    HOT = "hot"
+    ROOM = "room"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of late.
+
+    Attributes
+    ----------
+    now_s
+        The time, in seconds of any clock that never goes back.
+    target_fps
+        Frames a second that are to be kept, or None while nobody knows.
+    fps
+        Frames a second that were enhanced.
+    lost
+        The part of the frames that was lost because the engine was busy, 0 to 1.
+    frame_s
+        Mean time of the engine for a frame, in seconds.
+    better_s
+        What the next better rung would take, in seconds; None where it was never measured, or there is none.
+    heat
+        Of the processor.
+    """
+
+    now_s: float
+    target_fps: float | None
+    fps: float
+    lost: float
+    frame_s: float
+    better_s: float | None
+    heat: Heat
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rung down or up.
+
+    Attributes
+    ----------
+    rung
+        The number of the rung to go to, 0 being the fastest.
+    text
+        The reason in words, with figures.
+    """
+
+    direction: Direction
+    reason: Reason
+    rung: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"stepped {self.direction}: {self.text}"
+
+
+@dataclass(frozen=True)
+class StepCount:
+    """How many steps were taken in a direction for a reason."""
+
+    direction: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class LadderState:
+    """A look at a ladder.
+
+    Attributes
+    ----------
+    rungs
+        Names of the models, the fastest first.
+    rung
+        The number of the present one, 0 being the fastest.
+    last_step
+        The last step, and its reason in words; None before there was one.
+    steps
+        Steps since the start.
+    target_fps
+        Frames a second that are to be kept, as far as they are known.
+    hot
+        What is the matter with the processor, in words; None while it is cool.
+    too_slow
+        In figures: even the fastest rung is too slow; None while it is not.
+    frame_ms
+        Milliseconds that a frame took with each rung when it was tried; None for one that was not.
+    """
+
+    rungs: tuple[str, ...]
+    rung: int
+    last_step: str | None
+    steps: tuple[StepCount, ...]
+    target_fps: float | None
+    hot: str | None
+    too_slow: str | None
+    frame_ms: tuple[float | None, ...] = ()
+
+
+class Governor:
+    """Decides on steps.
+
+    Parameters
+    ----------
+    rungs
+        How many there are.
+    hot_c
+        From so many degrees Celsius on the processor is hot; it is cool again 5 below that.
+
+    Attributes
+    ----------
+    rung
+        The number of the present one, 0 being the fastest.
+    steps
+        How many were taken, by direction and reason.
+    last
+        The last step, or None.
+    hot
+        What is the matter with the processor, in words; None while it is cool.
+    too_slow
+        Even the fastest rung is too slow, or the only one: the figures, in words. None while it is not so.
+    """
+
+    def __init__(self, rungs: int, hot_c: float = 80.0) -> None:
+        self.rung = 0
+        self.steps: Counter[tuple[Direction, Reason]] = Counter()
+        self.last: Step | None = None
+        self.hot: str | None = None
+        self.too_slow: str | None = None
+        self._rungs, self._hot_c = rungs, hot_c
+        self._taken_s: deque[float] = deque(maxlen=MOST_STEPS)
+        self._behind_s: float | None = None  # since when
+        self._hot_s: float | None = None
+        self._room_s: float | None = None
+        self._cooling_until_s = float("-inf")
+        self._patience_s = PATIENCE_S
+        self._up_s: float | None = None  # the last step up, while it is not proven
+
+    def highest(self, now_s: float) -> int:
+        """Tell the best rung to begin on: one that enough steps are left for to leave it again."""
+        return min(self._rungs - 1, MOST_STEPS - self._recent(now_s))
+
+    def begin(self, rung: int) -> None:
+        """Begin on a rung, which is no step."""
+        self.rung = rung
+        self._begin_anew()
+
+    def decide(self, look: Look) -> Step | None:
+        """Take a look into account; gives the step to take, which ``take`` or ``refuse`` answers."""
+        self._prove(look.now_s)
+        behind, self.hot = self._behind(look), self._heat(look.heat)
+        self._behind_s = _since(self._behind_s, look.now_s, behind)
+        self._hot_s = _since(self._hot_s, look.now_s, self.hot)
+        if behind is None:
+            self.too_slow = None
+        if behind is None and self.hot is None:
+            return self._up(look)
+        self._room_s = None
+        if behind is not None and _held(self._behind_s, look.now_s, HOLD_S):
+            if self.rung:
+                return Step(Direction.DOWN, Reason.BEHIND, self.rung - 1, behind)
+            self.too_slow = behind
+        elif self.hot is not None and self.rung and self._cooled_long_enough(look.now_s):
+            return Step(Direction.DOWN, Reason.HOT, self.rung - 1, self.hot)
+        return None
+
+    def state(self, rungs: tuple[str, ...], target_fps: float | None) -> LadderState:
+        """Look at it, from any thread."""
+        counts = sorted(self.steps.copy().items())
+        steps = tuple(StepCount(str(way), str(reason), count) for (way, reason), count in counts)
+        last = None if self.last is None else str(self.last)
+        return LadderState(rungs, self.rung, last, steps, target_fps, self.hot, self.too_slow)
+
+    def take(self, step: Step, now_s: float) -> None:
+        """Note that a step was taken."""
+        self.rung, self.last = step.rung, step
+        self.steps[step.direction, step.reason] += 1
+        self._taken_s.append(now_s)
+        self._begin_anew()
+        if step.direction == Direction.UP:
+            self._up_s = now_s
+        elif self._up_s is not None:  # the step up before it was a mistake
+            self._up_s = None
+            self._lose_patience()
+        if step.reason == Reason.HOT:
+            self._cooling_until_s = now_s + HEAT_SETTLE_S
+
+    def refuse(self, step: Step) -> None:
+        """Note that a step was not taken: the other rung cannot be made, or is too slow after all."""
+        self._begin_anew()
+        if step.direction == Direction.UP:
+            self._lose_patience()
+
+    def rest(self) -> None:
+        """Forget what was seen of late: nothing is computed for a while."""
+        self._begin_anew()
+        self.hot = self.too_slow = None
+
+    def _cooled_long_enough(self, now_s: float) -> bool:
+        return _held(self._hot_s, now_s, HOLD_S) and now_s >= self._cooling_until_s
+
+    def _begin_anew(self) -> None:
+        self._behind_s = self._hot_s = self._room_s = None
+
+    def _lose_patience(self) -> None:
+        self._patience_s = min(self._patience_s * 2, MOST_PATIENCE_S)
+
+    def _up(self, look: Look) -> Step | None:
+        if self.rung + 1 >= self._rungs or look.target_fps is None or not self._is_cool(look.heat):
+            self._room_s = None
+            return None
+        known, budget_s = look.better_s is not None, SPARE / look.target_fps
+        better_s = look.frame_s * _UNKNOWN_RATIO if look.better_s is None else look.better_s
+        if better_s > budget_s:
+            self._room_s = None
+            return None
+        self._room_s = _since(self._room_s, look.now_s, better_s)
+        if not _held(self._room_s, look.now_s, self._patience_s) or not self._leaves_a_way_back(look.now_s):
+            return None
+        took = f"{better_s * 1000:.0f} ms a frame" if known else f"{look.frame_s * 1000:.0f} ms a frame before"
+        return Step(Direction.UP, Reason.ROOM, self.rung + 1, f"{took}, and {1000 / look.target_fps:.0f} ms to spend")
+
+    def _leaves_a_way_back(self, now_s: float) -> bool:
+        """Whether after a step up as many steps are left in the window as lead down to the fastest rung."""
+        return MOST_STEPS - (self._recent(now_s) + 1) >= self.rung + 1
+
+    def _recent(self, now_s: float) -> int:
+        return sum(now_s - taken_s <= WINDOW_S for taken_s in self._taken_s)
+
+    def _prove(self, now_s: float) -> None:
+        if self._up_s is not None and now_s - self._up_s >= _PROVEN_S:
+            self._up_s, self._patience_s = None, PATIENCE_S
+
+    def _behind(self, look: Look) -> str | None:
+        if look.target_fps is None:
+            return None
+        if look.lost > _LOST:
+            return f"{look.fps:.1f} of {look.target_fps:.3g} frames a second"
+        if look.frame_s > _FULL / look.target_fps:
+            return f"{look.frame_s * 1000:.0f} ms a frame, and {1000 / look.target_fps:.0f} ms between two"
+        return None
+
+    def _heat(self, heat: Heat) -> str | None:
+        reasons = list(heat.throttled)
+        if heat.temperature_c is not None and heat.temperature_c >= self._hot_c:
+            reasons.insert(0, f"{heat.temperature_c:.0f} °C")
+        return ", ".join(reasons) or None
+
+    def _is_cool(self, heat: Heat) -> bool:
+        return heat.temperature_c is None or heat.temperature_c < self._hot_c - _COOL_C
+
+
+def _since(since_s: float | None, now_s: float, state: object) -> float | None:
+    """Keep the time when a state began; None while it is not there."""
+    return None if state is None else now_s if since_s is None else since_s
+
+
+def _held(since_s: float | None, now_s: float, hold_s: float) -> bool:
+    return since_s is not None and now_s - since_s >= hold_s

@@ -1,0 +1,340 @@
+"""Live video on a ladder of models: measures them, watches the present one, and steps without a gap.
+
+The next rung's engine is made, and computes its first frames, in a thread of its own while the present one goes on.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from statistics import median
+from time import monotonic, sleep
+from typing import Protocol
+
+import numpy as np
+
+from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.live.governor import SPARE, Direction, Governor, LadderState, Look, Step
+from edge_srcnn.live.load_window import LoadWindow
+from edge_srcnn.live.pipeline import FrameUpscaler
+from edge_srcnn.system.temperature import Heat
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""The governor looks every so often."""
+
+_TIMED = (2, 1, 2)
+"""Each timed frame has other bits than the one before it, so that no tile of it is reused."""
+
+_MOST_HELD_UP_S = 0.4
+"""A rung whose frame takes longer is not timed alone: that would hold up the live picture."""
+
+_HELD_UP_BUDGETS = 3
+_BREATH_S = 0.01
+_OFFERED_MARGIN = 1.1
+_JOIN_S = 2.0
+
+
+class Times(Protocol):
+    """Remembers what a frame takes, between runs."""
+
+    def recall_s(self, model: str, size: tuple[int, int]) -> float | None:
+        """Seconds for a frame of that size (width, height), or None."""
+        ...
+
+    def remember_s(self, model: str, size: tuple[int, int], seconds: float) -> None:
+        """Keep it, if that is possible."""
+        ...
+
+
+class LadderUpscaler:
+    """Enhances frames by the best model that keeps up.
+
+    Parameters
+    ----------
+    rungs
+        Names of models, the fastest first. With one alone nothing is stepped.
+    make
+        Makes the upscaler of a model; also called in another thread.
+    governor
+        Decides. It may have been another upscaler's before: the rung stays.
+    target_fps
+        Gives the frames a second that are to be kept, as far as anybody knows; what the camera gives counts too.
+    times
+        Where measured times are kept.
+    heat
+        Gives the last look at the processor, at once.
+
+    Raises
+    ------
+    EdgeSrcnnError
+        The first upscaler cannot be made.
+    """
+
+    def __init__(
+        self,
+        rungs: Sequence[str],
+        make: Callable[[str], FrameUpscaler],
+        governor: Governor,
+        *,
+        target_fps: Callable[[], float | None],
+        times: Times,
+        heat: Callable[[], Heat],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._rungs, self._make, self._governor = tuple(rungs), make, governor
+        self._nominal_fps, self._times, self._heat, self._clock = target_fps, times, heat, clock
+        self._upscaler = make(self._rungs[governor.rung])
+        self._seconds: dict[str, float] = {}
+        self._seen = LoadWindow()
+        self._size: tuple[int, int] | None = None  # of the frames that the rung was chosen for
+        self._computing = threading.Lock()
+        self._maker: threading.Thread | None = None
+        self._made: _Made | None = None
+        self._changing = threading.Lock()
+        self._closed = False
+        self._told: set[str] = set()
+
+    @property
+    def scale(self) -> int:
+        """Factor of up-scaling."""
+        return self._upscaler.scale
+
+    @property
+    def engine(self) -> str:
+        """What computes."""
+        return self._upscaler.engine
+
+    @property
+    def model(self) -> str | None:
+        """The present rung's model."""
+        return self._upscaler.model
+
+    @property
+    def share(self) -> float:
+        """The part of the last picture that the network saw."""
+        return self._upscaler.share
+
+    @property
+    def ladder(self) -> LadderState:
+        """Tell the rungs, the present one, and why it is that."""
+        rungs = self._rungs if len(self._rungs) > 1 else (self.model or self.engine,)
+        seconds = [self._seconds.get(name) for name in rungs]
+        frame_ms = tuple(None if each is None else each * 1000 for each in seconds)
+        return replace(self._governor.state(rungs, self._target_fps()), frame_ms=frame_ms)
+
+    def upscale_frame(self, frame: Frame) -> Frame | None:
+        """Enhance a frame, by the next rung if its engine is ready."""
+        self._take()
+        with self._computing:
+            began_s = self._clock()
+            enhanced = self._upscaler.upscale_frame(frame)
+            ended_s = self._clock()
+        self._seen.add(frame, began_s, ended_s)
+        self._mind(frame, ended_s)
+        return enhanced
+
+    def rest(self) -> None:
+        """Forget what was seen of late: nobody takes frames for a while."""
+        self._seen = LoadWindow()
+        self._governor.rest()
+
+    def close(self) -> None:
+        """Let go of the engine, and of one that was to take its place."""
+        with self._changing:
+            self._closed = True
+            made, self._made = self._made, None
+        idle = self._computing.acquire(timeout=_JOIN_S)  # an engine that hangs never ends
+        try:
+            self._upscaler.close()
+        finally:
+            if idle:
+                self._computing.release()
+        if made is not None:
+            made.upscaler.close()
+        if (maker := self._maker) is not None:
+            maker.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
+
+    def _mind(self, frame: Frame, now_s: float) -> None:
+        """Find out whether another rung is called for; never waits."""
+        if self._maker is not None:
+            if not self._maker.is_alive():
+                self._maker = None
+                self._seen.begin_anew(now_s)  # what it took from the live picture does not count
+            return
+        if frame.size != self._size:
+            target_fps = self._target_fps()
+            if target_fps is not None:
+                self._size = frame.size
+                if len(self._rungs) > 1:
+                    self._in_a_thread(lambda: self._begin(frame, target_fps))
+            return
+        if self._made is not None or now_s - self._seen.since_s(now_s) < LOOK_S:
+            return
+        step = self._governor.decide(self._look(now_s))
+        self._tell()
+        if step is not None:
+            self._in_a_thread(lambda: self._step(step, frame))
+        self._seen.begin_anew(now_s)
+
+    def _look(self, now_s: float) -> Look:
+        target_fps, seen = self._target_fps(), self._seen
+        present, better = self._rungs[self._governor.rung], self._rungs[self._governor.rung + 1 :][:1]
+        better_s = None
+        if better and present in self._seconds and better[0] in self._seconds:
+            better_s = seen.frame_s * self._seconds[better[0]] / self._seconds[present]
+        lost = seen.lost(now_s, target_fps)
+        return Look(now_s, target_fps, seen.fps(now_s), lost, seen.frame_s, better_s, self._heat())
+
+    def _target_fps(self) -> float | None:
+        nominal, offered = self._nominal_fps(), self._seen.offered_fps()
+        known = [fps for fps in (nominal, offered and offered * _OFFERED_MARGIN) if fps]
+        return min(known, default=None) if nominal else offered
+
+    def _tell(self) -> None:
+        """Log what no step helps against, once."""
+        governor, present = self._governor, self._rungs[self._governor.rung]
+        if governor.too_slow and "slow" not in self._told:
+            self._told.add("slow")
+            even = "even " if len(self._rungs) > 1 else ""
+            width, height = self._size or (0, 0)
+            log.warning(
+                "%s%s is too slow (%s), so frames are dropped; what helps: a smaller size of the source, --reuse,"
+                " 'edge-srcnn tune --model %s --size %dx%d'",
+                *(even, present, governor.too_slow, present, width, height),
+            )
+        if governor.hot and governor.rung == 0 and "hot" not in self._told:
+            self._told.add("hot")
+            log.warning("the processor is in trouble (%s), and there is no faster model to step down to", governor.hot)
+
+    def _begin(self, frame: Frame, target_fps: float) -> None:
+        """Choose the best rung that has room, by times that are remembered or measured now."""
+        limit_s, present = SPARE / target_fps, self._governor.rung
+        best, made = 0, None
+        for rung, name in enumerate(self._rungs[: self._governor.highest(self._clock()) + 1]):
+            upscaler, seconds = None, self._times.recall_s(name, frame.size)
+            if seconds is None:
+                upscaler = self._upscaler if rung == present else self._make(name)
+                seconds = self._measured(name, upscaler, frame, limit_s).least_s
+            self._seconds[name] = seconds
+            if rung and seconds > limit_s:
+                _close(upscaler, unless=self._upscaler)
+                break
+            _close(made, unless=self._upscaler)
+            best, made = rung, upscaler
+            if seconds > limit_s:  # the ones above it are slower still
+                break
+        name = self._rungs[best]
+        took = f"{self._seconds[name] * 1000:.0f} ms a frame, and {1000 / target_fps:.0f} ms between two"
+        log.info("%s is chosen: %s", name, took)
+        if best != present:
+            self._hand_over(_Made(made or self._warm(name, frame), best, None))
+
+    def _step(self, step: Step, frame: Frame) -> None:
+        """Make the next rung ready; a better one must keep up with this frame, however much of it moves."""
+        name = self._rungs[step.rung]
+        upscaler = self._warm(name, frame)
+        target_fps = self._target_fps()
+        if step.direction == Direction.UP and target_fps is not None:
+            # the prediction may rest on still parts that were reused
+            usual_s = self._measured(name, upscaler, frame, SPARE / target_fps).usual_s
+            if usual_s > SPARE / target_fps:
+                log.debug("%s would take %.0f ms a frame", name, usual_s * 1000)
+                upscaler.close()
+                self._governor.refuse(step)
+                return
+        self._hand_over(_Made(upscaler, step.rung, step))
+
+    def _warm(self, name: str, frame: Frame) -> FrameUpscaler:
+        """Make the upscaler of a model, and let it compute a frame, which is when it gets its memory."""
+        upscaler = self._make(name)
+        try:
+            upscaler.upscale_frame(frame)
+        except BaseException:
+            upscaler.close()
+            raise
+        return upscaler
+
+    def _measured(self, name: str, upscaler: FrameUpscaler, frame: Frame, limit_s: float) -> "_Measured":
+        """Time a few frames, of which no part can be reused, and remember what the fastest took."""
+        alone = upscaler is self._upscaler
+        with self._computing if alone else nullcontext():
+            upscaler.upscale_frame(frame)
+            taken = [self._timed(upscaler, frame, _TIMED[-2])]
+        if taken[0] <= min(limit_s * _HELD_UP_BUDGETS, _MOST_HELD_UP_S):
+            taken.clear()
+            for bits in _TIMED:
+                with self._computing:
+                    taken.append(self._timed(upscaler, frame, bits))
+                sleep(_BREATH_S)  # the live picture has its turn
+        self._times.remember_s(name, frame.size, min(taken))
+        self._seconds[name] = min(taken)
+        return _Measured(min(taken), median(taken))
+
+    def _timed(self, upscaler: FrameUpscaler, frame: Frame, bits: int) -> float:
+        other = replace(frame, luma=frame.luma ^ np.uint8(bits))
+        began_s = self._clock()
+        upscaler.upscale_frame(other)
+        return self._clock() - began_s
+
+    def _hand_over(self, made: "_Made") -> None:
+        with self._changing:
+            if not self._closed:
+                self._made = made
+                return
+        made.upscaler.close()
+
+    def _take(self) -> None:
+        with self._changing:
+            made, self._made = self._made, None
+        if made is None:
+            return
+        if made.step is None:
+            self._governor.begin(made.rung)
+        else:
+            self._governor.take(made.step, self._clock())
+        before, self._upscaler = self._upscaler, made.upscaler
+        threading.Thread(target=before.close, name="close engine", daemon=True).start()
+        self._seen = LoadWindow()
+        if made.step is not None:
+            level = logging.INFO if made.step.direction == Direction.UP else logging.WARNING
+            log.log(level, "%s: %s", self._rungs[made.step.rung], made.step)
+
+    def _in_a_thread(self, work: Callable[[], None]) -> None:
+        self._maker = threading.Thread(target=self._guarded, args=(work,), name="ladder", daemon=True)
+        self._maker.start()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # whatever it is, the present engine goes on
+            why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+            if not self._closed and why not in self._told:
+                self._told.add(why)
+                log.error("another model cannot take over (%s); %s goes on", why, self.model)
+            self._governor.rest()
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An upscaler that is ready to take over; the step that it is for, or None at the beginning."""
+
+    upscaler: FrameUpscaler
+    rung: int
+    step: Step | None
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What frames took: the fastest, which other programs held up least; and the median, as things are now."""
+
+    least_s: float
+    usual_s: float
+
+
+def _close(upscaler: FrameUpscaler | None, *, unless: FrameUpscaler) -> None:
+    if upscaler is not None and upscaler is not unless:
+        upscaler.close()

@@ -1,0 +1,315 @@
+"""Source to upscaler to sinks: three kinds of threads, with a slot (live) or a short queue (files) between them."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic, perf_counter
+from typing import Protocol, runtime_checkable
+
+from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.live.governor import LadderState
+from edge_srcnn.live.sink_thread import FILE_DEPTH, SinkState, SinkWorker
+from edge_srcnn.live.statistics import Durations, Meter, Percentiles
+from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.sources import Source
+from edge_srcnn.system.queue import Handoff
+
+_CLOSE_S = 5.0
+_IDLE_LOOK_S = 0.05
+
+
+class FrameUpscaler(Protocol):
+    """Enhances frames."""
+
+    @property
+    def scale(self) -> int:
+        """Factor of up-scaling."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """What computes."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model's name; None for bicubic alone."""
+        ...
+
+    @property
+    def share(self) -> float:
+        """The part of the last picture that the network saw, 0 to 1."""
+        ...
+
+    def upscale_frame(self, frame: Frame) -> Frame | None:
+        """The same frame, larger and sharper; None: it failed, and the next one may not."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the engine; more than once. The pipeline does not do that."""
+        ...
+
+
+@runtime_checkable
+class OnLadder(Protocol):
+    """An upscaler that steps between models."""
+
+    @property
+    def ladder(self) -> LadderState | None:
+        """Tell the rungs, the present one, and why it is that; None where there is no ladder at the moment."""
+        ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """An upscaler that wants to know that no frame will come for a while."""
+
+    def rest(self) -> None:
+        """Take note; called for each frame that is not computed, by the thread that computes."""
+        ...
+
+
+@dataclass(frozen=True)
+class State:
+    """A look at a pipeline.
+
+    Attributes
+    ----------
+    frames_in, frames_out
+        Frames that came, those that the source had to leave out included; and those that were enhanced.
+    dropped, failed
+        Frames that a newer one overtook, and that could not be enhanced.
+    idle, idle_frames
+        Nobody takes enhanced frames at the moment; and the frames that were not computed for that reason.
+    fps_in, fps_out
+        Frames a second of late.
+    enhance, latency
+        Of the upscaler; and from the sensor (or the file) until the sinks have the frame.
+    engine, model, enhanced_share
+        What computes, by which model (None: bicubic alone), and the part of the picture that the network sees, 0 to 1.
+    ladder
+        The models to choose from, and which of them it is; None where nothing is chosen.
+    age_s
+        Seconds since the last enhanced frame, or None.
+    stopped
+        Whether it was stopped before its source came to an end.
+    """
+
+    running_s: float
+    frames_in: int
+    frames_out: int
+    dropped: int
+    failed: int
+    idle: bool
+    idle_frames: int
+    fps_in: float
+    fps_out: float
+    enhance: Percentiles
+    latency: Percentiles
+    engine: str
+    model: str | None
+    enhanced_share: float
+    ladder: LadderState | None
+    age_s: float | None
+    size_in: tuple[int, int] | None
+    size_out: tuple[int, int] | None
+    sinks: tuple[SinkState, ...]
+    stopped: bool
+
+
+class Pipeline:
+    """Runs frames from a source through an upscaler into sinks.
+
+    Live sources: the newest frame counts, those that were overtaken are counted. Files: no frame is lost.
+    A sink that fails or stalls is left out; the others go on. While no sink wants enhanced frames of a live source,
+    none is computed; the sinks get the camera's.
+
+    Parameters
+    ----------
+    state
+        What sinks are to tell of how it goes; by itself the pipeline's own state.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        upscaler: FrameUpscaler,
+        sinks: Sequence[Sink],
+        *,
+        state: "Callable[[], State] | None" = None,
+    ) -> None:
+        self._source, self._upscaler = source, upscaler
+        self._told = state or self.state
+        self._frames: Handoff[Frame] = Handoff(1 if source.live else FILE_DEPTH, lossless=not source.live)
+        self._workers = [SinkWorker(sink, live=source.live, alone=len(sinks) == 1) for sink in sinks]
+        self._stopping = threading.Event()
+        self._ended = False
+        self._source_error: BaseException | None = None
+        self._in, self._out = Meter(), Meter()
+        self._skipped = self._failed = self._idle_frames = 0
+        self._at_hand: Frame | None = None  # the newest that was not computed, while idle
+        self._overtaken = self._unwanted = 0  # before the last frame; and those of them that nobody wanted either
+        self._enhance, self._latency = Durations(), Durations()
+        self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+        self._began = monotonic()
+
+    def run(
+        self, progress: Callable[[int], None] = lambda frames: None, *, begun: Callable[[], None] = lambda: None
+    ) -> None:
+        """Run until the source ends or ``stop`` is called; then finish and close everything.
+
+        ``progress`` is told of each frame, ``begun`` when all sinks are ready.
+
+        Raises
+        ------
+        SourceLost
+            The source broke off.
+        CannotWrite
+            No sink is left.
+        EdgeSrcnnError
+            Of a sink that failed, when the rest is done.
+        """
+        self._began = monotonic()
+        whole = False
+        stream = Stream(self._source.rate, self._source.frames, getattr(self._source, "companion", None), self._told)
+        capture = threading.Thread(target=self._capture, name="capture", daemon=True)
+        try:
+            for worker in self._workers:
+                worker.start(stream)
+            begun()
+            capture.start()
+            while (frame := self._next()) is not None and not self._stopping.is_set():
+                if self._is_wanted():
+                    self._process(frame)
+                    progress(self._out.count)
+                else:
+                    self._rest(frame)
+            self._ended = not self._stopping.is_set()
+            whole = self._source_error is None or self._source.live
+        finally:
+            stopped = self._stopping.is_set()
+            self.stop()
+            self.finish_sinks(whole=whole, patient=whole and not stopped)
+            if capture.ident is not None:
+                capture.join(_CLOSE_S)
+        self._raise_what_went_wrong()
+
+    def stop(self) -> None:
+        """End soon; from any thread, more than once. What sinks have already, they finish."""
+        self._stopping.set()
+        self._source.close()
+        self._frames.close(drop=True)
+        for worker in self._workers:
+            worker.stop_taking()
+
+    def finish_sinks(self, *, whole: bool = True, patient: bool = False) -> None:
+        """Let the sinks write what they have, and close them; ``run`` does so, unless it hangs."""
+        for worker in self._workers:
+            worker.finish(whole=whole, patient=patient)
+
+    def state(self) -> State:
+        """A look at it, from any thread."""
+        sizes, idle = self._sizes or (None, None), self._at_hand is not None
+        unwanted, skipped = self._unwanted, self._skipped
+        if idle:
+            unwanted += max(self._frames.dropped - self._overtaken, 0)
+        dropped = skipped + max(self._frames.dropped - unwanted, 0)
+        return State(
+            running_s=monotonic() - self._began,
+            frames_in=self._in.count + skipped,
+            frames_out=self._out.count,
+            dropped=dropped,
+            failed=self._failed,
+            idle=idle,
+            idle_frames=self._idle_frames + unwanted,
+            fps_in=self._in.per_second(),
+            fps_out=0.0 if idle else self._out.per_second(),
+            enhance=self._enhance.percentiles(),
+            latency=self._latency.percentiles(),
+            engine=self._upscaler.engine,
+            model=self._upscaler.model,
+            enhanced_share=self._upscaler.share,
+            ladder=self._upscaler.ladder if isinstance(self._upscaler, OnLadder) else None,
+            age_s=self._out.age_s(),
+            size_in=sizes[0],
+            size_out=sizes[1],
+            sinks=tuple(worker.state() for worker in self._workers),
+            stopped=self._stopping.is_set() and not self._ended,
+        )
+
+    def _capture(self) -> None:
+        expected = 0
+        try:
+            for frame in self._source:
+                self._in.tick()
+                self._skipped += max(frame.index - expected, 0)  # the source itself left some out
+                expected = frame.index + 1
+                if not self._frames.put(frame):
+                    return
+        except BaseException as error:  # raised again in the thread that runs the pipeline
+            if not self._stopping.is_set():
+                self._source_error = error
+        finally:
+            self._frames.close()
+
+    def _next(self) -> Frame | None:
+        """Wait for a frame; for the one at hand, where somebody begins to look before another one comes."""
+        while self._at_hand is not None:
+            frame = self._frames.take(_IDLE_LOOK_S)
+            if frame is not None:
+                return frame
+            if self._frames.closed:
+                return None
+            at_hand = self._at_hand
+            if self._is_wanted():
+                self._idle_frames -= 1
+                return at_hand
+        return self._frames.take()
+
+    def _is_wanted(self) -> bool:
+        """Tell whether anybody takes an enhanced frame; of files each one is enhanced."""
+        if not self._source.live or not self._workers or any(worker.wants_frames() for worker in self._workers):
+            if self._at_hand is not None:
+                self._at_hand = None
+                self._out.begin_anew()
+            return True
+        return False
+
+    def _rest(self, frame: Frame) -> None:
+        """Show the frame as the camera gave it, to those who look at that."""
+        self._at_hand = frame
+        self._idle_frames += 1
+        before, self._overtaken = self._overtaken, self._frames.dropped
+        self._unwanted += self._overtaken - before
+        if isinstance(self._upscaler, Resting):
+            self._upscaler.rest()
+        for worker in self._workers:
+            worker.offer(Result(frame, frame, self._upscaler.scale, enhanced=False))
+        self._stop_without_sinks()
+
+    def _process(self, frame: Frame) -> None:
+        began = perf_counter()
+        self._overtaken = self._frames.dropped
+        enhanced = self._upscaler.upscale_frame(frame)
+        if enhanced is None:
+            self._failed += 1
+            return
+        self._enhance.add(perf_counter() - began)
+        self._sizes = frame.size, enhanced.size
+        result = Result(enhanced, frame, self._upscaler.scale)
+        for worker in self._workers:
+            worker.offer(result)
+        self._latency.add(monotonic() - frame.captured_s)
+        self._out.tick()
+        self._stop_without_sinks()
+
+    def _stop_without_sinks(self) -> None:
+        if self._workers and all(worker.error for worker in self._workers):
+            self._stopping.set()
+
+    def _raise_what_went_wrong(self) -> None:
+        if self._source_error is not None:
+            raise self._source_error
+        for worker in self._workers:
+            if worker.error is not None:
+                raise worker.error

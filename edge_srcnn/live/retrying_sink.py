@@ -1,0 +1,164 @@
+"""A sink that may fail and come back: it pauses, tries again by itself, and never stops the others."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+
+from edge_srcnn.errors import EdgeSrcnnError, UsageError
+from edge_srcnn.live.backoff import Backoff
+from edge_srcnn.sinks import Result, Sink, Stream, Watched
+from edge_srcnn.uri import without_secrets
+
+log = logging.getLogger(__name__)
+
+_JOIN_S = 1.0
+
+_STEADY_S = 30.0
+"""One that worked for so long is tried again at once when it fails."""
+
+
+class SteadySink:
+    """Opens a sink again and again.
+
+    Parameters
+    ----------
+    name
+        For messages, without secrets.
+    open_sink
+        Opens it.
+    live
+        Whether it shows the newest and may miss others.
+    backoff
+        How long to wait between tries.
+
+    Attributes
+    ----------
+    missed, trouble
+        See ``Pausable``.
+    address
+        Where it can be looked at, or empty.
+    """
+
+    def __init__(self, name: str, open_sink: Callable[[], Sink], *, live: bool, backoff: Backoff) -> None:
+        self.name, self.live = name, live
+        self.missed = 0
+        self.trouble: str | None = None
+        self._open, self._backoff = open_sink, backoff
+        self._sink: Sink | None = None
+        self._stream: Stream | None = None
+        self._is_watched = False
+        self._opened_s = 0.0
+        self._closed = threading.Event()
+        self._mending: threading.Thread | None = None
+        self._lock, self._closing = threading.Lock(), threading.Lock()
+
+    @property
+    def address(self) -> str:
+        """Where it can be looked at, or empty."""
+        return str(getattr(self._sink, "address", ""))
+
+    def begin(self, stream: Stream) -> None:
+        """Open it, or begin to try.
+
+        Raises
+        ------
+        UsageError
+            It makes no sense: trying again will not help.
+        """
+        self._stream = stream
+        try:
+            self._make()
+        except UsageError:
+            raise
+        except Exception as error:  # whatever it is, the others go on
+            self._pause(error, trial=False)
+
+    def write(self, result: Result) -> None:
+        """Write a frame, or miss it."""
+        sink = self._sink
+        if sink is None:
+            self.missed += 1
+            return
+        try:
+            sink.write(result)
+        except Exception as error:  # as above
+            self.missed += 1
+            self._pause(error, trial=True)
+            return
+        if monotonic() - self._opened_s > _STEADY_S:
+            self._backoff.reset()
+
+    def wants_frames(self) -> bool:
+        """Tell whether anybody takes enhanced frames; one that is to work again is given some to try."""
+        sink = self._sink
+        return sink.wants_frames() if isinstance(sink, Watched) else not self._is_watched
+
+    def close(self) -> None:
+        """Finish it; an error at the end is told in the log. Who calls it while another does waits, too."""
+        self._closed.set()
+        with self._closing:
+            with self._lock:
+                sink, self._sink = self._sink, None
+            if sink is not None:
+                try:
+                    sink.close()
+                except EdgeSrcnnError as error:
+                    log.error("%s", error)
+        if self._mending is not None:
+            self._mending.join(_JOIN_S)
+
+    def _make(self) -> Sink | None:
+        """Open it; None where it is too late for that."""
+        sink = self._open()
+        self._is_watched = isinstance(sink, Watched)
+        if self._stream is not None:
+            try:
+                sink.begin(self._stream)
+            except BaseException:
+                sink.close()
+                raise
+        with self._lock:
+            if not self._closed.is_set():
+                self._sink, self._opened_s = sink, monotonic()
+                return sink
+        sink.close()
+        return None
+
+    def _pause(self, error: Exception, *, trial: bool) -> None:
+        with self._lock:
+            sink, self._sink = self._sink, None
+        self._tell(error)
+        if sink is not None:
+            with suppress(Exception):  # it has failed already, and that was told
+                sink.close()
+        self._mending = threading.Thread(target=self._mend, args=(trial,), name=f"mend {self.name}", daemon=True)
+        self._mending.start()
+
+    def _mend(self, trial: bool) -> None:
+        """Try until it opens; one that failed to write must then go on for as long as it had to wait."""
+        while not self._closed.wait(wait_s := self._backoff.next_s()):
+            try:
+                sink = self._make()
+            except Exception as error:  # as above
+                self._tell(error)
+                continue
+            if not trial or not self._closed.wait(wait_s):
+                self._works(sink)
+            return
+
+    def _works(self, sink: Sink | None) -> None:
+        with self._lock:
+            if sink is None or sink is not self._sink:
+                return
+            self.trouble = None
+        log.warning("%s: works again", self.name)
+
+    def _tell(self, error: Exception) -> None:
+        """One line, however often the same happens."""
+        expected = isinstance(error, EdgeSrcnnError)
+        why = without_secrets(str(error) if expected else f"{type(error).__name__}: {error}")
+        if why != self.trouble:
+            log.error("%s; trying again", why, exc_info=None if expected else error)
+        self.trouble = why

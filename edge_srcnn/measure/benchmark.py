@@ -1,0 +1,290 @@
+"""How fast it is here: plain and packed network, each stage of a frame, and the share of what the processor can do.
+
+Everything that is compared is timed in turns within one run; figures are medians.
+"""
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from time import perf_counter, process_time
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
+from edge_srcnn.engine.inference import Sharpener
+from edge_srcnn.engine.interpreter import Interpreter, load_interpreter
+from edge_srcnn.engine.isolated.client import IsolatedLuma
+from edge_srcnn.engine.luma import LumaUpscaler
+from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.packing import PLAIN
+from edge_srcnn.engine.plan import Setting, Wish
+from edge_srcnn.engine.tflite_writer import write_graph
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.blocks import from_blocks, to_blocks
+from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
+from edge_srcnn.imaging.tiles import mirror_border
+from edge_srcnn.models.file import Model
+from edge_srcnn.sources.testcard import draw_test_card
+
+STAGES = ("resize", "pack", "invoke", "unpack")
+MIN_ROUNDS = 7
+"""Rounds that a fast network gets in any case; one that is slow gets those that there is time for, and one at least."""
+CHANGED_SHARE = 0.1
+"""The part of the frame that moves in the second figure of ``Reuse``."""
+
+CEILING_SIZE = (32, 64)
+"""Height and width of what ``ceiling_graph`` is timed on."""
+_LEAST_S = 1.0
+_CEILING_CHANNELS = 512
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """What a frame costs with ``reuse``, as a share of a fresh one, and the share of tiles that it did not compute."""
+
+    still: float
+    still_tiles_reused: float
+    tenth_changed: float
+    tenth_changed_tiles_reused: float
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What was measured.
+
+    Attributes
+    ----------
+    size, output
+        Width and height of the frame, and of the result.
+    setting
+        Block, tile and threads.
+    plain_ms, packed_ms
+        The network alone over a frame: the model's own graph over the whole frame; and packed, tile by tile.
+    ratio
+        ``plain_ms / packed_ms``.
+    identical
+        Whether both put out the same bytes.
+    ceiling_gmacs, gmacs
+        10^9 multiply-accumulates a second: of a 1x1 convolution of 512 to 512 channels in the same interpreter, and of
+        the packed network, counting only those that the plain one has.
+    ceiling_fraction
+        ``gmacs / ceiling_gmacs``.
+    stages
+        Milliseconds of a frame in each of ``STAGES``.
+    first_frame_cpu_ms
+        CPU time from a model in memory to its first frame: graph read, packed and written, interpreter made, and run.
+    frame_ms, frames_per_second
+        A whole frame of luma.
+    around_invoke
+        The share of a frame that is not ``invoke``.
+    others
+        Milliseconds of a frame by other ways.
+    reuse
+        With still pictures, if that was asked for.
+    """
+
+    size: tuple[int, int]
+    output: tuple[int, int]
+    setting: Setting
+    plain_ms: float
+    packed_ms: float
+    ratio: float
+    identical: bool
+    ceiling_gmacs: float
+    gmacs: float
+    ceiling_fraction: float
+    stages: dict[str, float]
+    first_frame_cpu_ms: float
+    frame_ms: float
+    frames_per_second: float
+    around_invoke: float
+    others: dict[str, float]
+    reuse: Reuse | None
+
+
+def measure(
+    model: Model,
+    engine: str,
+    setting: Setting,
+    size: tuple[int, int],
+    *,
+    seconds: float,
+    compare: bool = False,
+    reuse: Setting | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Benchmark:
+    """Measure for about ``seconds``, of which no more than a round may be exceeded.
+
+    Parameters
+    ----------
+    model, engine, setting
+        What is measured, and how it is set.
+    size
+        Width and height of the frame.
+    compare
+        Also time the plain network in float32, cv2's bicubic and Lanczos, and the engine in a process of its own.
+    reuse
+        Also time still and nearly still frames with ``reuse``, set like this.
+    progress
+        Is told now and then how much is done, 0 to 1.
+    """
+    scale, luma, watch = model.spec.scale, picture_for(*size), _Stopwatch()
+    out = np.empty([side * scale for side in luma.shape], np.uint8)
+    load_interpreter(engine)
+    began_cpu = process_time()
+    network = network_of(model)
+    graph = network.graph
+    sharpener = Sharpener(network, engine, setting_for=lambda h, w: setting)
+    upscaler = LumaUpscaler(sharpener, scale)
+    upscaler.upscale(luma, out)
+    first_frame_cpu_ms = (process_time() - began_cpu) * 1000
+    plain = Interpreter(engine, model.graph, setting.threads)
+    identical = np.array_equal(_plain_output(plain, network, luma, scale), sharpener.raw)
+    best = ceiling_graph(graph.dtype)
+    ceiling = Interpreter(engine, write_graph(best), setting.threads)
+    ways: dict[str, Callable[[], object]] = {"plain": plain.invoke, "ceiling": ceiling.invoke}
+    others = _other_ways(network, engine, setting, luma, scale) if compare else {}
+    isolated = None
+    if compare:
+        wish = Wish(setting.blocks, setting.tile, setting.threads)
+        isolated = IsolatedLuma(model, engine=engine, wish=wish)
+        others["edge-srcnn, isolated"] = partial(isolated.upscale, luma, out)
+    began, rounds, spent = perf_counter(), 0, 0.0
+    while not rounds or spent + spent / rounds <= max(seconds, _LEAST_S if rounds < MIN_ROUNDS else 0):
+        upscaler.statistics.clear()
+        watch.time("frame", lambda: upscaler.upscale(luma, out))
+        for stage in STAGES:
+            watch.add(stage, getattr(upscaler.statistics, f"{stage}_s"))
+        for name, job in (ways | others).items():
+            watch.time(name, job)
+        rounds += 1
+        spent = perf_counter() - began
+        progress(min(spent / seconds, 1))
+    if isolated is not None:
+        isolated.close()
+    packed_ms, frame_ms, ceiling_ms = watch.ms("invoke"), watch.ms("frame"), watch.ms("ceiling")
+    gmacs = network.macs_per_pixel * out.size / packed_ms / 1e6
+    ceiling_gmacs = best.macs_per_cell * math.prod(CEILING_SIZE) / ceiling_ms / 1e6
+    return Benchmark(
+        size=size,
+        output=(out.shape[1], out.shape[0]),
+        setting=setting,
+        plain_ms=watch.ms("plain"),
+        packed_ms=packed_ms,
+        ratio=watch.ms("plain") / packed_ms,
+        identical=identical,
+        ceiling_gmacs=ceiling_gmacs,
+        gmacs=gmacs,
+        ceiling_fraction=gmacs / ceiling_gmacs,
+        stages={stage: watch.ms(stage) for stage in STAGES},
+        first_frame_cpu_ms=first_frame_cpu_ms,
+        frame_ms=frame_ms,
+        frames_per_second=1000 / frame_ms,
+        around_invoke=1 - packed_ms / frame_ms,
+        others={name: watch.ms(name) for name in others},
+        reuse=None if reuse is None else _measure_reuse(network, engine, reuse, luma, scale, min(rounds, MIN_ROUNDS)),
+    )
+
+
+def picture_for(width: int, height: int) -> UInt8Array:
+    """Luma of the test card, stretched to a size: uint8 ``[height, width]``."""
+    card = luma_full_range(draw_test_card())
+    return np.asarray(cv2.resize(card, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _measure_reuse(network: Network, engine: str, setting: Setting, luma: UInt8Array, scale: int, rounds: int) -> Reuse:
+    """Fresh frames, frames that are the last one, and frames of which a tenth (a rectangle) changed, in turns."""
+    watch, share = _Stopwatch(), dict[str, float]()
+    upscaler = LumaUpscaler(Sharpener(network, engine, setting_for=lambda h, w: setting, reuse=True), scale)
+    out = np.empty([side * scale for side in luma.shape], np.uint8)
+    moved = luma.copy()
+    height, width = (round(side * math.sqrt(CHANGED_SHARE)) for side in luma.shape)
+    top, left = (luma.shape[0] - height) // 2, (luma.shape[1] - width) // 2
+    moved[top : top + height, left : left + width] ^= 1
+    for _ in range(rounds):
+        for name, frame in (("fresh", ~luma), ("again", luma), ("still", luma), ("tenth", moved)):
+            upscaler.statistics.clear()
+            watch.time(name, partial(upscaler.upscale, frame, out))
+            share[name] = upscaler.statistics.tiles_reused / upscaler.statistics.tiles
+    fresh = watch.ms("fresh")
+    return Reuse(watch.ms("still") / fresh, share["still"], watch.ms("tenth") / fresh, share["tenth"])
+
+
+def _other_ways(
+    network: Network, engine: str, setting: Setting, luma: UInt8Array, scale: int
+) -> dict[str, Callable[[], object]]:
+    """What people have otherwise: the same network in float32 and not packed, and filters."""
+    plain = Setting(PLAIN, setting.tile, setting.threads)
+    in_float32 = replace(network, graph=_in_float32(network.graph))
+    real = LumaUpscaler(Sharpener(in_float32, engine, setting_for=lambda h, w: plain), scale)
+    bigger = (luma.shape[1] * scale, luma.shape[0] * scale)
+    out = real.upscale(luma)
+    return {
+        "float32 TFLite": lambda: real.upscale(luma, out),
+        "bicubic (cv2)": lambda: cv2.resize(luma, bigger, interpolation=cv2.INTER_CUBIC),
+        "Lanczos (cv2)": lambda: cv2.resize(luma, bigger, interpolation=cv2.INTER_LANCZOS4),
+    }
+
+
+def _in_float32(graph: Graph) -> Graph:
+    """The same network with real weights. A float graph is given back as it is."""
+    if graph.dtype == np.float32:
+        return graph
+    layers, scale = [], np.float32(graph.input.scale)
+    for layer in graph.layers:
+        weights = layer.weights * layer.weight_scales[:, None, None, None]
+        bias = layer.bias * layer.weight_scales * scale
+        layers.append(Convolution(weights, bias.astype(np.float32), np.zeros(0, np.float32), FLOAT, layer.relu))
+        scale = np.float32(layer.output.scale)
+    return Graph(graph.input_shape, FLOAT, tuple(layers))
+
+
+def ceiling_graph(dtype: np.dtype[Any]) -> Graph:
+    """Make a 1x1 convolution of many channels: what the interpreter does best."""
+    weights = np.ones((_CEILING_CHANNELS, 1, 1, _CEILING_CHANNELS), dtype)
+    scales, result = np.ones(_CEILING_CHANNELS, np.float32), Quantization(float(_CEILING_CHANNELS), 0)
+    if dtype == np.float32:
+        scales, result = np.zeros(0, np.float32), FLOAT
+    bias = np.zeros(_CEILING_CHANNELS, np.float32 if dtype == np.float32 else np.int32)
+    source = FLOAT if dtype == np.float32 else Quantization(1.0, 0)
+    layer = Convolution(weights, bias, scales, result, relu=False)
+    return Graph((*CEILING_SIZE, _CEILING_CHANNELS), source, (layer,))
+
+
+def _plain_output(plain: Interpreter, network: Network, luma: UInt8Array, scale: int) -> NDArray[Any]:
+    """Run the plain graph over a whole frame, halo included: ``[h, w]`` of the result, in the graph's dtype."""
+    bicubic = upscale_bicubic(luma, scale // network.upsampling)
+    side, (down, across) = network.unshuffle, network.context_px
+    below, right = (-pixels % side for pixels in bicubic.shape)
+    padded = mirror_border(bicubic, down, down + below, across, across + right)
+    cells = np.empty([pixels // side for pixels in padded.shape] + [side * side], np.uint8)
+    to_blocks(padded, cells, (side, side))
+    integers = network.graph.dtype == np.int8
+    raw = plain.run((cells ^ 0x80).view(np.int8) if integers else cells * np.float32(1 / 255))
+    out = np.empty([cells * network.shuffle for cells in raw.shape[:2]], raw.dtype)
+    from_blocks(raw, out, (network.shuffle, network.shuffle))
+    return out[: luma.shape[0] * scale, : luma.shape[1] * scale]
+
+
+class _Stopwatch:
+    """Seconds by name; medians in the end."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    def add(self, name: str, seconds: float) -> None:
+        self._seconds.setdefault(name, []).append(seconds)
+
+    def time(self, name: str, job: Callable[[], object]) -> None:
+        began = perf_counter()
+        job()
+        self.add(name, perf_counter() - began)
+
+    def ms(self, name: str) -> float:
+        return statistics.median(self._seconds[name]) * 1000

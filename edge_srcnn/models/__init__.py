@@ -1,0 +1,1 @@
+"""Model files, those that are bundled, and which one live pictures get."""

@@ -1,0 +1,1 @@
+"""Live pictures pushed to a server: RTSP, RTMP, SRT."""

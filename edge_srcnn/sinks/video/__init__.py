@@ -1,0 +1,1 @@
+"""Video files: frames in, one container out, whole whatever happens."""

@@ -1,0 +1,165 @@
+"""Work that may hang or crash in native code, in a process of its own: its owner waits for a bounded time."""
+
+import faulthandler
+import importlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from edge_srcnn.errors import EdgeSrcnnError
+
+START_S = 30.0
+"""A slow computer takes so long to import what the work needs."""
+
+_GRACE_S = 0.5
+_MAIN = "import sys; from edge_srcnn.system.worker_process import serve; serve(int(sys.argv[1]), sys.argv[2])"
+_TIME_VALUE = "@ll"  # struct timeval
+
+Answer = Callable[..., Any]
+"""What a worker gives for a request."""
+
+
+class Child:
+    """A process that answers one request at a time.
+
+    Parameters
+    ----------
+    worker
+        ``module:function``; called once in the child, and gives the function that answers requests.
+    pass_fds
+        Descriptors that the child inherits, under the same numbers.
+    settings
+        What the worker is called with; anything that can be pickled.
+
+    Raises
+    ------
+    TimeoutError, ConnectionError
+        It did not start.
+    EdgeSrcnnError
+        Of the worker.
+    """
+
+    def __init__(self, worker: str, /, *, pass_fds: Sequence[int] = (), **settings: Any) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _MAIN, str(theirs.fileno()), worker],
+                pass_fds=[theirs.fileno(), *pass_fds],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for the owner
+            )
+        self._socket = ours
+        self._connection: Connection[Any, Any] = Connection(ours.fileno())
+        try:
+            self.call(START_S, **settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def call(self, timeout_s: float, /, *arguments: Any, **named: Any) -> Any:
+        """Ask, and wait for the answer.
+
+        Raises
+        ------
+        TimeoutError
+            None came in time; the child is no more.
+        ConnectionError
+            The child died.
+        EdgeSrcnnError
+            Of the worker; the child lives on.
+        """
+        seconds, rest = divmod(timeout_s, 1)
+        limit = struct.pack(_TIME_VALUE, int(seconds), max(int(rest * 1e6), 1))
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            self._connection.send((timeout_s, arguments, named))
+            if not self._connection.poll(timeout_s):
+                raise TimeoutError(f"no answer for {timeout_s:.3g} s")
+            error, value = self._connection.recv()
+        except BlockingIOError as late:  # a child that is stopped does not even read
+            self.kill()
+            raise TimeoutError(f"nothing was taken for {timeout_s:.3g} s") from late
+        except TimeoutError:
+            self.kill()
+            raise
+        except (EOFError, OSError) as gone:
+            self.close()
+            raise ConnectionError(f"its process died ({_cause(self._process.returncode)})") from gone
+        if error is not None:
+            raise error
+        return value
+
+    def close(self) -> None:
+        """End it; more than once."""
+        self._drop()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._socket.detach()
+            self._connection.close()
+
+
+def serve(descriptor: int, worker: str) -> None:
+    """What the child does, until its owner is gone; a request that takes far too long ends it without any help."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    module, _, function = worker.partition(":")
+    answer: Answer = _loaded(module, function)
+    owner: Connection[Any, Any] = Connection(descriptor)
+    with open(os.devnull, "wb") as nothing:
+        while (request := _request(owner)) is not None:
+            timeout_s, arguments, named = request
+            faulthandler.dump_traceback_later(timeout_s + START_S, exit=True, file=nothing)
+            answered = _answered(answer, arguments, named)
+            with suppress(OSError):  # the next request will not come
+                owner.send(answered)
+            faulthandler.cancel_dump_traceback_later()
+    os._exit(0)  # native code that hangs would hang the interpreter's end
+
+
+def _request(owner: "Connection[Any, Any]") -> Any:
+    """Time limit and arguments; None when the owner is gone."""
+    try:
+        return owner.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def _loaded(module: str, function: str) -> Answer:
+    """The first request makes the worker; the others are for what it gave."""
+    made: list[Answer] = []
+
+    def answer(*arguments: Any, **named: Any) -> Any:
+        if made:
+            return made[0](*arguments, **named)
+        made.append(getattr(importlib.import_module(module), function)(**named))
+        return None
+
+    return answer
+
+
+def _answered(answer: Answer, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Exception | None, Any]:
+    try:
+        return None, answer(*arguments, **named)
+    except EdgeSrcnnError as error:
+        return error, None
+
+
+def _cause(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"exit status {status}"

@@ -1,0 +1,259 @@
+"""Tiles that are used again are those that are the same: ``reuse`` never changes a byte, whatever came before."""
+
+import numpy as np
+import pytest
+
+from edge_srcnn.engine.inference import Sharpener
+from edge_srcnn.engine.luma import LumaUpscaler
+from edge_srcnn.engine.packing import PLAIN
+from edge_srcnn.engine.plan import Setting
+from edge_srcnn.errors import UsageError
+from edge_srcnn.imaging import bicubic
+from tests.edge_srcnn.networks import on_bicubic
+
+HEIGHT, WIDTH = 24, 32
+TILE = (8, 16)
+TILES = 3 * 2
+CORNERS = [(0, 0), (0, 4), (4, 0), (4, 4)]
+
+
+def sharpened(sharpener, plane, **lent):
+    rows = len(plane) - sum(lent.values())
+    out = np.full((rows, plane.shape[1]), 77, np.uint8)
+    above = lent.get("lent_above", 0)
+    sharpener.sharpen(plane, plane[above : above + rows], out, **lent)
+    return out
+
+
+def windows_that_see(row, column, above, below, left, right):
+    """How many tiles have a pixel in their input, which is the tile and a halo; mirrored where the plane ends."""
+    seen = np.zeros((HEIGHT, WIDTH), bool)
+    seen[row, column] = True
+    seen = np.pad(seen, ((above, below), (left, right)), mode="reflect")
+    return sum(
+        bool(seen[top : top + TILE[0] + above + below, start : start + TILE[1] + left + right].any())
+        for top in range(0, HEIGHT, TILE[0])
+        for start in range(0, WIDTH, TILE[1])
+    )
+
+
+# 5x5 reaches 2 pixels, 3x3 reaches 1. On blocks each layer uses up whole ones; on pixels the first does, and the width
+# is one of whole blocks: 16 + 4 + 1 on the left and 4 + 1 on the right is 26, 28 is the next multiple of 4.
+@pytest.mark.parametrize(
+    ("block", "halo"),
+    [
+        ("1x1", (3, 3, 3, 3)),
+        ("2x4", (2 + 2, 2 + 2, 4 + 4, 4 + 4)),
+        ("2x2-4x4", (2 + 2, 2 + 2, 2 + 2, 2 + 2)),
+        ("1x4-4x4", (2 + 1, 2 + 1, 4 + 1, 4 + 1 + 2)),
+    ],
+)
+def test_one_changed_pixel_anywhere_is_seen_and_only_its_tiles_are_computed(
+    sharpener_for, networks, texture, block, halo
+):
+    graph, still = networks.random(), texture(HEIGHT, WIDTH)
+    full = sharpener_for(graph, block=block, tile=TILE)
+    again = sharpener_for(graph, block=block, tile=TILE, reuse=True)
+    sharpened(again, still)
+    expected_still = sharpened(full, still)
+    for row in range(HEIGHT):
+        for column in range(WIDTH):
+            frame = still.copy()
+            frame[row, column] ^= 1
+            again.statistics.clear()
+            assert (sharpened(again, frame) == sharpened(full, frame)).all(), (row, column)
+            assert again.statistics.tiles == TILES
+            assert again.statistics.tiles_reused == TILES - windows_that_see(row, column, *halo), (row, column)
+            assert (again.raw == full.raw).all()
+            assert (sharpened(again, still) == expected_still).all(), (row, column)
+
+
+@pytest.mark.parametrize(
+    ("changed", "computed"),
+    [
+        ((4, 8), 1),  # the middle of the first tile
+        ((7, 4), 2),  # its last row: within reach of the tile below
+        ((8, 4), 2),
+        ((3, 15), 2),  # its last column
+        ((7, 15), 4),  # its corner
+        ((12, 8), 1),  # the middle of a tile in the second row
+        ((9, 15), 4),  # 2 rows below a border, at another
+        ((10, 15), 2),  # 3 rows below it is out of reach
+        ((0, 0), 1),  # mirrored into its own tile alone
+    ],
+)
+def test_a_changed_pixel_costs_the_tiles_whose_halo_holds_it(sharpener_for, networks, texture, changed, computed):
+    again = sharpener_for(networks.tap(0, 4), tile=TILE, reuse=True)  # reaches 2 pixels
+    frame = texture(HEIGHT, WIDTH)
+    sharpened(again, frame)
+    assert again.statistics.tiles_reused == 0
+    sharpened(again, frame)
+    assert again.statistics.tiles_reused == TILES  # a still frame: all
+    frame[changed] ^= 0x80
+    assert (sharpened(again, frame) == networks.moved(frame, 0, 4)).all()
+    assert again.statistics.tiles_reused == TILES + TILES - computed
+    assert again.statistics.tiles == 3 * TILES
+
+
+def test_without_reuse_every_tile_is_computed_every_time(sharpener_for, networks, texture):
+    sharpener = sharpener_for(networks.tap(2, 2), tile=TILE)
+    for _ in range(3):
+        sharpened(sharpener, texture(HEIGHT, WIDTH))
+    assert (sharpener.statistics.tiles, sharpener.statistics.tiles_reused) == (3 * TILES, 0)
+
+
+@pytest.mark.parametrize("block", ["1x1", "2x4", "2x2-4x4", "1x4-4x4"])
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_any_sequence_of_frames_gives_what_a_full_computation_gives(
+    sharpener_for, networks, texture, block, residual, seed
+):
+    rng, graph = np.random.default_rng(seed), networks.random(seed)
+    again = sharpener_for(graph, residual=residual, block=block, tile=TILE, reuse=True)
+    full = sharpener_for(graph, residual=residual, block=block, tile=TILE)
+    frame = texture(HEIGHT, WIDTH, seed=seed)
+    earlier = [frame]
+    for number in range(40):
+        match rng.choice(["still", "pixel", "part", "back", "new", "size"], p=[0.2, 0.3, 0.2, 0.15, 0.1, 0.05]):
+            case "pixel":
+                frame = frame.copy()
+                frame[rng.integers(frame.shape[0]), rng.integers(frame.shape[1])] ^= rng.integers(
+                    1, 256, dtype=np.uint8
+                )
+            case "part":
+                frame = frame.copy()
+                top, left = rng.integers(frame.shape[0]), rng.integers(frame.shape[1])
+                frame[top : top + 5, left : left + 9] += np.uint8(3)
+            case "back":
+                frame = earlier[rng.integers(len(earlier))]
+            case "new":
+                frame = texture(*frame.shape, seed=number)
+            case "size":
+                frame = texture(*rng.integers(1, 30, 2), seed=number)
+        earlier.append(frame)
+        assert (sharpened(again, frame) == sharpened(full, frame)).all(), number
+        assert (again.raw == full.raw).all()
+    assert again.statistics.tiles == full.statistics.tiles
+    assert 0 < again.statistics.tiles_reused < again.statistics.tiles
+
+
+@pytest.mark.parametrize("rows", [8, 16, 5])
+@pytest.mark.parametrize("block", ["1x1", "2x4"])
+def test_the_bands_of_a_large_picture_do_not_take_each_others_tiles(
+    monkeypatch, sharpener_for, networks, texture, rows, block
+):
+    monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
+    monkeypatch.setattr(bicubic, "BAND_ROWS", rows)
+    graph = networks.random()
+    again, full = (
+        LumaUpscaler(sharpener_for(graph, block=block, tile=(8, 8), reuse=reuse), 2) for reuse in (True, False)
+    )
+    frames = [texture(37, 20), texture(40, 20), np.tile(texture(8, 20), (5, 1)), np.full((32, 20), 9, np.uint8)]
+    for frame in frames:
+        for change in (0, 0, 1):
+            frame = frame.copy()
+            frame[-1, -1] ^= change
+            assert (again.upscale(frame) == full.upscale(frame)).all()
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_a_band_sees_the_rows_that_its_neighbours_lend(sharpener_for, networks, texture, corner):
+    plane, network = texture(30, 20), networks.tap(*corner)
+    expected = networks.moved(plane, *corner)
+    for block in ("1x1", "2x4", "4x4", "1x4-4x4"):
+        for reuse in (False, True):
+            sharpener = sharpener_for(network, block=block, tile=TILE, reuse=reuse)
+            assert sharpener.network.context_px == (2, 2)
+            top = sharpened(sharpener, plane[:12], lent_below=2)
+            middle = sharpened(sharpener, plane[8:22], lent_above=2, lent_below=2)
+            bottom = sharpened(sharpener, plane[18:], lent_above=2)
+            assert (np.vstack([top, middle, bottom]) == expected).all(), (block, reuse)
+
+
+def test_the_same_rows_lent_or_not_are_told_apart(sharpener_for, networks, texture):
+    sharpener = sharpener_for(networks.tap(0, 0), tile=TILE, reuse=True)
+    plane = texture(20, 20)
+    sharpened(sharpener, plane[4:])  # mirrored above
+    assert (sharpened(sharpener, plane[2:], lent_above=2) == networks.moved(plane, 0, 0)[4:]).all()
+    assert (sharpened(sharpener, plane[4:]) == networks.moved(plane[4:], 0, 0)).all()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("number", range(TILES))
+def test_an_error_in_the_middle_of_a_frame_leaves_no_stale_tile_behind(
+    monkeypatch, sharpener_for, networks, texture, error, number
+):
+    first, second = texture(HEIGHT, WIDTH, seed=1), texture(HEIGHT, WIDTH, seed=2)
+    for after in (first, second):
+        again = sharpener_for(networks.random(), tile=TILE, reuse=True)
+        expected = sharpened(sharpener_for(networks.random(), tile=TILE), after)
+        sharpened(again, first)
+        invoke_number(monkeypatch, again, number, error)
+        with pytest.raises(error):
+            sharpened(again, second)
+        again.statistics.clear()
+        assert (sharpened(again, after) == expected).all()
+        assert again.statistics.tiles_reused == 0
+        assert (sharpened(again, after) == expected).all()
+        assert again.statistics.tiles_reused == TILES
+
+
+def invoke_number(monkeypatch, sharpener, number, error) -> None:
+    """Let one invocation of the real interpreter end in an error."""
+    network, calls = sharpener._workspace._fresh._interpreter, []
+    real = network.invoke
+
+    def invoke():
+        calls.append(error)
+        if len(calls) == number + 1:
+            raise error
+        real()
+
+    monkeypatch.setattr(network, "invoke", invoke)
+
+
+def test_a_plane_that_is_refused_leaves_no_stale_tile_behind(sharpener_for, networks, texture):
+    again = sharpener_for(networks.tap(0, 0), tile=TILE, reuse=True)
+    first, second = texture(HEIGHT, WIDTH, seed=1), texture(HEIGHT, WIDTH, seed=2)
+    for plane in (first, second):
+        sharpened(again, plane)
+    with pytest.raises(Exception, match="copyMakeBorder"):  # OpenCV knows no complex numbers
+        sharpened(again, first.astype(np.complex64))
+    for plane in (first, second):
+        assert (sharpened(again, plane) == networks.moved(plane, 0, 0)).all()
+
+
+def test_the_raw_output_is_what_the_network_put_out_without_what_fills_the_last_blocks(
+    sharpener_for, networks, texture
+):
+    for block in ("1x1", "4x4"):
+        sharpener = sharpener_for(networks.tap(0, 0), residual=True, block=block, tile=(8, 8))
+        plane = texture(9, 11)
+        sharpened(sharpener, plane)
+        assert sharpener.raw.dtype == np.int8
+        assert (sharpener.raw == networks.moved(plane, 0, 0).astype(int) - 128).all()
+
+
+def test_there_is_no_raw_output_before_the_first_plane(sharpener_for, networks):
+    with pytest.raises(UsageError, match="nothing has been sharpened"):
+        _ = sharpener_for(networks.tap(0, 0)).raw
+
+
+def test_the_setting_is_asked_for_when_a_size_comes_that_was_not_there(engine, networks, texture):
+    asked = []
+
+    def setting_for(height, width):
+        asked.append((height, width))
+        return Setting(PLAIN, (16, 16), 1)
+
+    sharpener = Sharpener(on_bicubic(networks.tap(2, 2)), engine, setting_for=setting_for)
+    for size in ((8, 9), (8, 9), (5, 4), (8, 9)):
+        sharpened(sharpener, texture(*size))
+    assert asked == [(8, 9), (5, 4), (8, 9)]
+
+
+def test_the_result_may_be_written_over_the_plane(sharpener_for, networks, texture):
+    plane = texture(20, 30)
+    expected = networks.moved(plane, 4, 4).copy()
+    sharpener_for(networks.tap(4, 4), tile=TILE).sharpen(plane, plane, plane)
+    assert (plane == expected).all()

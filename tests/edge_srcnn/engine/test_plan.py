@@ -1,0 +1,141 @@
+"""How a frame is computed: what can be asked for, and what a processor gets that has not been measured."""
+
+import pytest
+
+from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.packing import Blocks
+from edge_srcnn.engine.plan import (
+    REUSE_TILE,
+    WHOLE_TILE,
+    Setting,
+    Wish,
+    check_tile,
+    default_setting,
+    parse_tile,
+    tile_text,
+)
+from edge_srcnn.engine.processor import Processor
+from edge_srcnn.errors import UsageError
+from edge_srcnn.models.file import LUMA_PLANE
+from tests.edge_srcnn.engine.stacks import int8_stack
+from tests.edge_srcnn.networks import on_bicubic
+
+SETTING = Setting(Blocks((2, 4), (4, 4)), (64, 128), 3)
+
+
+def processor(*flags: str, caches: dict[int, int] | None = None) -> Processor:
+    return Processor("some", "some", frozenset(flags), caches or {})
+
+
+@pytest.mark.parametrize("text", ["128x256", "1x1", "7x640", "1048576x3", "whole"])
+def test_a_tile_is_read_as_it_is_written(text):
+    tile = parse_tile(text)
+    assert tile is not None
+    assert tile_text(tile) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "tile"),
+    [("128x256", (128, 256)), (" 7X640 ", (7, 640)), ("007x01", (7, 1)), ("whole", WHOLE_TILE), ("auto", None)],
+)
+def test_a_tile_is_height_x_width(text, tile):
+    assert parse_tile(text) == tile
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "256", "3x", "x3", "3x4x5", "3 x 4", "3*4", "-3x4", "3.5x4", "0x4", "4x0", "²x3", "all", "None"]
+)
+def test_what_is_no_tile_is_a_usage_error_that_names_it(text):
+    with pytest.raises(UsageError) as caught:
+        parse_tile(text)
+    assert str(caught.value).startswith(("tile " + text, f"tile {text!r}"))
+
+
+def test_a_number_that_is_too_long_to_read_is_a_usage_error():
+    with pytest.raises(UsageError):
+        parse_tile("9" * 5000 + "x1")  # Python reads up to 4300 digits
+
+
+@pytest.mark.parametrize("tile", [(0, 5), (5, 0), (-1, 5), (5, -1)])
+def test_sides_below_one_are_refused(tile):
+    with pytest.raises(UsageError, match=f"tile {tile[0]}x{tile[1]}"):
+        check_tile(tile)
+
+
+def test_a_tile_that_is_allowed_comes_back():
+    assert check_tile((1, 1)) == (1, 1)
+    assert check_tile(WHOLE_TILE) == WHOLE_TILE
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        (SETTING, "block 2x4-4x4, tile 64x128, 3 threads"),
+        (Setting(Blocks((2, 2), (2, 2)), WHOLE_TILE, 1), "block 2x2, tile whole, 1 thread"),
+    ],
+)
+def test_a_setting_reads_as_a_person_would_say_it(setting, text):
+    assert str(setting) == text
+
+
+def test_a_wish_for_nothing_changes_nothing():
+    assert Wish().applied_to(SETTING) == SETTING
+
+
+def test_a_wish_changes_what_it_names_and_nothing_else():
+    blocks = Blocks((1, 1), (1, 1))
+    assert Wish(blocks=blocks).applied_to(SETTING) == Setting(blocks, (64, 128), 3)
+    assert Wish(tile=(5, 6)).applied_to(SETTING) == Setting(SETTING.blocks, (5, 6), 3)
+    assert Wish(threads=9).applied_to(SETTING) == Setting(SETTING.blocks, (64, 128), 9)
+    assert Wish(blocks, (5, 6), 9).applied_to(SETTING) == Setting(blocks, (5, 6), 9)
+
+
+@pytest.mark.parametrize(
+    "flags", [(), ("mmx",), ("avx2",), ("avx2", "avx_vnni"), ("avx512_vnni",), ("asimd",), ("asimd", "asimddp")]
+)
+@pytest.mark.parametrize("real", [False, True])
+def test_every_processor_gets_a_setting_with_the_threads_that_there_are(networks, flags, real):
+    for threads in (1, 4):
+        setting = default_setting(on_bicubic(networks.tap(2, 2, real=real)), processor(*flags), threads)
+        assert setting.threads == threads
+        assert Blocks.parse(str(setting.blocks)) == setting.blocks
+
+
+@pytest.mark.parametrize(
+    ("flags", "blocks"),
+    [(("asimd", "cortex-a53"), "6w-2x2"), (("asimd",), "8w-1x2"), (("asimd", "asimddp"), "8w-2x2")],
+)
+def test_the_cores_of_a_raspberry_pi_get_the_ends_that_take_the_fewest_instructions(flags, blocks):
+    # counted by tests/rigs/instructions.sh --packings fast-c16d4, on Cortex-A53, A72 and A76
+    graph = int8_stack(0, [(5, 5), *[(3, 3)] * 4], (1, *[16] * 4, 4), [True] * 4 + [False])
+    assert str(default_setting(Network(graph, LUMA_PLANE, 1, 2, True), processor(*flags), 1).blocks) == blocks
+
+
+@pytest.mark.parametrize(
+    ("better", "lesser"), [("avx512_vnni", "avx2"), ("avx_vnni", "avx2"), ("asimddp", "asimd"), ("asimd", "fp")]
+)
+def test_a_processor_is_judged_by_the_best_that_it_has(networks, better, lesser):
+    network = on_bicubic(networks.random())
+    alone, together = (default_setting(network, processor(*flags), 1) for flags in ((better,), (better, lesser)))
+    assert together == alone
+
+
+def test_int8_features_do_not_count_for_a_float_network(networks):
+    network = on_bicubic(networks.tap(2, 2, real=True))
+    plain = default_setting(network, processor(), 1)
+    assert all(default_setting(network, processor(flag), 1) == plain for flag in ("avx512_vnni", "avx2", "asimddp"))
+
+
+def test_a_processor_with_small_caches_gets_smaller_tiles(networks):
+    network = on_bicubic(networks.random())
+    small, large = (
+        default_setting(network, processor("avx2", caches={1: 32 << 10, 2: size}), 1).tile
+        for size in (512 << 10, 32 << 20)
+    )
+    assert small[0] * small[1] < large[0] * large[1]
+    assert default_setting(network, processor("avx2"), 1).tile == small  # unknown: better too small
+
+
+def test_tiles_that_are_used_again_are_smaller_than_those_that_are_not(networks):
+    tile = default_setting(on_bicubic(networks.random()), processor("avx2", caches={3: 32 << 20}), 1).tile
+    assert REUSE_TILE[0] * REUSE_TILE[1] < tile[0] * tile[1]

@@ -1,0 +1,48 @@
+"""A frame tells its size as width and height, and how coarse its chroma is."""
+
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+
+from edge_srcnn.imaging.frame import BT601, UNSPECIFIED, Colour, Frame
+
+
+def frame_with(luma: tuple[int, int], chroma: tuple[int, int] | None) -> Frame:
+    planes = None if chroma is None else (np.zeros(chroma, np.uint8), np.zeros(chroma, np.uint8))
+    return Frame(np.zeros(luma, np.uint8), planes, Colour(), 0, 0.0, 0.0)
+
+
+def test_the_size_is_width_and_height():
+    assert frame_with((48, 64), None).size == (64, 48)
+    assert all(type(side) is int for side in frame_with((3, 5), None).size)
+
+
+@pytest.mark.parametrize(
+    ("luma", "chroma", "subsampling"),
+    [
+        ((48, 64), (48, 64), (1, 1)),
+        ((48, 64), (48, 32), (1, 2)),
+        ((48, 64), (24, 32), (2, 2)),
+        ((47, 63), (24, 32), (2, 2)),  # rounded up
+        ((47, 63), (47, 32), (1, 2)),
+        ((2, 2), (1, 1), (2, 2)),
+        ((48, 64), None, (1, 1)),
+    ],
+)
+def test_subsampling_is_down_and_across(luma, chroma, subsampling):
+    assert frame_with(luma, chroma).subsampling == subsampling
+
+
+def test_frames_are_not_changed_and_are_told_apart_by_identity():
+    one, other = frame_with((2, 2), None), frame_with((2, 2), None)
+    assert one != other
+    assert len({one, other}) == 2
+    with pytest.raises(FrozenInstanceError):
+        one.index = 1
+
+
+def test_by_itself_colour_is_that_of_jpeg():
+    # JFIF: full range and the matrix of BT.601; nothing is said about the rest
+    assert Colour() == Colour(True, BT601, UNSPECIFIED, UNSPECIFIED)
+    assert (BT601, UNSPECIFIED) == (6, 2)  # ITU-T H.273, table 4
