@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.edge_srcnn.test_ladder_upscaler import wait_for_maker
+from tests.edge_srcnn.live.test_ladder_upscaler import wait_for_maker
 
 from edge_srcnn.engine.edgetpu.delegate import Delegate
 from edge_srcnn.engine.tuning_cache import cache_file

@@ -15,7 +15,7 @@ from edge_srcnn.errors import BadData
 from edge_srcnn.system.worker_process import Child
 
 WORKERS = "tests.edge_srcnn.workers:"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
