@@ -71,7 +71,9 @@ def test_the_installed_command_is_the_module():
 
 def test_a_bug_of_ours_ends_in_one_line_with_its_own_exit_status(run_cli, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
-        "from edge_srcnn.models import bundled\ndef broken():\n    raise KeyError('oh')\nbundled.bundled_models = broken\n"
+        "from edge_srcnn.models import bundled\n"
+        "def broken():\n    raise KeyError('oh')\n"
+        "bundled.bundled_models = broken\n"
     )
     environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     done = run_cli("models", "--json", extra_env=environment)

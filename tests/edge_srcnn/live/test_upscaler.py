@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.edge_srcnn.live.test_ladder_upscaler import wait_for_maker
 
 from edge_srcnn.engine.edgetpu.delegate import Delegate
 from edge_srcnn.engine.tuning_cache import cache_file
@@ -18,6 +17,7 @@ from edge_srcnn.loading import load_model
 from edge_srcnn.system.temperature import Heat
 from edge_srcnn.upscaler import Upscaler
 from tests.edge_srcnn.bundles import make_ladder
+from tests.edge_srcnn.live.test_ladder_upscaler import wait_for_maker
 from tests.edge_srcnn.pipeline_parts import wait_for
 
 SLOW = Fraction(1, 100)  # frames a second: there is room for anything
