@@ -142,7 +142,12 @@ def _obtain_layers(
         return layers, TrainingState(), float("nan")
     if job.teachers:
         on_stage("asking the teachers")
-        split = teach(split, read_teachers(job.teachers, job.architecture))
+        split = teach(
+            split,
+            read_teachers(job.teachers, job.architecture),
+            job.output,
+            lambda done: on_progress(Progress(done, 0, float("nan"), 0.0)),
+        )
     on_stage("training")
     trained = train(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from)
     return layers_of(trained.model), trained.state, trained.bicubic_psnr

@@ -8,15 +8,18 @@ Timofte et al., "Seven Ways to Improve Example-Based Single Image Super Resoluti
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.processor import available_processors
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import BICUBIC_PLANE, Model, read_model
+from edge_srcnn.system.files import whole_file
 from export.architectures import Architecture
 from export.dataset import GREY_LEVEL, Float32Array, Pair, Split, turned
 
@@ -40,19 +43,61 @@ def read_teachers(paths: Sequence[Path], architecture: Architecture) -> list[Mod
     return models
 
 
-def teach(split: Split, teachers: Sequence[Model], on_progress: Callable[[float], None] = lambda done: None) -> Split:
+def teach(
+    split: Split, teachers: Sequence[Model], folder: Path, on_progress: Callable[[float], None] = lambda done: None
+) -> Split:
     """Put the teachers' residuals into the training pairs; the held-out ones keep the ground truth.
 
-    ``on_progress`` is told the share that is done, 0..1.
+    Parameters
+    ----------
+    folder
+        Keeps the residuals for the next training with the same teachers and pictures, 2 bytes a pixel.
+    on_progress
+        Is told the share that is done, 0..1.
+
+    Raises
+    ------
+    CannotWrite
+        ``folder`` cannot be written to.
     """
-    interpreters = [(Interpreter(_ENGINE, model.graph, 1), model) for model in teachers]
-    taught = []
-    for number, pair in enumerate(split.train):
-        lessons = [lesson for each in interpreters for lesson in _lessons(*each, pair)]
-        residual = np.rint(np.mean(lessons, axis=0) * GREY_LEVEL)
-        taught.append(replace(pair, residual=residual.astype(np.int16)))
-        on_progress((number + 1) / len(split.train))
-    return replace(split, train=tuple(taught))
+    path = folder / f"lessons-{_key(split, teachers)}.npy"
+    sizes = [pair.base.size for pair in split.train]
+    levels = _kept(path, sum(sizes))
+    if levels is None:
+        levels = np.empty(sum(sizes), np.int16)
+        interpreters = [(Interpreter(_ENGINE, model.graph, available_processors()), model) for model in teachers]
+        done = 0
+        for pair, size in zip(split.train, sizes, strict=True):
+            lessons = [lesson for each in interpreters for lesson in _lessons(*each, pair)]
+            levels[done : done + size] = np.rint(np.mean(lessons, axis=0) * GREY_LEVEL).ravel()
+            done += size
+            on_progress(done / len(levels))
+        with whole_file(path, overwrite=True) as file:
+            np.save(file, levels)
+    ends = np.cumsum(sizes)
+    taught = tuple(
+        replace(pair, residual=levels[end - size : end].reshape(pair.base.shape))
+        for pair, size, end in zip(split.train, sizes, ends, strict=True)
+    )
+    return replace(split, train=taught)
+
+
+def _key(split: Split, teachers: Sequence[Model]) -> str:
+    """Digest the teachers and what they are asked."""
+    found = sha256("".join(model.spec.graph_sha256 for model in teachers).encode())
+    for pair in split.train:
+        found.update(pair.plane.tobytes())
+        found.update(pair.base.tobytes())
+    return found.hexdigest()[:16]
+
+
+def _kept(path: Path, size: int) -> NDArray[np.int16] | None:
+    """Read residuals that were kept, int16 ``[size]``; None where there are none, or none that are whole."""
+    try:
+        levels: NDArray[np.int16] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return levels if levels.shape == (size,) and levels.dtype == np.int16 else None
 
 
 def _lessons(interpreter: Interpreter, model: Model, pair: Pair) -> Iterator[Float32Array]:

@@ -245,11 +245,13 @@ def export(
 
         def on_stage(stage: str) -> None:
             bar.remove_task(bar.task_ids[0])
-            bar.add_task(stage, total=1.0 if stage.startswith("training") else None, note="")
+            bar.add_task(stage, total=1.0 if stage.startswith(("training", "asking")) else None, note="")
 
         def on_progress(progress: TrainingProgress) -> None:
             note = f"held-out {progress.psnr:.2f} dB" if progress.psnr == progress.psnr else ""
-            bar.update(bar.task_ids[0], completed=progress.done, note=f"step {progress.step} {note}")
+            bar.update(
+                bar.task_ids[0], completed=progress.done, note=f"step {progress.step} {note}" if progress.step else ""
+            )
 
         made = run_export(job, on_stage=on_stage, on_progress=on_progress)
 

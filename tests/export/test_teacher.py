@@ -50,16 +50,46 @@ def test_what_a_network_puts_out_is_what_the_engine_adds(draw: Any, model: Path)
     assert np.mean(found != expected) < 0.01, "but for ties, the same"
 
 
+def test_lessons_are_kept_for_the_next_training_and_computed_anew_where_they_are_damaged(
+    draw: Any, tmp_path: Path
+) -> None:
+    split = Split(pairs(draw, 5), (), 1)
+    teachers = [read_model(bundled_models()["fast-s-x2"])]
+
+    def taught() -> tuple[np.ndarray, list[float]]:
+        told: list[float] = []
+        (pair,) = teach(split, teachers, tmp_path / "out", told.append).train
+        assert pair.residual is not None
+        return np.array(pair.residual, copy=True), told
+
+    first, told = taught()
+    assert told == [1.0]
+    (kept,) = (tmp_path / "out").iterdir()
+    assert kept.name.startswith("lessons-")
+    again, told = taught()
+    assert told == [], "nobody was asked"
+    assert np.array_equal(again, first)
+    for damaged in (kept.read_bytes()[:-100], b"", b"not an array"):
+        kept.write_bytes(damaged)
+        again, told = taught()
+        assert told == [1.0]
+        assert np.array_equal(again, first)
+    others = teach(Split(pairs(draw, 6), (), 1), teachers, tmp_path / "out").train[0].residual
+    assert others is not None
+    assert not np.array_equal(others, first)
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
 @pytest.mark.parametrize("number", range(8))
 def test_each_rotation_and_flip_is_turned_back(number: int) -> None:
     picture = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert np.array_equal(turned_back(turned(picture, number), number), picture)
 
 
-def test_a_lesson_is_the_mean_over_rotations_flips_and_teachers(draw: Any) -> None:
+def test_a_lesson_is_the_mean_over_rotations_flips_and_teachers(draw: Any, tmp_path: Path) -> None:
     (pair,) = pairs(draw, 2)
     teachers = [read_model(bundled_models()[name]) for name in ("fast-s-x2", "fast-m-x2")]
-    taught = teach(Split((pair,), (pair,), 1), teachers)
+    taught = teach(Split((pair,), (pair,), 1), teachers, tmp_path)
     expected = np.zeros(pair.truth.shape)
     for teacher in teachers:
         interpreter = Interpreter("litert", teacher.graph, 1)
@@ -96,20 +126,20 @@ def test_a_student_comes_nearer_to_its_teacher_than_the_truth_lets_it(draw: Any,
 
     def distance(name: str, lessons: Split) -> float:
         trained = train(FAST, SPEC, lessons, plan, tmp_path / name)
-        goals = teach(Split(split.held_out, split.held_out, 1), [teacher]).train[0]
+        goals = teach(Split(split.held_out, split.held_out, 1), [teacher], tmp_path).train[0]
         place = (slice(SPEC.halo_px * 2, -SPEC.halo_px * 2),) * 2
         out = np.asarray(trained.model(goals.plane[None, ..., None].astype(np.float32) / 255))[0, ..., 0] * 255
         assert layers_of(trained.model)[0].kernel.shape == (5, 5, 1, 8)
         return float(np.mean((out - goals.goal(place, adds=True) / GREY_LEVEL) ** 2))
 
-    assert distance("taught", teach(split, [teacher])) < distance("truth", split)
+    assert distance("taught", teach(split, [teacher], tmp_path)) < distance("truth", split)
 
 
 def test_a_checkpoint_of_other_lessons_is_not_continued(draw: Any, tmp_path: Path) -> None:
     split = Split(pairs(draw, 1), pairs(draw, 2), 2)
     plan = TrainingPlan(steps=2, batch=4, epoch_steps=2)
     train(FAST, SPEC, split, plan, tmp_path)
-    taught = teach(split, [read_model(bundled_models()["fast-s-x2"])])
+    taught = teach(split, [read_model(bundled_models()["fast-s-x2"])], tmp_path)
     with pytest.raises(UsageError, match="a checkpoint of other settings or pictures"):
         train(FAST, SPEC, taught, plan, tmp_path)
 
