@@ -4,13 +4,13 @@ import logging
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import compiled_form, open_luma, wish_for
 from edge_srcnn.engine.edgetpu.delegate import Delegate
 from edge_srcnn.engine.edgetpu.several import edgetpu_engines, is_edgetpu
 from edge_srcnn.engine.edgetpu.strips import ParallelLuma
 from edge_srcnn.engine.interpreter import BICUBIC, EDGETPU, choose_engine
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import AUTO, Wish
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.imaging.luma import UInt8Array

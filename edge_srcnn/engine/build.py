@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.edgetpu.delegate import Delegate, edgetpu_delegate, load_delegate
 from edge_srcnn.engine.edgetpu.several import is_edgetpu
 from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version, load_interpreter
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import (
     AUTO,
     MAX_THREADS,

@@ -5,82 +5,20 @@ few at their output. So the picture is seen as a grid of blocks whose pixels are
 one on the grid, with a kernel of zeros and the old weights; a 1x1 convolution needs no new kernel, only another view of
 the same memory. Where only the ends are to be packed, the first layer reads overlapping windows of a row, laid by the
 host, and puts out pixels: fewer zeros than blocks need. Integers, scales and zero points stay, and with them every byte
-of the result. Derivation: ``pack_kernel``, ``window_layer``.
+of the result. Derivation: ``packed_kernels``.
 """
 
-import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from math import ceil, lcm
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_srcnn.engine.blocks import Block, Blocks
 from edge_srcnn.engine.graph import Convolution, Graph, Reshape, Shape, Step
+from edge_srcnn.engine.packed_kernels import pack_layer, window_layer
 from edge_srcnn.errors import UsageError
-
-Block = tuple[int, int]
-"""Height and width in pixels."""
-
-MAX_SIDE = 16
-_BLOCKS_TEXT = re.compile(r"(?:([0-9]{1,99})w|([0-9]{1,99})x([0-9]{1,99}))(?:-([0-9]{1,99})x([0-9]{1,99}))?")
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """How a network is packed.
-
-    Attributes
-    ----------
-    inner
-        The blocks of the input and of the hidden layers.
-    outer
-        The blocks of the output, whole multiples of ``inner``: the last layer then takes strides. It has few
-        output channels, and wants larger blocks than the others to fill the int8 units.
-    window
-        Pixels of a row in each of the overlapping windows that the first layer reads; 0 for none. The hidden layers
-        then work on pixels, and ``inner`` is 1x1.
-    """
-
-    inner: Block
-    outer: Block
-    window: int = 0
-
-    def __post_init__(self) -> None:
-        """Check that the blocks fit each other."""
-        sides = (*self.inner, *self.outer)
-        if min(sides) < 1 or max(*sides, self.window) > MAX_SIDE:
-            raise UsageError(f"block {self}: sides must be 1 to {MAX_SIDE} pixels")
-        if self.outer[0] % self.inner[0] or self.outer[1] % self.inner[1]:
-            raise UsageError(f"block {self}: the sides of the second must be multiples of the first's")
-
-    def __str__(self) -> str:
-        inner, outer = (f"{height}x{width}" for height, width in (self.inner, self.outer))
-        if self.window:
-            return f"{self.window}w" if inner == outer else f"{self.window}w-{outer}"
-        return inner if inner == outer else f"{inner}-{outer}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Blocks":
-        """Read ``2x4`` (one block for all layers), ``2x4-4x4`` (the last layer puts out larger ones), or ``8w-1x2``.
-
-        ``8w``: the first layer reads windows of eight pixels.
-
-        Raises
-        ------
-        UsageError
-            It is none of these, or the blocks do not fit each other.
-        """
-        match = _BLOCKS_TEXT.fullmatch(text.strip().lower())
-        if match is None or match[1] == "0":
-            raise UsageError(f"block {text!r}: give height x width, such as 2x4, 2x4-4x4, or windows, such as 8w-1x2")
-        inner = (1, 1) if match[1] else (int(match[2]), int(match[3]))
-        return cls(inner, (int(match[4]), int(match[5])) if match[4] else inner, int(match[1] or 0))
-
-
-PLAIN = Blocks((1, 1), (1, 1))
-"""No packing: the graph as it was."""
 
 
 @dataclass(frozen=True)
@@ -235,67 +173,3 @@ def _pixel_order(block: Block, side: int) -> NDArray[np.int64]:
     height, width = block
     channels = np.arange(height * width * side * side).reshape(height, width, side, side)
     return channels.transpose(0, 2, 1, 3).ravel()
-
-
-def window_layer(layer: Convolution, window: int) -> Convolution:
-    """Rewrite a layer of one input channel to read overlapping windows of ``window`` pixels of a row.
-
-    Window ``q`` holds the pixels from ``q * n`` on, where ``n = window - k + 1``; its ``n`` output pixels are its
-    channels, each with those of the layer. So the kernel is one column wide, and holds the old one ``n`` times, each
-    moved by a pixel: of ``k * window`` weights for each result ``k * k`` are not zero.
-    """
-    outputs, height, width, _ = layer.weights.shape
-    grain = window - width + 1
-    weights = np.zeros((grain, outputs, height, 1, window), layer.weights.dtype)
-    for x in range(grain):
-        weights[x, :, :, 0, x : x + width] = layer.weights[..., 0]
-    return replace(
-        layer,
-        weights=weights.reshape(grain * outputs, height, 1, window),
-        bias=np.tile(layer.bias, grain),
-        weight_scales=np.tile(layer.weight_scales, grain),
-    )
-
-
-def pack_layer(layer: Convolution, inner: Block, outer: Block) -> Convolution:
-    """The convolution on blocks that does what ``layer`` does on pixels."""
-    times = outer[0] * outer[1]
-    return Convolution(
-        weights=pack_kernel(layer.weights, inner, outer),
-        bias=np.tile(layer.bias, times),
-        weight_scales=np.tile(layer.weight_scales, times),
-        output=layer.output,
-        relu=layer.relu,
-        stride=(outer[0] // inner[0], outer[1] // inner[1]),
-    )
-
-
-def pack_kernel(weights: NDArray[Any], inner: Block, outer: Block) -> NDArray[Any]:
-    """Weights of a convolution from blocks of ``inner`` pixels to blocks of ``outer`` pixels.
-
-    The output block that begins at pixel ``(y, x)`` needs the pixels from ``y - r`` to ``y + outer - 1 + r``, which
-    lie in ``2 * ceil(r / inner) + outer / inner`` input blocks, and likewise across. The kernel of each of its pixels
-    is the old one, moved to that pixel's place in this window, and zero elsewhere.
-
-    Parameters
-    ----------
-    weights
-        ``[outputs, kh, kw, inputs]``, odd kh and kw.
-    inner, outer
-        Height and width of the blocks of input and output.
-
-    Returns
-    -------
-    ``[outer pixels * outputs, rows, columns, inner pixels * inputs]``; pixels of a block row by row, each with its
-    channels.
-    """
-    outputs, *kernel, inputs = weights.shape
-    before = [ceil(k // 2 / side) for k, side in zip(kernel, inner, strict=True)]
-    rows, columns = (2 * n + o // i for n, o, i in zip(before, outer, inner, strict=True))
-    window = np.zeros((*outer, outputs, rows * inner[0], columns * inner[1], inputs), weights.dtype)
-    top, left = (n * side - k // 2 for n, side, k in zip(before, inner, kernel, strict=True))
-    for y in range(outer[0]):
-        for x in range(outer[1]):
-            window[y, x, :, top + y : top + y + kernel[0], left + x : left + x + kernel[1]] = weights
-    packed = window.reshape(-1, rows, inner[0], columns, inner[1], inputs).transpose(0, 1, 3, 2, 4, 5)
-    return packed.reshape(len(packed), rows, columns, inner[0] * inner[1] * inputs)

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Convolution, Graph
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.processor import CORTEX_A53, Processor
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.file import LUMA_PLANE

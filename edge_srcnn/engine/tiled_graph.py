@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from edge_srcnn.engine.blocks import Block
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import Block, Halo, check_packing, halo, pack, row_grain, tile_grain
+from edge_srcnn.engine.packing import Halo, check_packing, halo, pack, row_grain, tile_grain
 from edge_srcnn.engine.plan import Setting
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.imaging.tiles import Tile, cut, even_side, round_up

@@ -10,10 +10,11 @@ from time import perf_counter
 
 import numpy as np
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import Blocks, check_packing, tile_grain
+from edge_srcnn.engine.packing import check_packing, tile_grain
 from edge_srcnn.engine.plan import WHOLE_TILE, Setting, Wish
 from edge_srcnn.engine.processor import Processor
 from edge_srcnn.errors import UsageError

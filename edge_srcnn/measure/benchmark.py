@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_srcnn.engine.blocks import PLAIN
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.inference import Sharpener
@@ -22,7 +23,6 @@ from edge_srcnn.engine.interpreter import Interpreter, load_interpreter
 from edge_srcnn.engine.isolated.client import IsolatedLuma
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import PLAIN
 from edge_srcnn.engine.plan import Setting, Wish
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.imaging.bicubic import upscale_bicubic

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
-from edge_srcnn.engine.packing import Blocks, halo, pack
+from edge_srcnn.engine.packing import halo, pack
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, UsageError
 from edge_srcnn.models.edgetpu import TpuForm

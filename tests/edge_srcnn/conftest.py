@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from edge_srcnn.batch import plan_jobs, run_jobs
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import installed_version
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import WHOLE_TILE, Setting
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import load_model

@@ -6,8 +6,8 @@ from math import ceil
 import numpy as np
 import pytest
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import occasion_of, setting_for, wish_for, with_reuse
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import REUSE_TILE, WHOLE_TILE, Setting, Wish
 from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import Tuned, cache_file, recall, remember

@@ -17,13 +17,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import Convolution, Graph, Quantization
 from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import Interpreter
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import Setting, default_setting
 from edge_srcnn.engine.processor import Processor
 from edge_srcnn.engine.tflite_reader import read_graph

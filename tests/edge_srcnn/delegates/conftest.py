@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.edgetpu.delegate import Delegate
-from edge_srcnn.engine.packing import Blocks, halo, pack
+from edge_srcnn.engine.packing import halo, pack
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.loading import read_named
 from edge_srcnn.models.edgetpu import TpuForm

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.interpreter import Interpreter
-from edge_srcnn.engine.packing import Blocks
 
 REPEATABLE = settings(
     deadline=None,

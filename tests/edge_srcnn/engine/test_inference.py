@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from edge_srcnn.engine.blocks import PLAIN
 from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.packing import PLAIN
 from edge_srcnn.engine.plan import Setting
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging import bicubic

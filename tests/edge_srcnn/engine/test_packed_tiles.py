@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_srcnn.engine.blocks import PLAIN, Blocks
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.interpreter import Interpreter
-from edge_srcnn.engine.packing import PLAIN, Blocks
 from edge_srcnn.engine.plan import WHOLE_TILE, Setting
 from edge_srcnn.engine.self_test import self_test_tolerance
 from edge_srcnn.engine.tflite_writer import write_graph

@@ -2,8 +2,8 @@
 
 import pytest
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import (
     REUSE_TILE,
     WHOLE_TILE,

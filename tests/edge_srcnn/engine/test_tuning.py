@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine import tuning
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.inference import Sharpener
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import WHOLE_TILE, Setting, Wish
 from edge_srcnn.engine.processor import Processor
 from edge_srcnn.engine.tuning import END_BLOCKS, Contestant, candidates, contest, ranked, runs_of

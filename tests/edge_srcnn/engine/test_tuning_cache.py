@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_srcnn.engine.packing import Blocks
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.plan import WHOLE_TILE, Setting
 from edge_srcnn.engine.tuning_cache import Tuned, cache_file, forget, recall, remember
 from edge_srcnn.errors import CannotWrite

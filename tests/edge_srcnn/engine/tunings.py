@@ -2,7 +2,7 @@
 
 import logging
 
-from edge_srcnn.engine.packing import Blocks
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.plan import Setting
 from edge_srcnn.engine.tuning_cache import Occasion, Tuned
 

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import with_reuse
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import WHOLE_TILE, Setting
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.measure import benchmark

@@ -7,8 +7,8 @@ import pytest
 
 import edge_srcnn
 from edge_srcnn.engine import interpreter, processor
+from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import occasion_of
-from edge_srcnn.engine.packing import Blocks
 from edge_srcnn.engine.plan import Setting
 from edge_srcnn.engine.tuning_cache import Measured, Tuned, remember, remember_ms
 from edge_srcnn.measure import doctor
