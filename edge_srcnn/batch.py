@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, UsageError
-from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.picture import Picture
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
 from edge_srcnn.sinks.video.sink import SUFFIXES, open_video_sink
@@ -124,7 +120,7 @@ def _run(
     job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     picture = read_picture(job.source)
-    pixels = _with_alpha(picture)
+    pixels = picture.samples
     height, width = pixels.shape[:2]
     shape = (height * upscaler.scale, width * upscaler.scale, *pixels.shape[2:])
     write_picture(job.target, shape, upscaler.bands(pixels), picture.metadata, encoding, overwrite=overwrite)
@@ -161,12 +157,6 @@ def _same_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:  # one of them is missing, or may not be looked at
         return False
-
-
-def _with_alpha(picture: Picture) -> UInt8Array:
-    if picture.alpha is None:
-        return picture.pixels
-    return np.dstack((picture.pixels, picture.alpha))
 
 
 def _find(text: str) -> list[tuple[Path, Path]]:

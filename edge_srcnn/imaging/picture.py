@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from edge_srcnn.imaging.luma import UInt8Array
 
 
@@ -26,14 +28,27 @@ class Picture:
 
     Attributes
     ----------
-    pixels
-        uint8 ``[h, w]`` (grey) or ``[h, w, 3]`` (R, G, B).
-    alpha
-        uint8 ``[h, w]``, or None.
+    samples
+        uint8 ``[h, w]`` (grey) or ``[h, w, 3]`` (R, G, B); with transparency, alpha is one channel more.
     metadata
         To be written with the result.
     """
 
-    pixels: UInt8Array
-    alpha: UInt8Array | None = None
+    samples: UInt8Array
     metadata: Metadata = Metadata()
+
+    @property
+    def alpha(self) -> UInt8Array | None:
+        """Give the transparency, uint8 ``[h, w]``, or None."""
+        return self.samples[..., -1] if self._has_alpha else None
+
+    @property
+    def pixels(self) -> UInt8Array:
+        """Give the colours without transparency: uint8 ``[h, w]`` or ``[h, w, 3]``."""
+        if not self._has_alpha:
+            return self.samples
+        return np.ascontiguousarray(self.samples[..., 0] if self.samples.shape[2] == 2 else self.samples[..., :3])
+
+    @property
+    def _has_alpha(self) -> bool:
+        return self.samples.ndim == 3 and self.samples.shape[2] in (2, 4)

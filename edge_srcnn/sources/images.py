@@ -99,8 +99,7 @@ def read_picture(path: Path) -> Picture:
         with quiet_native_code() if image.format == "TIFF" else nullcontext():  # libtiff talks to the terminal
             image.load()
         exif = _turn_upright(path, image)
-        pixels, alpha = _samples(image)
-        return Picture(pixels, alpha, _metadata(image, exif))
+        return Picture(_samples(image), _metadata(image, exif))
 
 
 def _turn_upright(path: Path, image: Image.Image) -> bytes | None:
@@ -119,19 +118,11 @@ def _turn_upright(path: Path, image: Image.Image) -> bytes | None:
         return None
 
 
-def _samples(image: Image.Image) -> tuple[UInt8Array, UInt8Array | None]:
+def _samples(image: Image.Image) -> UInt8Array:
     if image.mode in _DEEP_MODES:
         deep = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        return ((deep + 128) // 257).astype(np.uint8), None
-    grey = image.mode in _GREY_MODES
-    if not image.has_transparency_data:
-        return _as_mode(image, "L" if grey else "RGB"), None
-    both = _as_mode(image, "LA" if grey else "RGBA")
-    colour = both[..., 0] if grey else both[..., :3]
-    return np.ascontiguousarray(colour), np.ascontiguousarray(both[..., -1])
-
-
-def _as_mode(image: Image.Image, mode: str) -> UInt8Array:
+        return ((deep + 128) // 257).astype(np.uint8)
+    mode = ("L" if image.mode in _GREY_MODES else "RGB") + ("A" if image.has_transparency_data else "")
     return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
