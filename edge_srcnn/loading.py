@@ -2,16 +2,18 @@
 
 import logging
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
+from edge_srcnn.engine.backends import AUTO, BICUBIC
 from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.build import compiled_form, open_luma, wish_for
-from edge_srcnn.engine.edgetpu.delegate import Delegate
-from edge_srcnn.engine.edgetpu.several import edgetpu_engines, is_edgetpu
+from edge_srcnn.engine.build import open_luma
+from edge_srcnn.engine.candidates import candidates, may_be_missing
+from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.edgetpu.strips import ParallelLuma
-from edge_srcnn.engine.interpreter import BICUBIC, EDGETPU, choose_engine
-from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.plan import AUTO, Wish
+from edge_srcnn.engine.isolated.client import IsolatedLuma
+from edge_srcnn.engine.luma import Luma, LumaUpscaler
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.bundled import find_model, is_auto
@@ -51,8 +53,7 @@ def load_model(
     engine
         ``auto``, ``litert``, ``tflite``, ``tensorflow``, ``bicubic`` (no network), or ``edgetpu`` with a device behind
         a colon where there are several: ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0``; ``edgetpu:0,1`` lets two share
-        each picture. ``auto`` takes an Edge TPU
-        where the model is compiled for one and one is there.
+        each picture. ``auto`` takes an Edge TPU where the model is compiled for one and one is there.
     threads
         Threads of the interpreter; None leaves it to ``edge-srcnn tune``, or takes all processors.
     block
@@ -75,35 +76,18 @@ def load_model(
     UsageError, NoInput, ModelError, Unavailable
         See ``edge_srcnn.errors``.
     """
+    options = EngineOptions.parse(
+        engine=engine, threads=threads, block=block, tile=tile, reuse=reuse, isolate=isolate, delegate=delegate
+    )
+    return load(name, options, scale=scale, camera=camera)
+
+
+def load(name: str | Path | None, options: EngineOptions, *, scale: int = 2, camera: bool = False) -> Upscaler:
+    """Load a network with options that are made already; other arguments and errors as those of ``load_model``."""
     _check_scale(name, scale)
-    wish = wish_for(threads=threads, block=block, tile=tile)
-    if choose_engine(engine) == BICUBIC and is_auto(name):
+    if options.engine == BICUBIC and is_auto(name):
         return Upscaler(LumaUpscaler(None, scale), BICUBIC, None)
-    model = read_named(name, scale, camera=camera)
-    log.info("model %s, for %s pictures", model.spec.name, model.spec.degradation)
-    if engine == AUTO and model.tpu is not None and model.tpu.compiler is not None:
-        try:
-            return _isolated(model, EDGETPU, wish, reuse, None)
-        except Unavailable as error:
-            log.warning("%s; the processor computes instead", error)
-    if (isolate or delegate is not None or is_edgetpu(engine)) and choose_engine(engine) != BICUBIC:
-        return _isolated(model, engine, wish, reuse, delegate)
-    return open_model(model, engine=engine, wish=wish, reuse=reuse)
-
-
-def _isolated(model: Model, engine: str, wish: Wish, reuse: bool, delegate: Delegate | None) -> Upscaler:
-    from edge_srcnn.engine.isolated.client import IsolatedLuma
-
-    if not is_edgetpu(engine):
-        luma = IsolatedLuma(model, engine=engine, wish=wish, reuse=reuse, delegate=delegate)
-        return Upscaler(luma, delegate.library if delegate else choose_engine(engine), model)
-    engines, form = edgetpu_engines(engine), compiled_form(model)
-    with ExitStack() as opened:  # those that are there are closed when one is not
-        parts = [
-            opened.enter_context(closing(IsolatedLuma(model, engine=each, wish=wish, reuse=reuse))) for each in engines
-        ]
-        opened.pop_all()
-    return Upscaler(parts[0] if len(parts) == 1 else ParallelLuma(parts, form.tile[0] * form.upsampling), engine, model)
+    return open_model(read_named(name, scale, camera=camera), options)
 
 
 def read_named(name: str | Path | None, scale: int, *, camera: bool = False) -> Model:
@@ -117,20 +101,40 @@ def _check_scale(name: str | Path | None, scale: int) -> None:
         raise UsageError(f"scale {scale}: the bundled models are for {', '.join(map(str, SCALES))}")
 
 
-def open_model(
-    model: Model,
-    *,
-    engine: str = AUTO,
-    wish: Wish | None = None,
-    reuse: bool = False,
-    delegate: Delegate | None = None,
-) -> Upscaler:
-    """Make a model that is in memory ready, in this process; ``wish`` overrides what a tuning or the table says."""
-    luma, name = open_luma(model, engine=engine, wish=wish, reuse=reuse, delegate=delegate)
-    return Upscaler(luma, name, None if name == BICUBIC else model)
+def open_model(model: Model, options: EngineOptions | None = None) -> Upscaler:
+    """Make a model that is in memory ready; an accelerator that ``auto`` came to may be missing."""
+    options = options or EngineOptions()
+    first, *others = candidates(options, model)
+    if options.engine == AUTO and options.delegate is None and may_be_missing(first):
+        try:
+            return _opened(model, first)
+        except Unavailable as error:
+            log.warning("%s; the processor computes instead", error)
+            first = others[0]
+    return _opened(model, first)
+
+
+def _opened(model: Model, options: EngineOptions) -> Upscaler:
+    backend = options.backend()
+    if not backend.has_network:
+        return Upscaler(LumaUpscaler(None, model.spec.scale), options.engine, None)
+    log.info("model %s, for %s pictures", model.spec.name, model.spec.degradation)
+    luma: Luma
+    if not (options.isolate or backend.isolated):
+        luma = open_luma(model, options)
+    else:
+        form = backend.form_of(model)
+        with ExitStack() as opened:  # those that are there are closed when one is not
+            parts = [
+                opened.enter_context(closing(IsolatedLuma(model, replace(options, engine=each))))
+                for each in backend.parts()
+            ]
+            opened.pop_all()
+        luma = ParallelLuma(parts, form.tile[1] * form.upsampling) if form and len(parts) > 1 else parts[0]
+    return Upscaler(luma, options.label, model)
 
 
 def upscale(pixels: UInt8Array, model: str | Path | None = None, *, scale: int = 2, engine: str = AUTO) -> UInt8Array:
-    """Up-scale one picture: ``load_model`` and ``Upscaler.upscale`` in one call."""
+    """Upscale one picture: ``load_model`` and ``Upscaler.upscale`` in one call."""
     with load_model(model, scale=scale, engine=engine) as upscaler:
         return upscaler.upscale(pixels)

@@ -25,7 +25,7 @@ class Upscaler:
     Attributes
     ----------
     scale
-        Factor of up-scaling.
+        Factor of upscaling.
     engine
         The engine in use: what ``auto`` came to.
     spec
@@ -47,7 +47,7 @@ class Upscaler:
         self._model = model
 
     def upscale(self, pixels: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
-        """Up-scale a picture.
+        """Upscale a picture.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class Upscaler:
             Where the result is to be written, for video: with a grey plane, nothing of a frame's size is then
             allocated from the second frame on. None makes a new array.
         region
-            Of a grey plane's result: what the network sees; the rest is bicubic. None: all of it.
+            Of the result: what the network sees; the rest is bicubic. None: all of it.
 
         Returns
         -------
@@ -78,12 +78,12 @@ class Upscaler:
             )
         if pixels.ndim == 2:
             return self._open().upscale(np.ascontiguousarray(pixels), out, region)
-        for top, band in self.bands(pixels):
+        for top, band in self.bands(pixels, region):
             out[top : top + len(band)] = band
         return out
 
     def upscale_frame(self, frame: Frame, region: Tile | None = None) -> Frame:
-        """Up-scale a frame of video: luma through the network, chroma by bicubic scaling; tags and times stay.
+        """Upscale a frame of video: luma through the network, chroma by bicubic scaling; tags and times stay.
 
         Outside of ``region`` (in pixels of the result) luma is bicubic too; None: the network sees all of it.
         """
@@ -94,12 +94,12 @@ class Upscaler:
             chroma = upscale_chroma(frame.chroma, self.scale, height, width)
         return replace(frame, luma=luma, chroma=chroma)
 
-    def bands(self, pixels: UInt8Array) -> Iterator[tuple[int, UInt8Array]]:
-        """The same as bands of rows from top to bottom, (first row, band), for pictures that fill the memory."""
+    def bands(self, pixels: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array]]:
+        """Upscale a picture band by band from top to bottom, (first row, band), for those that fill the memory."""
         pixels = _checked(pixels)
         grey = pixels.ndim == 2 or pixels.shape[2] == 2
         luma = (pixels if pixels.ndim == 2 else pixels[..., 0]) if grey else luma_full_range(pixels[..., :3])
-        for top, sharp, bicubic in self._open().bands(np.ascontiguousarray(luma)):
+        for top, sharp, bicubic in self._open().bands(np.ascontiguousarray(luma), region):
             if pixels.ndim == 2:
                 yield top, sharp
                 continue
@@ -111,7 +111,7 @@ class Upscaler:
                 _shift_luma(band, sharp, bicubic)
             yield top, band
 
-    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+    def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network alone over a plane in its own grid.
 
         A ``srcnn`` network reads the luma of a picture that is upscaled already: uint8 ``[h, w]`` to ``[h, w]``. A
@@ -121,7 +121,7 @@ class Upscaler:
         plane = _checked(plane)
         if plane.ndim != 2:
             raise UsageError(f"a luma plane must be [h, w], this one is {list(plane.shape)}")
-        return self._open().sharpen(plane)
+        return self._open().run_network(plane)
 
     @property
     def statistics(self) -> Statistics:

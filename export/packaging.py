@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import edge_srcnn
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.loading import open_model
 from edge_srcnn.models.file import (
     BICUBIC,
@@ -83,8 +84,8 @@ def describe(
         created_by=f"edge-srcnn {edge_srcnn.__version__}",
     )
     unproven = Model(spec, graph, np.zeros(GOLDEN_SHAPE, np.uint8))
-    with open_model(unproven, engine=GOLDEN_ENGINE) as upscaler:
-        golden = upscaler.sharpen(plane)
+    with open_model(unproven, EngineOptions(GOLDEN_ENGINE)) as upscaler:
+        golden = upscaler.run_network(plane)
     return Model(replace(spec, golden_output_sha256=digest(golden)), graph, golden)
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.interpreter import Interpreter, trace
+from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.blocks import to_blocks
 from edge_srcnn.models.file import GOLDEN_SHAPE, LUMA_PLANE
 from edge_srcnn.system.native_stderr import quiet_native_code
 from export.architectures import Architecture, Layer
 from export.dataset import Float32Array, Pair
+from export.trace import trace
 
 INPUT_SCALE = 1 / 255
 INPUT_ZERO_POINT = -128
@@ -153,7 +154,7 @@ def check_full_int8(graph: bytes) -> None:
     EdgeSrcnnError
         Names the tensor.
     """
-    network = Interpreter(_TRACE_ENGINE, graph, 1)
+    network = open_interpreter(_TRACE_ENGINE, graph, 1)
     quantization = network.input_quantization
     if network.dtype != np.int8 or not np.isclose(quantization.scale, INPUT_SCALE, rtol=1e-5):
         raise EdgeSrcnnError(f"the input is {network.dtype} with scale {quantization.scale:g}; wanted int8, 1/255")

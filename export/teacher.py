@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import Interpreter, open_interpreter
 from edge_srcnn.engine.processor import available_processors
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
@@ -65,7 +65,7 @@ def teach(
     levels = _kept(path, sum(sizes))
     if levels is None:
         levels = np.empty(sum(sizes), np.int16)
-        interpreters = [(Interpreter(_ENGINE, model.graph, available_processors()), model) for model in teachers]
+        interpreters = [(open_interpreter(_ENGINE, model.graph, available_processors()), model) for model in teachers]
         done = 0
         for pair, size in zip(split.train, sizes, strict=True):
             lessons = [lesson for each in interpreters for lesson in _lessons(*each, pair)]
@@ -120,11 +120,11 @@ def run_float(interpreter: Interpreter, model: Model, plane: UInt8Array) -> Floa
     blocks = padded.reshape(padded.shape[0] // side, side, padded.shape[1] // side, side).transpose(0, 2, 1, 3)
     pixels = np.ascontiguousarray(blocks.reshape(*blocks.shape[:2], side * side))
     if interpreter.dtype == np.int8:
-        found = interpreter.run((pixels ^ np.uint8(0x80)).view(np.int8))
+        found = interpreter.compute((pixels ^ np.uint8(0x80)).view(np.int8))
         quantization = interpreter.output_quantization
         out = (found.astype(np.float32) - quantization.zero_point) * np.float32(quantization.scale)
     else:
-        out = interpreter.run(pixels.astype(np.float32) / np.float32(255))
+        out = interpreter.compute(pixels.astype(np.float32) / np.float32(255))
     rows, columns, _ = out.shape
     v = spec.shuffle
     picture = out.reshape(rows, columns, v, v).transpose(0, 2, 1, 3).reshape(rows * v, columns * v)

@@ -4,8 +4,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_srcnn.cli.options import Block, FrameSize, Json, Model, Scale, Threads, TileSize, parse_frame_size
-from edge_srcnn.errors import UsageError
+from edge_srcnn.cli.options import (
+    Block,
+    FrameSize,
+    Json,
+    Model,
+    Scale,
+    Threads,
+    TileSize,
+    engine_options,
+    network_engine,
+    parse_frame_size,
+)
 
 if TYPE_CHECKING:
     from edge_srcnn.measure.benchmark import Benchmark
@@ -35,53 +45,48 @@ def bench(
     json: Json = False,
 ) -> None:
     """Time the network plain and packed, each stage of a frame, and the share of the processor's int8 ceiling."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from edge_srcnn.cli.console import print_json, share_bar
-    from edge_srcnn.engine.build import setting_for, wish_for, with_reuse
-    from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version
+    from edge_srcnn.engine.build import plan_for
     from edge_srcnn.engine.processor import this_processor
-    from edge_srcnn.loading import read_named
+    from edge_srcnn.loading import open_model, read_named
     from edge_srcnn.measure.benchmark import measure
+    from edge_srcnn.measure.throughput import measure_throughput
     from edge_srcnn.sources import is_camera
 
     width, height = parse_frame_size(size)
-    wish = wish_for(threads=threads, block=block, tile=tile)
-    chosen = choose_engine(engine)
-    if chosen == BICUBIC:
-        raise UsageError("--engine bicubic: there is no network to measure; see --compare")
+    asked = engine_options(engine=engine, threads=threads, block=block, tile=tile)
+    options = network_engine(asked, "measure")
+    backend = options.backend()
     found = read_named(model, scale, camera=source is not None and is_camera(source))
     factor = found.spec.scale
-    setting = setting_for(found, chosen, height * factor, width * factor, wish)
+    plan = plan_for(found, options, height * factor, width * factor)
     with share_bar("measuring") as progress:
         result = measure(
             found,
-            chosen,
-            setting,
+            backend,
+            plan,
             (width, height),
             seconds=seconds,
             compare=compare,
-            reuse=None if not reuse else setting if wish.tile else with_reuse(setting),
+            reuse=replace(options, reuse=True).applied_to(plan) if reuse else None,
             progress=progress,
         )
     throughput = None
     if source is not None:
-        from edge_srcnn.loading import open_model
-        from edge_srcnn.measure.throughput import measure_throughput
-
-        with open_model(found, engine=chosen, wish=wish) as upscaler:
+        with open_model(found, options) as upscaler:
             throughput = measure_throughput(upscaler, source)
     name = f"{found.spec.name} {found.spec.quantization}"
-    interpreter = f"{chosen} {installed_version(chosen)}"
+    interpreter = f"{backend.name} {backend.version()}"
     if json:
-        setting_texts = {"block": str(setting.blocks), "tile": setting.tile, "threads": setting.threads}
         about = {"model": name, "engine": interpreter, "processor": this_processor().name}
-        print_json(
-            {**about, **asdict(result), "setting": setting_texts, "throughput": throughput and asdict(throughput)}
-        )
+        document = {**about, **asdict(result), "throughput": throughput and asdict(throughput)}
+        del document["plan"]
+        print_json({**document, "setting": {"block": str(plan.blocks), "tile": plan.tile, "threads": plan.threads}})
         return
     typer.echo(f"{name}, {interpreter}, {this_processor().name}")
-    typer.echo(f"{width}x{height} -> {width * factor}x{height * factor}, {setting}\n")
+    typer.echo(f"{width}x{height} -> {width * factor}x{height * factor}, {plan}\n")
     _print_result(result)
     if throughput is not None:
         _print_throughput(throughput)

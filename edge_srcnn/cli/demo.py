@@ -19,7 +19,7 @@ def demo(
     ] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Up-scale a built-in test card, and write bicubic | edge-srcnn | truth side by side."""
+    """Upscale a built-in test card, and write bicubic | edge-srcnn | truth side by side."""
     from edge_srcnn.cli.console import print_json, print_table
     from edge_srcnn.imaging.picture import Metadata
     from edge_srcnn.loading import load_model

@@ -61,19 +61,20 @@ def models(
 def _timed(found: "Sequence[Listed]", *, every: bool) -> "dict[str, Any] | None":
     """Milliseconds by name, and what they were measured with; None, with a word on standard error, without engine."""
     from edge_srcnn.cli.console import progress_bar
-    from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, installed_version
+    from edge_srcnn.engine.candidates import candidates
+    from edge_srcnn.engine.options import EngineOptions
     from edge_srcnn.engine.processor import available_processors, this_processor
     from edge_srcnn.errors import Unavailable
     from edge_srcnn.measure.model_table import FRAME_PX, LIMIT_S, RUNS, Listed, time_frames
 
-    engine = choose_engine("auto")
-    if engine == BICUBIC:  # which says so
+    backend = candidates(EngineOptions())[0].backend()
+    if not backend.has_network:  # which is told
         return None
     frame_ms, estimated, current = dict[str, float](), list[str](), ""
     try:
         with progress_bar() as bar:
             task = bar.add_task("timing", total=len(found))
-            for each in time_frames(found, engine, limit_s=None if every else LIMIT_S):
+            for each in time_frames(found, backend.name, limit_s=None if every else LIMIT_S):
                 if isinstance(each, Listed):
                     current = each.spec.name
                     bar.update(task, description=f"timing {current}")
@@ -88,7 +89,7 @@ def _timed(found: "Sequence[Listed]", *, every: bool) -> "dict[str, Any] | None"
     return {
         "frame_px": FRAME_PX,
         "runs": RUNS if every else 1,
-        "engine": f"{engine} {installed_version(engine)}",
+        "engine": f"{backend.name} {backend.version()}",
         "processor": this_processor().name,
         "processors": available_processors(),
         "frame_ms": frame_ms,

@@ -1,6 +1,6 @@
 """Options that several commands have."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,7 +8,7 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.uri import frame_size
 
 if TYPE_CHECKING:
-    from edge_srcnn.engine.edgetpu.delegate import Delegate
+    from edge_srcnn.engine.options import EngineOptions
 
 Model = Annotated[
     str,
@@ -44,6 +44,7 @@ Block = Annotated[
 TileSize = Annotated[
     str, typer.Option("--tile", metavar="HxW", help="Pixels of the network's plane worked on at a time, or whole.")
 ]
+OwnScale = Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
@@ -55,12 +56,31 @@ def parse_frame_size(text: str) -> tuple[int, int]:
         raise UsageError(f"--size {text}: {error}") from error
 
 
-def delegate_of(library: str | None, options: list[str] | None) -> "Delegate | None":
-    """The delegate that was asked for, or None."""
-    from edge_srcnn.engine.edgetpu.delegate import custom_delegate
+def engine_options(
+    *, delegate: str | None = None, delegate_option: list[str] | None = None, **others: Any
+) -> "EngineOptions":
+    """Make what was asked of the engine; arguments are those of ``EngineOptions.parse``, but for the delegate's."""
+    from edge_srcnn.engine.delegate import Delegate
+    from edge_srcnn.engine.options import EngineOptions
 
-    if library is None:
-        if options:
-            raise UsageError("--delegate-option: goes with --delegate LIB.so")
-        return None
-    return custom_delegate(library, options or ())
+    if delegate is None and delegate_option:
+        raise UsageError("--delegate-option: goes with --delegate LIB.so")
+    return EngineOptions.parse(
+        delegate=None if delegate is None else Delegate.parse(delegate, delegate_option or ()), **others
+    )
+
+
+def network_engine(options: "EngineOptions", purpose: str) -> "EngineOptions":
+    """Resolve ``auto``; ``UsageError`` where nothing computes a network, which is what ``purpose`` needs."""
+    from edge_srcnn.engine.candidates import candidates
+
+    found = candidates(options)[0]
+    if not found.backend().has_network:
+        raise UsageError(f"--engine {found.engine}: there is no network to {purpose}")
+    return found
+
+
+def check_scale(scale: int | None, own: int, model: str) -> None:
+    """Refuse a factor that is not that of the model that was named."""
+    if scale is not None and own != scale:
+        raise UsageError(f"--scale {scale}: model {model} is for x{own}; leave one of the two out")

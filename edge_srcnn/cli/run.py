@@ -15,9 +15,11 @@ from edge_srcnn.cli.options import (
     Engine,
     Isolate,
     Model,
+    OwnScale,
     Threads,
     TileSize,
-    delegate_of,
+    check_scale,
+    engine_options,
 )
 from edge_srcnn.cli.supervised import run_supervised
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
@@ -25,6 +27,7 @@ from edge_srcnn.errors import EdgeSrcnnError, UsageError
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from edge_srcnn.engine.options import EngineOptions
     from edge_srcnn.live.governor import LadderState
     from edge_srcnn.live.pipeline import FrameUpscaler, Pipeline, State
     from edge_srcnn.sources import Source
@@ -72,7 +75,7 @@ def run(
         bool,
         typer.Option("--steady", help="As the service does: wait for cameras that are lost, try failed sinks again."),
     ] = False,
-    scale: Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")] = 2,
+    scale: OwnScale = None,
     model: Model = "auto",
     engine: Engine = "auto",
     isolate: Isolate = False,
@@ -120,18 +123,19 @@ def run(
         raise UsageError("--json and --sink y4m:- both want standard output")
     region, rate = _region(roi), _rate(keep_fps)
     with closing(open_source(source)) as opened:
-        options = {
-            "scale": scale,
-            "camera": is_camera(source),
-            "engine": engine,
-            "threads": threads,
-            "block": block,
-            "tile": tile,
-            "reuse": reuse,
-            "isolate": isolate,
-            "delegate": delegate_of(delegate, delegate_option),
-        }
-        with closing(_upscaler(opened, model, region, rate, options)) as upscaler:
+        options = engine_options(
+            engine=engine,
+            threads=threads,
+            block=block,
+            tile=tile,
+            reuse=reuse,
+            isolate=isolate,
+            delegate=delegate,
+            delegate_option=delegate_option,
+        )
+        about = {"scale": 2 if scale is None else scale, "camera": is_camera(source)}
+        with closing(_upscaler(opened, model, options, region, rate, about)) as upscaler:
+            check_scale(scale, upscaler.scale, model)
             sinks: list[Any] = []
             try:
                 sinks.extend(map(open_sink, sink))
@@ -165,18 +169,19 @@ def _given(context: typer.Context) -> dict[str, Any]:
 def _upscaler(
     source: "Source",
     model: str,
+    options: "EngineOptions",
     region: tuple[int, int, int, int] | None,
     keep_fps: "Fraction | None",
-    options: dict[str, Any],
+    about: dict[str, Any],
 ) -> "FrameUpscaler":
     """Make what enhances: for a live source by the models that keep up, for a file by the best one."""
     from edge_srcnn.live.region import RegionUpscaler
     from edge_srcnn.live.upscaler import LiveUpscalers
-    from edge_srcnn.loading import load_model
+    from edge_srcnn.loading import load
 
     if source.live:
-        return LiveUpscalers(model, roi=region, keep_fps=keep_fps, rate=lambda: source.rate, **options).make()
-    upscaler = load_model(model, **options)
+        return LiveUpscalers(model, options, roi=region, keep_fps=keep_fps, rate=lambda: source.rate, **about).make()
+    upscaler = load(model, options, **about)
     return upscaler if region is None else RegionUpscaler(upscaler, region)
 
 

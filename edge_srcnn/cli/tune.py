@@ -4,12 +4,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge_srcnn.cli.options import Block, FrameSize, Json, Model, Scale, Threads, TileSize, parse_frame_size
-from edge_srcnn.errors import UsageError
+from edge_srcnn.cli.options import (
+    Block,
+    FrameSize,
+    Json,
+    Model,
+    Scale,
+    Threads,
+    TileSize,
+    engine_options,
+    network_engine,
+    parse_frame_size,
+)
 
 if TYPE_CHECKING:
-    from edge_srcnn.engine.tuning import Contestant
-    from edge_srcnn.measure.tuning import Outcome
+    from edge_srcnn.measure.tuning import Outcome, Trial
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn tune --size 1280x720[/bold] · [bold]edge-srcnn tune --model fast-m-x2 --threads "
@@ -37,38 +46,34 @@ def tune(
     given by an option is not tried in other ways. The bytes of an int8 network's results do not change.
     """
     from edge_srcnn.cli.console import print_json, progress_bar
-    from edge_srcnn.engine import tuning_cache
-    from edge_srcnn.engine.build import wish_for
-    from edge_srcnn.engine.interpreter import BICUBIC, choose_engine, load_interpreter
-    from edge_srcnn.engine.tuning import runs_of
-    from edge_srcnn.measure.tuning import Tuning, models_to_tune
+    from edge_srcnn.engine.tuning_cache import TuningCache
+    from edge_srcnn.measure.tuning import Tuning, models_to_tune, runs_of
     from edge_srcnn.models.bundled import is_auto
 
+    cache = TuningCache()
     if forget:
-        was_there, path = tuning_cache.forget(), tuning_cache.cache_file()
+        was_there = cache.clear()
         if json:
-            print_json({"file": str(path), "removed": was_there})
+            print_json({"file": str(cache.path), "removed": was_there})
         else:
-            typer.echo(f"{path}: {'removed' if was_there else 'there is none'}")
+            typer.echo(f"{cache.path}: {'removed' if was_there else 'there is none'}")
         return
     frame = parse_frame_size(size)
-    wish = wish_for(threads=threads, block=block, tile=tile)
-    chosen = choose_engine(engine)
-    if chosen == BICUBIC:
-        raise UsageError("--engine bicubic: there is no network to tune")
-    tuning_cache.prepare()
-    load_interpreter(chosen)
-    tunings = [Tuning(models, chosen, frame, wish) for models in models_to_tune(model, scale)]
+    options = network_engine(engine_options(engine=engine, threads=threads, block=block, tile=tile), "tune")
+    cache.prepare()
+    backend = options.backend()
+    backend.prepare()
+    tunings = [Tuning(models, backend, frame, options) for models in models_to_tune(model, scale)]
     found = []
     with progress_bar() as bar:
-        task = bar.add_task("tuning", total=sum(runs_of(len(each.contestants)) for each in tunings))
+        task = bar.add_task("tuning", total=sum(runs_of(len(each.trials)) for each in tunings))
         for number, each in enumerate(tunings, 1):
             which = f"{each.models[0].spec.name} ({number} of {len(tunings)})" if len(tunings) > 1 else "tuning"
             for best_ms in each.run():
                 bar.update(task, advance=1, description=f"{which}, best so far {best_ms:.1f} ms")
             found.append(each.keep())
     if json:
-        document = {"file": str(tuning_cache.cache_file())}
+        document = {"file": str(cache.path)}
         rows = [_document(each) for each in found]
         print_json({**document, "models": rows} if is_auto(model) else {**rows[0], **document})
         return
@@ -78,7 +83,7 @@ def tune(
         _print_ranking(found[0])
     tried, kept = sum(len(each.ranking) for each in found), "the best is" if len(found) == 1 else "the best are"
     typer.echo(f"\ntile: height x width in pixels of {_plane(found[0])}")
-    typer.echo(f"{tried} settings tried for frames of {size}; {kept} remembered in {tuning_cache.cache_file()}")
+    typer.echo(f"{tried} settings tried for frames of {size}; {kept} remembered in {cache.path}")
 
 
 def _document(found: "Outcome") -> dict[str, Any]:
@@ -86,22 +91,22 @@ def _document(found: "Outcome") -> dict[str, Any]:
 
     rows = [
         {
-            "block": str(each.setting.blocks),
-            "tile": tile_text(each.setting.tile),
-            "threads": each.setting.threads,
+            "block": str(each.plan.blocks),
+            "tile": tile_text(each.plan.tile),
+            "threads": each.plan.threads,
             "milliseconds": each.milliseconds,
             "frames": len(each.seconds),
         }
         for each in found.ranking
     ]
     names = [model.spec.name for model in found.models]
-    return {"name": names[0], "holds_for": names, **vars(found.occasion), "ranking": rows}
+    return {"name": names[0], "holds_for": names, **vars(found.key), "ranking": rows}
 
 
 def _print_winners(found: "list[Outcome]") -> None:
     from edge_srcnn.cli.console import print_table
 
-    rows = [[each.models[0].spec.name, *_cells(each.best)] for each in found]
+    rows = [[each.models[0].spec.name, *_cells(each.ranking[0])] for each in found]
     print_table(["model", "block", "tile", "threads", "ms"], rows, numbers_from=3)
     for each in found:
         first, *others = (model.spec.name for model in each.models)
@@ -116,11 +121,11 @@ def _print_ranking(found: "Outcome") -> None:
     print_table(["", "block", "tile", "threads", "ms"], rows, numbers_from=3)
 
 
-def _cells(contestant: "Contestant") -> list[str]:
+def _cells(trial: "Trial") -> list[str]:
     from edge_srcnn.engine.plan import tile_text
 
-    setting = contestant.setting
-    return [str(setting.blocks), tile_text(setting.tile), str(setting.threads), f"{contestant.milliseconds:.2f}"]
+    plan = trial.plan
+    return [str(plan.blocks), tile_text(plan.tile), str(plan.threads), f"{trial.milliseconds:.2f}"]
 
 
 def _plane(found: "Outcome") -> str:

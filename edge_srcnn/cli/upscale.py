@@ -12,11 +12,13 @@ from edge_srcnn.cli.options import (
     Engine,
     Isolate,
     Model,
+    OwnScale,
     Threads,
     TileSize,
-    delegate_of,
+    check_scale,
+    engine_options,
 )
-from edge_srcnn.errors import BadData, UsageError
+from edge_srcnn.errors import BadData
 
 if TYPE_CHECKING:
     from edge_srcnn.batch import Job, Outcome
@@ -33,7 +35,7 @@ def upscale(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="A folder; for a single input also a file.")
     ],
-    scale: Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")] = None,
+    scale: OwnScale = None,
     model: Model = "auto",
     engine: Engine = "auto",
     isolate: Isolate = False,
@@ -51,33 +53,31 @@ def upscale(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Up-scale pictures and videos and sharpen them.
+    """Upscale pictures and videos and sharpen them.
 
     Pictures keep metadata, colour profile and transparency; videos keep sound, subtitles and colour tags.
     """
     from edge_srcnn.batch import plan_jobs, run_jobs
     from edge_srcnn.cli.console import progress_bar, say
-    from edge_srcnn.loading import load_model
+    from edge_srcnn.loading import load
     from edge_srcnn.sinks.images import Encoding
 
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None)
     encoding = Encoding(quality, lossless, compression)
     failed: list[Outcome] = []
-    wanted = 2 if scale is None else scale
-    with load_model(
-        model,
-        scale=wanted,
+    options = engine_options(
         engine=engine,
         threads=threads,
         block=block,
         tile=tile,
         isolate=isolate,
-        delegate=delegate_of(delegate, delegate_option),
-    ) as upscaler:
-        if scale is not None and upscaler.scale != scale:
-            raise UsageError(f"--scale {scale}: model {model} is for x{upscaler.scale}; leave one of the two out")
+        delegate=delegate,
+        delegate_option=delegate_option,
+    )
+    with load(model, options, scale=2 if scale is None else scale) as upscaler:
+        check_scale(scale, upscaler.scale, model)
         with progress_bar() as bar:
-            task = bar.add_task("up-scaling", total=len(jobs))
+            task = bar.add_task("upscaling", total=len(jobs))
             frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
 
             def show_frames(job: "Job", done: int, total: int | None) -> None:

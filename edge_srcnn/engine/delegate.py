@@ -1,19 +1,16 @@
 """Accelerators behind shared libraries: any external delegate of TFLite, the Edge TPU's among them."""
 
 import ctypes
-import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_srcnn.engine.edgetpu.library import why_not_loaded
-from edge_srcnn.engine.edgetpu.several import EDGETPU_LIBRARY, edgetpu_device, why_no_edgetpu
-from edge_srcnn.engine.interpreter import ENGINES
+from edge_srcnn.engine.edgetpu.several import EDGETPU_LIBRARY, why_no_edgetpu
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.system.native_stderr import quiet_native_code
 
-_LOADERS = {"tensorflow": "lite.experimental.load_delegate"}
 _SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 
 
@@ -32,35 +29,33 @@ class Delegate:
     library: str
     options: tuple[tuple[str, str], ...] = ()
 
-
-def edgetpu_delegate(engine: str) -> Delegate:
-    """The delegate of an engine such as ``edgetpu:usb``; ``UsageError`` where it is none."""
-    device = edgetpu_device(engine)
-    return Delegate(EDGETPU_LIBRARY, (("device", device),) if device else ())
-
-
-def custom_delegate(library: str, options: Iterable[str] = ()) -> Delegate:
-    """A delegate by its library, with options as ``NAME=VALUE``; ``UsageError`` where one is none."""
-    pairs = []
-    for text in options:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise UsageError(f"--delegate-option {text!r}: give NAME=VALUE")
-        pairs.append((name, value))
-    return Delegate(library, tuple(pairs))
+    @classmethod
+    def parse(cls, library: str, options: Iterable[str] = ()) -> "Delegate":
+        """Read options given as ``NAME=VALUE``; ``UsageError`` where one is none."""
+        pairs = []
+        for text in options:
+            name, equals, value = text.partition("=")
+            if not (name and equals):
+                raise UsageError(f"--delegate-option {text!r}: give NAME=VALUE")
+            pairs.append((name, value))
+        return cls(library, tuple(pairs))
 
 
-def load_delegate(engine: str, delegate: Delegate) -> Any:
-    """The delegate as an interpreter takes it. To be called in a process of its own: its code may abort.
+def load_delegate(loader: Callable[[str, dict[str, str]], Any], delegate: Delegate) -> Any:
+    """Load a delegate for an interpreter, in a process of its own: its code may abort.
+
+    Parameters
+    ----------
+    loader
+        The interpreter's own function.
+    delegate
+        What to load.
 
     Raises
     ------
     Unavailable
         It cannot be loaded; the message says why, as far as that can be known, and what to do.
     """
-    loader: Any = importlib.import_module(ENGINES[engine].module)
-    for part in _LOADERS.get(engine, "load_delegate").split("."):
-        loader = getattr(loader, part)
     with quiet_native_code():
         _check_symbols(delegate.library)
         try:

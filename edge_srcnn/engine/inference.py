@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -9,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.backends import Backend, Program
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.plan import Setting
-from edge_srcnn.engine.postprocess import Output, output_for
-from edge_srcnn.engine.tiled_graph import TiledNetwork, network_for_edgetpu, network_for_processor
+from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.postprocess import output_for
+from edge_srcnn.engine.tiled_graph import TiledNetwork, network_for_form, network_for_processor
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.blocks import from_blocks, to_blocks, to_windows
 from edge_srcnn.imaging.luma import UInt8Array
@@ -44,56 +45,53 @@ class Statistics:
             setattr(self, each.name, each.default)
 
 
-class Sharpener:
-    """Sharpens planes of any size; what one size needs is made when it first comes, and kept until another comes.
+class TiledInference:
+    """Run a network over planes of any size, tile by tile.
+
+    Programs and buffers for one size are made when it first comes, and kept until another comes.
 
     Parameters
     ----------
     network
         The plain network.
-    engine
-        One of ``ENGINES``.
-    setting_for
+    backend
+        Compiles it.
+    plan_for
         Says how results of (height, width) are to be computed.
     reuse
         Do not compute a tile again whose input (halo included) is that of the last plane.
-    delegate
-        An accelerator, loaded by ``load_delegate``.
     form
-        The network's form for an Edge TPU, to be computed in place of ``network``.
+        The backend's form of the network, to be computed in its place.
     """
 
     def __init__(
         self,
         network: Network,
-        engine: str,
+        backend: Backend,
         *,
-        setting_for: Callable[[int, int], Setting],
+        plan_for: Callable[[int, int], Plan],
         reuse: bool = False,
-        delegate: Any = None,
         form: TpuForm | None = None,
     ) -> None:
         self.network, self.statistics = network, Statistics()
-        self._engine, self._setting_for = engine, setting_for
-        self._reuse, self._delegate, self._form = reuse, delegate, form
-        self._workspace: _Workspace | None = None
+        self._backend, self._plan_for, self._reuse, self._form = backend, plan_for, reuse, form
+        self._sized: _SizedInference | None = None
 
     @property
     def raw(self) -> NDArray[Any]:
         """What the network put out for the last plane, not yet added to it: ``[h, w]``, the graph's dtype."""
-        workspace = self._workspace
-        if workspace is None:
-            raise UsageError("nothing has been sharpened yet")
-        return workspace.raw
+        if self._sized is None:
+            raise UsageError("nothing has been computed yet")
+        return self._sized.raw
 
-    def sharpen(
+    def run(
         self,
         plane: UInt8Array,
         base: UInt8Array,
         out: UInt8Array,
         *,
-        lent_above: int = 0,
-        lent_below: int = 0,
+        overlap_above: int = 0,
+        overlap_below: int = 0,
         region: Tile | None = None,
     ) -> None:
         """Run the network over a plane, and add what it puts out to another.
@@ -101,50 +99,48 @@ class Sharpener:
         Parameters
         ----------
         plane
-            uint8 ``[lent_above + h + lent_below, w]``: what the network reads.
+            uint8 ``[overlap_above + h + overlap_below, w]``: what the network reads.
         base
             uint8 ``[h * upsampling, w * upsampling]``: what a residual is added to.
         out
             uint8 of that shape, written to.
-        lent_above, lent_below
+        overlap_above, overlap_below
             Rows of ``plane`` that are only there as context, where it is a band of a larger one:
             ``network.context_px``, or fewer where the plane ends.
         region
-            The part of ``out`` that is to be sharpened; the rest is ``base``. None: all of it.
+            The part of ``out`` that the network is to see; the rest is ``base``. None: all of it.
         """
-        workspace = self._workspace
-        if workspace is None or workspace.result_size != out.shape:
-            self._workspace = None  # its memory goes before the next one's comes
-            workspace = self._workspace_for((out.shape[0], out.shape[1]))
-            self._workspace = workspace
-        workspace.compute(plane, lent_above, lent_below, region, self.statistics)
+        sized = self._sized
+        if sized is None or sized.result_size != out.shape:
+            self._sized = None  # its memory goes before the next one's comes
+            sized = self._sized = self._sized_for((out.shape[0], out.shape[1]))
+        sized.compute(plane, overlap_above, overlap_below, region)
         began = perf_counter()
         if region is not None:
             out[:] = base
-        workspace.finish(base, out, region)
+        sized.finish(base, out, region)
         self.statistics.unpack_s += perf_counter() - began
 
-    def _workspace_for(self, result_size: tuple[int, int]) -> "_Workspace":
-        setting, network = self._setting_for(*result_size), self.network
+    def _sized_for(self, result_size: tuple[int, int]) -> "_SizedInference":
+        plan, network = self._plan_for(*result_size), self.network
         size = result_size[0] // network.upsampling, result_size[1] // network.upsampling
-        still = None
-        if self._form is None:
-            fresh = self._engine_for(network_for_processor(network, size, setting), setting)
-            if self._reuse and setting.still_tile is not None:
-                small = network_for_processor(network, size, replace(setting, tile=setting.still_tile))
-                still = self._engine_for(small, setting)
+
+        def tiles_of(tiled: TiledNetwork) -> _TileProgram:
+            return _TileProgram(
+                tiled, lambda: self._backend.compile(tiled.graph, plan.threads), network.upsampling, self.statistics
+            )
+
+        if self._form is not None:
+            fresh = still = tiles_of(network_for_form(self._form, size))
         else:
-            fresh = self._engine_for(network_for_edgetpu(self._form, size), setting)
-        output = output_for(network.graph.output, residual=network.residual, width=result_size[1])
-        return _Workspace(network, fresh, still or fresh, output, result_size, self._reuse)
-
-    def _engine_for(self, tiled: TiledNetwork, setting: Setting) -> "_TileEngine":
-        interpreter = Interpreter(self._engine, tiled.graph, setting.threads, self._delegate)
-        return _TileEngine(tiled, interpreter, self.network.upsampling, self.statistics)
+            fresh = still = tiles_of(network_for_processor(network, size, plan))
+            if self._reuse and plan.still_tile is not None:
+                still = tiles_of(network_for_processor(network, size, replace(plan, tile=plan.still_tile)))
+        return _SizedInference(network, fresh, still, result_size, self._reuse, self.statistics)
 
 
-class _Workspace:
-    """Engines and buffers for planes of one size.
+class _SizedInference:
+    """Programs and buffers for planes of one size.
 
     ``still`` has smaller tiles than ``fresh``, or is the same one: with reuse, a moving thing then leaves most tiles as
     they were. Where nearly all have changed, ``fresh`` computes the plane, since less of it is halo.
@@ -153,56 +149,51 @@ class _Workspace:
     def __init__(
         self,
         network: Network,
-        fresh: "_TileEngine",
-        still: "_TileEngine",
-        output: Output,
+        fresh: "_TileProgram",
+        still: "_TileProgram",
         result_size: tuple[int, int],
         reuse: bool,
+        statistics: Statistics,
     ) -> None:
-        self.result_size, self._reuse, self._output = result_size, reuse, output
-        self._fresh, self._still, self._upsampling = fresh, still, network.upsampling
+        self.result_size, self._reuse, self._statistics = result_size, reuse, statistics
+        self._output = output_for(network.graph.output, residual=network.residual, width=result_size[1])
+        self._fresh, self._still = fresh, still
         around, (height, width) = fresh.tiled.halo, fresh.tiled.size  # which do not depend on the tiles
-        self._raw = np.empty((height * self._upsampling, width * self._upsampling), network.graph.dtype)
+        self._raw = np.empty((height * network.upsampling, width * network.upsampling), network.graph.dtype)
         padded_shape = (height + around.above + around.below, width + around.left + around.right)
         self._padded = np.empty(padded_shape, np.uint8)
         self._last = np.empty(padded_shape if reuse else (0, 0), np.uint8)
         self._known = frozenset[Tile]()  # the tiles of raw that belong to last
 
-    def compute(
-        self, plane: UInt8Array, lent_above: int, lent_below: int, region: Tile | None, statistics: Statistics
-    ) -> None:
+    def compute(self, plane: UInt8Array, overlap_above: int, overlap_below: int, region: Tile | None) -> None:
         """Run the network over every tile of the region (of the result) that is not known already."""
         began = perf_counter()
         known, self._known = self._known, frozenset()  # nothing is known if this fails half-way
         if self._reuse:
             self._padded, self._last = self._last, self._padded
         around, (height, width) = self._fresh.tiled.halo, self._fresh.tiled.size
-        rows = plane.shape[0] - lent_above - lent_below
+        rows = plane.shape[0] - overlap_above - overlap_below
         mirror_border(
             plane,
-            around.above - lent_above,
-            around.below - lent_below + height - rows,
+            around.above - overlap_above,
+            around.below - overlap_below + height - rows,
             around.left,
             around.right + width - plane.shape[1],
             out=self._padded,
         )
-        engine = self._still if self._reuse else self._fresh
-        wanted = changed = self._within(region, engine)
+        program = self._still if self._reuse else self._fresh
+        wanted = changed = program.within(region)
         if self._reuse:
             changed = [tile for tile in wanted if tile not in known or not self._is_still(tile)]
-            statistics.tiles_reused += len(wanted) - len(changed)
-        statistics.tiles += len(wanted)
-        statistics.pack_s += perf_counter() - began
+            self._statistics.tiles_reused += len(wanted) - len(changed)
+        self._statistics.tiles += len(wanted)
+        self._statistics.pack_s += perf_counter() - began
         if len(changed) > MOSTLY * len(wanted):
-            engine, changed = self._fresh, self._within(region, self._fresh)
+            program, changed = self._fresh, self._fresh.within(region)
         for tile in changed:
-            engine.compute(self._padded, tile, self._raw)
+            program.compute(self._padded, tile, self._raw)
         if self._reuse:
             self._known = frozenset(wanted)
-
-    def _within(self, region: Tile | None, engine: "_TileEngine") -> list[Tile]:
-        """The tiles that touch a region of the result; all, without one."""
-        return [tile for tile in engine.tiled.tiles if region is None or engine.in_result(tile).touches(region)]
 
     def _is_still(self, tile: Tile) -> bool:
         """Whether the input of a tile is that of the last plane."""
@@ -222,15 +213,21 @@ class _Workspace:
             self._output.apply(self.raw[region.place], base[region.place], out[region.place])
 
 
-class _TileEngine:
-    """An interpreter of the network for one tile."""
+class _TileProgram:
+    """The network for one tile, compiled when the first one is computed."""
 
-    def __init__(self, tiled: TiledNetwork, interpreter: Interpreter, upsampling: int, statistics: Statistics) -> None:
-        self.tiled, self._interpreter, self._upsampling, self._statistics = tiled, interpreter, upsampling, statistics
+    def __init__(
+        self, tiled: TiledNetwork, compile_it: Callable[[], Program], upsampling: int, statistics: Statistics
+    ) -> None:
+        self.tiled, self._compile, self._upsampling, self._statistics = tiled, compile_it, upsampling, statistics
 
-    def in_result(self, tile: Tile) -> Tile:
-        """Give a tile of the plane in pixels of the result."""
-        return Tile(*(side * self._upsampling for side in (tile.top, tile.left, tile.height, tile.width)))
+    @cached_property
+    def _program(self) -> Program:
+        return self._compile()
+
+    def within(self, region: Tile | None) -> list[Tile]:
+        """Give the tiles that touch a region of the result; all, without one."""
+        return [tile for tile in self.tiled.tiles if region is None or self._in_result(tile).touches(region)]
 
     def window_of(self, tile: Tile) -> tuple[slice, slice]:
         """Give the rows and columns of the padded plane that a tile needs: its own, and the halo."""
@@ -240,22 +237,26 @@ class _TileEngine:
 
     def compute(self, padded: UInt8Array, tile: Tile, raw: NDArray[Any]) -> None:
         """Run the network over one tile of the padded plane, and put what it gives into its place of ``raw``."""
-        start = perf_counter()
-        self._load(padded[self.window_of(tile)])
+        program, start = self._program, perf_counter()
+        self._load(padded[self.window_of(tile)], program)
         packed = perf_counter()
-        self._interpreter.invoke()
+        program.run()
         computed = perf_counter()
-        result, (height, width) = self.in_result(tile), self.tiled.outer
-        blocks = self._interpreter.output[: result.height // height, : result.width // width]
+        result, (height, width) = self._in_result(tile), self.tiled.outer
+        blocks = program.output[: result.height // height, : result.width // width]
         from_blocks(blocks, raw[result.place], self.tiled.outer)
-        del blocks  # the interpreter refuses to run while it is held
+        del blocks  # an interpreter refuses to run while it is held
         self._statistics.pack_s += packed - start
         self._statistics.invoke_s += computed - packed
         self._statistics.unpack_s += perf_counter() - computed
 
-    def _load(self, window: UInt8Array) -> None:
-        """Write a tile into the interpreter's own memory; its view must be gone when this returns."""
-        tensor: NDArray[Any] = self._interpreter.input
+    def _in_result(self, tile: Tile) -> Tile:
+        """Give a tile of the plane in pixels of the result."""
+        return Tile(*(side * self._upsampling for side in (tile.top, tile.left, tile.height, tile.width)))
+
+    def _load(self, window: UInt8Array, program: Program) -> None:
+        """Write a tile into the program's own memory; the view of it must be gone when this returns."""
+        tensor = program.input
         if tensor.dtype == np.int8:
             bits = tensor.view(np.uint8)
             self._lay(window, bits)

@@ -1,144 +1,122 @@
-"""The only place that imports a TFLite interpreter."""
+"""The only place that reaches a TFLite interpreter."""
 
 import importlib
-import logging
-import os
 import sys
-from dataclasses import dataclass
+from functools import cached_property
 from importlib import metadata
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.graph import Quantization
+from edge_srcnn.engine.backends import Backend, backend_named
+from edge_srcnn.engine.delegate import Delegate, load_delegate
+from edge_srcnn.engine.graph import Graph, Quantization
+from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.system.native_stderr import quiet_native_code
 
-log = logging.getLogger(__name__)
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # should the engine be TensorFlow
+class TfliteBackend(Backend):
+    """An interpreter of TFLite flatbuffers, alone or with a delegate.
 
-
-@dataclass(frozen=True)
-class EngineInfo:
-    """Where an interpreter comes from."""
-
-    module: str
-    attribute: str
-    package: str
-    cure: str
-
-
-ENGINES: dict[str, EngineInfo] = {
-    "litert": EngineInfo("ai_edge_litert.interpreter", "Interpreter", "ai-edge-litert", "pip install ai-edge-litert"),
-    "tflite": EngineInfo(
-        "tflite_runtime.interpreter",
-        "Interpreter",
-        "tflite-runtime",
-        "pip install 'edge-srcnn[tflite]' (CPython 3.11 and numpy 1 only)",
-    ),
-    "tensorflow": EngineInfo("tensorflow", "lite.Interpreter", "tensorflow", "pip install tensorflow"),
-}
-"""Interpreters by name, in the order in which ``auto`` tries them."""
-
-BICUBIC = "bicubic"
-AUTO = "auto"
-EDGETPU = "edgetpu"
-ENGINE_NAMES = (AUTO, *ENGINES, EDGETPU, BICUBIC)
-
-
-def installed_version(engine: str) -> str | None:
-    """Version of an engine's package, or None when it is not installed. Imports nothing."""
-    try:
-        return metadata.version(ENGINES[engine].package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def choose_engine(name: str) -> str:
-    """Resolve ``auto`` to the first installed interpreter, or to ``bicubic``, with a warning, when there is none.
-
-    An Edge TPU (``edgetpu:usb``) needs an interpreter too: the first one installed.
-
-    Raises
-    ------
-    UsageError
-        There is no engine of that name.
-    Unavailable
-        The engine was asked for by name, and is not installed.
+    Attributes
+    ----------
+    module, attribute, delegate_loader
+        Where the interpreter's class is, and the function that loads delegates.
     """
-    if name == BICUBIC:
-        return name
-    if name == AUTO:
-        for engine in ENGINES:
-            if installed_version(engine):
-                return engine
-        log.warning("no TFLite interpreter is installed; falling back to bicubic (%s)", ENGINES["litert"].cure)
-        return BICUBIC
-    if name.partition(":")[0] == EDGETPU:
-        found = [engine for engine in ENGINES if installed_version(engine)]
-        if not found:
-            raise Unavailable(f"engine {name}: needs an interpreter, and none is installed: {ENGINES['litert'].cure}")
-        return found[0]
-    if name not in ENGINES:
-        raise UsageError(f"no engine is called {name!r}; there are {', '.join(ENGINE_NAMES)}")
-    if installed_version(name) is None:
-        raise Unavailable(f"engine {name}: {ENGINES[name].package} is not installed: {ENGINES[name].cure}")
-    return name
+
+    module: ClassVar[str]
+    attribute: ClassVar[str] = "Interpreter"
+    delegate_loader: ClassVar[str] = "load_delegate"
+
+    def __init__(self, name: str, delegate: Delegate | None = None) -> None:
+        self.name, self._delegate = name, delegate
+
+    @property
+    def accelerator(self) -> str | None:
+        """Name the delegate's library."""
+        return self._delegate.library if self._delegate else None
+
+    def version(self) -> str | None:
+        """Give the version of the installed package."""
+        try:
+            return metadata.version(self.package)
+        except metadata.PackageNotFoundError:
+            return None
+
+    def prepare(self) -> None:
+        """Import the interpreter, and load the delegate."""
+        super().prepare()
+        self.reach(self.attribute)
+        _ = self.loaded_delegate
+
+    def compile(self, graph: Graph | bytes, threads: int) -> "Interpreter":
+        """Make an interpreter of a graph, or of a flatbuffer."""
+        return Interpreter(self, graph if isinstance(graph, bytes) else write_graph(graph), threads)
+
+    @cached_property
+    def loaded_delegate(self) -> Any:
+        """Load the delegate as an interpreter takes it; None without one."""
+        return self._delegate and load_delegate(self.reach(self.delegate_loader), self._delegate)
+
+    def reach(self, attribute: str) -> Any:
+        """Import what the package has under a dotted name; ``Unavailable`` where that fails."""
+        try:
+            if self.module in sys.modules:
+                found: Any = sys.modules[self.module]
+            else:
+                with quiet_native_code():
+                    found = importlib.import_module(self.module)
+            for part in attribute.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError) as error:
+            raise Unavailable(
+                f"engine {self.name}: {self.package} cannot be imported ({error}): {self.cure}"
+            ) from error
+        return found
 
 
-def load_interpreter(engine: str) -> Any:
-    """Import an engine's interpreter class; a second time costs nothing.
+def open_interpreter(engine: str, graph: bytes, threads: int = 1) -> "Interpreter":
+    """Make an interpreter of a flatbuffer, by the engine's name; ``UsageError`` where that is no interpreter."""
+    return interpreter_backend(engine).compile(graph, threads)
 
-    Raises
-    ------
-    Unavailable
-        It cannot be imported.
-    """
-    info = ENGINES[engine]
-    try:
-        if info.module in sys.modules:
-            made: Any = sys.modules[info.module]
-        else:
-            with quiet_native_code():
-                made = importlib.import_module(info.module)
-        for part in info.attribute.split("."):
-            made = getattr(made, part)
-    except (ImportError, AttributeError) as error:
-        raise Unavailable(f"engine {engine}: {info.package} cannot be imported ({error}): {info.cure}") from error
-    return made
+
+def interpreter_backend(engine: str) -> TfliteBackend:
+    """Import an interpreter by its engine's name; ``UsageError`` where that is none."""
+    backend = backend_named(engine)
+    if not isinstance(backend, TfliteBackend):
+        raise UsageError(f"engine {engine}: is no TFLite interpreter")
+    return backend
 
 
 class Interpreter:
     """A TFLite graph with one input and one output, in one of the interpreters.
 
-    There are two ways to use it. ``run`` takes and gives planes of any size; the graph's shapes are changed to fit.
-    ``input``, ``invoke`` and ``output`` work on the graph's own memory, in the shapes that it came with: write, invoke,
-    read. The arrays must not outlive the step: the interpreter refuses to run while one is held.
+    There are two ways to use it. ``compute`` takes and gives planes of any size; the graph's shapes are changed to fit.
+    ``input``, ``run`` and ``output`` work on the graph's own memory, in the shapes that it came with: write, run, read.
+    The arrays must not outlive the step: the interpreter refuses to run while one is held.
 
     Parameters
     ----------
-    engine
-        One of ``ENGINES``.
+    backend
+        Where the interpreter comes from.
     graph
         The flatbuffer. Its integrity must have been checked: the interpreters crash on damaged ones.
     threads
         Number of threads, 1 or more.
-    delegate
-        An accelerator, loaded by ``load_delegate``.
     """
 
-    def __init__(self, engine: str, graph: bytes, threads: int, delegate: Any = None) -> None:
-        self.engine = engine
-        made = load_interpreter(engine)
+    def __init__(self, backend: TfliteBackend, graph: bytes, threads: int) -> None:
+        self.engine = backend.name
+        made, delegate = backend.reach(backend.attribute), backend.loaded_delegate
         try:
             with quiet_native_code():
                 delegates = None if delegate is None else [delegate]
                 self._interpreter = made(model_content=graph, num_threads=threads, experimental_delegates=delegates)
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise ModelUnsupported(f"engine {engine} refuses the model: {_first_line(error)}") from error
+            raise ModelUnsupported(f"engine {self.engine} refuses the model: {_first_line(error)}") from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self._input_tensor = self._interpreter.tensor(self._input["index"])
@@ -170,21 +148,21 @@ class Interpreter:
 
     @property
     def input(self) -> NDArray[Any]:
-        """The graph's input in place, ``[h, w, channels]``: to be written, and let go before ``invoke``."""
+        """The graph's input in place, ``[h, w, channels]``: to be written, and let go before ``run``."""
         pixels: NDArray[Any] = self._input_tensor()[0]
         return pixels
 
     @property
     def output(self) -> NDArray[Any]:
-        """The graph's output in place, ``[h, w, channels]``: to be read, and let go before ``invoke``."""
+        """The graph's output in place, ``[h, w, channels]``: to be read, and let go before ``run``."""
         pixels: NDArray[Any] = self._output_tensor()[0]
         return pixels
 
-    def invoke(self) -> None:
+    def run(self) -> None:
         """Compute the output from the input."""
         self._interpreter.invoke()
 
-    def run(self, pixels: NDArray[Any]) -> NDArray[Any]:
+    def compute(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Compute ``[h, w, channels]`` to ``[h - 2 radius, w - 2 radius, channels]``; sizes may differ between calls.
 
         An axis of one channel may be left out, and then is left out of a result of one channel, too.
@@ -204,41 +182,6 @@ class Interpreter:
         except (RuntimeError, ValueError) as error:
             raise ModelUnsupported(f"engine {self.engine} cannot resize to {shape}: {_first_line(error)}") from error
         self._shape = shape
-
-
-@dataclass(frozen=True)
-class TensorTrace:
-    """One tensor after a run: its name, type, and real values (float64, the tensor's own shape)."""
-
-    name: str
-    dtype: np.dtype[Any]
-    values: NDArray[np.float64]
-
-
-def trace(engine: str, graph: bytes, pixels: NDArray[Any]) -> list[TensorTrace]:
-    """Run a graph on ``[h, w]`` or ``[h, w, channels]`` with plain kernels, and return every tensor, for reports."""
-    module = importlib.import_module(ENGINES[engine].module)
-    plain_kernels = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    with quiet_native_code():
-        interpreter = module.Interpreter(
-            model_content=graph, experimental_preserve_all_tensors=True, experimental_op_resolver_type=plain_kernels
-        )
-    index = interpreter.get_input_details()[0]["index"]
-    shape = (1, *pixels.shape, 1)[:4]
-    interpreter.resize_tensor_input(index, shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(index, pixels.reshape(shape))
-    interpreter.invoke()
-    found = []
-    for detail in interpreter.get_tensor_details():
-        raw = interpreter.get_tensor(detail["index"])
-        scales = detail["quantization_parameters"]["scales"]
-        zero_points = detail["quantization_parameters"]["zero_points"]
-        values = raw.astype(np.float64)
-        if len(scales) == 1:
-            values = (values - zero_points[0]) * scales[0]
-        found.append(TensorTrace(detail["name"], np.dtype(detail["dtype"]), values))
-    return found
 
 
 def _first_line(error: Exception) -> str:

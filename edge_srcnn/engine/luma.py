@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edge_srcnn.engine.inference import Sharpener, Statistics
+from edge_srcnn.engine.inference import Statistics, TiledInference
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile
@@ -18,7 +18,7 @@ class Luma(Protocol):
 
     @property
     def scale(self) -> int:
-        """Factor of up-scaling."""
+        """Factor of upscaling."""
         ...
 
     @property
@@ -30,11 +30,11 @@ class Luma(Protocol):
         """See ``LumaUpscaler``."""
         ...
 
-    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+    def run_network(self, plane: UInt8Array) -> UInt8Array:
         """See ``LumaUpscaler``."""
         ...
 
-    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+    def bands(self, luma: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
         """See ``LumaUpscaler``."""
         ...
 
@@ -48,20 +48,20 @@ class LumaUpscaler:
 
     Parameters
     ----------
-    sharpener
+    inference
         Runs the network, or None for bicubic alone.
     scale
-        Factor of up-scaling.
+        Factor of upscaling.
     """
 
-    def __init__(self, sharpener: Sharpener | None, scale: int) -> None:
+    def __init__(self, inference: TiledInference | None, scale: int) -> None:
         self.scale = scale
-        self.statistics = Statistics() if sharpener is None else sharpener.statistics
-        self._sharpener = sharpener
+        self.statistics = Statistics() if inference is None else inference.statistics
+        self._inference = inference
         self._bicubic = np.empty((0, 0), np.uint8)
 
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
-        """Up-scale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, into ``out`` if it is given.
+        """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, into ``out`` if it is given.
 
         With ``out``, nothing of the size of a frame is allocated from the second frame of one size on. Outside of
         ``region`` (of the result) it is bicubic.
@@ -72,57 +72,57 @@ class LumaUpscaler:
             pass
         return out
 
-    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """The same from top to bottom: (first row, sharp band, bicubic band), each uint8 ``[rows, w * scale]``.
+    def bands(self, luma: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        """Upscale a plane from top to bottom: (first row, sharp band, bicubic band), each uint8 ``[rows, w * scale]``.
 
         A band is valid until the next one is asked for.
         """
-        return self._bands(luma, None)
+        return self._bands(luma, None, region)
 
-    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+    def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network alone over a plane in its own grid, and add a residual to the plane with its pixels repeated.
 
         uint8 ``[h, w]`` to uint8 ``[h * n, w * n]``, where ``n`` is ``Network.upsampling``: 1 for networks that read
         the bicubic picture. No other arithmetic takes part, so the bytes are the same on every machine.
         """
-        if self._sharpener is None:
+        if self._inference is None:
             return plane.copy()
-        times = self._sharpener.network.upsampling
+        times = self._inference.network.upsampling
         base = plane.repeat(times, axis=0).repeat(times, axis=1)
         out = np.empty_like(base)
-        self._sharpener.sharpen(plane, base, out)
+        self._inference.run(plane, base, out)
         return out
 
     def close(self) -> None:
         """Let go of the interpreter and its memory; it cannot be used any more."""
-        self._sharpener, self._bicubic = None, np.empty((0, 0), np.uint8)
+        self._inference, self._bicubic = None, np.empty((0, 0), np.uint8)
 
     def _bands(
         self, luma: UInt8Array, whole: UInt8Array | None, region: Tile | None = None
     ) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        sharpener, spans = self._sharpener, list(bands(*luma.shape))
+        inference, spans = self._inference, list(bands(*luma.shape))
         for number, (start, stop) in enumerate(spans):
             first, rows = start * self.scale, (stop - start) * self.scale
             near = [(start, stop)]
-            if sharpener is not None and sharpener.network.plane == BICUBIC_PLANE:
+            if inference is not None and inference.network.plane == BICUBIC_PLANE:
                 near = spans[max(number - 1, 0) : number + 2]  # neighbours lend rows
             upscaled, top = self._upscale_spans(luma, near), (start - near[0][0]) * self.scale
             bicubic = upscaled[top : top + rows]
             sharp = np.empty_like(bicubic) if whole is None else whole[first : first + rows]
-            if sharpener is None:
+            if inference is None:
                 sharp[:] = bicubic
             else:
                 plane, begin, end = upscaled, top, top + rows
-                if sharpener.network.plane == LUMA_PLANE:
+                if inference.network.plane == LUMA_PLANE:
                     plane, begin, end = luma, start, stop
-                context = sharpener.network.context_px[0]
+                context = inference.network.context_px[0]
                 above, below = min(context, begin), min(context, len(plane) - end)
-                sharpener.sharpen(
+                inference.run(
                     plane[begin - above : end + below],
                     bicubic,
                     sharp,
-                    lent_above=above,
-                    lent_below=below,
+                    overlap_above=above,
+                    overlap_below=below,
                     region=_part(region, first, sharp),
                 )
             yield first, sharp, bicubic

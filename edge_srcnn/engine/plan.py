@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Convolution, Graph
 from edge_srcnn.engine.network import Network
@@ -10,7 +11,6 @@ from edge_srcnn.engine.processor import CORTEX_A53, Processor
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.file import LUMA_PLANE
 
-AUTO = "auto"
 MAX_THREADS = 1024
 WHOLE = "whole"
 WHOLE_TILE = (1 << 20, 1 << 20)
@@ -20,7 +20,7 @@ _SIZE_TEXT = re.compile(r"([0-9]{1,99})x([0-9]{1,99})")
 
 
 @dataclass(frozen=True)
-class Setting:
+class Plan:
     """How a frame is computed; none of it changes a byte of an int8 network's result.
 
     Attributes
@@ -42,19 +42,6 @@ class Setting:
 
     def __str__(self) -> str:
         return f"block {self.blocks}, tile {tile_text(self.tile)}, {self.threads} thread{'s'[: self.threads - 1]}"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What was asked for; None is left to a tuning or the table."""
-
-    blocks: Blocks | None = None
-    tile: tuple[int, int] | None = None
-    threads: int | None = None
-
-    def applied_to(self, setting: Setting) -> Setting:
-        """``setting``, with what was asked for."""
-        return Setting(self.blocks or setting.blocks, self.tile or setting.tile, self.threads or setting.threads)
 
 
 # Measured: x86-64 on the machine of docs/numbers.md; the others by counting instructions (tests/rigs/instructions.sh).
@@ -85,13 +72,13 @@ REUSE_TILE = (96, 128)
 """Small enough that a moving thing leaves most tiles as they were."""
 
 
-def default_setting(network: Network, processor: Processor, threads: int) -> Setting:
-    """Choose a setting for a processor that was not tuned, by its features and caches, and by the network's shape."""
+def default_plan(network: Network, processor: Processor, threads: int) -> Plan:
+    """Choose a plan for a processor that was not tuned, by its features and caches, and by the network's shape."""
     largest = max(processor.caches.values(), default=0)
     tile = _TILE if largest > _SMALL_CACHE else _SMALL_CACHE_TILE
     if network.plane == LUMA_PLANE:
         tile = _LUMA_TILE
-    return Setting(_default_blocks(network.graph, processor), tile, threads)
+    return Plan(_default_blocks(network.graph, processor), tile, threads)
 
 
 def _default_blocks(graph: Graph, processor: Processor) -> Blocks:

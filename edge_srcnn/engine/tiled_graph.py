@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from edge_srcnn.engine.blocks import Block
+from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.packing import Halo, check_packing, halo, pack, row_grain, tile_grain
-from edge_srcnn.engine.plan import Setting
-from edge_srcnn.engine.tflite_writer import write_graph
+from edge_srcnn.engine.plan import Plan
 from edge_srcnn.imaging.tiles import Tile, cut, even_side, round_up
 from edge_srcnn.models.edgetpu import TpuForm
 
@@ -18,7 +18,7 @@ class TiledNetwork:
     Attributes
     ----------
     graph
-        TFLite flatbuffer for one tile, in blocks.
+        For one tile, in blocks; bytes are an accelerator's own.
     inner
         Blocks of its input; with windows, one row and the step from one window to the next.
     outer
@@ -33,7 +33,7 @@ class TiledNetwork:
         Whether the input is overlapping windows instead of blocks.
     """
 
-    graph: bytes
+    graph: Graph | bytes
     inner: Block
     outer: Block
     halo: Halo
@@ -42,7 +42,7 @@ class TiledNetwork:
     windows: bool = False
 
 
-def network_for_processor(network: Network, size: tuple[int, int], setting: Setting) -> TiledNetwork:
+def network_for_processor(network: Network, size: tuple[int, int], plan: Plan) -> TiledNetwork:
     """Pack the plain network for planes of (height, width); tiles share a plane evenly.
 
     Raises
@@ -50,13 +50,12 @@ def network_for_processor(network: Network, size: tuple[int, int], setting: Sett
     UsageError
         The network cannot be packed so.
     """
-    graph, blocks, side = network.graph, setting.blocks, network.unshuffle
+    graph, blocks, side = network.graph, plan.blocks, network.unshuffle
     check_packing(graph, blocks)
     grain = tuple(side * cells for cells in tile_grain(graph, blocks))
     height, width = (round_up(pixels, each) for pixels, each in zip(size, grain, strict=True))
     tile_height, tile_width = (
-        even_side(pixels, wanted, each)
-        for pixels, wanted, each in zip((height, width), setting.tile, grain, strict=True)
+        even_side(pixels, wanted, each) for pixels, wanted, each in zip((height, width), plan.tile, grain, strict=True)
     )
     tiles = tuple(cut(height, width, tile_height, tile_width))
     tile_cells = tiles[0].height // side, tiles[0].width // side
@@ -64,7 +63,7 @@ def network_for_processor(network: Network, size: tuple[int, int], setting: Sett
     inner = (1, row_grain(graph, blocks)) if blocks.window else _times(side, blocks.inner)
     around = halo(graph, blocks)
     return TiledNetwork(
-        write_graph(packed),
+        packed,
         inner,
         _times(network.shuffle, blocks.outer),
         Halo(*(side * cells for cells in (around.above, around.below, around.left, around.right))),
@@ -74,8 +73,8 @@ def network_for_processor(network: Network, size: tuple[int, int], setting: Sett
     )
 
 
-def network_for_edgetpu(form: TpuForm, size: tuple[int, int]) -> TiledNetwork:
-    """Lay the form for an Edge TPU over planes of (height, width); its tiles have one size, whatever the plane's."""
+def network_for_form(form: TpuForm, size: tuple[int, int]) -> TiledNetwork:
+    """Lay an accelerator's form over planes of (height, width); its tiles have one size, whatever the plane's."""
     height, width = (
         max(round_up(side, grain), least) for side, grain, least in zip(size, form.block, form.tile, strict=True)
     )

@@ -1,22 +1,21 @@
-"""Settings that were measured on this machine, remembered between runs.
+"""Plans that were measured on this machine, kept between runs.
 
-One JSON file in the user's cache folder: winners of ``edge-srcnn tune``, and what a frame took with each rung of the
-ladder. What does not belong to this machine, model or interpreter does not match, and a file that makes no sense is
-ignored with a warning: it is only a cache.
+One JSON file in the user's cache folder: winners of ``edge-srcnn tune``, and what a live frame took with each model.
+What does not belong to this machine, model or interpreter does not match, and a file that makes no sense is ignored
+with a warning: it is only a cache.
 """
 
 import json
 import logging
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.plan import MAX_THREADS, WHOLE_TILE, Setting, parse_tile, tile_text
+from edge_srcnn.engine.plan import MAX_THREADS, WHOLE_TILE, Plan, parse_tile, tile_text
 from edge_srcnn.errors import CannotWrite, UsageError
 from edge_srcnn.system.files import write_whole
 
@@ -29,7 +28,7 @@ MOST_MEASURED = 200
 
 
 @dataclass(frozen=True)
-class Occasion:
+class TuningKey:
     """What a measurement holds for.
 
     Attributes
@@ -41,7 +40,7 @@ class Occasion:
     interpreter
         Engine and version.
     height, width
-        Of the up-scaled picture.
+        Of the upscaled picture.
     """
 
     model: str
@@ -50,145 +49,132 @@ class Occasion:
     height: int
     width: int
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Give height and width."""
+        return self.height, self.width
+
+    def is_alike(self, other: "TuningKey") -> bool:
+        """Tell whether nothing but the size differs."""
+        return replace(self, height=other.height, width=other.width) == other
+
 
 @dataclass(frozen=True)
-class Tuned:
-    """A winner, and what a frame took with it."""
+class Entry:
+    """What a frame took: with ``plan``, which won a tuning; or, without, live and with everything included."""
 
-    occasion: Occasion
-    setting: Setting
+    key: TuningKey
     milliseconds: float
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a live frame took with the setting that was in use, everything included."""
-
-    occasion: Occasion
-    milliseconds: float
+    plan: Plan | None = None
 
 
 def cache_file() -> Path:
-    """Where winners are remembered: ``$XDG_CACHE_HOME/edge-srcnn/tuned.json``, or below ``~/.cache``."""
+    """Give the file's place: ``$XDG_CACHE_HOME/edge-srcnn/tuned.json``, or below ``~/.cache``."""
     folder = os.environ.get("XDG_CACHE_HOME") or ""
     base = Path(folder) if os.path.isabs(folder) else Path(os.path.expanduser("~/.cache"))
     return base / "edge-srcnn" / "tuned.json"
 
 
-def recall(occasion: Occasion, path: Path | None = None, *, upsampling: int = 1) -> Setting | None:
-    """The winner for this occasion, else that of the picture nearest in size, else None.
+class TuningCache:
+    """The file of what was measured; read anew each time.
 
-    ``upsampling`` is the network's: pixels of the result for each one of the plane that tiles are cut from.
+    Parameters
+    ----------
+    path
+        None: ``cache_file()``.
     """
-    known = [entry for entry in _load(path or cache_file())[0] if _same_machine(entry.occasion, occasion)]
-    if not known:
-        return None
 
-    def distance(entry: Tuned) -> float:
-        pixels = entry.occasion.height * entry.occasion.width
-        same = (entry.occasion.height, entry.occasion.width) == (occasion.height, occasion.width)
-        return -1.0 if same else abs(math.log(pixels / (occasion.height * occasion.width)))
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or cache_file()
 
-    nearest = min(known, key=distance)
-    setting = nearest.setting
-    if setting.tile == WHOLE_TILE and nearest.occasion != occasion:  # a larger picture is not to take more memory
-        height, width = (-(-side // upsampling) for side in (nearest.occasion.height, nearest.occasion.width))
-        setting = replace(setting, tile=(height, width))
-    return setting
+    def get(self, key: TuningKey, *, upsampling: int = 1) -> Plan | None:
+        """Give the winner for a key, else that of the picture nearest in size, else None.
 
+        ``upsampling`` is the network's: pixels of the result for each one of the plane that tiles are cut from.
+        """
 
-def remember(winner: Tuned, path: Path | None = None) -> Path:
-    """Keep a winner in place of what was known for the same occasion; returns the file.
+        def distance(entry: Entry) -> float:
+            pixels, wanted = math.prod(entry.key.size), math.prod(key.size)
+            return -1.0 if entry.key.size == key.size else abs(math.log(pixels / wanted))
 
-    Raises
-    ------
-    CannotWrite
-        The cache folder cannot be written.
-    """
-    path = path or cache_file()
-    tuned, measured = _load(path)
-    kept = [entry for entry in tuned if entry.occasion != winner.occasion]
-    slower = [entry for entry in measured if not _same_machine(entry.occasion, winner.occasion)]
-    _write(path, [*kept, winner], slower)  # what was measured with another setting does not hold any more
-    return path
+        alike = [entry for entry in self._load() if entry.plan and entry.key.is_alike(key)]
+        nearest = min(alike, key=distance, default=None)
+        if nearest is None or nearest.plan is None:
+            return None
+        if nearest.plan.tile == WHOLE_TILE and nearest.key != key:  # a larger picture is not to take more memory
+            height, width = (-(-side // upsampling) for side in nearest.key.size)
+            return replace(nearest.plan, tile=(height, width))
+        return nearest.plan
 
+    def get_ms(self, key: TuningKey) -> float | None:
+        """Give the milliseconds that a live frame of exactly this size took, or None where that is not known."""
+        return next((entry.milliseconds for entry in self._load() if not entry.plan and entry.key == key), None)
 
-def recall_ms(occasion: Occasion, path: Path | None = None) -> float | None:
-    """Milliseconds that a live frame of exactly this size took, or None where that was never measured."""
-    _, measured = _load(path or cache_file())
-    return next((entry.milliseconds for entry in measured if entry.occasion == occasion), None)
+    def put(self, key: TuningKey, milliseconds: float, plan: Plan | None = None) -> None:
+        """Keep what a frame took in place of what was known for the same key.
 
+        What live frames took with another plan does not hold any more once there is a new one.
 
-def remember_ms(entry: Measured, path: Path | None = None) -> None:
-    """Keep what a live frame took, in place of what was known for the same occasion.
+        Raises
+        ------
+        CannotWrite
+            The cache folder cannot be written.
+        """
 
-    Raises
-    ------
-    CannotWrite
-        The cache folder cannot be written.
-    """
-    path = path or cache_file()
-    tuned, measured = _load(path)
-    prepare(path)
-    _write(path, tuned, [*(known for known in measured if known.occasion != entry.occasion), entry][-MOST_MEASURED:])
+        def holds(known: Entry) -> bool:
+            if bool(known.plan) == bool(plan):
+                return known.key != key
+            return bool(known.plan) or not known.key.is_alike(key)
 
+        kept = [known for known in self._load() if holds(known)]
+        self._write([*kept, Entry(key, milliseconds, plan)])
 
-def prepare(path: Path | None = None) -> None:
-    """Make the cache folder, so that a long measurement does not end in an error.
+    def prepare(self) -> None:
+        """Make the cache folder, so that a long measurement does not end in an error.
 
-    Raises
-    ------
-    CannotWrite
-        It cannot be made or written to.
-    """
-    path = path or cache_file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"{path.parent}: cannot be made ({error.strerror})") from error
-    if not os.access(path.parent, os.W_OK) or path.is_dir():
-        raise CannotWrite(f"{path}: cannot be written")
-
-
-def forget(path: Path | None = None) -> bool:
-    """Remove what is remembered; False when there was nothing."""
-    path = path or cache_file()
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise CannotWrite(f"{path}: cannot be removed ({error.strerror})") from error
-    return True
-
-
-def _same_machine(one: Occasion, other: Occasion) -> bool:
-    return (one.model, one.processor, one.interpreter) == (other.model, other.processor, other.interpreter)
-
-
-def _load(path: Path) -> tuple[list[Tuned], list[Measured]]:
-    try:
-        document = json.loads(path.read_bytes())
-        if document["format"] != FORMAT:
-            raise ValueError(f"format {document['format']!r}, not {FORMAT}")
-        tuned = [_from_json(entry) for entry in document["tuned"]]
-        return tuned, [_measured_from_json(entry) for entry in document.get("measured", ())]
-    except (FileNotFoundError, NotADirectoryError):
-        return [], []
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        Raises
+        ------
+        CannotWrite
+            It cannot be made or written to.
+        """
         try:
-            changed_ns = path.stat().st_mtime_ns
-        except OSError:
-            changed_ns = 0
-        _warn(path, _reason(error), changed_ns)
-        return [], []
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(f"{self.path.parent}: cannot be made ({error.strerror})") from error
+        if not os.access(self.path.parent, os.W_OK) or self.path.is_dir():
+            raise CannotWrite(f"{self.path}: cannot be written")
 
+    def clear(self) -> bool:
+        """Remove the file; False when there was none."""
+        try:
+            self.path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise CannotWrite(f"{self.path}: cannot be removed ({error.strerror})") from error
+        return True
 
-def _write(path: Path, tuned: Sequence[Tuned], measured: Sequence[Measured]) -> None:
-    document: dict[str, Any] = {"format": FORMAT, "tuned": [_to_json(entry) for entry in tuned]}
-    if measured:
-        document["measured"] = [{**vars(entry.occasion), "milliseconds": entry.milliseconds} for entry in measured]
-    write_whole(path, json.dumps(document, indent=1).encode(), overwrite=True)
+    def _load(self) -> list[Entry]:
+        try:
+            document = json.loads(self.path.read_bytes())
+            if document["format"] != FORMAT:
+                raise ValueError(f"format {document['format']!r}, not {FORMAT}")
+            tuned = [_from_json(entry, tuned=True) for entry in document["tuned"]]
+            return tuned + [_from_json(entry, tuned=False) for entry in document.get("measured", ())]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            try:
+                changed_ns = self.path.stat().st_mtime_ns
+            except OSError:
+                changed_ns = 0
+            _warn(self.path, _reason(error), changed_ns)
+            return []
+
+    def _write(self, entries: list[Entry]) -> None:
+        tuned, measured = ([_to_json(each) for each in entries if bool(each.plan) == kind] for kind in (True, False))
+        document = {"format": FORMAT, "tuned": tuned} | ({"measured": measured[-MOST_MEASURED:]} if measured else {})
+        write_whole(self.path, json.dumps(document, indent=1).encode(), overwrite=True)
 
 
 @cache  # once for each version of the file, however many sizes and models come
@@ -204,46 +190,29 @@ def _reason(error: Exception) -> str:
     return f"it is damaged or foreign ({error})"
 
 
-def _to_json(entry: Tuned) -> dict[str, Any]:
-    setting = entry.setting
-    return {
-        **vars(entry.occasion),
-        "block": str(setting.blocks),
-        "tile": tile_text(setting.tile),
-        "threads": setting.threads,
-        "milliseconds": entry.milliseconds,
-    }
+def _to_json(entry: Entry) -> dict[str, Any]:
+    plan = entry.plan
+    how = {"block": str(plan.blocks), "tile": tile_text(plan.tile), "threads": plan.threads} if plan else {}
+    return {**asdict(entry.key), **how, "milliseconds": entry.milliseconds}
 
 
-def _from_json(stored: Any) -> Tuned:
-    occasion, milliseconds = _measured(stored)
-    threads, tile = stored["threads"], parse_tile(str(stored["tile"]))
-    _check("threads", threads, int)
-    if not 1 <= threads <= MAX_THREADS or tile is None:
-        raise UsageError(f"no setting is {stored!r}")
-    return Tuned(occasion, Setting(Blocks.parse(str(stored["block"])), tile, threads), milliseconds)
-
-
-def _measured_from_json(stored: Any) -> Measured:
-    occasion, milliseconds = _measured(stored)
-    if not 0 < milliseconds < math.inf:
-        raise UsageError(f"milliseconds is {milliseconds!r}")
-    return Measured(occasion, milliseconds)
-
-
-def _measured(stored: Any) -> tuple[Occasion, float]:
-    """What both kinds of entries hold."""
-    for name in ("model", "processor", "interpreter"):
-        _check(name, stored[name], str)
-    for name in ("height", "width"):
-        _check(name, stored[name], int)
-    _check("milliseconds", stored["milliseconds"], int, float)
-    occasion = Occasion(**{name: stored[name] for name in ("model", "processor", "interpreter", "height", "width")})
-    if not 1 <= min(occasion.height, occasion.width) <= max(occasion.height, occasion.width) <= MAX_SIDE:
+def _from_json(stored: Any, *, tuned: bool) -> Entry:
+    key = TuningKey(*(_checked(stored, each.name, each.type) for each in fields(TuningKey)))
+    milliseconds = float(_checked(stored, "milliseconds", int | float))
+    if not 1 <= min(key.size) <= max(key.size) <= MAX_SIDE:
         raise UsageError(f"no size is {stored!r}")
-    return occasion, float(stored["milliseconds"])
+    if not tuned:
+        if not 0 < milliseconds < math.inf:
+            raise UsageError(f"milliseconds is {milliseconds!r}")
+        return Entry(key, milliseconds)
+    threads, tile = _checked(stored, "threads", int), parse_tile(str(stored["tile"]))
+    if not 1 <= threads <= MAX_THREADS or tile is None:
+        raise UsageError(f"no plan is {stored!r}")
+    return Entry(key, milliseconds, Plan(Blocks.parse(str(stored["block"])), tile, threads))
 
 
-def _check(name: str, value: Any, *kinds: type) -> None:
-    if not isinstance(value, kinds) or isinstance(value, bool):
+def _checked(stored: Any, name: str, kind: Any) -> Any:
+    value = stored[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise UsageError(f"{name} is {value!r}")
+    return value

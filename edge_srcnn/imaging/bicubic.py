@@ -1,4 +1,4 @@
-"""Bicubic up-scaling, exactly as the device does it: OpenCV's, a = -0.75, no antialiasing."""
+"""Bicubic upscaling, exactly as the device does it: OpenCV's, a = -0.75, no antialiasing."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ import numpy as np
 from edge_srcnn.imaging.luma import UInt8Array
 
 WHOLE_PIXELS = 4_000_000
-"""Planes up to this size (in pixels) are up-scaled by one call; larger ones in bands, to spare memory."""
+"""Planes up to this size (in pixels) are upscaled by one call; larger ones in bands, to spare memory."""
 
 BAND_ROWS = 256
 _CONTEXT_ROWS = 2  # INTER_CUBIC reads two rows on either side
 
 
 def upscale_bicubic(plane: UInt8Array, scale: int) -> UInt8Array:
-    """Up-scale by ``cv2.resize(INTER_CUBIC)``.
+    """Upscale by ``cv2.resize(INTER_CUBIC)``.
 
     The networks are trained on this very filter. For scale 2 its bytes are the same on every processor
     and OpenCV version that was measured; for 3 and 4 a few pixels may differ by one level.
@@ -46,7 +46,7 @@ def bands(height: int, width: int) -> Iterator[tuple[int, int]]:
 
 
 def upscale_band(plane: UInt8Array, scale: int, start: int, stop: int, out: UInt8Array | None = None) -> UInt8Array:
-    """Source rows ``start`` to ``stop`` of ``plane``, up-scaled as ``upscale_bicubic`` does it; into ``out`` if given.
+    """Source rows ``start`` to ``stop`` of ``plane``, upscaled as ``upscale_bicubic`` does it; into ``out`` if given.
 
     ``start`` and ``stop`` are one of ``bands``: so a picture that is worked through in bands has the
     bytes of one that is not.

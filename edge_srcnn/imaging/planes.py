@@ -10,7 +10,7 @@ Chroma = tuple[UInt8Array, UInt8Array]
 
 
 def upscale_chroma(chroma: Chroma, scale: int, height: int, width: int) -> Chroma:
-    """Cb and Cr, up-scaled bicubically to ``height`` x ``width``; what rounding made too large is cut off."""
+    """Cb and Cr, upscaled bicubically to ``height`` x ``width``; what rounding made too large is cut off."""
     cb, cr = (upscale_bicubic(plane, scale)[:height, :width] for plane in chroma)
     return cb, cr
 

@@ -1,4 +1,4 @@
-"""An engine that may fail: a frame is left out, ten in a row begin it anew, and there is always a lesser one."""
+"""An engine that may fail: a frame is left out, ten in a row begin it anew, and there is always a plainer one."""
 
 import logging
 import threading
@@ -9,6 +9,7 @@ from time import monotonic
 from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.backoff import Backoff
+from edge_srcnn.live.forwarding import Forwarding
 from edge_srcnn.live.governor import LadderState
 from edge_srcnn.live.pipeline import FrameUpscaler, OnLadder, Resting
 
@@ -18,7 +19,7 @@ MOST_FAILURES = 10
 """So many frames in a row that fail begin the engine anew."""
 
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 60.0
-"""While a lesser engine computes, the best one is tried again after waits that grow so."""
+"""While a plainer engine computes, the best one is tried again after waits that grow so."""
 
 _JOIN_S = 2.0
 _GOOD_S = 60.0
@@ -26,7 +27,7 @@ _GOOD_S = 60.0
 
 
 @dataclass(frozen=True)
-class Rung:
+class Candidate:
     """An engine, and how to make it.
 
     Attributes
@@ -40,12 +41,12 @@ class Rung:
     may_be_missing: bool = False
 
 
-class SteadyUpscaler:
+class Failover(Forwarding):
     """Keeps pictures coming.
 
     Parameters
     ----------
-    rungs
+    candidates
         Engines, the best first; the last should not be able to fail.
 
     Attributes
@@ -65,41 +66,21 @@ class SteadyUpscaler:
         What was asked for does not exist here.
     """
 
-    def __init__(self, rungs: Sequence[Rung]) -> None:
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
         self.failures = self.restarts = 0
         self.busy_since_s: float | None = None
         self.trouble: str | None = None
         self.failing = 0
-        self._rungs, self._rung = tuple(rungs), 0
-        self._wanted: tuple[Rung, ...] | None = None
+        self._candidates, self._present = tuple(candidates), 0
+        self._wanted: tuple[Candidate, ...] | None = None
         self._streak = 0
         self._fresh = True  # no good frame since it was begun anew
         self._backoff = Backoff(RETRY_MOST_S, first_s=RETRY_FIRST_S)
         self._retry_s = self._stood_s = monotonic()
-        self._climber: threading.Thread | None = None
+        self._maker: threading.Thread | None = None
         self._better: FrameUpscaler | None = None
         self._closed = False
         self._upscaler = self._first()
-
-    @property
-    def scale(self) -> int:
-        """Factor of up-scaling."""
-        return self._upscaler.scale
-
-    @property
-    def engine(self) -> str:
-        """What computes."""
-        return self._upscaler.engine
-
-    @property
-    def model(self) -> str | None:
-        """The model's name; None for bicubic alone."""
-        return self._upscaler.model
-
-    @property
-    def share(self) -> float:
-        """The part of the picture that the network sees."""
-        return self._upscaler.share
 
     @property
     def ladder(self) -> LadderState | None:
@@ -107,9 +88,9 @@ class SteadyUpscaler:
         upscaler = self._upscaler
         return upscaler.ladder if isinstance(upscaler, OnLadder) else None
 
-    def replace(self, rungs: Sequence[Rung]) -> None:
+    def replace(self, candidates: Sequence[Candidate]) -> None:
         """Go on with other engines from the next frame on; from any thread."""
-        self._wanted = tuple(rungs)
+        self._wanted = tuple(candidates)
 
     def rest(self) -> None:
         """Take note that nobody takes frames; other engines take over meanwhile, too."""
@@ -122,8 +103,8 @@ class SteadyUpscaler:
         """Enhance a frame; None when it failed."""
         if self._wanted is not None:
             self._begin(self._wanted)
-        if self._rung:
-            self._climb()
+        if self._present:
+            self._fail_back()
         self.busy_since_s = monotonic()
         try:
             enhanced = self._upscaler.upscale_frame(frame)
@@ -139,16 +120,16 @@ class SteadyUpscaler:
         """Let go of the engine, and of one that was to take its place."""
         self._closed = True
         self._upscaler.close()
-        if (climber := self._climber) is not None:
-            climber.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
+        if (maker := self._maker) is not None:
+            maker.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
         self._drop_better()
 
     def _first(self) -> FrameUpscaler:
-        for number, rung in enumerate(self._rungs):
+        for number, candidate in enumerate(self._candidates):
             try:
-                made = rung.make()
+                made = candidate.make()
             except Unavailable as error:
-                if not rung.may_be_missing:
+                if not candidate.may_be_missing:
                     raise
                 self._fall_to(number + 1, str(error))
                 continue
@@ -161,24 +142,24 @@ class SteadyUpscaler:
         self.failing += 1
         why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
         if isinstance(error, DelegateLost):  # there is nothing left to fail again
-            self._descend(min(self._rung + 1, len(self._rungs) - 1), why)
+            self._fail_over(min(self._present + 1, len(self._candidates) - 1), why)
             return
         if self._streak == 1:
-            log.error("engine %s: a frame was left out (%s)", self._rungs[self._rung].name, why)
+            log.error("engine %s: a frame was left out (%s)", self._candidates[self._present].name, why)
         if self._streak >= MOST_FAILURES:
-            self._descend(min(self._rung + self._fresh, len(self._rungs) - 1), why)
+            self._fail_over(min(self._present + self._fresh, len(self._candidates) - 1), why)
 
-    def _descend(self, rung: int, why: str) -> None:
-        """The same engine again, or a lesser one; if that cannot even begin, the next."""
+    def _fail_over(self, first: int, why: str) -> None:
+        """The same engine again, or a plainer one; if that cannot even begin, the next."""
         self.restarts += 1
-        for number in range(rung, len(self._rungs)):
-            made = self._made(self._rungs[number])
+        for number in range(first, len(self._candidates)):
+            made = self._made(self._candidates[number])
             if made is None:
                 continue
-            if number > self._rung:
+            if number > self._present:
                 self._fall_to(number, why)
             else:
-                log.error("engine %s: begun anew after %d failures", self._rungs[number].name, self._streak)
+                log.error("engine %s: begun anew after %d failures", self._candidates[number].name, self._streak)
             self._take(made)
             return
         self._streak = 0  # nothing can be made: go on with what there is
@@ -186,56 +167,58 @@ class SteadyUpscaler:
     def _fall_to(self, number: int, why: str) -> None:
         if monotonic() - self._stood_s > _GOOD_S:
             self._backoff.reset()
-        self._rung, self._retry_s = number, monotonic() + self._backoff.next_s()
-        if number < len(self._rungs):
-            self.trouble = f"{self._rungs[number].name} computes, since {self._rungs[0].name} fails: {why}"
+        self._present, self._retry_s = number, monotonic() + self._backoff.next_s()
+        if number < len(self._candidates):
+            self.trouble = f"{self._candidates[number].name} computes, since {self._candidates[0].name} fails: {why}"
             log.error("%s", self.trouble)
 
-    def _climb(self) -> None:
+    def _fail_back(self) -> None:
         """Try the best engine again, in a thread of its own, since that may take long."""
         if self._better is not None:
-            log.warning("engine %s: tried again", self._rungs[0].name)
-            made, self._better, self._climber = self._better, None, None
+            log.warning("engine %s: tried again", self._candidates[0].name)
+            made, self._better, self._maker = self._better, None, None
             self._take(made)
-            self._rung, self.trouble, self._stood_s = 0, None, monotonic()
+            self._present, self.trouble, self._stood_s = 0, None, monotonic()
             self._streak = MOST_FAILURES - 1  # one failure is enough to fall again
-        elif self._climber is None and monotonic() >= self._retry_s:
-            self._climber = threading.Thread(target=self._try_best, args=(self._rungs[0],), name="climb", daemon=True)
-            self._climber.start()
+        elif self._maker is None and monotonic() >= self._retry_s:
+            self._maker = threading.Thread(
+                target=self._try_best, args=(self._candidates[0],), name="fail back", daemon=True
+            )
+            self._maker.start()
 
-    def _try_best(self, rung: Rung) -> None:
-        made = self._made(rung)
+    def _try_best(self, candidate: Candidate) -> None:
+        made = self._made(candidate)
         if made is None:
-            self._retry_s, self._climber = monotonic() + self._backoff.next_s(), None
-        elif self._closed or rung is not self._rungs[0]:  # meanwhile
+            self._retry_s, self._maker = monotonic() + self._backoff.next_s(), None
+        elif self._closed or candidate is not self._candidates[0]:  # meanwhile
             made.close()
         else:
             self._better = made
 
     def _drop_better(self) -> None:
-        better, self._better, self._climber = self._better, None, None
+        better, self._better, self._maker = self._better, None, None
         if better is not None:
             better.close()
 
-    def _made(self, rung: Rung) -> FrameUpscaler | None:
+    def _made(self, candidate: Candidate) -> FrameUpscaler | None:
         try:
-            return rung.make()
+            return candidate.make()
         except Exception as error:  # as above
-            log.error("engine %s: cannot begin (%s)", rung.name, error)
+            log.error("engine %s: cannot begin (%s)", candidate.name, error)
             return None
 
     def _take(self, made: FrameUpscaler) -> None:
         before, self._upscaler, self._streak, self._fresh = self._upscaler, made, 0, True
         before.close()
 
-    def _begin(self, rungs: tuple[Rung, ...]) -> None:
+    def _begin(self, candidates: tuple[Candidate, ...]) -> None:
         self._wanted = None
-        made = self._made(rungs[0])
+        made = self._made(candidates[0])
         if made is not None:
             self._take(made)
-            self._rungs, self._rung, self.trouble = rungs, 0, None
+            self._candidates, self._present, self.trouble = candidates, 0, None
             self._drop_better()
-        elif rungs[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet
-            self._rungs, self._rung = rungs, 0
+        elif candidates[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet
+            self._candidates, self._present = candidates, 0
             self._drop_better()
-            self._descend(1, "it is not there, or in use")
+            self._fail_over(1, "it is not there, or in use")

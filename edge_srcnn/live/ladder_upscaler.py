@@ -6,16 +6,13 @@ The next rung's engine is made, and computes its first frames, in a thread of it
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from statistics import median
-from time import monotonic, sleep
-from typing import Protocol
-
-import numpy as np
+from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.live.forwarding import Forwarding
+from edge_srcnn.live.frame_timer import FrameTimer, Times
 from edge_srcnn.live.governor import SPARE, Direction, Governor, LadderState, Look, Step
 from edge_srcnn.live.load_window import LoadWindow
 from edge_srcnn.live.pipeline import FrameUpscaler
@@ -26,31 +23,11 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 """The governor looks every so often."""
 
-_TIMED = (2, 1, 2)
-"""Each timed frame has other bits than the one before it, so that no tile of it is reused."""
-
-_MOST_HELD_UP_S = 0.4
-"""A rung whose frame takes longer is not timed alone: that would hold up the live picture."""
-
-_HELD_UP_BUDGETS = 3
-_BREATH_S = 0.01
 _OFFERED_MARGIN = 1.1
 _JOIN_S = 2.0
 
 
-class Times(Protocol):
-    """Remembers what a frame takes, between runs."""
-
-    def recall_s(self, model: str, size: tuple[int, int]) -> float | None:
-        """Seconds for a frame of that size (width, height), or None."""
-        ...
-
-    def remember_s(self, model: str, size: tuple[int, int], seconds: float) -> None:
-        """Keep it, if that is possible."""
-        ...
-
-
-class LadderUpscaler:
+class LadderUpscaler(Forwarding):
     """Enhances frames by the best model that keeps up.
 
     Parameters
@@ -86,12 +63,12 @@ class LadderUpscaler:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._rungs, self._make, self._governor = tuple(rungs), make, governor
-        self._nominal_fps, self._times, self._heat, self._clock = target_fps, times, heat, clock
+        self._nominal_fps, self._heat, self._clock = target_fps, heat, clock
         self._upscaler = make(self._rungs[governor.rung])
-        self._seconds: dict[str, float] = {}
         self._seen = LoadWindow()
         self._size: tuple[int, int] | None = None  # of the frames that the rung was chosen for
         self._computing = threading.Lock()
+        self._timer = FrameTimer(times, self._computing, clock)
         self._maker: threading.Thread | None = None
         self._made: _Made | None = None
         self._changing = threading.Lock()
@@ -99,30 +76,10 @@ class LadderUpscaler:
         self._told: set[str] = set()
 
     @property
-    def scale(self) -> int:
-        """Factor of up-scaling."""
-        return self._upscaler.scale
-
-    @property
-    def engine(self) -> str:
-        """What computes."""
-        return self._upscaler.engine
-
-    @property
-    def model(self) -> str | None:
-        """The present rung's model."""
-        return self._upscaler.model
-
-    @property
-    def share(self) -> float:
-        """The part of the last picture that the network saw."""
-        return self._upscaler.share
-
-    @property
     def ladder(self) -> LadderState:
         """Tell the rungs, the present one, and why it is that."""
         rungs = self._rungs if len(self._rungs) > 1 else (self.model or self.engine,)
-        seconds = [self._seconds.get(name) for name in rungs]
+        seconds = [self._timer.seconds.get(name) for name in rungs]
         frame_ms = tuple(None if each is None else each * 1000 for each in seconds)
         return replace(self._governor.state(rungs, self._target_fps()), frame_ms=frame_ms)
 
@@ -183,9 +140,9 @@ class LadderUpscaler:
     def _look(self, now_s: float) -> Look:
         target_fps, seen = self._target_fps(), self._seen
         present, better = self._rungs[self._governor.rung], self._rungs[self._governor.rung + 1 :][:1]
-        better_s = None
-        if better and present in self._seconds and better[0] in self._seconds:
-            better_s = seen.frame_s * self._seconds[better[0]] / self._seconds[present]
+        better_s, seconds = None, self._timer.seconds
+        if better and present in seconds and better[0] in seconds:
+            better_s = seen.frame_s * seconds[better[0]] / seconds[present]
         lost = seen.lost(now_s, target_fps)
         return Look(now_s, target_fps, seen.fps(now_s), lost, seen.frame_s, better_s, self._heat())
 
@@ -215,11 +172,10 @@ class LadderUpscaler:
         limit_s, present = SPARE / target_fps, self._governor.rung
         best, made = 0, None
         for rung, name in enumerate(self._rungs[: self._governor.highest(self._clock()) + 1]):
-            upscaler, seconds = None, self._times.recall_s(name, frame.size)
+            upscaler, seconds = None, self._timer.known_s(name, frame.size)
             if seconds is None:
                 upscaler = self._upscaler if rung == present else self._make(name)
-                seconds = self._measured(name, upscaler, frame, limit_s).least_s
-            self._seconds[name] = seconds
+                seconds = self._timer.time(name, upscaler, frame, limit_s, live=upscaler is self._upscaler).least_s
             if rung and seconds > limit_s:
                 _close(upscaler, unless=self._upscaler)
                 break
@@ -228,7 +184,7 @@ class LadderUpscaler:
             if seconds > limit_s:  # the ones above it are slower still
                 break
         name = self._rungs[best]
-        took = f"{self._seconds[name] * 1000:.0f} ms a frame, and {1000 / target_fps:.0f} ms between two"
+        took = f"{self._timer.seconds[name] * 1000:.0f} ms a frame, and {1000 / target_fps:.0f} ms between two"
         log.info("%s is chosen: %s", name, took)
         if best != present:
             self._hand_over(_Made(made or self._warm(name, frame), best, None))
@@ -240,7 +196,7 @@ class LadderUpscaler:
         target_fps = self._target_fps()
         if step.direction == Direction.UP and target_fps is not None:
             # the prediction may rest on still parts that were reused
-            usual_s = self._measured(name, upscaler, frame, SPARE / target_fps).usual_s
+            usual_s = self._timer.time(name, upscaler, frame, SPARE / target_fps).usual_s
             if usual_s > SPARE / target_fps:
                 log.debug("%s would take %.0f ms a frame", name, usual_s * 1000)
                 upscaler.close()
@@ -257,28 +213,6 @@ class LadderUpscaler:
             upscaler.close()
             raise
         return upscaler
-
-    def _measured(self, name: str, upscaler: FrameUpscaler, frame: Frame, limit_s: float) -> "_Measured":
-        """Time a few frames, of which no part can be reused, and remember what the fastest took."""
-        alone = upscaler is self._upscaler
-        with self._computing if alone else nullcontext():
-            upscaler.upscale_frame(frame)
-            taken = [self._timed(upscaler, frame, _TIMED[-2])]
-        if taken[0] <= min(limit_s * _HELD_UP_BUDGETS, _MOST_HELD_UP_S):
-            taken.clear()
-            for bits in _TIMED:
-                with self._computing:
-                    taken.append(self._timed(upscaler, frame, bits))
-                sleep(_BREATH_S)  # the live picture has its turn
-        self._times.remember_s(name, frame.size, min(taken))
-        self._seconds[name] = min(taken)
-        return _Measured(min(taken), median(taken))
-
-    def _timed(self, upscaler: FrameUpscaler, frame: Frame, bits: int) -> float:
-        other = replace(frame, luma=frame.luma ^ np.uint8(bits))
-        began_s = self._clock()
-        upscaler.upscale_frame(other)
-        return self._clock() - began_s
 
     def _hand_over(self, made: "_Made") -> None:
         with self._changing:
@@ -325,14 +259,6 @@ class _Made:
     upscaler: FrameUpscaler
     rung: int
     step: Step | None
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What frames took: the fastest, which other programs held up least; and the median, as things are now."""
-
-    least_s: float
-    usual_s: float
 
 
 def _close(upscaler: FrameUpscaler | None, *, unless: FrameUpscaler) -> None:

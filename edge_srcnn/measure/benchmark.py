@@ -4,7 +4,6 @@ Everything that is compared is timed in turns within one run; figures are median
 """
 
 import math
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,20 +14,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_srcnn.engine.backends import Backend, Program
 from edge_srcnn.engine.blocks import PLAIN
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
-from edge_srcnn.engine.inference import Sharpener
-from edge_srcnn.engine.interpreter import Interpreter, load_interpreter
+from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.isolated.client import IsolatedLuma
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.plan import Setting, Wish
-from edge_srcnn.engine.tflite_writer import write_graph
+from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.blocks import from_blocks, to_blocks
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.imaging.tiles import mirror_border
+from edge_srcnn.measure.stopwatch import Stopwatch
 from edge_srcnn.models.file import Model
 from edge_srcnn.sources.testcard import draw_test_card
 
@@ -62,7 +63,7 @@ class Benchmark:
     ----------
     size, output
         Width and height of the frame, and of the result.
-    setting
+    plan
         Block, tile and threads.
     plain_ms, packed_ms
         The network alone over a frame: the model's own graph over the whole frame; and packed, tile by tile.
@@ -91,7 +92,7 @@ class Benchmark:
 
     size: tuple[int, int]
     output: tuple[int, int]
-    setting: Setting
+    plan: Plan
     plain_ms: float
     packed_ms: float
     ratio: float
@@ -110,21 +111,21 @@ class Benchmark:
 
 def measure(
     model: Model,
-    engine: str,
-    setting: Setting,
+    backend: Backend,
+    plan: Plan,
     size: tuple[int, int],
     *,
     seconds: float,
     compare: bool = False,
-    reuse: Setting | None = None,
+    reuse: Plan | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Benchmark:
     """Measure for about ``seconds``, of which no more than a round may be exceeded.
 
     Parameters
     ----------
-    model, engine, setting
-        What is measured, and how it is set.
+    model, backend, plan
+        What is measured, and how it computes.
     size
         Width and height of the frame.
     compare
@@ -134,26 +135,25 @@ def measure(
     progress
         Is told now and then how much is done, 0 to 1.
     """
-    scale, luma, watch = model.spec.scale, picture_for(*size), _Stopwatch()
+    scale, luma, watch = model.spec.scale, picture_for(*size), Stopwatch()
     out = np.empty([side * scale for side in luma.shape], np.uint8)
-    load_interpreter(engine)
+    backend.prepare()
     began_cpu = process_time()
     network = network_of(model)
-    graph = network.graph
-    sharpener = Sharpener(network, engine, setting_for=lambda h, w: setting)
-    upscaler = LumaUpscaler(sharpener, scale)
+    inference = TiledInference(network, backend, plan_for=lambda h, w: plan)
+    upscaler = LumaUpscaler(inference, scale)
     upscaler.upscale(luma, out)
     first_frame_cpu_ms = (process_time() - began_cpu) * 1000
-    plain = Interpreter(engine, model.graph, setting.threads)
-    identical = np.array_equal(_plain_output(plain, network, luma, scale), sharpener.raw)
-    best = ceiling_graph(graph.dtype)
-    ceiling = Interpreter(engine, write_graph(best), setting.threads)
-    ways: dict[str, Callable[[], object]] = {"plain": plain.invoke, "ceiling": ceiling.invoke}
-    others = _other_ways(network, engine, setting, luma, scale) if compare else {}
+    plain = _plain_program(backend, model, network, luma, plan.threads)
+    plain.run()
+    identical = np.array_equal(_plain_output(plain, network, out.shape), inference.raw)
+    best = ceiling_graph(network.graph.dtype)
+    ceiling = backend.compile(best, plan.threads)
+    ways: dict[str, Callable[[], object]] = {"plain": plain.run, "ceiling": ceiling.run}
+    others = _other_ways(network, backend, plan, luma, scale) if compare else {}
     isolated = None
     if compare:
-        wish = Wish(setting.blocks, setting.tile, setting.threads)
-        isolated = IsolatedLuma(model, engine=engine, wish=wish)
+        isolated = IsolatedLuma(model, EngineOptions(backend.name, plan.threads, plan.blocks, plan.tile))
         others["edge-srcnn, isolated"] = partial(isolated.upscale, luma, out)
     began, rounds, spent = perf_counter(), 0, 0.0
     while not rounds or spent + spent / rounds <= max(seconds, _LEAST_S if rounds < MIN_ROUNDS else 0):
@@ -174,7 +174,7 @@ def measure(
     return Benchmark(
         size=size,
         output=(out.shape[1], out.shape[0]),
-        setting=setting,
+        plan=plan,
         plain_ms=watch.ms("plain"),
         packed_ms=packed_ms,
         ratio=watch.ms("plain") / packed_ms,
@@ -188,7 +188,7 @@ def measure(
         frames_per_second=1000 / frame_ms,
         around_invoke=1 - packed_ms / frame_ms,
         others={name: watch.ms(name) for name in others},
-        reuse=None if reuse is None else _measure_reuse(network, engine, reuse, luma, scale, min(rounds, MIN_ROUNDS)),
+        reuse=None if reuse is None else _measure_reuse(network, backend, reuse, luma, scale, min(rounds, MIN_ROUNDS)),
     )
 
 
@@ -198,10 +198,10 @@ def picture_for(width: int, height: int) -> UInt8Array:
     return np.asarray(cv2.resize(card, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _measure_reuse(network: Network, engine: str, setting: Setting, luma: UInt8Array, scale: int, rounds: int) -> Reuse:
+def _measure_reuse(network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int, rounds: int) -> Reuse:
     """Fresh frames, frames that are the last one, and frames of which a tenth (a rectangle) changed, in turns."""
-    watch, share = _Stopwatch(), dict[str, float]()
-    upscaler = LumaUpscaler(Sharpener(network, engine, setting_for=lambda h, w: setting, reuse=True), scale)
+    watch, share = Stopwatch(), dict[str, float]()
+    upscaler = LumaUpscaler(TiledInference(network, backend, plan_for=lambda h, w: plan, reuse=True), scale)
     out = np.empty([side * scale for side in luma.shape], np.uint8)
     moved = luma.copy()
     height, width = (round(side * math.sqrt(CHANGED_SHARE)) for side in luma.shape)
@@ -217,12 +217,12 @@ def _measure_reuse(network: Network, engine: str, setting: Setting, luma: UInt8A
 
 
 def _other_ways(
-    network: Network, engine: str, setting: Setting, luma: UInt8Array, scale: int
+    network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int
 ) -> dict[str, Callable[[], object]]:
     """What people have otherwise: the same network in float32 and not packed, and filters."""
-    plain = Setting(PLAIN, setting.tile, setting.threads)
+    plain = Plan(PLAIN, plan.tile, plan.threads)
     in_float32 = replace(network, graph=_in_float32(network.graph))
-    real = LumaUpscaler(Sharpener(in_float32, engine, setting_for=lambda h, w: plain), scale)
+    real = LumaUpscaler(TiledInference(in_float32, backend, plan_for=lambda h, w: plain), scale)
     bigger = (luma.shape[1] * scale, luma.shape[0] * scale)
     out = real.upscale(luma)
     return {
@@ -257,34 +257,24 @@ def ceiling_graph(dtype: np.dtype[Any]) -> Graph:
     return Graph((*CEILING_SIZE, _CEILING_CHANNELS), source, (layer,))
 
 
-def _plain_output(plain: Interpreter, network: Network, luma: UInt8Array, scale: int) -> NDArray[Any]:
-    """Run the plain graph over a whole frame, halo included: ``[h, w]`` of the result, in the graph's dtype."""
-    bicubic = upscale_bicubic(luma, scale // network.upsampling)
+def _plain_program(backend: Backend, model: Model, network: Network, luma: UInt8Array, threads: int) -> Program:
+    """Compile the model's own graph for a whole frame, halo included, and write the frame into it."""
+    plane = upscale_bicubic(luma, model.spec.scale // network.upsampling)
     side, (down, across) = network.unshuffle, network.context_px
-    below, right = (-pixels % side for pixels in bicubic.shape)
-    padded = mirror_border(bicubic, down, down + below, across, across + right)
+    below, right = (-pixels % side for pixels in plane.shape)
+    padded = mirror_border(plane, down, down + below, across, across + right)
     cells = np.empty([pixels // side for pixels in padded.shape] + [side * side], np.uint8)
     to_blocks(padded, cells, (side, side))
+    height, width, channels = cells.shape
+    program = backend.compile(replace(read_graph(model.graph), input_shape=(height, width, channels)), threads)
     integers = network.graph.dtype == np.int8
-    raw = plain.run((cells ^ 0x80).view(np.int8) if integers else cells * np.float32(1 / 255))
+    program.input[...] = (cells ^ 0x80).view(np.int8) if integers else cells * np.float32(1 / 255)
+    return program
+
+
+def _plain_output(plain: Program, network: Network, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Give what the plain program put out as pixels of the result: ``[h, w]``, in the graph's dtype."""
+    raw = plain.output
     out = np.empty([cells * network.shuffle for cells in raw.shape[:2]], raw.dtype)
     from_blocks(raw, out, (network.shuffle, network.shuffle))
-    return out[: luma.shape[0] * scale, : luma.shape[1] * scale]
-
-
-class _Stopwatch:
-    """Seconds by name; medians in the end."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = {}
-
-    def add(self, name: str, seconds: float) -> None:
-        self._seconds.setdefault(name, []).append(seconds)
-
-    def time(self, name: str, job: Callable[[], object]) -> None:
-        began = perf_counter()
-        job()
-        self.add(name, perf_counter() - began)
-
-    def ms(self, name: str) -> float:
-        return statistics.median(self._seconds[name]) * 1000
+    return out[: shape[0], : shape[1]]

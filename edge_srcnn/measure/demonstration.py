@@ -1,6 +1,5 @@
-"""The built-in demonstration: a test card, made soft, up-scaled twice over, and laid side by side."""
+"""The built-in demonstration: a test card, made soft, upscaled twice over, and laid side by side."""
 
-import time
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +9,7 @@ from PIL import Image
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.imaging.metrics import psnr, ssim
+from edge_srcnn.measure.stopwatch import median_ms
 from edge_srcnn.sources.testcard import draw_test_card
 from edge_srcnn.upscaler import Upscaler
 
@@ -36,7 +36,7 @@ class Demonstration:
 
 
 def demonstrate(upscaler: Upscaler) -> Demonstration:
-    """Draw, soften, up-scale, judge, and compose ``bicubic | edge-srcnn | truth``."""
+    """Draw, soften, upscale, judge, and compose ``bicubic | edge-srcnn | truth``."""
     scale = upscaler.scale
     card = draw_test_card()
     truth = card[: card.shape[0] // scale * scale, : card.shape[1] // scale * scale]
@@ -45,17 +45,12 @@ def demonstrate(upscaler: Upscaler) -> Demonstration:
     small = np.asarray(Image.fromarray(truth).resize(small_size, Image.Resampling.BICUBIC))
     bicubic = upscale_bicubic(small, scale)
     sharp = upscaler.upscale(small)
-    seconds = []
-    for _ in range(N_TIMED):
-        began = time.perf_counter()
-        upscaler.upscale(small)
-        seconds.append(time.perf_counter() - began)
     planes = [luma_full_range(picture) for picture in (bicubic, sharp, truth)]
     return Demonstration(
         picture=_side_by_side({"bicubic": bicubic, "edge-srcnn": sharp, "truth": truth}),
         input_size=small_size,
         output_size=(truth.shape[1], truth.shape[0]),
-        milliseconds=float(np.median(seconds) * 1000),
+        milliseconds=median_ms(lambda: upscaler.upscale(small), N_TIMED),
         bicubic_psnr=psnr(planes[0], planes[2]),
         bicubic_ssim=ssim(planes[0], planes[2]),
         psnr=psnr(planes[1], planes[2]),

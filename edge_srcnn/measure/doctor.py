@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import edge_srcnn
-from edge_srcnn.engine.build import occasion_of, tuned_or_default
+from edge_srcnn.engine.backends import INTERPRETERS, Backend, backend_named, installed_interpreter
+from edge_srcnn.engine.build import tuned_or_default, tuning_key
 from edge_srcnn.engine.edgetpu.report import EdgeTpuReport, report_edgetpu
-from edge_srcnn.engine.interpreter import BICUBIC, ENGINES, choose_engine, installed_version
 from edge_srcnn.engine.processor import available_processors, this_processor
-from edge_srcnn.engine.tuning_cache import recall_ms
+from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.loading import load_model
 from edge_srcnn.models.bundled import bundled_models, find_model, live_ladder
-from edge_srcnn.models.file import read_model
+from edge_srcnn.models.file import Model, read_model
 
 INT8_FEATURES = (
     ("avx2", "AVX2"),
@@ -89,11 +89,10 @@ class Diagnosis:
 
 def diagnose() -> Diagnosis:
     """Look at the machine and its Edge TPUs, and run every bundled model's golden self-test in every engine."""
-    processor = this_processor()
-    setting, tuned = _setting()
-    engines = tuple(
-        EngineReport(name, info.package, installed_version(name), info.cure) for name, info in ENGINES.items()
-    )
+    processor, usual = this_processor(), installed_interpreter()
+    plan, tuned = _plan(usual)
+    interpreters = map(backend_named, INTERPRETERS)
+    engines = tuple(EngineReport(each.name, each.package, each.version(), each.cure) for each in interpreters)
     return Diagnosis(
         edge_srcnn=edge_srcnn.__version__,
         python=sys.version.split()[0],
@@ -103,41 +102,42 @@ def diagnose() -> Diagnosis:
         features=tuple(label for flag, label in INT8_FEATURES if flag in processor.flags),
         packages={package: _version(package) for package in _PACKAGES},
         engines=engines,
-        setting=setting,
+        setting=plan,
         tuned=tuned,
         self_tests=tuple(_self_test(m, e.name) for e in engines if e.version for m in bundled_models()),
         edge_tpu=report_edgetpu(),
-        live=_live(),
+        live=_live(usual),
     )
 
 
-def _setting() -> tuple[str, bool]:
-    """How frames of ``FRAME`` are computed, and whether that was measured here."""
+def _plan(engine: str | None) -> tuple[str, bool]:
+    """Tell how frames of ``FRAME`` are computed, and whether that was measured here."""
+    if engine is None:
+        return "bicubic alone", False
     try:
-        model, engine = read_model(find_model(None, 2)), choose_engine("auto")
-        if engine == BICUBIC:
-            return "bicubic alone", False
-        height, width = (side * model.spec.scale for side in FRAME)
-        setting, measured = tuned_or_default(model, engine, height, width)
-        return str(setting), measured
+        model = read_model(find_model(None, 2))
+        plan, measured = tuned_or_default(model, backend_named(engine), *_result_size(model))
+        return str(plan), measured
     except EdgeSrcnnError as error:
         return f"nothing ({error})", False
 
 
-def _live() -> tuple[LiveRung, ...]:
-    """Look up the rungs of live video, the fastest first."""
+def _live(engine: str | None) -> tuple[LiveRung, ...]:
+    """Look up the models of live video, the fastest first."""
     try:
-        engine = choose_engine("auto")
-        return () if engine == BICUBIC else tuple(_live_rung(name, engine) for name in live_ladder(2).rungs)
+        return tuple(_live_rung(name, backend_named(engine)) for name in live_ladder(2).rungs) if engine else ()
     except EdgeSrcnnError:  # the self-tests tell
         return ()
 
 
-def _live_rung(name: str, engine: str) -> LiveRung:
+def _live_rung(name: str, backend: Backend) -> LiveRung:
     model = read_model(find_model(name, 2))
-    height, width = (side * model.spec.scale for side in FRAME)
-    _, measured = tuned_or_default(model, engine, height, width)
-    return LiveRung(name, measured, recall_ms(occasion_of(model, engine, height, width)))
+    _, measured = tuned_or_default(model, backend, *_result_size(model))
+    return LiveRung(name, measured, TuningCache().get_ms(tuning_key(model, backend, *_result_size(model))))
+
+
+def _result_size(model: Model) -> tuple[int, int]:
+    return FRAME[0] * model.spec.scale, FRAME[1] * model.spec.scale
 
 
 def _self_test(model: str, engine: str) -> SelfTest:

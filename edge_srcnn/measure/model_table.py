@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
 import numpy as np
 
 from edge_srcnn.loading import load_model
 from edge_srcnn.measure.benchmark import picture_for
+from edge_srcnn.measure.stopwatch import median_ms
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import ModelSpec, read_model
 
@@ -110,11 +110,7 @@ def time_frame_ms(path: Path, engine: str, *, runs: int = RUNS) -> float:
     ModelError, Unavailable
         It cannot run here.
     """
-    luma, seconds = picture_for(*FRAME_PX), []
+    luma = picture_for(*FRAME_PX)
     with load_model(path, engine=engine) as upscaler:
         out = np.empty([side * upscaler.scale for side in luma.shape], np.uint8)
-        for _ in range(runs + 1):
-            began = perf_counter()
-            upscaler.upscale(luma, out)
-            seconds.append(perf_counter() - began)
-    return median(seconds[1:]) * 1000
+        return median_ms(lambda: upscaler.upscale(luma, out), runs)

@@ -13,6 +13,7 @@ import numpy as np
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.measure.stopwatch import seconds_of
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import open_source
 from edge_srcnn.upscaler import Upscaler
@@ -61,10 +62,7 @@ def _engine_rate(upscaler: Upscaler, source: str) -> float:
     out = np.empty((height, width), np.uint8)
     for frame in frames[:WARM_UP]:
         upscaler.upscale(frame.luma, out)
-    began = time.perf_counter()
-    for frame in frames:
-        upscaler.upscale(frame.luma, out)
-    return len(frames) / (time.perf_counter() - began)
+    return len(frames) / seconds_of(lambda: [upscaler.upscale(frame.luma, out) for frame in frames])
 
 
 def _first_frames(source: str, count: int) -> Sequence[Frame]:

@@ -1,18 +1,70 @@
-"""What ``edge-srcnn tune`` tunes: which models are meant, how each is tried, and for which others a winner holds."""
+"""What ``edge-srcnn tune`` does: measure plans on frames by successive halving, and keep the winner."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from math import isqrt
+from statistics import median
 
-from edge_srcnn.engine import tuning_cache
-from edge_srcnn.engine.build import network_of, occasion_of
-from edge_srcnn.engine.plan import Wish
-from edge_srcnn.engine.processor import available_processors, this_processor
-from edge_srcnn.engine.tuning import Contestant, candidates, contest, ranked
+import numpy as np
+
+from edge_srcnn.engine.backends import Backend
+from edge_srcnn.engine.blocks import Blocks
+from edge_srcnn.engine.build import network_of, tuning_key
+from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.inference import TiledInference
+from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.packing import check_packing, tile_grain
+from edge_srcnn.engine.plan import WHOLE_TILE, Plan
+from edge_srcnn.engine.processor import Processor, available_processors, this_processor
+from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
+from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.tiles import even_side, round_up
 from edge_srcnn.loading import read_named
 from edge_srcnn.measure.benchmark import picture_for
+from edge_srcnn.measure.stopwatch import seconds_of
 from edge_srcnn.models.bundled import find_model, is_auto, live_ladder
 from edge_srcnn.models.file import Model, read_model
+
+BLOCKS = ("2x2", "2x2-2x4", "2x2-4x4", "2x4", "2x4-4x4", "2x4-2x8", "4x2-4x4", "4x4", "1x4-4x4", "1x8-4x8", "1x1")
+"""Packings that won somewhere, or nearly; and none."""
+
+END_BLOCKS = (
+    *("8w", "8w-1x2", "8w-2x2", "8w-1x4", "6w", "6w-2x2"),
+    *("1x2-2x2", "1x4", "1x4-4x4", "1x8-4x8", "1x1-1x2", "1x1-2x2", "1x1"),
+)
+"""Packings for networks whose hidden layers have kernels of their own: of the ends alone."""
+
+ROUNDS = ((1, 1 / 3), (3, 1 / 3), (9, 1.0))
+"""Frames that are timed in each round, and the share of the trials that goes on to the next."""
+
+FINALISTS = 3
+_MIDDLING_TILE = (128, 256)
+_MAX_ACTIVATIONS = 128 << 20  # bytes; small computers have other uses for their memory
+_CACHE_SHARE = 0.75  # weights and pictures want some of it too
+_GRAIN = 16
+
+
+@dataclass
+class Trial:
+    """A plan, and what its frames took."""
+
+    plan: Plan
+    seconds: list[float] = field(default_factory=list)
+
+    def always(self, height: int, width: int) -> Plan:
+        """Give the plan, whatever the size."""
+        return self.plan
+
+    @property
+    def milliseconds(self) -> float:
+        """Give the median of a frame."""
+        return median(self.seconds) * 1000
 
 
 def models_to_tune(name: str, scale: int) -> list[tuple[Model, ...]]:
@@ -21,10 +73,10 @@ def models_to_tune(name: str, scale: int) -> list[tuple[Model, ...]]:
     Parameters
     ----------
     name
-        A bundled model or a file; ``auto``: the rungs of live video, of cameras and of other sources, and the best for
-        pictures.
+        A bundled model or a file; ``auto``: the candidates of live video, of cameras and of other sources, and the best
+        for pictures.
     scale
-        Factor of up-scaling; counts only for ``auto``.
+        Factor of upscaling; counts only for ``auto``.
 
     Returns
     -------
@@ -61,54 +113,136 @@ class Outcome:
     """
 
     models: tuple[Model, ...]
-    occasion: tuning_cache.Occasion
-    ranking: tuple[Contestant, ...]
-
-    @property
-    def best(self) -> Contestant:
-        """Give the winner."""
-        return self.ranking[0]
+    key: TuningKey
+    ranking: tuple[Trial, ...]
 
 
 class Tuning:
-    """Finds the fastest setting of models that are alike, for one size of the camera's frames, and remembers it.
+    """Finds the fastest plan of models that are alike, for one size of the camera's frames, and keeps it.
 
     Parameters
     ----------
     models
         As ``models_to_tune`` gives them.
-    engine
-        An interpreter that is installed.
+    backend
+        Computes.
     size
         Width and height of the camera's frames.
-    wish
-        What is not tried in other ways.
+    options
+        What of it is given is not tried in other ways.
     """
 
-    def __init__(self, models: tuple[Model, ...], engine: str, size: tuple[int, int], wish: Wish) -> None:
-        self.models, self._engine, self._size = models, engine, size
+    def __init__(
+        self, models: tuple[Model, ...], backend: Backend, size: tuple[int, int], options: EngineOptions
+    ) -> None:
+        self.models, self._backend, self._size = models, backend, size
         self._network = network_of(models[0])
         factor = models[0].spec.scale // self._network.upsampling
         self._plane = upscale_bicubic(picture_for(*size), factor)
-        settings = candidates(self._network, self._plane.shape, this_processor(), available_processors(), wish)
-        self.contestants = [Contestant(setting) for setting in settings]
+        plans = plans_to_try(self._network, self._plane.shape, this_processor(), available_processors(), options)
+        self.trials = [Trial(plan) for plan in plans]
 
     def run(self) -> Iterator[float]:
         """Measure; gives the milliseconds of the best one so far, as often as ``runs_of`` tells."""
-        for _ in contest(self._network, self._engine, self.contestants, self._plane):
-            yield ranked(self.contestants)[0].milliseconds
+        for _ in halve(self._network, self._backend, self.trials, self._plane):
+            yield ranked(self.trials)[0].milliseconds
 
     def keep(self) -> Outcome:
-        """Remember the winner.
+        """Put the winner into the cache.
 
         Raises
         ------
         CannotWrite
             The cache folder cannot be written.
         """
-        ranking = tuple(ranked(self.contestants))
+        ranking = tuple(ranked(self.trials))
         scale, (width, height) = self.models[0].spec.scale, self._size
-        occasions = [occasion_of(model, self._engine, height * scale, width * scale) for model in self.models]
-        for occasion in occasions:
-            tuning_cache.remember(tuning_cache.Tuned(occasion, ranking[0].setting, ranking[0].milliseconds))
-        return Outcome(self.models, occasions[0], ranking)
+        keys = [tuning_key(model, self._backend, height * scale, width * scale) for model in self.models]
+        for key in keys:
+            TuningCache().put(key, ranking[0].milliseconds, ranking[0].plan)
+        return Outcome(self.models, keys[0], ranking)
+
+
+def plans_to_try(
+    network: Network, size: tuple[int, int], processor: Processor, threads: int, options: EngineOptions
+) -> tuple[Plan, ...]:
+    """List every block x tile x number of threads worth trying for planes of ``size`` (height, width).
+
+    Tiles: the whole picture if it is not too large, a middling one, and for each cache from the second level on one
+    whose activations fit. Tiles that cut this picture in the same way are tried once.
+    """
+    found: dict[tuple[Blocks, tuple[int, ...], int], Plan] = {}
+    for blocks in (options.blocks,) if options.blocks else packings(network.graph):
+        grains = [network.unshuffle * cells for cells in tile_grain(network.graph, blocks)]
+        for tile in (options.tile,) if options.tile else _tiles(network, size, processor):
+            sides = tuple(
+                even_side(round_up(side, grain), wanted, grain)
+                for side, wanted, grain in zip(size, tile, grains, strict=True)
+            )
+            for count in (options.threads,) if options.threads else _thread_counts(threads):
+                found.setdefault((blocks, sides, count), Plan(blocks, tile, count))
+    return tuple(found.values())
+
+
+def packings(graph: Graph) -> Iterator[Blocks]:
+    """Give the packings to try that the network can be packed by."""
+    ends = any(layer.kernel != (1, 1) for layer in graph.layers[1:-1])
+    for blocks in map(Blocks.parse, END_BLOCKS if ends else BLOCKS):
+        with suppress(UsageError):
+            check_packing(graph, blocks)
+            yield blocks
+
+
+def runs_of(trials: int) -> int:
+    """Count how many times ``halve`` yields."""
+    total = 0
+    for _, share in ROUNDS:
+        total += trials
+        trials = _going_on(trials, share)
+    return total
+
+
+def halve(network: Network, backend: Backend, trials: Sequence[Trial], plane: UInt8Array) -> Iterator[Trial]:
+    """Time plans on ``plane`` (uint8 ``[h, w]``, the network's) in rounds, from each of which only the fastest go on.
+
+    Yields each trial that has run, so that progress can be shown; ``ranked`` tells which won. One at a time holds
+    memory.
+    """
+    running = list(trials)
+    base = plane.repeat(network.upsampling, axis=0).repeat(network.upsampling, axis=1)
+    out = np.empty_like(base)
+    for frames, share in ROUNDS:
+        for trial in running:
+            inference = TiledInference(network, backend, plan_for=trial.always)
+            inference.run(plane, base, out)
+            job = partial(inference.run, plane, base, out)
+            trial.seconds += [seconds_of(job) for _ in range(frames)]
+            yield trial
+        running = ranked(running)[: _going_on(len(running), share)]
+
+
+def ranked(trials: Sequence[Trial]) -> list[Trial]:
+    """Sort those that came furthest first, and among them the fastest first; those that never ran are left out."""
+    return sorted((each for each in trials if each.seconds), key=lambda each: (-len(each.seconds), each.milliseconds))
+
+
+def _going_on(trials: int, share: float) -> int:
+    return min(trials, max(round(trials * share), FINALISTS))
+
+
+def _thread_counts(most: int) -> list[int]:
+    return [count for count in (1, 2, 3, 4, 6, 8, 12, 16) if count < most] + [most]
+
+
+def _tiles(network: Network, size: tuple[int, int], processor: Processor) -> list[tuple[int, int]]:
+    graph = network.graph
+    channels = [graph.input_shape[2], *(len(layer.bias) for layer in graph.layers)]
+    bytes_per_pixel = max(max(map(sum, pairwise(channels))) * graph.dtype.itemsize // network.unshuffle**2, 1)
+    tiles = [_MIDDLING_TILE]
+    if size[0] * size[1] * bytes_per_pixel <= _MAX_ACTIVATIONS:
+        tiles.append(WHOLE_TILE)
+    for level, capacity in sorted(processor.caches.items()):
+        if level >= 2:
+            height = isqrt(int(capacity * _CACHE_SHARE) // bytes_per_pixel // 2) // _GRAIN * _GRAIN
+            tiles.append((max(height, 2 * _GRAIN), max(2 * height, 4 * _GRAIN)))
+    return tiles

@@ -2,23 +2,23 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import Any
 
-from edge_srcnn.engine.edgetpu.delegate import custom_delegate
-from edge_srcnn.engine.edgetpu.several import is_edgetpu
-from edge_srcnn.engine.interpreter import AUTO, BICUBIC, EDGETPU, choose_engine
+from edge_srcnn.engine.backends import AUTO
+from edge_srcnn.engine.candidates import candidates, may_be_missing
+from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.live.failover import Rung, SteadyUpscaler
+from edge_srcnn.live.failover import Candidate, Failover
 from edge_srcnn.live.pipeline import FrameUpscaler
 from edge_srcnn.live.reconnecting_source import SteadySource
 from edge_srcnn.live.region import RegionUpscaler
 from edge_srcnn.live.retrying_sink import SteadySink
 from edge_srcnn.live.upscaler import HOT_C, LiveUpscalers
-from edge_srcnn.loading import load_model, read_named
+from edge_srcnn.loading import load, read_named
 from edge_srcnn.models.bundled import is_auto
 from edge_srcnn.service.config.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
@@ -53,7 +53,7 @@ class Service:
         self._heat = heat or HeatWatch().newest
         self._source = steady_source(config)
         try:
-            self._upscaler = SteadyUpscaler(self._rungs(config, camera=self._camera))
+            self._upscaler = Failover(self._rungs(config, camera=self._camera))
         except BaseException:
             self._source.close()
             raise
@@ -70,7 +70,7 @@ class Service:
         with self._one_reload:
             self._reload(load)
 
-    def _rungs(self, config: Config, *, camera: bool) -> list[Rung]:
+    def _rungs(self, config: Config, *, camera: bool) -> list[Candidate]:
         if not self._source.live:
             return rungs(config.enhance, camera=camera)
         live = Live(lambda: self._source.rate, config.service.hot_c, self._heat)
@@ -131,8 +131,8 @@ def steady_source(config: Config) -> Source:
     return open_source(config.source)
 
 
-def rungs(enhance: Enhance, *, camera: bool = False, live: Live | None = None) -> list[Rung]:
-    """The engine that is wanted, below it lesser ones: this machine's processor, and bicubic scaling.
+def rungs(enhance: Enhance, *, camera: bool = False, live: Live | None = None) -> list[Candidate]:
+    """List the engine that is wanted, and those that take its place: this machine's processor, and bicubic scaling.
 
     Parameters
     ----------
@@ -141,52 +141,52 @@ def rungs(enhance: Enhance, *, camera: bool = False, live: Live | None = None) -
     live
         None: the source is a file, of which each frame counts, and the best model enhances it.
     """
-    if enhance.engine == AUTO and enhance.delegate is None and _is_compiled(enhance, camera=camera):
-        enhance = replace(enhance, engine=EDGETPU)  # which may come later, or get lost
-
-    def enhancing(wanted: Enhance) -> Callable[[], FrameUpscaler]:
-        return _enhancing(wanted, camera, live)
-
-    first = Rung(enhance.delegate or enhance.engine, enhancing(enhance))
-    plain = replace(enhance, isolate=False, delegate=None, delegate_options=())
-    if is_edgetpu(enhance.engine) or enhance.delegate is not None:
-        processor = replace(plain, engine=choose_engine(AUTO))
-        found = [replace(first, may_be_missing=True), Rung(processor.engine, enhancing(processor))]
-    elif enhance.isolate:
-        found = [first, Rung(f"{enhance.engine}, not isolated,", enhancing(plain))]
-    else:
-        found = [first]
-    if enhance.engine != BICUBIC:
-        found.append(Rung(BICUBIC, enhancing(replace(plain, engine=BICUBIC))))
-    return found
+    options = engine_options(enhance)
+    model = read_named(enhance.model, enhance.scale, camera=camera) if options.engine == AUTO else None
+    return [
+        Candidate(
+            each.label + (" (isolated)" if each.isolate else ""),
+            _enhancing(enhance, each, camera, live),
+            may_be_missing(each),
+        )
+        for each in candidates(options, model)
+    ]
 
 
-def _is_compiled(enhance: Enhance, *, camera: bool) -> bool:
-    form = read_named(enhance.model, enhance.scale, camera=camera).tpu
-    return form is not None and form.compiler is not None
+def engine_options(enhance: Enhance) -> EngineOptions:
+    """Give what a configuration asks of an engine."""
+    return EngineOptions.parse(
+        engine=enhance.engine,
+        threads=enhance.threads,
+        block=enhance.block,
+        tile=enhance.tile,
+        reuse=enhance.reuse,
+        isolate=enhance.isolate,
+        delegate=None if enhance.delegate is None else Delegate.parse(enhance.delegate, enhance.delegate_options),
+    )
 
 
-def _enhancing(enhance: Enhance, camera: bool, live: Live | None) -> Callable[[], FrameUpscaler]:
-    options: dict[str, Any] = {
-        "scale": enhance.scale,
-        "camera": camera,
-        "engine": enhance.engine,
-        "threads": enhance.threads,
-        "block": enhance.block,
-        "tile": enhance.tile,
-        "reuse": enhance.reuse,
-        "isolate": enhance.isolate,
-        "delegate": None if enhance.delegate is None else custom_delegate(enhance.delegate, enhance.delegate_options),
-    }
+def _enhancing(
+    enhance: Enhance, options: EngineOptions, camera: bool, live: Live | None
+) -> Callable[[], FrameUpscaler]:
     # bicubic alone has no region, and so goes on when the region fails
-    roi = None if enhance.roi is None or enhance.engine == BICUBIC else region(enhance.roi)
+    roi = None if enhance.roi is None or not options.backend().has_network else region(enhance.roi)
     if live is not None:
         keep_fps = None if enhance.keep_fps is None else frame_rate(enhance.keep_fps)
-        options |= {"rate": live.rate, "hot_c": live.hot_c, "heat": live.heat}
-        return LiveUpscalers(enhance.model, roi=roi, keep_fps=keep_fps, **options).make
+        return LiveUpscalers(
+            enhance.model,
+            options,
+            scale=enhance.scale,
+            camera=camera,
+            roi=roi,
+            keep_fps=keep_fps,
+            rate=live.rate,
+            hot_c=live.hot_c,
+            heat=live.heat,
+        ).make
 
     def make() -> FrameUpscaler:
-        upscaler = load_model(enhance.model, **options)
+        upscaler = load(enhance.model, options, scale=enhance.scale, camera=camera)
         return upscaler if roi is None else RegionUpscaler(upscaler, roi)
 
     return make

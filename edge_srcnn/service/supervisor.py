@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from time import monotonic
 
-from edge_srcnn.live.failover import SteadyUpscaler
+from edge_srcnn.live.failover import Failover
 from edge_srcnn.live.pipeline import Pipeline, State
 from edge_srcnn.live.reconnecting_source import SteadySource
 from edge_srcnn.live.statistics import rate_text
@@ -89,7 +89,7 @@ class Supervisor:
     def __init__(
         self,
         source: Source,
-        upscaler: SteadyUpscaler,
+        upscaler: Failover,
         sinks: Sequence[Sink],
         *,
         statistics_s: float = 60.0,

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 
 from edge_srcnn.batch import plan_jobs, run_jobs
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Graph
-from edge_srcnn.engine.inference import Sharpener
-from edge_srcnn.engine.interpreter import installed_version
-from edge_srcnn.engine.plan import WHOLE_TILE, Setting
+from edge_srcnn.engine.inference import TiledInference
+from edge_srcnn.engine.plan import WHOLE_TILE, Plan
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import load_model
 from edge_srcnn.models.bundled import bundled_models
@@ -35,7 +35,7 @@ Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 Upscalers = Callable[..., Upscaler]
-Sharpeners = Callable[..., Sharpener]
+Inferences = Callable[..., TiledInference]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,7 +51,7 @@ def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def engine(request: pytest.FixtureRequest) -> str:
     """Each interpreter that runs on small machines; skips where it is not installed."""
     name: str = request.param
-    if installed_version(name) is None:
+    if backend_named(name).version() is None:
         pytest.skip(f"engine {name} is not installed")
     return name
 
@@ -79,8 +79,8 @@ def networks() -> type[Networks]:
 
 
 @pytest.fixture
-def sharpener_for(engine: str) -> Sharpeners:
-    """Run a small network in each interpreter: ``sharpener_for(graph, block="2x4", tile=(16, 16), reuse=True)``."""
+def inference_for(engine: str) -> Inferences:
+    """Run a small network in each interpreter: ``inference_for(graph, block="2x4", tile=(16, 16), reuse=True)``."""
 
     def make(
         graph: Graph,
@@ -89,10 +89,10 @@ def sharpener_for(engine: str) -> Sharpeners:
         block: str = "1x1",
         tile: tuple[int, int] = WHOLE_TILE,
         reuse: bool = False,
-    ) -> Sharpener:
-        setting = Setting(Blocks.parse(block), tile, 1)
+    ) -> TiledInference:
+        setting = Plan(Blocks.parse(block), tile, 1)
         network = on_bicubic(graph, residual=residual)
-        return Sharpener(network, engine, setting_for=lambda height, width: setting, reuse=reuse)
+        return TiledInference(network, backend_named(engine), plan_for=lambda height, width: setting, reuse=reuse)
 
     return make
 

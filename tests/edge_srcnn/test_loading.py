@@ -6,6 +6,8 @@ import pytest
 
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.interpreter import TfliteBackend
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, NoInput, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
@@ -27,7 +29,7 @@ def test_a_named_model_brings_its_own_scale(texture):
 
 
 def test_auto_says_what_it_came_to(engine, monkeypatch):
-    monkeypatch.setattr("edge_srcnn.engine.interpreter.installed_version", lambda name: "1" if name == engine else None)
+    monkeypatch.setattr(TfliteBackend, "version", lambda backend: "1" if backend.name == engine else None)
     with load_model() as upscaler:
         assert upscaler.engine == engine
         assert upscaler.spec is not None
@@ -124,7 +126,7 @@ def test_a_graph_that_is_none_is_refused(model):
 
 
 def test_the_bicubic_engine_needs_no_graph(model, texture):
-    with open_model(replace(model, graph=b""), engine="bicubic") as upscaler:
+    with open_model(replace(model, graph=b""), EngineOptions("bicubic")) as upscaler:
         assert (upscaler.upscale(texture(5, 4)) == upscale_bicubic(texture(5, 4), 2)).all()
 
 

@@ -6,17 +6,19 @@ from math import ceil
 import numpy as np
 import pytest
 
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.build import occasion_of, setting_for, wish_for, with_reuse
-from edge_srcnn.engine.plan import REUSE_TILE, WHOLE_TILE, Setting, Wish
+from edge_srcnn.engine.build import plan_for, tuning_key
+from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.plan import REUSE_TILE, WHOLE_TILE, Plan
 from edge_srcnn.engine.processor import available_processors, this_processor
-from edge_srcnn.engine.tuning_cache import Tuned, cache_file, recall, remember
+from edge_srcnn.engine.tuning_cache import TuningCache, cache_file
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.loading import load_model
 from edge_srcnn.models.file import digest, parse_model
 
 NAME = "srcnn-915-x2"
-MEASURED = Setting(Blocks((2, 2), (4, 4)), (8, 12), 1)
+MEASURED = Plan(Blocks((2, 2), (4, 4)), (8, 12), 1)
 
 
 @pytest.fixture
@@ -34,15 +36,18 @@ def cache(monkeypatch, tmp_path):
 @pytest.fixture
 def measured(cache, model, engine):
     """A tuning for results of 40 x 60 pixels."""
-    remember(Tuned(occasion_of(model, engine, 40, 60), MEASURED, 1))
+    TuningCache().put(tuning_key(model, backend_named(engine), 40, 60), 1, MEASURED)
     return MEASURED
 
 
 @pytest.mark.parametrize("threads", [1, 1024])
 def test_every_number_of_threads_that_is_allowed_can_be_tuned_for(cache, model, threads):
-    occasion, setting = occasion_of(model, "litert", 10, 10), wish_for(threads=threads).applied_to(MEASURED)
-    remember(Tuned(occasion, setting, 1))
-    assert recall(occasion) == setting
+    key, setting = (
+        tuning_key(model, backend_named("litert"), 10, 10),
+        EngineOptions.parse(threads=threads).applied_to(MEASURED),
+    )
+    TuningCache().put(key, 1, setting)
+    assert TuningCache().get(key) == setting
 
 
 def test_the_number_of_threads_does_not_change_the_bytes(engine, texture):
@@ -73,42 +78,45 @@ def test_a_tile_larger_than_any_picture_is_the_whole_picture(upscalers, texture)
 
 
 @pytest.mark.parametrize(
-    ("options", "wish"),
+    ("options", "asked"),
     [
-        ({}, Wish()),
-        ({"threads": 3}, Wish(threads=3)),
-        ({"block": "2x4"}, Wish(blocks=Blocks((2, 4), (2, 4)))),
-        ({"block": Blocks((2, 4), (4, 4))}, Wish(blocks=Blocks((2, 4), (4, 4)))),
-        ({"tile": "128x256"}, Wish(tile=(128, 256))),
-        ({"tile": (128, 256)}, Wish(tile=(128, 256))),
-        ({"tile": "whole"}, Wish(tile=WHOLE_TILE)),
-        ({"block": "1x1", "tile": "whole", "threads": 1}, Wish(Blocks((1, 1), (1, 1)), WHOLE_TILE, 1)),
+        ({}, EngineOptions()),
+        ({"threads": 3}, EngineOptions(threads=3)),
+        ({"block": "2x4"}, EngineOptions(blocks=Blocks((2, 4), (2, 4)))),
+        ({"block": Blocks((2, 4), (4, 4))}, EngineOptions(blocks=Blocks((2, 4), (4, 4)))),
+        ({"tile": "128x256"}, EngineOptions(tile=(128, 256))),
+        ({"tile": (128, 256)}, EngineOptions(tile=(128, 256))),
+        ({"tile": "whole"}, EngineOptions(tile=WHOLE_TILE)),
+        (
+            {"block": "1x1", "tile": "whole", "threads": 1},
+            EngineOptions(blocks=Blocks((1, 1), (1, 1)), tile=WHOLE_TILE, threads=1),
+        ),
     ],
     ids=str,
 )
-def test_what_was_asked_for_is_a_wish(options, wish):
-    assert wish_for(**options) == wish
+def test_what_people_write_becomes_options(options, asked):
+    assert EngineOptions.parse(**options) == asked
 
 
 def test_a_tuning_is_for_this_model_this_processor_and_this_interpreter(model, engine):
-    occasion = occasion_of(model, engine, 40, 60)
-    assert occasion.model == digest(model.graph)
-    assert this_processor().name in occasion.processor
-    assert str(available_processors()) in occasion.processor
-    assert occasion.interpreter.split()[0] == engine
-    assert occasion.interpreter.split()[1][0].isdigit()
-    assert (occasion.height, occasion.width) == (40, 60)
+    key = tuning_key(model, backend_named(engine), 40, 60)
+    assert key.model == digest(model.graph)
+    assert this_processor().name in key.processor
+    assert str(available_processors()) in key.processor
+    assert key.interpreter.split()[0] == engine
+    assert key.interpreter.split()[1][0].isdigit()
+    assert (key.height, key.width) == (40, 60)
 
 
 def test_what_was_tuned_goes_before_the_table_and_what_was_asked_for_before_both(model, engine, measured):
-    assert setting_for(model, engine, 40, 60, Wish()) == measured
-    assert setting_for(model, engine, 40, 60, Wish(threads=9)) == replace(measured, threads=9)
-    asked = Wish(Blocks((1, 1), (1, 1)), (5, 6), 7)
-    assert setting_for(model, engine, 40, 60, asked) == Setting(Blocks((1, 1), (1, 1)), (5, 6), 7)
+    assert plan_for(model, EngineOptions(engine), 40, 60) == measured
+    assert plan_for(model, EngineOptions(engine, threads=9), 40, 60) == replace(measured, threads=9)
+    asked = EngineOptions(engine, blocks=Blocks((1, 1), (1, 1)), tile=(5, 6), threads=7)
+    assert plan_for(model, asked, 40, 60) == Plan(Blocks((1, 1), (1, 1)), (5, 6), 7)
 
 
 def test_without_a_tuning_the_table_tells_and_all_processors_work(model, engine, cache):
-    setting = setting_for(model, engine, 40, 60, Wish())
+    setting = plan_for(model, EngineOptions(engine), 40, 60)
     assert setting.threads == available_processors()
     assert not cache.exists()
 
@@ -123,7 +131,7 @@ def test_an_upscaler_uses_what_was_tuned_and_gives_the_same_bytes(engine, measur
 
 
 def test_an_upscaler_uses_what_was_tuned_for_each_size(engine, measured, model, texture):
-    remember(Tuned(occasion_of(model, engine, 80, 60), replace(measured, tile=(20, 60)), 1))
+    TuningCache().put(tuning_key(model, backend_named(engine), 80, 60), 1, replace(measured, tile=(20, 60)))
     with load_model(NAME, engine=engine) as upscaler:
         for shape, tiles in (((20, 30), 25), ((40, 30), 4), ((20, 30), 25)):
             upscaler.statistics.clear()
@@ -166,7 +174,9 @@ def test_with_reuse_a_tile_that_was_asked_for_is_taken(engine, texture, name, ti
 
 
 def test_reuse_changes_the_tile_and_nothing_else():
-    assert with_reuse(MEASURED) == Setting(MEASURED.blocks, MEASURED.tile, MEASURED.threads, REUSE_TILE)
+    assert EngineOptions(reuse=True).applied_to(MEASURED) == Plan(
+        MEASURED.blocks, MEASURED.tile, MEASURED.threads, REUSE_TILE
+    )
 
 
 def test_bands_of_a_large_picture_are_tuned_like_pictures_of_their_size(

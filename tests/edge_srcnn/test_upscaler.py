@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.self_test import SELF_TEST_SHARE, self_test_tolerance
 from edge_srcnn.errors import SelfTestFailed, UsageError
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import luma_full_range, luma_studio_range
 from edge_srcnn.imaging.metrics import psnr
+from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model, open_model, upscale
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import digest, parse_model
@@ -189,13 +191,21 @@ def test_the_statistics_count_every_picture_grey_or_coloured(texture):
 
 def test_sharpening_takes_a_plane_that_is_up_scaled_already(upscalers, texture):
     plane, upscaler = texture(12, 9), upscalers(name="srcnn-915-x2")
-    assert (upscaler.sharpen(upscale_bicubic(plane, 2)) == upscaler.upscale(plane)).all()
+    assert (upscaler.run_network(upscale_bicubic(plane, 2)) == upscaler.upscale(plane)).all()
 
 
 def test_sharpening_by_a_network_on_the_cameras_grid_adds_to_the_plane_with_its_pixels_repeated(upscalers, texture):
     plane, upscaler = texture(12, 9) // 4 + 96, upscalers(name="fast-s-x2")  # far from black and white: nothing clips
-    residual = upscaler.sharpen(plane).astype(int) - plane.repeat(2, axis=0).repeat(2, axis=1)
+    residual = upscaler.run_network(plane).astype(int) - plane.repeat(2, axis=0).repeat(2, axis=1)
     assert (upscaler.upscale(plane) == upscale_bicubic(plane, 2) + residual).all()
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_outside_of_a_region_a_picture_of_several_channels_is_bicubic(upscalers, texture, channels):
+    picture, region = texture(40, 50, channels), Tile(10, 20, 30, 40)
+    expected = upscale_bicubic(picture, 2)
+    expected[region.place] = upscalers().upscale(picture)[region.place]
+    assert (upscalers().upscale(picture, region=region) == expected).all()
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -232,7 +242,7 @@ def test_closing_twice_is_allowed_and_a_closed_upscaler_says_so(texture):
     upscaler = load_model()
     upscaler.close()
     upscaler.close()
-    for use in (upscaler.upscale, upscaler.sharpen):
+    for use in (upscaler.upscale, upscaler.run_network):
         with pytest.raises(UsageError, match="closed"):
             use(texture(3, 3))
     with pytest.raises(UsageError, match="closed"):
@@ -278,7 +288,7 @@ def tampered(model_bytes, reseal, levels: int) -> bytes:
 @pytest.mark.parametrize("levels", [3, 50])
 def test_a_tampered_golden_output_fails_the_self_test(engine, model_bytes, reseal, levels):
     with (
-        open_model(parse_model(tampered(model_bytes, reseal, levels), ""), engine=engine) as upscaler,
+        open_model(parse_model(tampered(model_bytes, reseal, levels), ""), EngineOptions(engine)) as upscaler,
         pytest.raises(SelfTestFailed, match=f"engine {engine} computes srcnn-915-x2 wrongly"),
     ):
         upscaler.self_test()
@@ -286,7 +296,7 @@ def test_a_tampered_golden_output_fails_the_self_test(engine, model_bytes, resea
 
 def test_one_level_of_difference_passes_but_is_not_called_identical(model_bytes, reseal):
     pytest.importorskip("ai_edge_litert.interpreter")
-    with open_model(parse_model(tampered(model_bytes, reseal, 1), ""), engine="litert") as upscaler:
+    with open_model(parse_model(tampered(model_bytes, reseal, 1), ""), EngineOptions("litert")) as upscaler:
         assert upscaler.self_test() == "within 1 level"
 
 
@@ -306,7 +316,7 @@ def test_a_few_pixels_of_a_deep_network_may_differ_by_more_levels(reseal, levels
         golden=lambda stored: golden.tobytes(),
         spec=lambda stored: {**stored, "golden_output_sha256": digest(golden)},
     )
-    with open_model(parse_model(lie, ""), engine="litert") as upscaler:
+    with open_model(parse_model(lie, ""), EngineOptions("litert")) as upscaler:
         if passes:
             assert upscaler.self_test() == f"within {levels} level{'s'[: levels - 1]}"
         else:
@@ -322,5 +332,8 @@ def test_another_golden_input_fails_the_self_test(model_bytes, reseal):
 
 def test_a_model_that_lies_about_its_residual_fails_the_self_test(engine, model_bytes, reseal):
     lie = reseal(model_bytes, spec=lambda stored: {**stored, "residual": False})
-    with open_model(parse_model(lie, ""), engine=engine) as upscaler, pytest.raises(SelfTestFailed, match="levels"):
+    with (
+        open_model(parse_model(lie, ""), EngineOptions(engine)) as upscaler,
+        pytest.raises(SelfTestFailed, match="levels"),
+    ):
         upscaler.self_test()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.tflite_reader import read_graph
 from export.architectures import Layer, find_architecture
 from export.balancing import MOST, balance_layers
@@ -78,7 +78,7 @@ def test_a_cut_graph_computes_what_it_says() -> None:
     graph = convert(layers, replace(ARCHITECTURE, range_share=0.8), inputs)
     read, sample = read_graph(graph), np.rint(inputs[0] * 255) / 255
     integers = (np.rint(sample[0, :, :, 0] * 255) - 128).astype(np.int8)
-    out = Interpreter("litert", graph, 1).run(integers)
+    out = open_interpreter("litert", graph, 1).compute(integers)
     planes = [sample[0].astype(np.float32)]
     for layer, description in zip(layers, read.layers, strict=True):
         result = convolve(planes[-1], layer)

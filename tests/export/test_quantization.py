@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as tflite
 from ai_edge_litert.interpreter import Interpreter as LiteRt
 
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.imaging.luma import UInt8Array
 from export.architectures import Architecture, Layer, find_architecture
 from export.dataset import Pair
@@ -84,8 +84,8 @@ def test_int8_costs_little_of_the_picture(either: Any, draw: Draw) -> None:
     side = either.architecture.unshuffle
     luma = np.ascontiguousarray(draw(77, 172, 172).reshape(172 // side, side, 172 // side, side).swapaxes(1, 2))
     luma = luma.reshape(172 // side, 172 // side, side**2)
-    real = Interpreter("litert", either.float32, 1).run(luma.astype(np.float32) / np.float32(255))
-    whole = Interpreter("litert", either.int8, 1).run(quantized(luma)).astype(np.float64) / 255
+    real = open_interpreter("litert", either.float32, 1).compute(luma.astype(np.float32) / np.float32(255))
+    whole = open_interpreter("litert", either.int8, 1).compute(quantized(luma)).astype(np.float64) / 255
     error = np.mean((whole - real) ** 2)
     # rounding to whole levels alone costs 1/12 level^2, which is 58.9 dB; int8 weights may cost as much again, and more
     assert -10 * np.log10(error) > 45
@@ -105,7 +105,7 @@ def test_the_direct_form_becomes_int8_too(name: str, small: Any, draw: Draw) -> 
     assert detail["quantization"] == (pytest.approx(1 / 255, rel=1e-6), -128), "a picture, in uint8 XOR 0x80"
     luma = draw(5, 60, 76)
     halo = architecture.halo_px
-    out = Interpreter("litert", graph, 1).run(quantized(luma)).astype(int) + 128
+    out = open_interpreter("litert", graph, 1).compute(quantized(luma)).astype(int) + 128
     assert np.abs(out - luma[halo:-halo, halo:-halo]).max() <= 1, "weights that pass the picture through pass it"
 
 
@@ -126,7 +126,7 @@ def test_the_float32_graph_computes_what_keras_computes(architecture: Architectu
     luma = np.random.default_rng(0).random((60, 76), np.float32)
     halo = architecture.halo_px
     expected = keras.ops.convert_to_numpy(model(luma[None, :, :, None], training=False))[0, :, :, 0]
-    out = Interpreter("litert", convert(layers_of(model), architecture), 1).run(luma)
+    out = open_interpreter("litert", convert(layers_of(model), architecture), 1).compute(luma)
     if architecture.residual:
         out = out + luma[halo:-halo, halo:-halo]
     np.testing.assert_allclose(out, expected, atol=1e-5)
@@ -141,7 +141,7 @@ def test_every_fast_network_converts(name: str, scale: int, draw: Draw) -> None:
     samples = representative_dataset((Pair(plane, plane, plane),), architecture)[-8:]
     layers = random_layers(architecture)
     convert(layers, architecture, samples)  # checks that it is full int8
-    cells = Interpreter("litert", convert(layers, architecture), 1).run(samples[0][0])
+    cells = open_interpreter("litert", convert(layers, architecture), 1).compute(samples[0][0])
     stack = build_stack(architecture)
     model = build_model(architecture)
     set_layers(model, layers)
@@ -151,9 +151,9 @@ def test_every_fast_network_converts(name: str, scale: int, draw: Draw) -> None:
 
 
 def test_a_graph_runs_at_every_size(small: Any) -> None:
-    network = Interpreter("litert", small.int8, 1)
+    network = open_interpreter("litert", small.int8, 1)
     for h, w in ((13, 13), (60, 76), (41, 100)):
-        assert network.run(np.zeros((h, w), np.int8)).shape == (h - 12, w - 12)
+        assert network.compute(np.zeros((h, w), np.int8)).shape == (h - 12, w - 12)
 
 
 def test_the_same_network_converts_to_the_same_bytes(either: Any) -> None:

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.interpreter import trace
 from export.network import stack_of
 from export.plan import TrainingPlan
 from export.quantization import convert
 from export.quantization_aware import RATE, fine_tune, fine_tuning_plan
 from export.rounded import WEIGHT_STEPS, build_rounded, measure_ranges, rounded_layers
 from export.rounding import round_layers
+from export.trace import trace
 
 pytestmark = pytest.mark.usefixtures("prompt_clean_up")
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.interpreter import trace
 from export.architectures import Layer, find_architecture
 from export.architectures.srcnn import LAYER_NAMES
 from export.quantization import convert
 from export.rounding import STEPS, round_layers
+from export.trace import trace
 from tests.export.layers import random_layers
 
 

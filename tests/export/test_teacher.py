@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.errors import NoInput, UsageError
 from edge_srcnn.loading import open_model
 from edge_srcnn.models.bundled import bundled_models
@@ -41,7 +41,7 @@ def test_what_a_network_puts_out_is_what_the_engine_adds(draw: Any, model: Path)
     (pair,) = pairs(draw, 1)
     teacher = read_model(model)
     plane = pair.plane if teacher.spec.plane == LUMA_PLANE else pair.base
-    residual = run_float(Interpreter("litert", teacher.graph, 1), teacher, plane)
+    residual = run_float(open_interpreter("litert", teacher.graph, 1), teacher, plane)
     with open_model(teacher) as upscaler:
         expected = upscaler.upscale(pair.plane)
     found = np.clip(pair.base + np.rint(residual), 0, 255)
@@ -92,7 +92,7 @@ def test_a_lesson_is_the_mean_over_rotations_flips_and_teachers(draw: Any, tmp_p
     taught = teach(Split((pair,), (pair,), 1), teachers, tmp_path)
     expected = np.zeros(pair.truth.shape)
     for teacher in teachers:
-        interpreter = Interpreter("litert", teacher.graph, 1)
+        interpreter = open_interpreter("litert", teacher.graph, 1)
         for number in range(8):
             plane = np.ascontiguousarray(turned(pair.plane, number))
             expected += turned_back(run_float(interpreter, teacher, plane), number) / 16

@@ -23,11 +23,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.build import network_of
-from edge_srcnn.engine.inference import Sharpener
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.inference import TiledInference
+from edge_srcnn.engine.interpreter import Interpreter, open_interpreter
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.plan import default_setting
+from edge_srcnn.engine.plan import default_plan
 from edge_srcnn.engine.processor import this_processor
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.loading import read_named
@@ -88,7 +89,7 @@ def times(names: Sequence[str]) -> dict[str, Any]:
     Of the whole frame, and of the interpreter in it; and the int8 ceiling in 10^9 multiplications a second.
     """
     cv2.setNumThreads(1)
-    invoke, spent = Interpreter.invoke, [0.0]
+    invoke, spent = Interpreter.run, [0.0]
 
     def timed(self: Interpreter) -> None:
         began = process_time()
@@ -99,14 +100,16 @@ def times(names: Sequence[str]) -> dict[str, Any]:
     networks = {REFERENCE: network_of(read_named(f"{REFERENCE}-x{SCALE}", SCALE))}
     networks |= {name: random_network(f"fast-{name}", SCALE) for name in names}
     for name, network in networks.items():
-        setting = default_setting(network, processor, 1)
-        upscalers[name] = LumaUpscaler(Sharpener(network, "litert", setting_for=lambda h, w, s=setting: s), SCALE)  # type: ignore[misc]
+        setting = default_plan(network, processor, 1)
+        upscalers[name] = LumaUpscaler(
+            TiledInference(network, backend_named("litert"), plan_for=lambda h, w, s=setting: s), SCALE
+        )  # type: ignore[misc]
     out = np.empty((HEIGHT * SCALE, WIDTH * SCALE), np.uint8)
     best = ceiling_graph(np.dtype(np.int8))
-    ceiling = Interpreter("litert", write_graph(best), 1)
+    ceiling = open_interpreter("litert", write_graph(best), 1)
     frames: dict[str, list[float]] = {name: [] for name in (*networks, CEILING)}
     inside: dict[str, list[float]] = {name: [] for name in networks}
-    Interpreter.invoke = timed  # type: ignore[method-assign]  # wall time says nothing where others compute too
+    Interpreter.run = timed  # type: ignore[method-assign]  # wall time says nothing where others compute too
     for each in range(1 + ROUNDS):
         for name, upscaler in upscalers.items():
             spent[0], began = 0.0, process_time()
@@ -115,7 +118,7 @@ def times(names: Sequence[str]) -> dict[str, Any]:
                 frames[name].append(process_time() - began)
                 inside[name].append(spent[0])
         began = process_time()
-        ceiling.invoke()
+        ceiling.run()
         frames[CEILING].append(process_time() - began)
     vnni = {"avx512_vnni", "avx_vnni"} & processor.flags
     return {

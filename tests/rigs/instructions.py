@@ -17,22 +17,23 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import Convolution, Graph, Quantization
-from edge_srcnn.engine.inference import Sharpener
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.inference import TiledInference
+from edge_srcnn.engine.interpreter import Interpreter, open_interpreter
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.plan import Setting, default_setting
+from edge_srcnn.engine.plan import Plan, default_plan
 from edge_srcnn.engine.processor import Processor
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.engine.tiled_graph import network_for_processor
-from edge_srcnn.engine.tuning import packings
 from edge_srcnn.errors import UsageError
 from edge_srcnn.loading import read_named
 from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph
+from edge_srcnn.measure.tuning import packings
 from edge_srcnn.models.file import BICUBIC_PLANE
 
 WIDTH, HEIGHT = 640, 480
@@ -119,11 +120,11 @@ def prepare(work: Path, wanted: argparse.Namespace) -> None:
         jobs = [] if wanted.packings else [bare_job(CEILING, best, macs, CEILING_SIZE)]
         jobs += [bare_job(Path(file).stem, Path(file).resolve(), 0, (1, 1)) for file in wanted.bare]
         for name, (network, scale, graph) in networks.items():
-            default = default_setting(network, PROCESSORS[cpu], 1)
+            default = default_plan(network, PROCESSORS[cpu], 1)
             sides = network.unshuffle, network.shuffle
             facts = name, str(graph), network.plane, *sides, network.residual, scale, network.macs_per_pixel
             for blocks in packings(network.graph) if wanted.packings else (default.blocks,):
-                setting = Setting(blocks, default.tile, 1)
+                setting = Plan(blocks, default.tile, 1)
                 tile, frames = frames_for(network, scale, setting, PACKING_WIDTH if wanted.packings else WIDTH)
                 jobs.append(Job(*facts, str(blocks), tile, frames))
         (work / f"jobs.{cpu}").write_text(json.dumps([asdict(job) for job in jobs]))
@@ -135,7 +136,7 @@ def bare_job(name: str, graph: Path, macs: float, size: tuple[int, int]) -> Job:
 
 
 def frames_for(
-    network: Network, scale: int, setting: Setting, width: int
+    network: Network, scale: int, setting: Plan, width: int
 ) -> tuple[tuple[int, int], tuple[tuple[int, int], ...]]:
     """Give the tile that a whole frame is cut into, and the frames that are enough to count it."""
     if network.plane != BICUBIC_PLANE:
@@ -146,7 +147,7 @@ def frames_for(
 
 def count(work: Path, cpu: str) -> None:
     """Run the jobs of a processor, there; marks stand before and after each frame, and each run of the interpreter."""
-    invoke = Interpreter.invoke
+    invoke = Interpreter.run
     cv2.setNumThreads(1)
 
     def marked(self: Interpreter) -> None:
@@ -159,11 +160,11 @@ def count(work: Path, cpu: str) -> None:
         for size in job.frames:
             frame = frame_of(job, size)
             frame()
-            Interpreter.invoke = marked  # type: ignore[method-assign]
+            Interpreter.run = marked  # type: ignore[method-assign]
             os.getppid()
             tiles = frame()
             os.getppid()
-            Interpreter.invoke = invoke  # type: ignore[method-assign]
+            Interpreter.run = invoke  # type: ignore[method-assign]
             marks.append(2 + 2 * tiles)
     (work / f"marked.{cpu}").write_text(json.dumps(marks))
 
@@ -172,16 +173,16 @@ def frame_of(job: Job, size: tuple[int, int]) -> Callable[[], int]:
     """Make what computes a frame, and gives the number of tiles in it."""
     data = Path(job.graph).read_bytes()
     if not job.plane:
-        interpreter = Interpreter("litert", data, 1)
+        interpreter = open_interpreter("litert", data, 1)
 
         def bare() -> int:
-            interpreter.invoke()
+            interpreter.run()
             return 1
 
         return bare
     network = Network(read_graph(data), job.plane, job.unshuffle, job.shuffle, job.residual)
-    setting = Setting(Blocks.parse(job.blocks), (job.tile[0], job.tile[1]), 1)
-    upscaler = LumaUpscaler(Sharpener(network, "litert", setting_for=lambda h, w: setting), job.scale)
+    setting = Plan(Blocks.parse(job.blocks), (job.tile[0], job.tile[1]), 1)
+    upscaler = LumaUpscaler(TiledInference(network, backend_named("litert"), plan_for=lambda h, w: setting), job.scale)
     picture = (np.indices(size).sum(axis=0) * 7919 % 256).astype(np.uint8)
     out = np.empty([side * job.scale for side in size], np.uint8)
 

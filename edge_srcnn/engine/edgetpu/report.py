@@ -54,7 +54,7 @@ def _look() -> EdgeTpuReport:
     try:
         with quiet_native_code():
             library = edgetpu_library()
-            version, devices = edgetpu_version(library), tuple(map(str, edgetpu_devices(library)))
+            version, devices = edgetpu_version(library), tuple(edgetpu_devices(library))
     except Unavailable as error:
         return EdgeTpuReport(problem=str(error))
     except AttributeError as error:

@@ -2,34 +2,17 @@
 
 import ctypes
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from edge_srcnn.engine.edgetpu.devices import ROOT, why_no_device
 from edge_srcnn.engine.edgetpu.library import why_not_loaded
-from edge_srcnn.engine.interpreter import EDGETPU
 from edge_srcnn.errors import Unavailable, UsageError
 
+EDGETPU = "edgetpu"
 EDGETPU_LIBRARY = "libedgetpu.so.1"
 
 _DEVICE = re.compile(r"(usb|pci)?(?::?([0-9]{1,2}))?")
 _KINDS = {0: "pci", 1: "usb"}
-
-
-@dataclass(frozen=True)
-class Device:
-    """An Edge TPU: ``usb`` or ``pci``, and where it is."""
-
-    kind: str
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.path}"
-
-
-def is_edgetpu(engine: str) -> bool:
-    """Whether an engine's name asks for an Edge TPU."""
-    return engine.partition(":")[0] == EDGETPU
 
 
 def edgetpu_engines(engine: str) -> list[str]:
@@ -80,16 +63,16 @@ def edgetpu_version(library: ctypes.CDLL) -> str:
     return bytes(library.edgetpu_version()).decode(errors="replace")
 
 
-def edgetpu_devices(library: ctypes.CDLL) -> list[Device]:
-    """The Edge TPUs that libedgetpu sees."""
+def edgetpu_devices(library: ctypes.CDLL) -> list[str]:
+    """List the Edge TPUs that libedgetpu sees, each ``usb PATH`` or ``pci PATH``."""
     count = ctypes.c_size_t(0)
     library.edgetpu_list_devices.restype = ctypes.POINTER(_Device)
     library.edgetpu_free_devices.argtypes = [ctypes.POINTER(_Device)]
     library.edgetpu_free_devices.restype = None
     found = library.edgetpu_list_devices(ctypes.byref(count))
     try:
-        each = [found[index] for index in range(count.value)]
-        return [Device(_KINDS.get(one.type, "unknown"), (one.path or b"").decode(errors="replace")) for one in each]
+        devices = [found[index] for index in range(count.value)]
+        return [f"{_KINDS.get(one.type, 'unknown')} {(one.path or b'').decode(errors='replace')}" for one in devices]
     finally:
         library.edgetpu_free_devices(found)
 
@@ -100,7 +83,7 @@ def why_no_edgetpu(wanted: str, root: Path = ROOT) -> str:
         seen = edgetpu_devices(edgetpu_library())
     except (Unavailable, AttributeError):
         seen = []
-    return why_no_device(wanted, list(map(str, seen)), root)
+    return why_no_device(wanted, seen, root)
 
 
 class _Device(ctypes.Structure):

@@ -1,4 +1,4 @@
-"""Several engines at one picture, a strip of rows each: several Edge TPUs share the tiles."""
+"""Several engines at one picture, a strip of columns each: several Edge TPUs share the tiles."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,6 @@ import numpy as np
 
 from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.luma import Luma
-from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, round_up
 
@@ -21,7 +20,7 @@ class ParallelLuma:
     parts
         Engines of the same network, each of which may compute beside the others.
     grain
-        Strips are whole multiples of so many rows, if there are enough: the height of a tile.
+        Strips are whole multiples of so many columns, if there are enough: the width of a tile.
     """
 
     def __init__(self, parts: Sequence[Luma], grain: int) -> None:
@@ -38,34 +37,40 @@ class ParallelLuma:
         return total
 
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
-        """Up-scale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``.
+        """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``.
 
         Raises
         ------
         DelegateLost
             One of the engines crashed or hung.
         """
-        height, width = (side * self.scale for side in luma.shape)
-        strips = self._strips(region or Tile(0, 0, height, width))
+        strips = self._strips(luma, region)
         jobs = [
             self._threads.submit(part.upscale, luma, None, strip)
             for part, strip in zip(self._parts, strips, strict=False)
         ]
-        done = [job.result() for job in jobs]
+        first, *others = [job.result() for job in jobs]
         if out is None:
-            out = np.empty((height, width), np.uint8)
-        np.copyto(out, done[0])
-        for strip, result in zip(strips[1:], done[1:], strict=True):
-            out[strip.place] = result[strip.place]
-        return out
+            out = first
+        else:
+            np.copyto(out, first)
+        return _joined(out, others, strips)
 
-    def sharpen(self, plane: UInt8Array) -> UInt8Array:
+    def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network of the first alone over a plane in its own grid."""
-        return self._parts[0].sharpen(plane)
+        return self._parts[0].run_network(plane)
 
-    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """(first row, sharp, bicubic), all in one band."""
-        yield 0, self.upscale(luma), upscale_bicubic(luma, self.scale)
+    def bands(self, luma: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        """Upscale a plane from top to bottom: (first row, sharp band, bicubic band)."""
+        strips = self._strips(luma, region)
+        under_way = [part.bands(luma, strip) for part, strip in zip(self._parts, strips, strict=False)]
+        while True:
+            found = [job.result() for job in [self._threads.submit(next, each, None) for each in under_way]]
+            there = [band for band in found if band is not None]
+            if not there:
+                return
+            top, sharp, bicubic = there[0]
+            yield top, _joined(sharp, [band for _, band, _ in there[1:]], strips), bicubic
 
     def close(self) -> None:
         """Close them all."""
@@ -73,11 +78,21 @@ class ParallelLuma:
         for part in self._parts:
             part.close()
 
-    def _strips(self, region: Tile) -> list[Tile]:
-        rows = -(-region.height // len(self._parts))
-        if region.height >= self._grain * len(self._parts):
-            rows = round_up(rows, self._grain)
+    def _strips(self, luma: UInt8Array, region: Tile | None) -> list[Tile]:
+        """Cut a region of the result into columns, one for each part."""
+        whole = region or Tile(0, 0, *(side * self.scale for side in luma.shape))
+        columns = -(-whole.width // len(self._parts))
+        if whole.width >= self._grain * len(self._parts):
+            columns = round_up(columns, self._grain)
         return [
-            Tile(region.top + top, region.left, min(rows, region.height - top), region.width)
-            for top in range(0, region.height, rows)
+            Tile(whole.top, whole.left + left, whole.height, min(columns, whole.width - left))
+            for left in range(0, whole.width, columns)
         ]
+
+
+def _joined(first: UInt8Array, others: Sequence[UInt8Array], strips: Sequence[Tile]) -> UInt8Array:
+    """Copy what the others computed into what the first did, in place."""
+    for strip, other in zip(strips[1:], others, strict=True):
+        columns = slice(strip.left, strip.left + strip.width)
+        first[:, columns] = other[:, columns]
+    return first

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from edge_srcnn.engine.edgetpu.delegate import Delegate
-from edge_srcnn.engine.edgetpu.several import is_edgetpu
 from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.isolated.shared_memory import SharedMemory
-from edge_srcnn.engine.plan import Wish
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.errors import DelegateLost
-from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.file import Model
@@ -34,10 +32,8 @@ class IsolatedLuma:
     ----------
     model
         The network.
-    engine, wish, reuse
-        As for ``open_model``.
-    delegate
-        A library for the child to load.
+    options
+        Another engine than ``auto``; the child loads its delegate.
 
     Raises
     ------
@@ -47,38 +43,39 @@ class IsolatedLuma:
         It crashed or hung.
     """
 
-    def __init__(
-        self, model: Model, *, engine: str, wish: Wish, reuse: bool = False, delegate: Delegate | None = None
-    ) -> None:
+    def __init__(self, model: Model, options: EngineOptions) -> None:
         self.scale, self.statistics = model.spec.scale, Statistics()
         self._upsampling = model.spec.upsampling
-        self._name = f"engine {engine}" if delegate is None else delegate.library
+        self._name = options.delegate.library if options.delegate else f"engine {options.engine}"
         self._memory = SharedMemory()
         self._shape, self._slowest_s = (0, 0), 0.0
         self._why_lost: str | None = None
-        settings = {"model": model, "engine": engine, "wish": wish, "reuse": reuse, "delegate": delegate}
+        descriptor = self._memory.descriptor
         try:
-            self._child = Child(WORKER, pass_fds=(self._memory.descriptor,), memory=self._memory.descriptor, **settings)
+            self._child = Child(WORKER, pass_fds=(descriptor,), memory=descriptor, model=model, options=options)
         except BaseException as error:
             self._memory.close()
             if isinstance(error, (TimeoutError, ConnectionError)):
-                hint = "; libedgetpu and the interpreter may be of different generations" if is_edgetpu(engine) else ""
-                raise DelegateLost(f"{self._name}: cannot begin ({error}){hint}") from error
+                hint = options.backend().crash_hint
+                raise DelegateLost(f"{self._name}: cannot begin ({error})" + (f"; {hint}" if hint else "")) from error
             raise
 
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
-        """Up-scale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``."""
+        """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``."""
         height, width = luma.shape
         return self._through("upscale", luma, (height * self.scale, width * self.scale), out, region)
 
-    def sharpen(self, plane: UInt8Array) -> UInt8Array:
-        """Run the network alone over a plane in its own grid, see ``LumaUpscaler.sharpen``."""
+    def run_network(self, plane: UInt8Array) -> UInt8Array:
+        """Run the network alone over a plane in its own grid, see ``LumaUpscaler.run_network``."""
         height, width = (side * self._upsampling for side in plane.shape)
-        return self._through("sharpen", plane, (height, width), None)
+        return self._through("run_network", plane, (height, width), None)
 
-    def bands(self, luma: UInt8Array) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """(first row, sharp, bicubic), all in one band."""
-        yield 0, self.upscale(luma), upscale_bicubic(luma, self.scale)
+    def bands(self, luma: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+        """Upscale a plane from top to bottom: (first row, sharp band, bicubic band), see ``LumaUpscaler.bands``."""
+        for start, stop in bands(*luma.shape):
+            shape = (stop - start) * self.scale, luma.shape[1] * self.scale
+            bicubic = upscale_band(luma, self.scale, start, stop)
+            yield start * self.scale, self._through("bands", luma, shape, None, region, start == 0), bicubic
 
     def close(self) -> None:
         """End the child."""

@@ -1,16 +1,15 @@
 """What an isolated engine's process does: planes out of shared memory, through the engine, and back into it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from edge_srcnn.engine.build import open_luma
-from edge_srcnn.engine.edgetpu.delegate import Delegate
-from edge_srcnn.engine.edgetpu.several import EDGETPU_LIBRARY, is_edgetpu
 from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.isolated.shared_memory import SharedMemory
-from edge_srcnn.engine.plan import Wish
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.self_test import check_golden
 from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, SelfTestFailed, Unavailable
+from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.file import Model
 
@@ -18,9 +17,9 @@ Shape = tuple[int, int]
 
 
 def isolated_engine(
-    *, model: Model, engine: str, wish: Wish, reuse: bool, delegate: Delegate | None, memory: int
-) -> Callable[[str, Shape, Shape, Tile | None], Statistics]:
-    """The engine, after its self-test; answers by what a plane cost.
+    *, model: Model, options: EngineOptions, memory: int
+) -> Callable[[str, Shape, Shape, Tile | None, bool], Statistics]:
+    """Make the engine, and test it; the function that is given back answers by what a plane cost.
 
     Raises
     ------
@@ -28,26 +27,30 @@ def isolated_engine(
         It cannot be made, or computes wrongly.
     """
     shared = SharedMemory(memory)
-    luma, name = open_luma(model, engine=engine, wish=wish, reuse=reuse, delegate=delegate)
-    library = delegate.library if delegate else EDGETPU_LIBRARY if is_edgetpu(engine) else None
+    luma, accelerator = open_luma(model, options), options.backend().accelerator
+    under_way: Iterator[tuple[int, UInt8Array, UInt8Array]] = iter(())
     try:
-        check_golden(luma, model, name)
+        check_golden(luma, model, options.label)
     except SelfTestFailed:
         raise
     except (RuntimeError, ValueError) as error:  # of the interpreter, or the driver below it
-        if library is None and isinstance(error, EdgeSrcnnError):
+        if accelerator is None and isinstance(error, EdgeSrcnnError):
             raise
-        raise Unavailable(f"{library or name}: refuses the network ({_line(error)})") from error
+        raise Unavailable(f"{accelerator or options.label}: refuses the network ({_line(error)})") from error
 
-    def answer(what: str, given: Shape, wanted: Shape, region: Tile | None = None) -> Statistics:
+    def answer(what: str, given: Shape, wanted: Shape, region: Tile | None = None, first: bool = True) -> Statistics:
+        nonlocal under_way
         result = shared.plane(given[0] * given[1], wanted)
         plane = shared.plane(0, given)
         luma.statistics.clear()
         try:
-            if what == "sharpen":
-                result[:] = luma.sharpen(plane)
-            else:
+            if what == "run_network":
+                result[:] = luma.run_network(plane)
+            elif what == "upscale":
                 luma.upscale(plane, result, region)
+            else:
+                under_way = luma.bands(plane.copy(), region) if first else under_way
+                result[:] = next(under_way)[1]
         except (RuntimeError, ValueError) as error:  # as above
             raise DelegateLost(_line(error)) from error
         return replace(luma.statistics)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from edge_srcnn.engine.edgetpu.several import edgetpu_engines, is_edgetpu
-from edge_srcnn.engine.interpreter import ENGINE_NAMES
+from edge_srcnn.engine.backends import AUTO, BACKENDS
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.loading import SCALES
 from edge_srcnn.models.bundled import find_model
@@ -84,10 +84,8 @@ def check_model(name: str) -> None:
 
 def check_engine(name: str) -> None:
     """An engine's name; an Edge TPU's may name a device."""
-    if is_edgetpu(name):
-        edgetpu_engines(name)
-    else:
-        one_of(*ENGINE_NAMES)(name)
+    one_of(AUTO, *BACKENDS)(name.partition(":")[0])
+    EngineOptions(engine=name)
 
 
 def word(text: str) -> None:

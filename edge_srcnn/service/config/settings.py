@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from edge_srcnn.engine.build import wish_for
-from edge_srcnn.engine.edgetpu.delegate import custom_delegate
-from edge_srcnn.engine.interpreter import ENGINE_NAMES
-from edge_srcnn.engine.plan import AUTO
+from edge_srcnn.engine.backends import AUTO, BACKENDS
+from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.loading import SCALES
 from edge_srcnn.service.config.checks import between, check_engine, check_model, check_sinks, check_source, word
 from edge_srcnn.service.config.kinds import NUMBER, RATE, SWITCH, TEXT, TEXTS, WHOLE, Kind
@@ -86,27 +85,27 @@ class Enhance:
     engine: str = _setting(
         TEXT,
         AUTO,
-        f"What computes: {', '.join(ENGINE_NAMES)} (no network); edgetpu:usb or edgetpu:0 names one of several.",
+        f"What computes: {', '.join((AUTO, *BACKENDS))} (no network); edgetpu:usb or edgetpu:0 names one of several.",
         check_engine,
     )
     threads: int | None = _setting(
         WHOLE,
         None,
         "Threads of the interpreter. Not set: as 'edge-srcnn tune' found, or all processors.",
-        lambda threads: wish_for(threads=threads),
+        lambda threads: EngineOptions.parse(threads=threads),
         3,
     )
     block: str = _setting(
         TEXT,
         AUTO,
         'Packing of pixels into channels: "2x4", "2x4-4x4", "1x1" for none, or "auto". It changes no byte.',
-        lambda block: wish_for(block=block),
+        lambda block: EngineOptions.parse(block=block),
     )
     tile: str = _setting(
         TEXT,
         AUTO,
         'Pixels of the network\'s plane that are worked on at a time, height x width: "128x256", "whole" or "auto".',
-        lambda tile: wish_for(tile=tile),
+        lambda tile: EngineOptions.parse(tile=tile),
     )
     reuse: bool = _switch(True, "Do not compute still parts of the picture again; the result is the same.")
     isolate: bool = _switch(
@@ -116,7 +115,7 @@ class Enhance:
         TEXT, None, "A shared library for the interpreter to work with.", word, "/usr/lib/libvx_delegate.so"
     )
     delegate_options: tuple[str, ...] = _setting(
-        TEXTS, (), "Options for the delegate, each NAME=VALUE.", partial(custom_delegate, "")
+        TEXTS, (), "Options for the delegate, each NAME=VALUE.", partial(Delegate.parse, "")
     )
     roi: str | None = _setting(
         TEXT,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.engine.interpreter import ENGINES, installed_version
+from edge_srcnn.engine.backends import INTERPRETERS, backend_named
 from tests.edge_srcnn.cli.rights import without_override
 
 USAGE, BAD_DATA, NO_INPUT, UNAVAILABLE, CANNOT_WRITE = 2, 65, 66, 69, 73  # sysexits.h, and argparse's 2
@@ -189,7 +189,7 @@ def test_an_unknown_engine(fails, good):
 
 
 def test_an_engine_that_is_not_installed(fails, good):
-    missing = [name for name in ENGINES if installed_version(name) is None]
+    missing = [name for name in INTERPRETERS if backend_named(name).version() is None]
     if not missing:
         pytest.skip("every engine is installed")
     assert "pip install" in fails(good.name, "-o", "out.png", "-e", missing[0], status=UNAVAILABLE)

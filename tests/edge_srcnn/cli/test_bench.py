@@ -6,7 +6,7 @@ import re
 import pytest
 
 from edge_srcnn.cli.options import parse_frame_size
-from edge_srcnn.engine.interpreter import ENGINES, installed_version
+from edge_srcnn.engine.backends import INTERPRETERS, backend_named
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.bundled import find_model
 
@@ -153,7 +153,7 @@ def test_a_damaged_model(fails, tmp_path, model_bytes):
 
 
 def test_an_engine_that_is_not_installed(fails):
-    missing = [name for name in ENGINES if installed_version(name) is None]
+    missing = [name for name in INTERPRETERS if backend_named(name).version() is None]
     if not missing:
         pytest.skip("every engine is installed")
     assert "pip install" in fails("--engine", missing[0], status=UNAVAILABLE)

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from edge_srcnn.engine.interpreter import installed_version
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.models.bundled import bundled_models, find_model
 from tests.edge_srcnn.bundles import CAMERA_MODEL, CARD, COMMAND, environment_of
 
@@ -80,7 +80,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_broken(run_slow, colu
         assert re.search(rf"(^|\s){re.escape(word)}(\s|$)", text), word
 
 
-@pytest.mark.skipif(installed_version("litert") is None, reason="needs an interpreter")
+@pytest.mark.skipif(backend_named("litert").version() is None, reason="needs an interpreter")
 def test_a_frame_is_timed_with_each_model(run, run_slow):
     document = json.loads(run("--json").stdout)
     assert document["timing"]["frame_px"] == [640, 480]

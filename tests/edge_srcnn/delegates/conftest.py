@@ -11,7 +11,7 @@ import pytest
 
 from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
-from edge_srcnn.engine.edgetpu.delegate import Delegate
+from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.packing import halo, pack
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.loading import read_named

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from edge_srcnn.engine.edgetpu.delegate import edgetpu_delegate
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model
@@ -58,7 +58,7 @@ def test_the_device_is_named_as_libedgetpu_wants(coral, compiled_model, tmp_path
 
 def test_what_is_no_device_is_a_mistake():
     with pytest.raises(UsageError, match="give edgetpu, edgetpu:usb, edgetpu:pci"):
-        edgetpu_delegate("edgetpu:gpu")
+        backend_named("edgetpu:gpu")
 
 
 @pytest.mark.parametrize("name", [PLAIN, "fast-s-x2"])

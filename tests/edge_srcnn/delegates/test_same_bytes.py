@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_srcnn.imaging.bicubic import BAND_ROWS, WHOLE_PIXELS
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model
@@ -20,7 +21,7 @@ def test_planes_of_all_sizes_and_pictures_with_colours(engine, upscalers, textur
         for height, width in SIZES[: 6 if scale == 2 else 4]:
             plane = texture(height, width)
             assert (there.upscale(plane) == here.upscale(plane)).all()
-            assert (there.sharpen(plane) == here.sharpen(plane)).all()
+            assert (there.run_network(plane) == here.run_network(plane)).all()
         for channels in (2, 3, 4):
             picture = texture(50, 70, channels)
             assert (there.upscale(picture) == here.upscale(picture)).all()
@@ -32,6 +33,16 @@ def test_a_region_and_a_place_for_the_result(engine, upscalers, texture):
         for region in (Tile(10, 20, 100, 120), Tile(0, 0, 1, 1), None):
             assert there.upscale(plane, out, region) is out
             assert (out == here.upscale(plane, region=region)).all()
+
+
+def test_a_large_picture_comes_in_bands(engine, upscalers, texture):
+    picture = np.tile(texture(430, 200, 3), (5, 10, 1))
+    assert picture[..., 0].size > WHOLE_PIXELS
+    with load_model("fast-s-x2", engine=engine, isolate=True) as there:
+        bands = list(there.bands(picture))
+    assert [top for top, _ in bands] == list(range(0, 2 * len(picture), 2 * BAND_ROWS))
+    expected = upscalers(engine=engine, name="fast-s-x2").upscale(picture)
+    assert (np.vstack([band for _, band in bands]) == expected).all()
 
 
 @pytest.mark.parametrize("delegated", [False, True])

@@ -6,8 +6,9 @@ from time import monotonic, sleep
 
 import pytest
 
+from edge_srcnn.engine import candidates
 from edge_srcnn.live import failover
-from edge_srcnn.live.failover import SteadyUpscaler
+from edge_srcnn.live.failover import Failover
 from edge_srcnn.service import build
 from edge_srcnn.service.config.settings import Enhance
 from tests.edge_srcnn.delegates.conftest import children
@@ -21,13 +22,13 @@ SIZE = (64, 48)
 def steady(libraries, engine, monkeypatch, traces):
     """Make one from a library and its options, as the configuration does."""
     monkeypatch.setattr(failover, "RETRY_FIRST_S", 0.1)
-    monkeypatch.setattr(build, "choose_engine", lambda name: engine)
+    monkeypatch.setattr(candidates, "installed_interpreter", lambda: engine)
     made = []
 
     def make(name, **options):
         pairs = tuple(f"{key}={value}" for key, value in options.items())
         enhance = Enhance(engine=engine, delegate=libraries.path(name), delegate_options=pairs, reuse=False)
-        made.append(SteadyUpscaler(build.rungs(enhance)))
+        made.append(Failover(build.rungs(enhance)))
         return made[-1]
 
     yield make
@@ -107,10 +108,10 @@ def test_a_stopped_engine_is_noticed_and_comes_back(steady, traces):
 def test_one_that_is_closed_on_its_way_up_leaves_nothing(steady):
     upscaler = steady("copies", invoke="abort", after=20)
     feed(upscaler, lambda: upscaler.failures == 1)
-    feed(upscaler, lambda: upscaler._climber is not None)
-    climber = upscaler._climber
+    feed(upscaler, lambda: upscaler._maker is not None)
+    maker = upscaler._maker
     upscaler.close()
-    climber.join(30)
+    maker.join(30)
     assert upscaler._better is None
 
 

@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import open_interpreter
 
 REPEATABLE = settings(
     deadline=None,
@@ -100,9 +100,9 @@ def random_input(rng, dtype, shape):
 
 def compute(engine, data, pixels):
     """One run of a file in its own shapes, ``[h, w, channels]`` to ``[h, w, channels]``."""
-    network = Interpreter(engine, data, 1)
+    network = open_interpreter(engine, data, 1)
     network.input[...] = pixels
-    network.invoke()
+    network.run()
     return network.output.copy()
 
 

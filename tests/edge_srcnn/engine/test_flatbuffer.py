@@ -9,7 +9,7 @@ from hypothesis import given
 
 from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Graph, Quantization
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.packing import pack
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
@@ -52,19 +52,19 @@ def test_the_shipped_graphs_are_read_as_they_were_written(name):
 def test_the_shipped_graphs_written_anew_compute_the_same_bytes(engine, name):
     data = parse_model(bundled_models()[name].read_bytes(), name).graph
     pixels = random_input(np.random.default_rng(0), np.int8, (31, 45))
-    expected = Interpreter(engine, data, 1).run(pixels)
-    assert Interpreter(engine, write_graph(read_graph(data)), 1).run(pixels).tobytes() == expected.tobytes()
+    expected = open_interpreter(engine, data, 1).compute(pixels)
+    assert open_interpreter(engine, write_graph(read_graph(data)), 1).compute(pixels).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("packing", ["1x1", "2x2", "2x4-4x4", "3x3"])
 @pytest.mark.parametrize("make", [int8_stack, float_stack])
 def test_every_interpreter_loads_what_is_written(engine, make, packing):
     graph = pack(make(1, SHIPPED, (1, 5, 3, 1), (True, True, False)), Blocks.parse(packing), (12, 12))
-    network = Interpreter(engine, write_graph(graph), 1)
+    network = open_interpreter(engine, write_graph(graph), 1)
     assert network.dtype == graph.dtype
     assert (network.input.shape, network.output.shape) == (graph.input_shape, graph.output_shape)
     assert (network.input_quantization, network.output_quantization) == (graph.input, graph.output)
-    network.invoke()
+    network.run()
 
 
 def test_a_convolution_of_ones_counts_its_pixels(engine):

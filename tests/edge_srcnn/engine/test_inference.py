@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.blocks import PLAIN
-from edge_srcnn.engine.inference import Sharpener
+from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.plan import Setting
+from edge_srcnn.engine.plan import Plan
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging import bicubic
 from tests.edge_srcnn.networks import on_bicubic
@@ -17,11 +18,11 @@ TILES = 3 * 2
 CORNERS = [(0, 0), (0, 4), (4, 0), (4, 4)]
 
 
-def sharpened(sharpener, plane, **lent):
-    rows = len(plane) - sum(lent.values())
+def sharpened(inference, plane, **overlap):
+    rows = len(plane) - sum(overlap.values())
     out = np.full((rows, plane.shape[1]), 77, np.uint8)
-    above = lent.get("lent_above", 0)
-    sharpener.sharpen(plane, plane[above : above + rows], out, **lent)
+    above = overlap.get("overlap_above", 0)
+    inference.run(plane, plane[above : above + rows], out, **overlap)
     return out
 
 
@@ -49,11 +50,11 @@ def windows_that_see(row, column, above, below, left, right):
     ],
 )
 def test_one_changed_pixel_anywhere_is_seen_and_only_its_tiles_are_computed(
-    sharpener_for, networks, texture, block, halo
+    inference_for, networks, texture, block, halo
 ):
     graph, still = networks.random(), texture(HEIGHT, WIDTH)
-    full = sharpener_for(graph, block=block, tile=TILE)
-    again = sharpener_for(graph, block=block, tile=TILE, reuse=True)
+    full = inference_for(graph, block=block, tile=TILE)
+    again = inference_for(graph, block=block, tile=TILE, reuse=True)
     sharpened(again, still)
     expected_still = sharpened(full, still)
     for row in range(HEIGHT):
@@ -82,8 +83,8 @@ def test_one_changed_pixel_anywhere_is_seen_and_only_its_tiles_are_computed(
         ((0, 0), 1),  # mirrored into its own tile alone
     ],
 )
-def test_a_changed_pixel_costs_the_tiles_whose_halo_holds_it(sharpener_for, networks, texture, changed, computed):
-    again = sharpener_for(networks.tap(0, 4), tile=TILE, reuse=True)  # reaches 2 pixels
+def test_a_changed_pixel_costs_the_tiles_whose_halo_holds_it(inference_for, networks, texture, changed, computed):
+    again = inference_for(networks.tap(0, 4), tile=TILE, reuse=True)  # reaches 2 pixels
     frame = texture(HEIGHT, WIDTH)
     sharpened(again, frame)
     assert again.statistics.tiles_reused == 0
@@ -95,22 +96,22 @@ def test_a_changed_pixel_costs_the_tiles_whose_halo_holds_it(sharpener_for, netw
     assert again.statistics.tiles == 3 * TILES
 
 
-def test_without_reuse_every_tile_is_computed_every_time(sharpener_for, networks, texture):
-    sharpener = sharpener_for(networks.tap(2, 2), tile=TILE)
+def test_without_reuse_every_tile_is_computed_every_time(inference_for, networks, texture):
+    inference = inference_for(networks.tap(2, 2), tile=TILE)
     for _ in range(3):
-        sharpened(sharpener, texture(HEIGHT, WIDTH))
-    assert (sharpener.statistics.tiles, sharpener.statistics.tiles_reused) == (3 * TILES, 0)
+        sharpened(inference, texture(HEIGHT, WIDTH))
+    assert (inference.statistics.tiles, inference.statistics.tiles_reused) == (3 * TILES, 0)
 
 
 @pytest.mark.parametrize("block", ["1x1", "2x4", "2x2-4x4", "1x4-4x4"])
 @pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize("seed", range(4))
 def test_any_sequence_of_frames_gives_what_a_full_computation_gives(
-    sharpener_for, networks, texture, block, residual, seed
+    inference_for, networks, texture, block, residual, seed
 ):
     rng, graph = np.random.default_rng(seed), networks.random(seed)
-    again = sharpener_for(graph, residual=residual, block=block, tile=TILE, reuse=True)
-    full = sharpener_for(graph, residual=residual, block=block, tile=TILE)
+    again = inference_for(graph, residual=residual, block=block, tile=TILE, reuse=True)
+    full = inference_for(graph, residual=residual, block=block, tile=TILE)
     frame = texture(HEIGHT, WIDTH, seed=seed)
     earlier = [frame]
     for number in range(40):
@@ -140,13 +141,13 @@ def test_any_sequence_of_frames_gives_what_a_full_computation_gives(
 @pytest.mark.parametrize("rows", [8, 16, 5])
 @pytest.mark.parametrize("block", ["1x1", "2x4"])
 def test_the_bands_of_a_large_picture_do_not_take_each_others_tiles(
-    monkeypatch, sharpener_for, networks, texture, rows, block
+    monkeypatch, inference_for, networks, texture, rows, block
 ):
     monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
     monkeypatch.setattr(bicubic, "BAND_ROWS", rows)
     graph = networks.random()
     again, full = (
-        LumaUpscaler(sharpener_for(graph, block=block, tile=(8, 8), reuse=reuse), 2) for reuse in (True, False)
+        LumaUpscaler(inference_for(graph, block=block, tile=(8, 8), reuse=reuse), 2) for reuse in (True, False)
     )
     frames = [texture(37, 20), texture(40, 20), np.tile(texture(8, 20), (5, 1)), np.full((32, 20), 9, np.uint8)]
     for frame in frames:
@@ -157,36 +158,36 @@ def test_the_bands_of_a_large_picture_do_not_take_each_others_tiles(
 
 
 @pytest.mark.parametrize("corner", CORNERS)
-def test_a_band_sees_the_rows_that_its_neighbours_lend(sharpener_for, networks, texture, corner):
+def test_a_band_sees_the_overlap_rows_of_its_neighbours(inference_for, networks, texture, corner):
     plane, network = texture(30, 20), networks.tap(*corner)
     expected = networks.moved(plane, *corner)
     for block in ("1x1", "2x4", "4x4", "1x4-4x4"):
         for reuse in (False, True):
-            sharpener = sharpener_for(network, block=block, tile=TILE, reuse=reuse)
-            assert sharpener.network.context_px == (2, 2)
-            top = sharpened(sharpener, plane[:12], lent_below=2)
-            middle = sharpened(sharpener, plane[8:22], lent_above=2, lent_below=2)
-            bottom = sharpened(sharpener, plane[18:], lent_above=2)
+            inference = inference_for(network, block=block, tile=TILE, reuse=reuse)
+            assert inference.network.context_px == (2, 2)
+            top = sharpened(inference, plane[:12], overlap_below=2)
+            middle = sharpened(inference, plane[8:22], overlap_above=2, overlap_below=2)
+            bottom = sharpened(inference, plane[18:], overlap_above=2)
             assert (np.vstack([top, middle, bottom]) == expected).all(), (block, reuse)
 
 
-def test_the_same_rows_lent_or_not_are_told_apart(sharpener_for, networks, texture):
-    sharpener = sharpener_for(networks.tap(0, 0), tile=TILE, reuse=True)
+def test_the_same_rows_with_overlap_or_without_are_told_apart(inference_for, networks, texture):
+    inference = inference_for(networks.tap(0, 0), tile=TILE, reuse=True)
     plane = texture(20, 20)
-    sharpened(sharpener, plane[4:])  # mirrored above
-    assert (sharpened(sharpener, plane[2:], lent_above=2) == networks.moved(plane, 0, 0)[4:]).all()
-    assert (sharpened(sharpener, plane[4:]) == networks.moved(plane[4:], 0, 0)).all()
+    sharpened(inference, plane[4:])  # mirrored above
+    assert (sharpened(inference, plane[2:], overlap_above=2) == networks.moved(plane, 0, 0)[4:]).all()
+    assert (sharpened(inference, plane[4:]) == networks.moved(plane[4:], 0, 0)).all()
 
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError, KeyboardInterrupt])
 @pytest.mark.parametrize("number", range(TILES))
 def test_an_error_in_the_middle_of_a_frame_leaves_no_stale_tile_behind(
-    monkeypatch, sharpener_for, networks, texture, error, number
+    monkeypatch, inference_for, networks, texture, error, number
 ):
     first, second = texture(HEIGHT, WIDTH, seed=1), texture(HEIGHT, WIDTH, seed=2)
     for after in (first, second):
-        again = sharpener_for(networks.random(), tile=TILE, reuse=True)
-        expected = sharpened(sharpener_for(networks.random(), tile=TILE), after)
+        again = inference_for(networks.random(), tile=TILE, reuse=True)
+        expected = sharpened(inference_for(networks.random(), tile=TILE), after)
         sharpened(again, first)
         invoke_number(monkeypatch, again, number, error)
         with pytest.raises(error):
@@ -198,22 +199,22 @@ def test_an_error_in_the_middle_of_a_frame_leaves_no_stale_tile_behind(
         assert again.statistics.tiles_reused == TILES
 
 
-def invoke_number(monkeypatch, sharpener, number, error) -> None:
+def invoke_number(monkeypatch, inference, number, error) -> None:
     """Let one invocation of the real interpreter end in an error."""
-    network, calls = sharpener._workspace._fresh._interpreter, []
-    real = network.invoke
+    program, calls = inference._sized._fresh._program, []
+    real = program.run
 
-    def invoke():
+    def run():
         calls.append(error)
         if len(calls) == number + 1:
             raise error
         real()
 
-    monkeypatch.setattr(network, "invoke", invoke)
+    monkeypatch.setattr(program, "run", run)
 
 
-def test_a_plane_that_is_refused_leaves_no_stale_tile_behind(sharpener_for, networks, texture):
-    again = sharpener_for(networks.tap(0, 0), tile=TILE, reuse=True)
+def test_a_plane_that_is_refused_leaves_no_stale_tile_behind(inference_for, networks, texture):
+    again = inference_for(networks.tap(0, 0), tile=TILE, reuse=True)
     first, second = texture(HEIGHT, WIDTH, seed=1), texture(HEIGHT, WIDTH, seed=2)
     for plane in (first, second):
         sharpened(again, plane)
@@ -224,36 +225,50 @@ def test_a_plane_that_is_refused_leaves_no_stale_tile_behind(sharpener_for, netw
 
 
 def test_the_raw_output_is_what_the_network_put_out_without_what_fills_the_last_blocks(
-    sharpener_for, networks, texture
+    inference_for, networks, texture
 ):
     for block in ("1x1", "4x4"):
-        sharpener = sharpener_for(networks.tap(0, 0), residual=True, block=block, tile=(8, 8))
+        inference = inference_for(networks.tap(0, 0), residual=True, block=block, tile=(8, 8))
         plane = texture(9, 11)
-        sharpened(sharpener, plane)
-        assert sharpener.raw.dtype == np.int8
-        assert (sharpener.raw == networks.moved(plane, 0, 0).astype(int) - 128).all()
+        sharpened(inference, plane)
+        assert inference.raw.dtype == np.int8
+        assert (inference.raw == networks.moved(plane, 0, 0).astype(int) - 128).all()
 
 
-def test_there_is_no_raw_output_before_the_first_plane(sharpener_for, networks):
-    with pytest.raises(UsageError, match="nothing has been sharpened"):
-        _ = sharpener_for(networks.tap(0, 0)).raw
+def test_there_is_no_raw_output_before_the_first_plane(inference_for, networks):
+    with pytest.raises(UsageError, match="nothing has been computed"):
+        _ = inference_for(networks.tap(0, 0)).raw
 
 
 def test_the_setting_is_asked_for_when_a_size_comes_that_was_not_there(engine, networks, texture):
     asked = []
 
-    def setting_for(height, width):
+    def plan_for(height, width):
         asked.append((height, width))
-        return Setting(PLAIN, (16, 16), 1)
+        return Plan(PLAIN, (16, 16), 1)
 
-    sharpener = Sharpener(on_bicubic(networks.tap(2, 2)), engine, setting_for=setting_for)
+    inference = TiledInference(on_bicubic(networks.tap(2, 2)), backend_named(engine), plan_for=plan_for)
     for size in ((8, 9), (8, 9), (5, 4), (8, 9)):
-        sharpened(sharpener, texture(*size))
+        sharpened(inference, texture(*size))
     assert asked == [(8, 9), (5, 4), (8, 9)]
 
 
-def test_the_result_may_be_written_over_the_plane(sharpener_for, networks, texture):
+def test_the_result_may_be_written_over_the_plane(inference_for, networks, texture):
     plane = texture(20, 30)
     expected = networks.moved(plane, 4, 4).copy()
-    sharpener_for(networks.tap(4, 4), tile=TILE).sharpen(plane, plane, plane)
+    inference_for(networks.tap(4, 4), tile=TILE).run(plane, plane, plane)
     assert (plane == expected).all()
+
+
+def test_with_reuse_each_program_is_made_when_it_is_first_needed(engine, networks, texture, monkeypatch):
+    backend, compiled = backend_named(engine), []
+    monkeypatch.setattr(
+        backend, "compile", lambda *graph: compiled.append(graph) or type(backend).compile(backend, *graph)
+    )
+    plan = Plan(PLAIN, (HEIGHT, WIDTH), 1, still_tile=TILE)
+    inference = TiledInference(on_bicubic(networks.tap(2, 2)), backend, plan_for=lambda *_: plan, reuse=True)
+    frame = texture(HEIGHT, WIDTH)
+    for change, programs in ((0, 1), (0, 1), (1, 2), (1, 2)):  # all is new, all is still, a pixel moves
+        frame[4, 4] ^= change
+        sharpened(inference, frame)
+        assert len(compiled) == programs

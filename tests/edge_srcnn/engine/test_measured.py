@@ -5,45 +5,45 @@ from dataclasses import replace
 
 import pytest
 
-from edge_srcnn.engine.tuning_cache import MOST_MEASURED, Measured, recall, recall_ms, remember, remember_ms
+from edge_srcnn.engine.tuning_cache import MOST_MEASURED, TuningCache
 from edge_srcnn.errors import CannotWrite
-from tests.edge_srcnn.engine.tunings import ENTRY, OCCASION, SETTING, WINNER, warnings
+from tests.edge_srcnn.engine.tunings import ENTRY, KEY, SETTING, WINNER, warnings
 
-LARGER = replace(OCCASION, height=1440, width=1920)
+LARGER = replace(KEY, height=1440, width=1920)
 MEASURED = {name: ENTRY[name] for name in ("model", "processor", "interpreter", "height", "width", "milliseconds")}
 
 
 def test_what_is_remembered_is_recalled_for_exactly_this_size(tunings_file, caplog):
-    assert recall_ms(OCCASION, tunings_file) is None
-    remember_ms(Measured(OCCASION, 12.5), tunings_file)
-    assert recall_ms(OCCASION, tunings_file) == 12.5
-    assert recall_ms(LARGER, tunings_file) is None
-    remember_ms(Measured(OCCASION, 9.0), tunings_file)
-    assert recall_ms(OCCASION, tunings_file) == 9.0
+    assert TuningCache(tunings_file).get_ms(KEY) is None
+    TuningCache(tunings_file).put(KEY, 12.5)
+    assert TuningCache(tunings_file).get_ms(KEY) == 12.5
+    assert TuningCache(tunings_file).get_ms(LARGER) is None
+    TuningCache(tunings_file).put(KEY, 9.0)
+    assert TuningCache(tunings_file).get_ms(KEY) == 9.0
     assert warnings(caplog) == []
 
 
 def test_tunings_and_times_stand_side_by_side(tunings_file):
-    remember(WINNER, tunings_file)
-    remember_ms(Measured(OCCASION, 12.5), tunings_file)
-    assert recall(OCCASION, tunings_file) == SETTING
+    TuningCache(tunings_file).put(*WINNER)
+    TuningCache(tunings_file).put(KEY, 12.5)
+    assert TuningCache(tunings_file).get(KEY) == SETTING
     assert json.loads(tunings_file.read_bytes()) == {"format": 1, "tuned": [ENTRY], "measured": [MEASURED]}
 
 
 def test_a_tuning_makes_the_times_of_its_model_void_and_no_others(tunings_file):
-    other = replace(OCCASION, model="b" * 64)
-    for each in (OCCASION, LARGER, other):
-        remember_ms(Measured(each, 12.5), tunings_file)
-    remember(WINNER, tunings_file)
-    assert [recall_ms(each, tunings_file) for each in (OCCASION, LARGER, other)] == [None, None, 12.5]
+    other = replace(KEY, model="b" * 64)
+    for each in (KEY, LARGER, other):
+        TuningCache(tunings_file).put(each, 12.5)
+    TuningCache(tunings_file).put(*WINNER)
+    assert [TuningCache(tunings_file).get_ms(each) for each in (KEY, LARGER, other)] == [None, None, 12.5]
 
 
 def test_the_file_does_not_grow_for_ever(tunings_file):
     for height in range(1, MOST_MEASURED + 3):
-        remember_ms(Measured(replace(OCCASION, height=height), 1.0), tunings_file)
+        TuningCache(tunings_file).put(replace(KEY, height=height), 1.0)
     assert len(json.loads(tunings_file.read_bytes())["measured"]) == MOST_MEASURED
-    assert recall_ms(replace(OCCASION, height=2), tunings_file) is None
-    assert recall_ms(replace(OCCASION, height=MOST_MEASURED + 2), tunings_file) == 1.0
+    assert TuningCache(tunings_file).get_ms(replace(KEY, height=2)) is None
+    assert TuningCache(tunings_file).get_ms(replace(KEY, height=MOST_MEASURED + 2)) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_the_file_does_not_grow_for_ever(tunings_file):
 )
 def test_a_file_whose_times_make_no_sense_is_ignored_with_one_warning(store, caplog, measured):
     file = store({"format": 1, "tuned": [ENTRY], "measured": measured})
-    assert recall_ms(OCCASION, file) is None
+    assert TuningCache(file).get_ms(KEY) is None
     (warning,) = warnings(caplog)
     assert warning.startswith(f"{file}: ignored, ")
-    remember_ms(Measured(OCCASION, 3.0), file)
-    assert recall_ms(OCCASION, file) == 3.0
+    TuningCache(file).put(KEY, 3.0)
+    assert TuningCache(file).get_ms(KEY) == 3.0
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite):
-        remember_ms(Measured(OCCASION, 3.0), tmp_path / "file" / "tuned.json")
+        TuningCache(tmp_path / "file" / "tuned.json").put(KEY, 3.0)

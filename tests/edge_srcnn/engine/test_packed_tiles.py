@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.blocks import PLAIN, Blocks
 from edge_srcnn.engine.build import network_of
-from edge_srcnn.engine.inference import Sharpener
-from edge_srcnn.engine.interpreter import Interpreter
-from edge_srcnn.engine.plan import WHOLE_TILE, Setting
+from edge_srcnn.engine.inference import TiledInference
+from edge_srcnn.engine.interpreter import open_interpreter
+from edge_srcnn.engine.plan import WHOLE_TILE, Plan
 from edge_srcnn.engine.self_test import self_test_tolerance
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.models.bundled import bundled_models
@@ -21,16 +22,16 @@ from tests.edge_srcnn.networks import on_bicubic
 
 
 def sharpened(graph, engine, plane, setting, *, residual):
-    """Raw output and picture of a plane that goes through a ``Sharpener``."""
+    """Raw output and picture of a plane that goes through a ``TiledInference``."""
     return sharpened_by(on_bicubic(graph, residual=residual), engine, plane, setting)
 
 
 def sharpened_by(network, engine, plane, setting):
     """The same of any network."""
     base = plane.repeat(network.upsampling, axis=0).repeat(network.upsampling, axis=1)
-    sharpener, out = Sharpener(network, engine, setting_for=lambda *_: setting), np.empty_like(base)
-    sharpener.sharpen(plane, base, out)
-    return sharpener.raw.copy(), out
+    inference, out = TiledInference(network, backend_named(engine), plan_for=lambda *_: setting), np.empty_like(base)
+    inference.run(plane, base, out)
+    return inference.raw.copy(), out
 
 
 def grey_levels(seed, size):
@@ -41,11 +42,11 @@ def grey_levels(seed, size):
 @given(int8_stacks(), blocks(), tiles, st.integers(1, 2), sizes, seeds, st.booleans())
 def test_tiles_are_the_whole_byte_for_byte(engine, graph, packing, tile, threads, size, seed, residual):
     plane = grey_levels(seed, size)
-    raw, out = sharpened(graph, engine, plane, Setting(packing, tile, threads), residual=residual)
-    whole, expected = sharpened(graph, engine, plane, Setting(PLAIN, WHOLE_TILE, 1), residual=residual)
+    raw, out = sharpened(graph, engine, plane, Plan(packing, tile, threads), residual=residual)
+    whole, expected = sharpened(graph, engine, plane, Plan(PLAIN, WHOLE_TILE, 1), residual=residual)
     down, across = graph.radius
     mirrored = np.pad(plane, ((down, down), (across, across)), mode="reflect")
-    plain = Interpreter(engine, write_graph(graph), 1).run((mirrored.astype(int) - 128).astype(np.int8))
+    plain = open_interpreter(engine, write_graph(graph), 1).compute((mirrored.astype(int) - 128).astype(np.int8))
     assert raw.tobytes() == whole.tobytes() == plain.tobytes()
     assert out.tobytes() == expected.tobytes()
 
@@ -54,8 +55,8 @@ def test_tiles_are_the_whole_byte_for_byte(engine, graph, packing, tile, threads
 @given(float_stacks(), blocks(), tiles, sizes, seeds)
 def test_float_tiles_are_the_whole_but_for_the_order_of_sums(engine, graph, packing, tile, size, seed):
     plane = grey_levels(seed, size)
-    raw, _ = sharpened(graph, engine, plane, Setting(packing, tile, 1), residual=True)
-    whole, _ = sharpened(graph, engine, plane, Setting(PLAIN, WHOLE_TILE, 1), residual=True)
+    raw, _ = sharpened(graph, engine, plane, Plan(packing, tile, 1), residual=True)
+    whole, _ = sharpened(graph, engine, plane, Plan(PLAIN, WHOLE_TILE, 1), residual=True)
     assert raw.shape == whole.shape == plane.shape
     np.testing.assert_allclose(raw, whole, rtol=0, atol=1e-5)
 
@@ -63,13 +64,13 @@ def test_float_tiles_are_the_whole_but_for_the_order_of_sums(engine, graph, pack
 def banded(graph, engine, plane, band, lent, setting):
     """The picture of rows ``band[0]`` to ``band[1]`` of a plane, with so many rows lent above and below."""
     (top, end), (above, below) = band, lent
-    sharpener, out = (
-        Sharpener(on_bicubic(graph, residual=True), engine, setting_for=lambda *_: setting),
+    inference, out = (
+        TiledInference(on_bicubic(graph, residual=True), backend_named(engine), plan_for=lambda *_: setting),
         np.empty_like(plane[top:end]),
     )
     for frame in (255 - plane, plane):  # nothing of the frame before may stay
         window = frame[top - above : end + below]
-        sharpener.sharpen(window, frame[top:end], out, lent_above=above, lent_below=below)
+        inference.run(window, frame[top:end], out, overlap_above=above, overlap_below=below)
     return out
 
 
@@ -81,20 +82,22 @@ def test_a_band_with_its_neighbours_rows_is_that_part_of_the_whole(
     context = graph.radius[0]
     above, below = (data.draw(st.integers(0, context + 5), label) for label in ("rows above", "rows below"))
     plane = grey_levels(seed, (above + rows + below, width))
-    _, whole = sharpened(graph, engine, plane, Setting(PLAIN, WHOLE_TILE, 1), residual=True)
+    _, whole = sharpened(graph, engine, plane, Plan(PLAIN, WHOLE_TILE, 1), residual=True)
     band, lent = (above, above + rows), (min(context, above), min(context, below))
-    out = banded(graph, engine, plane, band, lent, Setting(packing, tile, 1))
+    out = banded(graph, engine, plane, band, lent, Plan(packing, tile, 1))
     assert out.tobytes() == whole[slice(*band)].tobytes()
 
 
 @REPEATABLE
 @given(int8_stacks(), blocks(), tiles, sizes, seeds)
 def test_reuse_changes_no_byte_of_the_frames_of_a_moving_thing(engine, graph, packing, tile, size, seed):
-    rng, setting = np.random.default_rng(seed), Setting(packing, tile, 1)
-    reusing = Sharpener(on_bicubic(graph, residual=True), engine, setting_for=lambda *_: setting, reuse=True)
+    rng, setting = np.random.default_rng(seed), Plan(packing, tile, 1)
+    reusing = TiledInference(
+        on_bicubic(graph, residual=True), backend_named(engine), plan_for=lambda *_: setting, reuse=True
+    )
     plane, out = grey_levels(seed, size), np.empty(size, np.uint8)
     for _ in range(4):
-        reusing.sharpen(plane, plane, out)
+        reusing.run(plane, plane, out)
         _, expected = sharpened(graph, engine, plane, setting, residual=True)
         assert out.tobytes() == expected.tobytes()
         y, x = rng.integers(0, size[0]), rng.integers(0, size[1])
@@ -119,8 +122,8 @@ PACKED_MODELS = [
 def test_the_shipped_networks_give_the_same_bytes_in_every_packing(engine, name, packing):
     model = parse_model(bundled_models()[name].read_bytes(), name)
     network, plane = network_of(model), golden_plane()
-    raw, out = sharpened_by(network, engine, plane, Setting(Blocks.parse(packing), (24, 40), 1))
-    whole, expected = sharpened_by(network, engine, plane, Setting(PLAIN, WHOLE_TILE, 1))
+    raw, out = sharpened_by(network, engine, plane, Plan(Blocks.parse(packing), (24, 40), 1))
+    whole, expected = sharpened_by(network, engine, plane, Plan(PLAIN, WHOLE_TILE, 1))
     assert raw.tobytes() == whole.tobytes()
     assert out.tobytes() == expected.tobytes()
     assert np.abs(out.astype(int) - model.golden).max() <= self_test_tolerance(model.spec)

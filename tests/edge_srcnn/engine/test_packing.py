@@ -8,7 +8,7 @@ from hypothesis import given
 
 from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Graph
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.packing import halo, pack
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.imaging.blocks import from_blocks, to_blocks
@@ -106,12 +106,12 @@ def test_packed_float_is_plain_but_for_the_order_of_sums(engine, graph, packing,
 def test_the_runtime_s_own_blocks_bring_a_plane_there_and_back(engine, graph, packing, grid, seed):
     tile, around = tile_of(packing, grid), halo(graph, packing)
     plane = random_input(np.random.default_rng(seed), np.int8, with_halo(tile, around))
-    network = Interpreter(engine, write_graph(pack(graph, packing, tile)), 1)
+    network = open_interpreter(engine, write_graph(pack(graph, packing, tile)), 1)
     to_blocks(plane, network.input, packing.inner)
-    network.invoke()
+    network.run()
     packed = np.empty(tile, np.int8)
     from_blocks(network.output, packed, packing.outer)
-    plain = Interpreter(engine, write_graph(graph), 1).run(needed_of(plane, graph, tile, around))
+    plain = open_interpreter(engine, write_graph(graph), 1).compute(needed_of(plane, graph, tile, around))
     assert packed.tobytes() == plain.tobytes()
 
 

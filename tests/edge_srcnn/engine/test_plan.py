@@ -4,13 +4,13 @@ import pytest
 
 from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import (
     REUSE_TILE,
     WHOLE_TILE,
-    Setting,
-    Wish,
+    Plan,
     check_tile,
-    default_setting,
+    default_plan,
     parse_tile,
     tile_text,
 )
@@ -20,7 +20,7 @@ from edge_srcnn.models.file import LUMA_PLANE
 from tests.edge_srcnn.engine.stacks import int8_stack
 from tests.edge_srcnn.networks import on_bicubic
 
-SETTING = Setting(Blocks((2, 4), (4, 4)), (64, 128), 3)
+SETTING = Plan(Blocks((2, 4), (4, 4)), (64, 128), 3)
 
 
 def processor(*flags: str, caches: dict[int, int] | None = None) -> Processor:
@@ -71,23 +71,23 @@ def test_a_tile_that_is_allowed_comes_back():
     ("setting", "text"),
     [
         (SETTING, "block 2x4-4x4, tile 64x128, 3 threads"),
-        (Setting(Blocks((2, 2), (2, 2)), WHOLE_TILE, 1), "block 2x2, tile whole, 1 thread"),
+        (Plan(Blocks((2, 2), (2, 2)), WHOLE_TILE, 1), "block 2x2, tile whole, 1 thread"),
     ],
 )
 def test_a_setting_reads_as_a_person_would_say_it(setting, text):
     assert str(setting) == text
 
 
-def test_a_wish_for_nothing_changes_nothing():
-    assert Wish().applied_to(SETTING) == SETTING
+def test_a_request_for_nothing_changes_nothing():
+    assert EngineOptions().applied_to(SETTING) == SETTING
 
 
-def test_a_wish_changes_what_it_names_and_nothing_else():
+def test_a_request_changes_what_it_names_and_nothing_else():
     blocks = Blocks((1, 1), (1, 1))
-    assert Wish(blocks=blocks).applied_to(SETTING) == Setting(blocks, (64, 128), 3)
-    assert Wish(tile=(5, 6)).applied_to(SETTING) == Setting(SETTING.blocks, (5, 6), 3)
-    assert Wish(threads=9).applied_to(SETTING) == Setting(SETTING.blocks, (64, 128), 9)
-    assert Wish(blocks, (5, 6), 9).applied_to(SETTING) == Setting(blocks, (5, 6), 9)
+    assert EngineOptions(blocks=blocks).applied_to(SETTING) == Plan(blocks, (64, 128), 3)
+    assert EngineOptions(tile=(5, 6)).applied_to(SETTING) == Plan(SETTING.blocks, (5, 6), 3)
+    assert EngineOptions(threads=9).applied_to(SETTING) == Plan(SETTING.blocks, (64, 128), 9)
+    assert EngineOptions(blocks=blocks, tile=(5, 6), threads=9).applied_to(SETTING) == Plan(blocks, (5, 6), 9)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_wish_changes_what_it_names_and_nothing_else():
 @pytest.mark.parametrize("real", [False, True])
 def test_every_processor_gets_a_setting_with_the_threads_that_there_are(networks, flags, real):
     for threads in (1, 4):
-        setting = default_setting(on_bicubic(networks.tap(2, 2, real=real)), processor(*flags), threads)
+        setting = default_plan(on_bicubic(networks.tap(2, 2, real=real)), processor(*flags), threads)
         assert setting.threads == threads
         assert Blocks.parse(str(setting.blocks)) == setting.blocks
 
@@ -108,7 +108,7 @@ def test_every_processor_gets_a_setting_with_the_threads_that_there_are(networks
 def test_the_cores_of_a_raspberry_pi_get_the_ends_that_take_the_fewest_instructions(flags, blocks):
     # counted by tests/rigs/instructions.sh --packings fast-c16d4, on Cortex-A53, A72 and A76
     graph = int8_stack(0, [(5, 5), *[(3, 3)] * 4], (1, *[16] * 4, 4), [True] * 4 + [False])
-    assert str(default_setting(Network(graph, LUMA_PLANE, 1, 2, True), processor(*flags), 1).blocks) == blocks
+    assert str(default_plan(Network(graph, LUMA_PLANE, 1, 2, True), processor(*flags), 1).blocks) == blocks
 
 
 @pytest.mark.parametrize(
@@ -116,26 +116,26 @@ def test_the_cores_of_a_raspberry_pi_get_the_ends_that_take_the_fewest_instructi
 )
 def test_a_processor_is_judged_by_the_best_that_it_has(networks, better, lesser):
     network = on_bicubic(networks.random())
-    alone, together = (default_setting(network, processor(*flags), 1) for flags in ((better,), (better, lesser)))
+    alone, together = (default_plan(network, processor(*flags), 1) for flags in ((better,), (better, lesser)))
     assert together == alone
 
 
 def test_int8_features_do_not_count_for_a_float_network(networks):
     network = on_bicubic(networks.tap(2, 2, real=True))
-    plain = default_setting(network, processor(), 1)
-    assert all(default_setting(network, processor(flag), 1) == plain for flag in ("avx512_vnni", "avx2", "asimddp"))
+    plain = default_plan(network, processor(), 1)
+    assert all(default_plan(network, processor(flag), 1) == plain for flag in ("avx512_vnni", "avx2", "asimddp"))
 
 
 def test_a_processor_with_small_caches_gets_smaller_tiles(networks):
     network = on_bicubic(networks.random())
     small, large = (
-        default_setting(network, processor("avx2", caches={1: 32 << 10, 2: size}), 1).tile
+        default_plan(network, processor("avx2", caches={1: 32 << 10, 2: size}), 1).tile
         for size in (512 << 10, 32 << 20)
     )
     assert small[0] * small[1] < large[0] * large[1]
-    assert default_setting(network, processor("avx2"), 1).tile == small  # unknown: better too small
+    assert default_plan(network, processor("avx2"), 1).tile == small  # unknown: better too small
 
 
 def test_tiles_that_are_used_again_are_smaller_than_those_that_are_not(networks):
-    tile = default_setting(on_bicubic(networks.random()), processor("avx2", caches={3: 32 << 20}), 1).tile
+    tile = default_plan(on_bicubic(networks.random()), processor("avx2", caches={3: 32 << 20}), 1).tile
     assert REUSE_TILE[0] * REUSE_TILE[1] < tile[0] * tile[1]

@@ -39,21 +39,21 @@ EDGES = [
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("block", ["1x1", "2x4"])
 @pytest.mark.parametrize("tile", TILES)
-def test_a_region_has_the_bytes_of_the_whole(sharpener_for, networks, texture, residual, block, tile):
+def test_a_region_has_the_bytes_of_the_whole(inference_for, networks, texture, residual, block, tile):
     graph, luma = networks.random(), texture(HEIGHT, WIDTH)
     options = {"residual": residual, "block": block, "tile": tile}
-    full = LumaUpscaler(sharpener_for(graph, **options), 2).upscale(luma)
+    full = LumaUpscaler(inference_for(graph, **options), 2).upscale(luma)
     flat = upscale_bicubic(luma, 2)
     assert (full != flat).mean() > 0.5
-    part = LumaUpscaler(sharpener_for(graph, **options), 2)
+    part = LumaUpscaler(inference_for(graph, **options), 2)
     rng = np.random.default_rng(tile[0])
     for region in EDGES + [random_region(rng, 2 * HEIGHT, 2 * WIDTH) for _ in range(20)]:
         assert (part.upscale(luma, region=region) == with_region(full, flat, region)).all(), region
 
 
 @pytest.mark.parametrize("tile", [(8, 8), (8, 16)])
-def test_only_tiles_that_the_region_touches_are_computed(sharpener_for, networks, texture, tile):
-    part = LumaUpscaler(sharpener_for(networks.random(), tile=tile), 2)
+def test_only_tiles_that_the_region_touches_are_computed(inference_for, networks, texture, tile):
+    part = LumaUpscaler(inference_for(networks.random(), tile=tile), 2)
     # rows 8 to 15 and columns 16 to 31 of a grid that begins at 0: whole tiles
     part.upscale(texture(16, 32), region=Tile(8, 16, 8, 16))
     assert part.statistics.tiles == (8 // tile[0]) * (16 // tile[1])
@@ -64,11 +64,11 @@ def test_only_tiles_that_the_region_touches_are_computed(sharpener_for, networks
 
 
 @pytest.mark.parametrize("block", ["1x1", "2x4"])
-def test_reuse_with_regions_and_pictures_that_change_gives_the_same_bytes(sharpener_for, networks, texture, block):
+def test_reuse_with_regions_and_pictures_that_change_gives_the_same_bytes(inference_for, networks, texture, block):
     graph, rng = networks.random(), np.random.default_rng(1)
     options = {"block": block, "tile": (8, 16), "residual": True}
-    whole = LumaUpscaler(sharpener_for(graph, **options), 2)
-    again = LumaUpscaler(sharpener_for(graph, **options, reuse=True), 2)
+    whole = LumaUpscaler(inference_for(graph, **options), 2)
+    again = LumaUpscaler(inference_for(graph, **options, reuse=True), 2)
     luma = texture(HEIGHT, WIDTH)
     region: Tile | None = None
     for step in range(60):
@@ -84,10 +84,10 @@ def test_reuse_with_regions_and_pictures_that_change_gives_the_same_bytes(sharpe
     assert again.statistics.tiles_reused > 0
 
 
-def test_a_tile_that_was_out_of_the_region_is_not_taken_for_known(sharpener_for, networks, texture):
+def test_a_tile_that_was_out_of_the_region_is_not_taken_for_known(inference_for, networks, texture):
     graph, still, other = networks.random(), texture(16, 32), texture(16, 32, seed=1)
-    again = LumaUpscaler(sharpener_for(graph, tile=(8, 16), reuse=True), 2)
-    fresh = LumaUpscaler(sharpener_for(graph, tile=(8, 16)), 2)
+    again = LumaUpscaler(inference_for(graph, tile=(8, 16), reuse=True), 2)
+    fresh = LumaUpscaler(inference_for(graph, tile=(8, 16)), 2)
     left, right = Tile(0, 0, 32, 32), Tile(0, 32, 32, 32)
     again.upscale(other)  # all tiles hold the other picture
     again.upscale(still, region=left)  # the right half was not computed
@@ -100,20 +100,20 @@ def test_a_tile_that_was_out_of_the_region_is_not_taken_for_known(sharpener_for,
 
 
 @pytest.mark.parametrize("rows", [4, 7])
-def test_a_region_of_a_picture_in_bands(monkeypatch, sharpener_for, networks, texture, rows):
+def test_a_region_of_a_picture_in_bands(monkeypatch, inference_for, networks, texture, rows):
     graph, luma = networks.random(), texture(HEIGHT, WIDTH)
     monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
     monkeypatch.setattr(bicubic, "BAND_ROWS", rows)
-    full = LumaUpscaler(sharpener_for(graph, tile=(8, 8)), 2).upscale(luma)
+    full = LumaUpscaler(inference_for(graph, tile=(8, 8)), 2).upscale(luma)
     flat, rng = upscale_bicubic(luma, 2), np.random.default_rng(rows)
-    part = LumaUpscaler(sharpener_for(graph, tile=(8, 8)), 2)
+    part = LumaUpscaler(inference_for(graph, tile=(8, 8)), 2)
     for region in EDGES + [random_region(rng, 2 * HEIGHT, 2 * WIDTH) for _ in range(20)]:
         assert (part.upscale(luma, region=region) == with_region(full, flat, region)).all(), region
 
 
-def test_a_region_into_memory_that_is_given(sharpener_for, networks, texture):
+def test_a_region_into_memory_that_is_given(inference_for, networks, texture):
     luma, region = texture(HEIGHT, WIDTH), Tile(3, 5, 20, 30)
-    part = LumaUpscaler(sharpener_for(networks.random(), tile=(8, 16)), 2)
+    part = LumaUpscaler(inference_for(networks.random(), tile=(8, 16)), 2)
     expected = part.upscale(luma, region=region)
     out = np.full_like(expected, 77)
     assert part.upscale(luma, out, region) is out

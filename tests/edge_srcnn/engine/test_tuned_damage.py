@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge_srcnn.engine.tuning_cache import forget, recall, remember
-from tests.edge_srcnn.engine.tunings import ENTRY, OCCASION, SETTING, WINNER, warnings
+from edge_srcnn.engine.tuning_cache import TuningCache
+from tests.edge_srcnn.engine.tunings import ENTRY, KEY, SETTING, WINNER, warnings
 
 DAMAGED = {
     "empty": b"",
@@ -40,7 +40,7 @@ DAMAGED = {
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_file_that_makes_no_sense_is_ignored_with_one_warning(store, caplog, content):
     tunings_file = store(content)
-    assert recall(OCCASION, tunings_file) is None
+    assert TuningCache(tunings_file).get(KEY) is None
     (warning,) = warnings(caplog)
     assert warning.startswith(f"{tunings_file}: ignored, ")
     assert "edge-srcnn tune" in warning
@@ -50,7 +50,7 @@ def test_a_file_that_makes_no_sense_is_ignored_with_one_warning(store, caplog, c
 @pytest.mark.parametrize("field", ENTRY)
 def test_an_entry_that_lacks_a_field_is_ignored_with_one_warning(store, caplog, field):
     entry = {name: value for name, value in ENTRY.items() if name != field}
-    assert recall(OCCASION, store({"format": 1, "tuned": [entry]})) is None
+    assert TuningCache(store({"format": 1, "tuned": [entry]})).get(KEY) is None
     (warning,) = warnings(caplog)
     assert f"it has no '{field}'" in warning
 
@@ -70,7 +70,7 @@ WRONG = [
 @pytest.mark.parametrize(("field", "value"), WRONG, ids=lambda value: str(value)[:20])
 def test_an_entry_with_a_value_of_the_wrong_kind_is_ignored_with_one_warning(store, caplog, field, value):
     tunings_file = store({"format": 1, "tuned": [ENTRY | {field: value}]})
-    assert recall(OCCASION, tunings_file) is None
+    assert TuningCache(tunings_file).get(KEY) is None
     assert len(warnings(caplog)) == 1
 
 
@@ -80,7 +80,7 @@ def test_a_file_that_was_cut_off_anywhere_is_ignored_with_one_warning(tmp_path, 
         caplog.clear()
         tunings_file = tmp_path / f"{length}.json"
         tunings_file.write_bytes(data[:length])
-        assert recall(OCCASION, tunings_file) is None, length
+        assert TuningCache(tunings_file).get(KEY) is None, length
         assert len(warnings(caplog)) == 1, length
 
 
@@ -91,13 +91,13 @@ def test_no_changed_bit_raises(store, caplog):
             caplog.clear()
             changed = bytearray(data)
             changed[place] ^= 1 << bit
-            recall(OCCASION, store(bytes(changed)))
+            TuningCache(store(bytes(changed))).get(KEY)
             assert len(warnings(caplog)) <= 1, (place, bit)
 
 
 def test_a_file_that_cannot_be_read_is_ignored_with_one_warning(tunings_file, caplog):
     tunings_file.mkdir(parents=True)
-    assert recall(OCCASION, tunings_file) is None
+    assert TuningCache(tunings_file).get(KEY) is None
     (warning,) = warnings(caplog)
     assert "cannot be read (Is a directory)" in warning
 
@@ -105,30 +105,30 @@ def test_a_file_that_cannot_be_read_is_ignored_with_one_warning(tunings_file, ca
 def test_a_file_that_stays_damaged_is_warned_of_once_and_one_that_is_damaged_anew_again(store, caplog):
     tunings_file = store(b"damaged")
     for height in range(1, 5):
-        assert recall(replace(OCCASION, height=height), tunings_file) is None
+        assert TuningCache(tunings_file).get(replace(KEY, height=height)) is None
     assert len(warnings(caplog)) == 1
-    remember(WINNER, tunings_file)
-    assert recall(OCCASION, tunings_file) == SETTING
+    TuningCache(tunings_file).put(*WINNER)
+    assert TuningCache(tunings_file).get(KEY) == SETTING
     store(b"damaged in another way"[1:])
     os.utime(tunings_file, (1, 1))
-    assert recall(OCCASION, tunings_file) is None
+    assert TuningCache(tunings_file).get(KEY) is None
     assert len(warnings(caplog)) == 2
 
 
 def test_where_there_is_no_file_there_is_nothing_to_warn_of(tmp_path, caplog):
     (tmp_path / "file").touch()
     for tunings_file in (tmp_path / "none.json", tmp_path / "none" / "tuned.json", tmp_path / "file" / "tuned.json"):
-        assert recall(OCCASION, tunings_file) is None
+        assert TuningCache(tunings_file).get(KEY) is None
     assert warnings(caplog) == []
 
 
 def test_a_damaged_file_is_written_anew(store):
     tunings_file = store(b"damaged")
-    remember(WINNER, tunings_file)
-    assert recall(OCCASION, tunings_file) == SETTING
+    TuningCache(tunings_file).put(*WINNER)
+    assert TuningCache(tunings_file).get(KEY) == SETTING
 
 
 def test_a_damaged_file_can_be_forgotten(store):
     tunings_file = store(b"damaged")
-    assert forget(tunings_file)
+    assert TuningCache(tunings_file).clear()
     assert not tunings_file.exists()

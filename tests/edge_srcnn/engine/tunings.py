@@ -3,12 +3,12 @@
 import logging
 
 from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.plan import Setting
-from edge_srcnn.engine.tuning_cache import Occasion, Tuned
+from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.tuning_cache import TuningKey
 
-OCCASION = Occasion("a" * 64, "Cortex-A76, 4 processors", "litert 2.0.2", 960, 1280)
-SETTING = Setting(Blocks((2, 4), (4, 4)), (64, 128), 3)
-WINNER = Tuned(OCCASION, SETTING, 12.5)
+KEY = TuningKey("a" * 64, "Cortex-A76, 4 processors", "litert 2.0.2", 960, 1280)
+SETTING = Plan(Blocks((2, 4), (4, 4)), (64, 128), 3)
+WINNER = KEY, 12.5, SETTING
 
 ENTRY = {
     "model": "a" * 64,

@@ -5,7 +5,7 @@ import pytest
 
 from edge_srcnn.errors import DelegateLost, ModelError, NoInput, Unavailable
 from edge_srcnn.live import failover as module
-from edge_srcnn.live.failover import MOST_FAILURES, Rung, SteadyUpscaler
+from edge_srcnn.live.failover import MOST_FAILURES, Candidate, Failover
 from tests.edge_srcnn.service.parts import Engine, frame
 
 FAULT = RuntimeError("the driver is gone")
@@ -24,8 +24,8 @@ class Bench:
         return self.made[-1]
 
     @property
-    def rung(self):
-        return Rung(self.name, self.make)
+    def candidate(self):
+        return Candidate(self.name, self.make)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def benches():
 
 @pytest.fixture
 def steady(benches):
-    return SteadyUpscaler([bench.rung for bench in benches])
+    return Failover([bench.candidate for bench in benches])
 
 
 def feed(steady, count):
@@ -90,7 +90,7 @@ def feed_until(steady, happens):
 
 def test_the_best_engine_is_tried_again_and_again(impatient, benches):
     best, least = benches
-    steady = SteadyUpscaler([best.rung, least.rung])
+    steady = Failover([best.candidate, least.candidate])
     feed(steady, 1)
     best.made[0].fault = best.fault = FAULT
     feed_until(steady, lambda: steady.engine == "least")
@@ -104,7 +104,7 @@ def test_the_best_engine_is_tried_again_and_again(impatient, benches):
 
 def test_a_delegate_that_is_lost_costs_one_frame(impatient, benches):
     best, least = benches
-    steady = SteadyUpscaler([best.rung, least.rung])
+    steady = Failover([best.candidate, least.candidate])
     feed(steady, 1)
     best.made[0].fault = DelegateLost("libedgetpu.so.1: lost (SIGABRT)")
     best.refuses = Unavailable("no Edge TPU is there")
@@ -120,8 +120,8 @@ def test_one_that_may_be_missing_at_the_start_gives_way_until_it_comes(impatient
     best, least = benches
     best.refuses = Unavailable("no Edge TPU is there")
     with pytest.raises(Unavailable):
-        SteadyUpscaler([best.rung, least.rung])
-    steady = SteadyUpscaler([replace(best.rung, may_be_missing=True), least.rung])
+        Failover([best.candidate, least.candidate])
+    steady = Failover([replace(best.candidate, may_be_missing=True), least.candidate])
     assert None not in feed(steady, 2)
     assert (steady.engine, steady.trouble) == ("least", "least computes, since best fails: no Edge TPU is there")
     best.refuses = None
@@ -150,12 +150,12 @@ def test_when_nothing_works_it_goes_on_trying(steady, benches):
 def test_what_was_asked_for_and_is_not_there_is_an_error_at_once(benches):
     benches[0].refuses = NoInput("no such model")
     with pytest.raises(NoInput, match="no such model"):
-        SteadyUpscaler([bench.rung for bench in benches])
+        Failover([bench.candidate for bench in benches])
 
 
 def test_other_engines_take_over_with_the_next_frame(steady):
     other = Bench("other")
-    steady.replace([other.rung])
+    steady.replace([other.candidate])
     assert steady.engine == "best"
     feed(steady, 1)
     assert steady.engine == "other"
@@ -164,6 +164,6 @@ def test_other_engines_take_over_with_the_next_frame(steady):
 def test_engines_that_cannot_begin_do_not_take_over(steady):
     other = Bench("other")
     other.refuses = FAULT
-    steady.replace([other.rung])
+    steady.replace([other.candidate])
     assert None not in feed(steady, 2)
     assert steady.engine == "best"

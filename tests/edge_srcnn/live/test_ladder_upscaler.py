@@ -49,10 +49,10 @@ class Bench:
         else:
             _aside.now_s += seconds
 
-    def recall_s(self, model: str, size: tuple[int, int]) -> float | None:
+    def get_s(self, model: str, size: tuple[int, int]) -> float | None:
         return self.remembered.get(model)
 
-    def remember_s(self, model: str, size: tuple[int, int], seconds: float) -> None:
+    def put_s(self, model: str, size: tuple[int, int], seconds: float) -> None:
         self.remembered[model] = seconds
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.edgetpu.delegate import Delegate
+from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tuning_cache import cache_file
 from edge_srcnn.errors import NoInput
 from edge_srcnn.imaging.frame import Colour, Frame
@@ -40,9 +41,9 @@ def live():
     """Make what enhances a live source that has time for any model."""
     made = []
 
-    def make(model=None, **options):
+    def make(model=None, asked=None, **options):
         heat = lambda: Heat(None, ())  # noqa: E731
-        made.append(LiveUpscalers(model, **{"rate": lambda: SLOW, "heat": heat} | options).make())
+        made.append(LiveUpscalers(model, asked, **{"rate": lambda: SLOW, "heat": heat} | options).make())
         return made[-1]
 
     yield make
@@ -74,7 +75,7 @@ def test_auto_begins_with_the_fastest_and_goes_to_the_best_that_has_room(live):
 
 @pytest.mark.parametrize("options", [{}, {"reuse": True}, {"isolate": True}], ids=str)
 def test_after_a_step_the_bytes_are_those_of_the_model_that_is_told(live, options):
-    upscaler = live(**options)
+    upscaler = live(asked=EngineOptions(**options))
     enhanced = feed(upscaler)
     assert upscaler.model == "fast-l-x2"
     with load_model("fast-l-x2") as alone:
@@ -82,7 +83,7 @@ def test_after_a_step_the_bytes_are_those_of_the_model_that_is_told(live, option
 
 
 def test_times_are_remembered_where_nothing_but_the_models_decides_on_them(live):
-    feed(live(threads=1))
+    feed(live(asked=EngineOptions(threads=1)))
     feed(live(roi=(0, 0, 8, 8)))
     assert not cache_file().exists()
     feed(live())
@@ -123,14 +124,14 @@ def test_a_rate_that_is_to_be_kept_is_the_target_unless_the_camera_is_slower(liv
 
 
 def test_bicubic_alone_has_no_ladder(live):
-    assert isinstance(live(engine="bicubic"), Upscaler)
+    assert isinstance(live(asked=EngineOptions("bicubic")), Upscaler)
 
 
 def test_a_delegate_has_the_best_live_model_and_no_ladder():
     # which is not made here: a machine that has such a library is needed for that
-    upscalers = LiveUpscalers(delegate=Delegate("/usr/lib/libvx_delegate.so", ()))
+    upscalers = LiveUpscalers(options=EngineOptions(delegate=Delegate("/usr/lib/libvx_delegate.so")))
     assert upscalers._rungs == ("fast-l-x2",)
-    assert LiveUpscalers(engine="edgetpu")._rungs == ("fast-l-x2",)
+    assert LiveUpscalers(options=EngineOptions("edgetpu"))._rungs == ("fast-l-x2",)
 
 
 def test_the_rung_stays_when_it_is_made_anew(live):

@@ -6,11 +6,13 @@ import shutil
 import pytest
 
 import edge_srcnn
-from edge_srcnn.engine import interpreter, processor
+from edge_srcnn.engine import processor
+from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.build import occasion_of
-from edge_srcnn.engine.plan import Setting
-from edge_srcnn.engine.tuning_cache import Measured, Tuned, remember, remember_ms
+from edge_srcnn.engine.build import tuning_key
+from edge_srcnn.engine.interpreter import TfliteBackend
+from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.measure import doctor
 from edge_srcnn.measure.doctor import LiveRung, diagnose
 from edge_srcnn.models import bundled
@@ -38,9 +40,9 @@ def only(monkeypatch):
     """Pretend that no other engines are installed: ``only("litert")``."""
 
     def pretend(*engines: str) -> None:
-        real = interpreter.installed_version
-        for module in (interpreter, doctor):
-            monkeypatch.setattr(module, "installed_version", lambda name: real(name) if name in engines else None)
+        real = TfliteBackend.version
+        version = lambda backend: real(backend) if backend.name in engines else None  # noqa: E731
+        monkeypatch.setattr(TfliteBackend, "version", version)
 
     return pretend
 
@@ -95,9 +97,9 @@ def test_it_tells_how_a_camera_frame_is_computed_and_whether_that_was_measured(o
     found = diagnose()
     assert not found.tuned
     assert found.setting.startswith("block ")
-    measured = Setting(Blocks((3, 5), (3, 5)), (77, 99), 1)
+    measured = Plan(Blocks((3, 5), (3, 5)), (77, 99), 1)
     best = read_model(bundled.find_model("auto", 2))
-    remember(Tuned(occasion_of(best, engine, 2 * 480, 2 * 640), measured, 1))
+    TuningCache().put(tuning_key(best, backend_named(engine), 2 * 480, 2 * 640), 1, measured)
     found = diagnose()
     assert found.tuned
     assert found.setting == "block 3x5, tile 77x99, 1 thread"
@@ -109,9 +111,9 @@ def test_it_tells_what_is_known_of_the_models_of_live_video(only, engine, monkey
     monkeypatch.setattr(doctor, "bundled_models", dict)  # the self-tests are not asked
     names = bundled.live_ladder(2).rungs
     assert diagnose().live == tuple(LiveRung(name, tuned=False, frame_ms=None) for name in names)
-    occasion = occasion_of(read_model(bundled.find_model(names[0], 2)), engine, 2 * 480, 2 * 640)
-    remember(Tuned(occasion, Setting(Blocks((1, 1), (1, 1)), (77, 99), 1), 1))
-    remember_ms(Measured(occasion, 12.5))
+    key = tuning_key(read_model(bundled.find_model(names[0], 2)), backend_named(engine), 2 * 480, 2 * 640)
+    TuningCache().put(key, 1, Plan(Blocks((1, 1), (1, 1)), (77, 99), 1))
+    TuningCache().put(key, 12.5)
     assert diagnose().live[0] == LiveRung(names[0], tuned=True, frame_ms=12.5)
     only()
     assert diagnose().live == ()

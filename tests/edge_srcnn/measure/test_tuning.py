@@ -2,13 +2,13 @@
 
 import pytest
 
-from edge_srcnn.engine.build import occasion_of
-from edge_srcnn.engine.plan import Wish
+from edge_srcnn.engine.backends import backend_named
+from edge_srcnn.engine.build import tuning_key
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.processor import Processor
-from edge_srcnn.engine.tuning import runs_of
-from edge_srcnn.engine.tuning_cache import cache_file, recall
+from edge_srcnn.engine.tuning_cache import TuningCache, cache_file
 from edge_srcnn.errors import NoInput, UsageError
-from edge_srcnn.measure.tuning import Tuning, models_to_tune
+from edge_srcnn.measure.tuning import Tuning, models_to_tune, runs_of
 from edge_srcnn.models import bundled
 from tests.edge_srcnn.bundles import make_ladder
 
@@ -65,20 +65,22 @@ def test_what_is_no_model_is_refused(name, scale, error):
 @pytest.mark.usefixtures("with_camera_model")
 def test_the_winner_holds_for_all_that_are_alike(engine, cache):
     (models,) = models_to_tune("auto", 2)
-    tuning = Tuning(models, engine, TINY, Wish(threads=1))
+    tuning = Tuning(models, backend_named(engine), TINY, EngineOptions(threads=1))
     best = list(tuning.run())
-    assert len(best) == runs_of(len(tuning.contestants)) > 5
+    assert len(best) == runs_of(len(tuning.trials)) > 5
     outcome = tuning.keep()
-    assert outcome.best.milliseconds == outcome.ranking[0].milliseconds == best[-1]
-    assert (outcome.occasion.height, outcome.occasion.width) == (48, 64)
+    assert outcome.ranking[0].milliseconds == outcome.ranking[0].milliseconds == best[-1]
+    assert (outcome.key.height, outcome.key.width) == (48, 64)
     for model in models:
-        assert recall(occasion_of(model, engine, 48, 64)) == outcome.best.setting
+        assert TuningCache().get(tuning_key(model, backend_named(engine), 48, 64)) == outcome.ranking[0].plan
 
 
 @pytest.mark.parametrize(("name", "plane"), [("srcnn-915-x2", (960, 1280)), ("fast-s-x2", (480, 640))])
 def test_tiles_are_of_the_networks_plane(engine, monkeypatch, name, plane):
     monkeypatch.setattr("edge_srcnn.measure.tuning.this_processor", lambda: Processor("some", "some", frozenset(), {}))
     (models,) = models_to_tune(name, 2)
-    settings = [each.setting for each in Tuning(models, engine, (640, 480), Wish(threads=1)).contestants]
+    settings = [
+        each.plan for each in Tuning(models, backend_named(engine), (640, 480), EngineOptions(threads=1)).trials
+    ]
     assert {setting.tile for setting in settings} == {(128, 256), (1 << 20, 1 << 20)}
-    assert Tuning(models, engine, (640, 480), Wish(threads=1))._plane.shape == plane
+    assert Tuning(models, backend_named(engine), (640, 480), EngineOptions(threads=1))._plane.shape == plane

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.errors import (
     ModelAltered,
     ModelError,
@@ -64,7 +64,9 @@ def test_zip_tools_list_and_check_what_is_in_it(model_bytes, graph):
 
 def test_an_interpreter_loads_the_file_with_the_zip_appended(engine, model_bytes, graph):
     plane = (golden_plane().astype(np.int16) - 128).astype(np.int8)
-    assert (Interpreter(engine, model_bytes, 1).run(plane) == Interpreter(engine, graph, 1).run(plane)).all()
+    assert (
+        open_interpreter(engine, model_bytes, 1).compute(plane) == open_interpreter(engine, graph, 1).compute(plane)
+    ).all()
 
 
 def test_sealing_gives_the_same_bytes_each_time_and_reads_back(model_bytes):

@@ -10,7 +10,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.live import failover
-from edge_srcnn.live.failover import MOST_FAILURES, Rung, SteadyUpscaler
+from edge_srcnn.live.failover import MOST_FAILURES, Candidate, Failover
 from edge_srcnn.loading import load_model
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.service.systemd import Notifier
@@ -26,7 +26,7 @@ SOURCE = "test:size=64x48,fps=50"
 HANGS = """
 import ctypes, os
 from edge_srcnn.live import upscaler
-load = upscaler.load_model
+load = upscaler.load
 def hanging(*options, **named):
     upscaler = load(*options, **named)
     upscale_frame = upscaler.upscale_frame
@@ -36,7 +36,7 @@ def hanging(*options, **named):
         return upscale_frame(*arguments)
     upscaler.upscale_frame = upscale
     return upscaler
-upscaler.load_model = hanging
+upscaler.load = hanging
 """
 
 
@@ -103,7 +103,7 @@ def best():
 def steady(best, monkeypatch):
     monkeypatch.setattr(failover, "RETRY_FIRST_S", 0.5)
     monkeypatch.setattr(failover, "RETRY_MOST_S", 0.5)
-    return SteadyUpscaler([Rung("best", best.make), Rung("bicubic", Breakable("bicubic").make)])
+    return Failover([Candidate("best", best.make), Candidate("bicubic", Breakable("bicubic").make)])
 
 
 def test_a_frame_that_fails_is_left_out_and_the_next_is_not(tmp_path, best, steady, record_property, caplog):

@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.live.failover import Rung, SteadyUpscaler
+from edge_srcnn.live.failover import Candidate, Failover
 from edge_srcnn.live.reconnecting_source import SteadySource
 from edge_srcnn.service import supervisor
 from edge_srcnn.service.supervisor import Supervisor
@@ -71,7 +71,7 @@ def source(hardware):
 
 
 def supervised(source):
-    return Supervisor(source, SteadyUpscaler([Rung("engine", Engine)]), [Recorder()])
+    return Supervisor(source, Failover([Candidate("engine", Engine)]), [Recorder()])
 
 
 def tries(source, count):

@@ -26,21 +26,21 @@ from edge_srcnn.live import ladder_upscaler
 from edge_srcnn.live import upscaler
 governor.HOLD_S, governor.PATIENCE_S, governor.HEAT_SETTLE_S, ladder_upscaler.LOOK_S = 1.0, 2.0, 1.0, 0.5
 governor.WINDOW_S = 20.0  # a machine that is busy otherwise may have used up its steps before the test begins
-load = upscaler.load_model
+load = upscaler.load
 def told():
     try:
         return json.loads(pathlib.Path("load").read_text())
     except (OSError, ValueError):
         return {}
-def loaded(name, **options):
-    upscaler = load(name, **options)
+def loaded(name, *options, **named):
+    upscaler = load(name, *options, **named)
     real = upscaler.upscale_frame
     def slow(*arguments):
         time.sleep(told().get(name, 0.0))
         return real(*arguments)
     upscaler.upscale_frame = slow
     return upscaler
-upscaler.load_model = loaded
+upscaler.load = loaded
 temperature.HeatWatch.newest = lambda self: temperature.Heat(told().get("celsius", 50.0), ())
 """
 

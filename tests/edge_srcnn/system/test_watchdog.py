@@ -23,7 +23,7 @@ class Counter:
     def read(self) -> int:
         if self.broken.is_set():
             raise SourceLost("broken")
-        self._woken.wait(60 if self.silent.is_set() else 0.005)
+        self._woken.wait(60 if self.sioverlap.is_set() else 0.005)
         self.reads += 1
         return self.reads
 
@@ -72,7 +72,7 @@ def test_a_silent_camera_is_lost_within_its_time_limit():
     camera = Counter()
     pictures = watched(camera, 0.3).pictures()
     next(pictures)
-    camera.silent.set()
+    camera.sioverlap.set()
     began = time.monotonic()
     with pytest.raises(SourceLost, match=r"counter: no frame came for 0\.3 s \(timeout=SECONDS"):
         list(pictures)
@@ -85,7 +85,7 @@ def test_a_camera_that_cannot_be_woken_holds_up_nobody(caplog: pytest.LogCapture
     source = watched(camera, 0.2)
     pictures = source.pictures()
     next(pictures)
-    camera.silent.set()
+    camera.sioverlap.set()
     began = time.monotonic()
     with pytest.raises(SourceLost):
         list(pictures)
@@ -113,7 +113,7 @@ def test_close_from_another_thread_ends_a_wait_without_an_error():
     source = watched(camera, 30)
     pictures = source.pictures()
     next(pictures)
-    camera.silent.set()
+    camera.sioverlap.set()
     closer = threading.Timer(0.1, source.close)
     closer.start()
     began = time.monotonic()
@@ -184,7 +184,7 @@ def test_a_camera_that_hangs_in_a_read_is_not_opened_again_either():
     camera = Counter(deaf=True)
     source = watched(camera, 0.2)
     next(pictures := source.pictures())
-    camera.silent.set()
+    camera.sioverlap.set()
     with pytest.raises(SourceLost):
         list(pictures)
     source.close()

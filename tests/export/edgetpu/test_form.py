@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import edge_srcnn
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import FLOAT, Graph
-from edge_srcnn.engine.interpreter import Interpreter
+from edge_srcnn.engine.interpreter import open_interpreter
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelError, ModelUnsupported, UsageError
@@ -59,16 +60,16 @@ def test_a_tile_is_the_plain_graph_s_byte_for_byte(name: str, tile: tuple[int, i
     generator = np.random.default_rng(seed)
     shape = form.tile[0] + above + below, form.tile[1] + left + right
     pixels = generator.integers(-128, 128, shape).astype(np.int8)
-    network = Interpreter("litert", form.graph, 1)
+    network = open_interpreter("litert", form.graph, 1)
     to_blocks(pixels, network.input, form.block)
-    network.invoke()
+    network.run()
     made, plain = (np.empty((times * form.tile[0], times * form.tile[1]), np.int8) for _ in range(2))
     from_blocks(network.output, made, form.result_block)
     down, across = network_of(model).context_px  # blocks may take more of the surroundings than the network needs
     needed = pixels[above - down : above + form.tile[0] + down, left - across : left + form.tile[1] + across]
     cells = np.empty((needed.shape[0] // side, needed.shape[1] // side, side**2), np.int8)
     to_blocks(np.ascontiguousarray(needed), cells, (side, side))
-    raw = Interpreter("litert", write_graph(read_graph(model.graph)), 1).run(cells)
+    raw = open_interpreter("litert", write_graph(read_graph(model.graph)), 1).compute(cells)
     from_blocks(raw, plain, (model.spec.shuffle, model.spec.shuffle))
     assert made.tobytes() == plain.tobytes()
 
@@ -87,13 +88,13 @@ def test_the_file_says_what_it_is_and_carries_the_plain_graph(ours: Model) -> No
 
 def test_an_interpreter_runs_the_file_as_the_packed_graph(ours: Model) -> None:
     data, form = packed_file(ours), tpu_form(ours, (32, 48))
-    assert Interpreter("litert", data, 1).input_size == form.input_shape[:2]
+    assert open_interpreter("litert", data, 1).input_size == form.input_shape[:2]
 
 
 def test_a_processor_computes_the_plain_graph_in_it(ours: Model, tmp_path: Path) -> None:
     path, picture = tmp_path / "packed.tflite", np.random.default_rng(0).integers(0, 256, (40, 50)).astype(np.uint8)
     path.write_bytes(packed_file(ours))
-    with edge_srcnn.load_model(path, engine="litert") as packed, open_model(ours, engine="litert") as plain:
+    with edge_srcnn.load_model(path, engine="litert") as packed, open_model(ours, EngineOptions("litert")) as plain:
         assert packed.self_test() == "identical"
         assert packed.upscale(picture).tobytes() == plain.upscale(picture).tobytes()
 
@@ -137,7 +138,7 @@ def test_what_the_compiler_made_takes_the_graph_s_place(ours: Model) -> None:
     made = compiled_form(form, graph, "16.0.384591198")
     again = parse_model(seal_model(ours.spec, ours.graph, ours.golden, made), "")
     assert again.tpu == replace(form, graph=graph, compiler="16.0.384591198")
-    with open_model(again, engine="litert") as upscaler:
+    with open_model(again, EngineOptions("litert")) as upscaler:
         assert upscaler.self_test() == "identical", "a processor needs no Edge TPU"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from edge_srcnn.engine.edgetpu.strips import ParallelLuma
 from edge_srcnn.errors import DelegateLost
+from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model
 
@@ -21,11 +22,11 @@ def noise(height, width):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 @pytest.mark.parametrize("size", [(1, 1), (7, 30), (64, 80), (100, 131)])
-@pytest.mark.parametrize(("name", "tile_rows"), [("srcnn-915-x2", 32), ("fast-s-x2", 64)])
-def test_the_bytes_are_those_of_one(engine, count, size, name, tile_rows):
+@pytest.mark.parametrize(("name", "tile_columns"), [("srcnn-915-x2", 32), ("fast-s-x2", 64)])
+def test_the_bytes_are_those_of_one(engine, count, size, name, tile_columns):
     luma = noise(*size)
     (alone,) = lumas(1, name, engine=engine)
-    together = ParallelLuma(lumas(count, name, engine=engine), tile_rows)
+    together = ParallelLuma(lumas(count, name, engine=engine), tile_columns)
     expected = alone.upscale(luma)
     assert (together.upscale(luma) == expected).all()
     out = np.zeros_like(expected)
@@ -69,4 +70,18 @@ def test_one_that_is_lost_is_an_error():
     together = ParallelLuma([*lumas(1), Lost()], 32)
     with pytest.raises(DelegateLost, match="gone"):
         together.upscale(noise(80, 80))
+    together.close()
+
+
+@pytest.mark.parametrize("region", [None, Tile(13, 20, 90, 100)])
+@pytest.mark.parametrize("count", [2, 3])
+def test_bands_of_a_large_picture_are_those_of_one(engine, monkeypatch, count, region):
+    monkeypatch.setattr(bicubic, "WHOLE_PIXELS", 0)
+    monkeypatch.setattr(bicubic, "BAND_ROWS", 20)
+    luma = noise(70, 80)
+    (alone,) = lumas(1, engine=engine)
+    together = ParallelLuma(lumas(count, engine=engine), 64)
+    expected = [(top, *map(bytes, planes)) for top, *planes in alone.bands(luma, region)]
+    assert [(top, *map(bytes, planes)) for top, *planes in together.bands(luma, region)] == expected
+    assert len(expected) == 4
     together.close()

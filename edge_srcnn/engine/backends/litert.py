@@ -1,0 +1,9 @@
+"""LiteRT: TFLite's interpreter under its present name."""
+
+from edge_srcnn.engine.interpreter import TfliteBackend
+
+
+class LiteRT(TfliteBackend):
+    """The package ``ai-edge-litert``."""
+
+    module, package, cure = "ai_edge_litert.interpreter", "ai-edge-litert", "pip install ai-edge-litert"

@@ -1,0 +1,14 @@
+"""TensorFlow: the interpreter inside it, where it is installed anyway."""
+
+import os
+
+from edge_srcnn.engine.interpreter import TfliteBackend
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+class TensorFlow(TfliteBackend):
+    """The package ``tensorflow``."""
+
+    module, package, cure = "tensorflow", "tensorflow", "pip install tensorflow"
+    attribute, delegate_loader = "lite.Interpreter", "lite.experimental.load_delegate"

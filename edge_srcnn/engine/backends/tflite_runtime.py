@@ -1,0 +1,10 @@
+"""tflite-runtime: the interpreter of older systems."""
+
+from edge_srcnn.engine.interpreter import TfliteBackend
+
+
+class TfliteRuntime(TfliteBackend):
+    """The package ``tflite-runtime``."""
+
+    module, package = "tflite_runtime.interpreter", "tflite-runtime"
+    cure = "pip install 'edge-srcnn[tflite]' (CPython 3.11 and numpy 1 only)"
