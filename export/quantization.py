@@ -156,8 +156,10 @@ def check_full_int8(graph: bytes) -> None:
     """
     network = open_interpreter(_TRACE_ENGINE, graph, 1)
     quantization = network.input_quantization
-    if network.dtype != np.int8 or not np.isclose(quantization.scale, INPUT_SCALE, rtol=1e-5):
-        raise EdgeSrcnnError(f"the input is {network.dtype} with scale {quantization.scale:g}; wanted int8, 1/255")
+    if network.input.dtype != np.int8 or not np.isclose(quantization.scale, INPUT_SCALE, rtol=1e-5):
+        raise EdgeSrcnnError(
+            f"the input is {network.input.dtype} with scale {quantization.scale:g}; wanted int8, 1/255"
+        )
     if quantization.zero_point != INPUT_ZERO_POINT:
         raise EdgeSrcnnError(f"the input's zero point is {quantization.zero_point}; wanted {INPUT_ZERO_POINT}")
     for tensor in trace(_TRACE_ENGINE, graph, np.zeros(network.input.shape, np.int8)):

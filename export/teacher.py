@@ -119,7 +119,7 @@ def run_float(interpreter: Interpreter, model: Model, plane: UInt8Array) -> Floa
     padded = np.pad(plane, [(halo, halo + -extent % side) for extent in (h, w)], mode="reflect")
     blocks = padded.reshape(padded.shape[0] // side, side, padded.shape[1] // side, side).transpose(0, 2, 1, 3)
     pixels = np.ascontiguousarray(blocks.reshape(*blocks.shape[:2], side * side))
-    if interpreter.dtype == np.int8:
+    if interpreter.input.dtype == np.int8:
         found = interpreter.compute((pixels ^ np.uint8(0x80)).view(np.int8))
         quantization = interpreter.output_quantization
         out = (found.astype(np.float32) - quantization.zero_point) * np.float32(quantization.scale)

@@ -1,16 +1,10 @@
 """What ``auto`` comes to, and which engine takes the place of one that fails."""
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
-from edge_srcnn.engine.backends import (
-    ACCELERATORS,
-    AUTO,
-    BICUBIC,
-    INTERPRETERS,
-    backend_named,
-    installed_interpreter,
-)
+from edge_srcnn.engine.backends import ACCELERATORS, AUTO, BICUBIC, INTERPRETERS, backend_named, installed_interpreter
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.errors import ModelUnsupported
 from edge_srcnn.models.file import Model
@@ -62,9 +56,7 @@ def _usual_engine() -> str:
 
 def _accelerator_for(model: Model) -> str | None:
     for name in ACCELERATORS:
-        try:
+        with suppress(ModelUnsupported):
             if backend_named(name).form_of(model) is not None:
                 return name
-        except ModelUnsupported:
-            continue
     return None

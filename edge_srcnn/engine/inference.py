@@ -44,6 +44,11 @@ class Statistics:
         for each in fields(self):
             setattr(self, each.name, each.default)
 
+    def add(self, other: "Statistics") -> None:
+        """Count what another one counted, too."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
 
 class TiledInference:
     """Run a network over planes of any size, tile by tile.
@@ -74,7 +79,7 @@ class TiledInference:
         form: TpuForm | None = None,
     ) -> None:
         self.network, self.statistics = network, Statistics()
-        self._backend, self._plan_for, self._reuse, self._form = backend, plan_for, reuse, form
+        self.backend, self.plan_for, self.reuse, self.form = backend, plan_for, reuse, form
         self._sized: _SizedInference | None = None
 
     @property
@@ -113,30 +118,13 @@ class TiledInference:
         sized = self._sized
         if sized is None or sized.result_size != out.shape:
             self._sized = None  # its memory goes before the next one's comes
-            sized = self._sized = self._sized_for((out.shape[0], out.shape[1]))
+            sized = self._sized = _SizedInference(self, (out.shape[0], out.shape[1]))
         sized.compute(plane, overlap_above, overlap_below, region)
-        began = perf_counter()
+        began, place = perf_counter(), (slice(None), slice(None))
         if region is not None:
-            out[:] = base
-        sized.finish(base, out, region)
+            out[:], place = base, region.place
+        sized.output.apply(sized.raw[place], base[place], out[place])
         self.statistics.unpack_s += perf_counter() - began
-
-    def _sized_for(self, result_size: tuple[int, int]) -> "_SizedInference":
-        plan, network = self._plan_for(*result_size), self.network
-        size = result_size[0] // network.upsampling, result_size[1] // network.upsampling
-
-        def tiles_of(tiled: TiledNetwork) -> _TileProgram:
-            return _TileProgram(
-                tiled, lambda: self._backend.compile(tiled.graph, plan.threads), network.upsampling, self.statistics
-            )
-
-        if self._form is not None:
-            fresh = still = tiles_of(network_for_form(self._form, size))
-        else:
-            fresh = still = tiles_of(network_for_processor(network, size, plan))
-            if self._reuse and plan.still_tile is not None:
-                still = tiles_of(network_for_processor(network, size, replace(plan, tile=plan.still_tile)))
-        return _SizedInference(network, fresh, still, result_size, self._reuse, self.statistics)
 
 
 class _SizedInference:
@@ -146,23 +134,22 @@ class _SizedInference:
     they were. Where nearly all have changed, ``fresh`` computes the plane, since less of it is halo.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        fresh: "_TileProgram",
-        still: "_TileProgram",
-        result_size: tuple[int, int],
-        reuse: bool,
-        statistics: Statistics,
-    ) -> None:
-        self.result_size, self._reuse, self._statistics = result_size, reuse, statistics
-        self._output = output_for(network.graph.output, residual=network.residual, width=result_size[1])
-        self._fresh, self._still = fresh, still
+    def __init__(self, inference: TiledInference, result_size: tuple[int, int]) -> None:
+        network, plan = inference.network, inference.plan_for(*result_size)
+        size = result_size[0] // network.upsampling, result_size[1] // network.upsampling
+        self.result_size, self._reuse, self._statistics = result_size, inference.reuse, inference.statistics
+        self.output = output_for(network.graph.output, residual=network.residual, width=result_size[1])
+        form, still_tile = inference.form, plan.still_tile if inference.reuse else None
+        tiled = network_for_form(form, size) if form else network_for_processor(network, size, plan)
+        fresh = self._fresh = self._still = _TileProgram(inference, tiled, plan.threads)
+        if still_tile is not None and form is None:
+            tiled = network_for_processor(network, size, replace(plan, tile=still_tile))
+            self._still = _TileProgram(inference, tiled, plan.threads)
         around, (height, width) = fresh.tiled.halo, fresh.tiled.size  # which do not depend on the tiles
         self._raw = np.empty((height * network.upsampling, width * network.upsampling), network.graph.dtype)
         padded_shape = (height + around.above + around.below, width + around.left + around.right)
         self._padded = np.empty(padded_shape, np.uint8)
-        self._last = np.empty(padded_shape if reuse else (0, 0), np.uint8)
+        self._last = np.empty(padded_shape if inference.reuse else (0, 0), np.uint8)
         self._known = frozenset[Tile]()  # the tiles of raw that belong to last
 
     def compute(self, plane: UInt8Array, overlap_above: int, overlap_below: int, region: Tile | None) -> None:
@@ -205,25 +192,17 @@ class _SizedInference:
         """The network's last output, without what rounds the size up to whole blocks."""
         return self._raw[: self.result_size[0], : self.result_size[1]]
 
-    def finish(self, base: UInt8Array, out: UInt8Array, region: Tile | None = None) -> None:
-        """Put raw output and base together."""
-        if region is None:
-            self._output.apply(self.raw, base, out)
-        else:
-            self._output.apply(self.raw[region.place], base[region.place], out[region.place])
-
 
 class _TileProgram:
     """The network for one tile, compiled when the first one is computed."""
 
-    def __init__(
-        self, tiled: TiledNetwork, compile_it: Callable[[], Program], upsampling: int, statistics: Statistics
-    ) -> None:
-        self.tiled, self._compile, self._upsampling, self._statistics = tiled, compile_it, upsampling, statistics
+    def __init__(self, inference: TiledInference, tiled: TiledNetwork, threads: int) -> None:
+        self.tiled, self._backend, self._threads = tiled, inference.backend, threads
+        self._upsampling, self._statistics = inference.network.upsampling, inference.statistics
 
     @cached_property
     def _program(self) -> Program:
-        return self._compile()
+        return self._backend.compile(self.tiled.graph, self._threads)
 
     def within(self, region: Tile | None) -> list[Tile]:
         """Give the tiles that touch a region of the result; all, without one."""

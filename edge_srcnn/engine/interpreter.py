@@ -3,13 +3,11 @@
 import importlib
 import sys
 from functools import cached_property
-from importlib import metadata
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.backends import Backend, backend_named
+from edge_srcnn.engine.backends import Backend, backend_named, package_version
 from edge_srcnn.engine.delegate import Delegate, load_delegate
 from edge_srcnn.engine.graph import Graph, Quantization
 from edge_srcnn.engine.tflite_writer import write_graph
@@ -40,10 +38,7 @@ class TfliteBackend(Backend):
 
     def version(self) -> str | None:
         """Give the version of the installed package."""
-        try:
-            return metadata.version(self.package)
-        except metadata.PackageNotFoundError:
-            return None
+        return package_version(self.package)
 
     def prepare(self) -> None:
         """Import the interpreter, and load the delegate."""
@@ -124,27 +119,14 @@ class Interpreter:
         self._shape = tuple(int(side) for side in self._input["shape"])
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the graph's input: int8 or float32."""
-        dtype: np.dtype[Any] = np.dtype(self._input["dtype"])
-        return dtype
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """Height and width of the input, as it is now."""
-        return self._shape[1], self._shape[2]
-
-    @property
     def input_quantization(self) -> Quantization:
         """How the input's integers are to be read."""
-        scale, zero_point = self._input["quantization"]
-        return Quantization(float(scale), int(zero_point))
+        return _quantization(self._input)
 
     @property
     def output_quantization(self) -> Quantization:
         """How the output's integers are to be read."""
-        scale, zero_point = self._output["quantization"]
-        return Quantization(float(scale), int(zero_point))
+        return _quantization(self._output)
 
     @property
     def input(self) -> NDArray[Any]:
@@ -182,6 +164,11 @@ class Interpreter:
         except (RuntimeError, ValueError) as error:
             raise ModelUnsupported(f"engine {self.engine} cannot resize to {shape}: {_first_line(error)}") from error
         self._shape = shape
+
+
+def _quantization(details: Any) -> Quantization:
+    scale, zero_point = details["quantization"]
+    return Quantization(float(scale), int(zero_point))
 
 
 def _first_line(error: Exception) -> str:

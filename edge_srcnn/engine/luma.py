@@ -16,10 +16,7 @@ from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
 class Luma(Protocol):
     """The way of the luma plane: ``LumaUpscaler``, or the same in a process of its own."""
 
-    @property
-    def scale(self) -> int:
-        """Factor of upscaling."""
-        ...
+    scale: int
 
     @property
     def statistics(self) -> Statistics:
@@ -68,38 +65,17 @@ class LumaUpscaler:
         """
         if out is None:
             out = np.empty((luma.shape[0] * self.scale, luma.shape[1] * self.scale), np.uint8)
-        for _ in self._bands(luma, out, region):
+        for _ in self.bands(luma, region, out):
             pass
         return out
 
-    def bands(self, luma: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
+    def bands(
+        self, luma: UInt8Array, region: Tile | None = None, out: UInt8Array | None = None
+    ) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
         """Upscale a plane from top to bottom: (first row, sharp band, bicubic band), each uint8 ``[rows, w * scale]``.
 
-        A band is valid until the next one is asked for.
+        A band is valid until the next one is asked for; the sharp ones stay, where they are rows of ``out``.
         """
-        return self._bands(luma, None, region)
-
-    def run_network(self, plane: UInt8Array) -> UInt8Array:
-        """Run the network alone over a plane in its own grid, and add a residual to the plane with its pixels repeated.
-
-        uint8 ``[h, w]`` to uint8 ``[h * n, w * n]``, where ``n`` is ``Network.upsampling``: 1 for networks that read
-        the bicubic picture. No other arithmetic takes part, so the bytes are the same on every machine.
-        """
-        if self._inference is None:
-            return plane.copy()
-        times = self._inference.network.upsampling
-        base = plane.repeat(times, axis=0).repeat(times, axis=1)
-        out = np.empty_like(base)
-        self._inference.run(plane, base, out)
-        return out
-
-    def close(self) -> None:
-        """Let go of the interpreter and its memory; it cannot be used any more."""
-        self._inference, self._bicubic = None, np.empty((0, 0), np.uint8)
-
-    def _bands(
-        self, luma: UInt8Array, whole: UInt8Array | None, region: Tile | None = None
-    ) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
         inference, spans = self._inference, list(bands(*luma.shape))
         for number, (start, stop) in enumerate(spans):
             first, rows = start * self.scale, (stop - start) * self.scale
@@ -108,7 +84,7 @@ class LumaUpscaler:
                 near = spans[max(number - 1, 0) : number + 2]  # neighbours lend rows
             upscaled, top = self._upscale_spans(luma, near), (start - near[0][0]) * self.scale
             bicubic = upscaled[top : top + rows]
-            sharp = np.empty_like(bicubic) if whole is None else whole[first : first + rows]
+            sharp = np.empty_like(bicubic) if out is None else out[first : first + rows]
             if inference is None:
                 sharp[:] = bicubic
             else:
@@ -127,6 +103,24 @@ class LumaUpscaler:
                 )
             yield first, sharp, bicubic
         self.statistics.frames += 1
+
+    def run_network(self, plane: UInt8Array) -> UInt8Array:
+        """Run the network alone over a plane in its own grid, and add a residual to the plane with its pixels repeated.
+
+        uint8 ``[h, w]`` to uint8 ``[h * n, w * n]``, where ``n`` is ``Network.upsampling``: 1 for networks that read
+        the bicubic picture. No other arithmetic takes part, so the bytes are the same on every machine.
+        """
+        if self._inference is None:
+            return plane.copy()
+        times = self._inference.network.upsampling
+        base = plane.repeat(times, axis=0).repeat(times, axis=1)
+        out = np.empty_like(base)
+        self._inference.run(plane, base, out)
+        return out
+
+    def close(self) -> None:
+        """Let go of the interpreter and its memory; it cannot be used any more."""
+        self._inference, self._bicubic = None, np.empty((0, 0), np.uint8)
 
     def _upscale_spans(self, luma: UInt8Array, spans: list[tuple[int, int]]) -> UInt8Array:
         """Upscale neighbouring bands bicubically, one by one, into a buffer that is kept."""

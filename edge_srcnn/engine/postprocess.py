@@ -1,6 +1,8 @@
 """The network's output to pixels: the residual added to a base picture, in integers where the network is int8."""
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,16 +17,37 @@ _SIGN = np.uint8(0x80)
 _STRIP_PIXELS = 1 << 16  # worked on at a time: stays in a processor's caches
 
 
-class Output(Protocol):
-    """What is to be done with a network's output."""
+Strip = Callable[[NDArray[Any], UInt8Array, NDArray[Any], UInt8Array], None]
+"""Makes pixels of some rows: raw output, base, a buffer of the same size, and what is written to."""
+
+
+class Output:
+    """What is to be done with a network's output, a few rows at a time.
+
+    Parameters
+    ----------
+    strip
+        Does it.
+    width
+        Pixels in a row, at most.
+    buffer_type
+        Of the buffer that it wants.
+    """
+
+    def __init__(self, strip: Strip, width: int, buffer_type: type[np.generic]) -> None:
+        self._strip, self._rows = strip, max(_STRIP_PIXELS // width, 1)
+        self._buffer = np.empty((self._rows, width), buffer_type)
 
     def apply(self, raw: NDArray[Any], base: UInt8Array, out: UInt8Array) -> None:
         """Make pixels of ``raw``; all three are ``[h, w]``, and ``out`` is written to."""
-        ...
+        for top in range(0, len(raw), self._rows):
+            rows = slice(top, top + self._rows)
+            part = raw[rows]
+            self._strip(part, base[rows], self._buffer[: part.shape[0], : part.shape[1]], out[rows])
 
 
 def output_for(quantization: Quantization, *, residual: bool, width: int) -> Output:
-    """The fitting ``Output`` for planes of up to ``width`` pixels in a row.
+    """Make the fitting ``Output`` for planes of up to ``width`` pixels in a row.
 
     Parameters
     ----------
@@ -36,71 +59,47 @@ def output_for(quantization: Quantization, *, residual: bool, width: int) -> Out
         Pixels in a row.
     """
     if quantization == FLOAT:
-        return _FloatOutput(residual=residual, width=width)
-    if residual and np.array_equal(_levels(quantization), _INT8_VALUES_BY_BITS):
-        return _GreyLevelOutput(width=width)
-    return _LookedUpOutput(quantization, residual=residual, width=width)
+        return Output(partial(_add_real, residual), width, np.float32)
+    levels = _levels(quantization)
+    if residual and np.array_equal(levels, _INT8_VALUES_BY_BITS):
+        return Output(_add_grey_levels, width, np.uint8)
+    brighter, darker = (np.clip(change, 0, 255).astype(np.uint8) for change in (levels, -levels))
+    return Output(partial(_add_looked_up, residual, brighter, darker), width, np.uint8)
 
 
-class _GreyLevelOutput:
+def _add_grey_levels(raw: NDArray[Any], base: UInt8Array, signed: NDArray[Any], out: UInt8Array) -> None:
     """int8 residuals that count grey levels: a sum of int8, which ends where grey levels do once 128 is taken away."""
-
-    def __init__(self, *, width: int) -> None:
-        self._rows = max(_STRIP_PIXELS // width, 1)
-        self._base = np.empty((self._rows, width), np.uint8)
-
-    def apply(self, raw: NDArray[Any], base: UInt8Array, out: UInt8Array) -> None:
-        for top in range(0, len(raw), self._rows):
-            rows = slice(top, top + self._rows)
-            change, into = raw[rows], out[rows]
-            signed = self._base[: change.shape[0], : change.shape[1]]
-            np.bitwise_xor(base[rows], _SIGN, out=signed)
-            cv2.add(signed.view(np.int8), change, dst=into.view(np.int8))
-            np.bitwise_xor(into, _SIGN, out=into)
+    np.bitwise_xor(base, _SIGN, out=signed)
+    cv2.add(signed.view(np.int8), raw, dst=out.view(np.int8))
+    np.bitwise_xor(out, _SIGN, out=out)
 
 
-class _LookedUpOutput:
+def _add_looked_up(
+    residual: bool,
+    brighter: UInt8Array,
+    darker: UInt8Array,
+    raw: NDArray[Any],
+    base: UInt8Array,
+    change: NDArray[Any],
+    out: UInt8Array,
+) -> None:
     """int8: one table look-up says how much brighter a pixel becomes, another how much darker."""
-
-    def __init__(self, quantization: Quantization, *, residual: bool, width: int) -> None:
-        levels = _levels(quantization)
-        self._residual = residual
-        self._brighter, self._darker = (np.clip(change, 0, 255).astype(np.uint8) for change in (levels, -levels))
-        self._rows = max(_STRIP_PIXELS // width, 1)
-        self._change = np.empty((self._rows, width), np.uint8)
-
-    def apply(self, raw: NDArray[Any], base: UInt8Array, out: UInt8Array) -> None:
-        for top in range(0, len(raw), self._rows):
-            rows = slice(top, top + self._rows)
-            bits, into = raw[rows].view(np.uint8), out[rows]
-            change = self._change[: len(bits), : bits.shape[1]]
-            cv2.LUT(bits, self._brighter, dst=change)
-            if not self._residual:
-                into[:] = change
-                continue
-            cv2.add(base[rows], change, dst=into)  # uint8 sums end at 255, differences at 0
-            cv2.LUT(bits, self._darker, dst=change)
-            cv2.subtract(into, change, dst=into)
+    cv2.LUT(raw.view(np.uint8), brighter, dst=change)
+    if not residual:
+        out[:] = change
+        return
+    cv2.add(base, change, dst=out)  # uint8 sums end at 255, differences at 0
+    cv2.LUT(raw.view(np.uint8), darker, dst=change)
+    cv2.subtract(out, change, dst=out)
 
 
-class _FloatOutput:
+def _add_real(residual: bool, raw: NDArray[Any], base: UInt8Array, values: NDArray[Any], out: UInt8Array) -> None:
     """float32: parts of 255 grey levels, rounded to the nearest."""
-
-    def __init__(self, *, residual: bool, width: int) -> None:
-        self._residual = residual
-        self._rows = max(_STRIP_PIXELS // width, 1)
-        self._values = np.empty((self._rows, width), np.float32)
-
-    def apply(self, raw: NDArray[Any], base: UInt8Array, out: UInt8Array) -> None:
-        for top in range(0, len(raw), self._rows):
-            rows = slice(top, top + self._rows)
-            part = raw[rows]
-            values = self._values[: part.shape[0], : part.shape[1]]
-            np.multiply(part, np.float32(255), out=values)
-            if self._residual:
-                np.add(values, base[rows], out=values)
-            np.rint(values, out=values)
-            out[rows] = np.clip(values, 0, 255, out=values)
+    np.multiply(raw, np.float32(255), out=values)
+    if residual:
+        np.add(values, base, out=values)
+    np.rint(values, out=values)
+    out[:] = np.clip(values, 0, 255, out=values)
 
 
 def _levels(quantization: Quantization) -> NDArray[np.int16]:

@@ -1,17 +1,23 @@
 """What a frame takes with a model: remembered, or measured beside the live picture."""
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from statistics import median
 from time import sleep
-from typing import Protocol
 
 import numpy as np
 
+from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
+from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.pipeline import FrameUpscaler
+
+log = logging.getLogger(__name__)
+
+KeyFor = Callable[[str, tuple[int, int]], TuningKey | None]
 
 _TIMED = (2, 1, 2)
 """Each timed frame has other bits than the one before it, so that no tile of it is reused."""
@@ -21,18 +27,6 @@ _MOST_HELD_UP_S = 0.4
 
 _HELD_UP_BUDGETS = 3
 _BREATH_S = 0.01
-
-
-class Times(Protocol):
-    """Keeps what a frame takes, between runs."""
-
-    def get_s(self, model: str, size: tuple[int, int]) -> float | None:
-        """Give the seconds for a frame of that size (width, height), or None."""
-        ...
-
-    def put_s(self, model: str, size: tuple[int, int], seconds: float) -> None:
-        """Keep them, if that is possible."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -48,8 +42,8 @@ class FrameTimer:
 
     Parameters
     ----------
-    times
-        Where measured times are kept.
+    key_for
+        Names what a time of a model and a size (width, height) is kept under; None where it is not kept.
     computing
         Held while a frame is computed.
 
@@ -59,16 +53,18 @@ class FrameTimer:
         What is known, by model: the fastest frame.
     """
 
-    def __init__(self, times: Times, computing: threading.Lock, clock: Callable[[], float]) -> None:
+    def __init__(self, key_for: KeyFor, computing: threading.Lock, clock: Callable[[], float]) -> None:
         self.seconds: dict[str, float] = {}
-        self._times, self._computing, self._clock = times, computing, clock
+        self._key_for, self._computing, self._clock = key_for, computing, clock
 
     def known_s(self, name: str, size: tuple[int, int]) -> float | None:
         """Look up a model's seconds for frames of that size (width, height)."""
-        seconds = self._times.get_s(name, size)
-        if seconds is not None:
-            self.seconds[name] = seconds
-        return seconds
+        key = self._key_for(name, size)
+        known_ms = None if key is None else TuningCache().get_ms(key)
+        if known_ms is None:
+            return None
+        self.seconds[name] = known_ms / 1000
+        return self.seconds[name]
 
     def time(
         self, name: str, upscaler: FrameUpscaler, frame: Frame, limit_s: float, *, live: bool = False
@@ -97,7 +93,7 @@ class FrameTimer:
                 with self._computing:
                     taken.append(self._timed(upscaler, frame, bits))
                 sleep(_BREATH_S)  # the live picture has its turn
-        self._times.put_s(name, frame.size, min(taken))
+        self._keep(self._key_for(name, frame.size), min(taken))
         self.seconds[name] = min(taken)
         return FrameTime(min(taken), median(taken))
 
@@ -106,3 +102,11 @@ class FrameTimer:
         began_s = self._clock()
         upscaler.upscale_frame(other)
         return self._clock() - began_s
+
+    def _keep(self, key: TuningKey | None, seconds: float) -> None:
+        if key is None or seconds <= 0:
+            return
+        try:
+            TuningCache().put(key, seconds * 1000)
+        except CannotWrite as error:
+            log.debug("what a frame takes is not kept: %s", error)

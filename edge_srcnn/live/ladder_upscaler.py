@@ -12,7 +12,7 @@ from time import monotonic
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.forwarding import Forwarding
-from edge_srcnn.live.frame_timer import FrameTimer, Times
+from edge_srcnn.live.frame_timer import FrameTimer, KeyFor
 from edge_srcnn.live.governor import SPARE, Direction, Governor, LadderState, Look, Step
 from edge_srcnn.live.load_window import LoadWindow
 from edge_srcnn.live.pipeline import FrameUpscaler
@@ -40,8 +40,8 @@ class LadderUpscaler(Forwarding):
         Decides. It may have been another upscaler's before: the rung stays.
     target_fps
         Gives the frames a second that are to be kept, as far as anybody knows; what the camera gives counts too.
-    times
-        Where measured times are kept.
+    key_for
+        Names what measured times are kept under, see ``FrameTimer``.
     heat
         Gives the last look at the processor, at once.
 
@@ -58,7 +58,7 @@ class LadderUpscaler(Forwarding):
         governor: Governor,
         *,
         target_fps: Callable[[], float | None],
-        times: Times,
+        key_for: KeyFor,
         heat: Callable[[], Heat],
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -68,7 +68,7 @@ class LadderUpscaler(Forwarding):
         self._seen = LoadWindow()
         self._size: tuple[int, int] | None = None  # of the frames that the rung was chosen for
         self._computing = threading.Lock()
-        self._timer = FrameTimer(times, self._computing, clock)
+        self._timer = FrameTimer(key_for, self._computing, clock)
         self._maker: threading.Thread | None = None
         self._made: _Made | None = None
         self._changing = threading.Lock()

@@ -1,6 +1,5 @@
 """From options to what enhances live video: a ladder of models, or the one that was named."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -11,8 +10,7 @@ from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.build import tuning_key
 from edge_srcnn.engine.candidates import candidates, may_be_missing
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
-from edge_srcnn.errors import CannotWrite
+from edge_srcnn.engine.tuning_cache import TuningKey
 from edge_srcnn.live.governor import Governor
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler
 from edge_srcnn.live.pipeline import FrameUpscaler
@@ -20,8 +18,6 @@ from edge_srcnn.live.region import RegionUpscaler
 from edge_srcnn.loading import load, read_named
 from edge_srcnn.models.bundled import is_auto, live_ladder
 from edge_srcnn.system.temperature import Heat, HeatWatch
-
-log = logging.getLogger(__name__)
 
 HOT_C = 80.0
 
@@ -81,7 +77,7 @@ class LiveUpscalers:
             self._enhancing,
             self._governor,
             target_fps=self._target_fps,
-            times=_TunedTimes(first, self._scale, whole=self._roi is None),
+            key_for=self._key_for,
             heat=self._heat,
         )
 
@@ -99,31 +95,10 @@ class LiveUpscalers:
     def _target_fps(self) -> float | None:
         return min((float(fps) for fps in (self._keep_fps, self._rate()) if fps is not None), default=None)
 
-
-class _TunedTimes:
-    """Times beside the tunings, as far as nothing but the models decides on them."""
-
-    def __init__(self, options: EngineOptions, scale: int, *, whole: bool) -> None:
-        self._options, self._scale = options, scale
-        self._is_usual = whole and replace(options, engine=AUTO, reuse=False) == EngineOptions()
-
-    def get_s(self, model: str, size: tuple[int, int]) -> float | None:
-        """Give the seconds for a frame of that size (width, height), or None."""
-        if not self._is_usual:
+    def _key_for(self, model: str, size: tuple[int, int]) -> TuningKey | None:
+        """Name what a time is kept under beside the tunings, as far as nothing but the model decides on it."""
+        if self._roi is not None or replace(self._options, engine=AUTO, reuse=False) != EngineOptions():
             return None
-        found_ms = TuningCache().get_ms(self._key(model, size))
-        return None if found_ms is None else found_ms / 1000
-
-    def put_s(self, model: str, size: tuple[int, int], seconds: float) -> None:
-        """Keep them, if the cache can be written."""
-        if not self._is_usual or seconds <= 0:
-            return
-        try:
-            TuningCache().put(self._key(model, size), seconds * 1000)
-        except CannotWrite as error:
-            log.debug("what %s takes is not kept: %s", model, error)
-
-    def _key(self, model: str, size: tuple[int, int]) -> TuningKey:
         found = read_named(model, self._scale)
         width, height = (side * found.spec.scale for side in size)
-        return tuning_key(found, self._options.backend(), height, width)
+        return tuning_key(found, candidates(self._options)[0].backend(), height, width)

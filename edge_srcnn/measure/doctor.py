@@ -3,10 +3,9 @@
 import platform
 import sys
 from dataclasses import dataclass
-from importlib import metadata
 
 import edge_srcnn
-from edge_srcnn.engine.backends import INTERPRETERS, Backend, backend_named, installed_interpreter
+from edge_srcnn.engine.backends import INTERPRETERS, Backend, backend_named, installed_interpreter, package_version
 from edge_srcnn.engine.build import tuned_or_default, tuning_key
 from edge_srcnn.engine.edgetpu.report import EdgeTpuReport, report_edgetpu
 from edge_srcnn.engine.processor import available_processors, this_processor
@@ -100,7 +99,7 @@ def diagnose() -> Diagnosis:
         processor=f"{processor.name} ({processor.machine})",
         processors=available_processors(),
         features=tuple(label for flag, label in INT8_FEATURES if flag in processor.flags),
-        packages={package: _version(package) for package in _PACKAGES},
+        packages={package: package_version(package) or "not installed" for package in _PACKAGES},
         engines=engines,
         setting=plan,
         tuned=tuned,
@@ -146,10 +145,3 @@ def _self_test(model: str, engine: str) -> SelfTest:
             return SelfTest(model, engine, True, upscaler.self_test())
     except EdgeSrcnnError as error:
         return SelfTest(model, engine, False, str(error))
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"

@@ -52,7 +52,12 @@ def measure_throughput(upscaler: Upscaler, source: str) -> Throughput:
     engine = _engine_rate(upscaler, source)
     null = _pipeline_rate(upscaler, source, open_sink("null:"))
     sink = open_sink("http://127.0.0.1:0")
-    served = _pipeline_rate(upscaler, source, sink, lambda: _Viewer(str(getattr(sink, "address", ""))).start())
+    seen: list[int] = []
+    viewer = threading.Thread(target=_watch, args=(getattr(sink, "address", ""), seen), name="viewer", daemon=True)
+    served = _pipeline_rate(upscaler, source, sink, viewer.start)
+    viewer.join(_JOIN_S)
+    if not seen:
+        raise EdgeSrcnnError(f"{sink.name}: the viewer saw nothing")
     return Throughput(engine, null, served, null / engine, served / engine)
 
 
@@ -73,44 +78,21 @@ def _first_frames(source: str, count: int) -> Sequence[Frame]:
         opened.close()
 
 
-def _pipeline_rate(
-    upscaler: Upscaler, source: str, sink: Sink, begun: Callable[[], "_Viewer | None"] = lambda: None
-) -> float:
+def _pipeline_rate(upscaler: Upscaler, source: str, sink: Sink, begun: Callable[[], None] = lambda: None) -> float:
     """Frames a second between the first and the last frame that came out."""
     times: list[float] = []
-    viewers: list[_Viewer | None] = []
-    pipeline = Pipeline(open_source(source), upscaler, [sink])
-    pipeline.run(lambda frames: times.append(time.perf_counter()), begun=lambda: viewers.append(begun()))
-    for viewer in viewers:
-        if viewer is not None:
-            viewer.join()
-            if not viewer.bytes:
-                raise EdgeSrcnnError(f"{sink.name}: the viewer saw nothing")
+    Pipeline(open_source(source), upscaler, [sink]).run(lambda frames: times.append(time.perf_counter()), begun=begun)
     steady = times[WARM_UP:]
     if len(steady) < 2:
         raise UsageError(f"{source}: has {len(times)} frames; {WARM_UP + 2} or more are needed")
     return (len(steady) - 1) / (steady[-1] - steady[0])
 
 
-class _Viewer:
-    """Somebody who looks at the stream, in a thread, until it ends."""
-
-    def __init__(self, address: str) -> None:
-        self.bytes = 0
-        self._address = address
-        self._thread = threading.Thread(target=self._look, name="viewer", daemon=True)
-
-    def start(self) -> "_Viewer":
-        self._thread.start()
-        return self
-
-    def join(self) -> None:
-        self._thread.join(_JOIN_S)
-
-    def _look(self) -> None:
-        with (
-            suppress(OSError, http.client.HTTPException),
-            urllib.request.urlopen(f"{self._address}/stream.mjpg", timeout=_JOIN_S) as stream,
-        ):
-            while part := stream.read1(_CHUNK):
-                self.bytes += len(part)
+def _watch(address: str, seen: list[int]) -> None:
+    """Look at the stream until it ends, and count the bytes."""
+    with (
+        suppress(OSError, http.client.HTTPException),
+        urllib.request.urlopen(f"{address}/stream.mjpg", timeout=_JOIN_S) as stream,
+    ):
+        while part := stream.read1(_CHUNK):
+            seen.append(len(part))

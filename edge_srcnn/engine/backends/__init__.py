@@ -4,6 +4,7 @@ A new one is a file with a class that implements ``Backend``, and a line in ``BA
 """
 
 import importlib
+from importlib import metadata
 from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
@@ -130,6 +131,14 @@ def backend_named(name: str, delegate: Delegate | None = None) -> Backend:
             backend: Backend = made(name, delegate)
             return backend
     raise UsageError(f"no engine is called {name!r}; there are {', '.join((AUTO, *BACKENDS))}")
+
+
+def package_version(package: str) -> str | None:
+    """Give the version of an installed package, or None. Imports nothing."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def installed_interpreter() -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 
 import numpy as np
 
@@ -31,8 +30,8 @@ class ParallelLuma:
     def statistics(self) -> Statistics:
         """Of all together; the frames are those of one."""
         total = Statistics()
-        for each in fields(Statistics):
-            setattr(total, each.name, sum(getattr(part.statistics, each.name) for part in self._parts))
+        for part in self._parts:
+            total.add(part.statistics)
         total.frames = self._parts[0].statistics.frames
         return total
 

@@ -1,7 +1,6 @@
 """The luma plane's way through an engine in a process of its own: native code that crashes or hangs ends there."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -101,8 +100,7 @@ class IsolatedLuma:
             self._why_lost = f"{self._name}: lost ({error})"
             raise DelegateLost(self._why_lost) from error
         self._slowest_s = max(self._slowest_s, cost.resize_s + cost.pack_s + cost.invoke_s + cost.unpack_s)
-        for each in fields(Statistics):
-            setattr(self.statistics, each.name, getattr(self.statistics, each.name) + getattr(cost, each.name))
+        self.statistics.add(cost)
         result = self._memory.plane(plane.size, shape)
         if out is None:
             return result.copy()

@@ -61,7 +61,7 @@ def test_the_shipped_graphs_written_anew_compute_the_same_bytes(engine, name):
 def test_every_interpreter_loads_what_is_written(engine, make, packing):
     graph = pack(make(1, SHIPPED, (1, 5, 3, 1), (True, True, False)), Blocks.parse(packing), (12, 12))
     network = open_interpreter(engine, write_graph(graph), 1)
-    assert network.dtype == graph.dtype
+    assert network.input.dtype == graph.dtype
     assert (network.input.shape, network.output.shape) == (graph.input_shape, graph.output_shape)
     assert (network.input_quantization, network.output_quantization) == (graph.input, graph.output)
     network.run()

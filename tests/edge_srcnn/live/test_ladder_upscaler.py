@@ -8,6 +8,7 @@ from time import sleep
 import numpy as np
 import pytest
 
+from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
 from edge_srcnn.errors import NoInput
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.governor import HOLD_S, PATIENCE_S, Governor
@@ -31,7 +32,7 @@ class Bench:
         self.made: list[Model] = []
         self.refuses: Exception | None = None
         self.live = threading.current_thread()
-        self.remembered: dict[str, float] = {}
+        self.asked: set[str] = set()
 
     def make(self, name: str) -> "Model":
         if self.refuses is not None and self.made:
@@ -49,11 +50,14 @@ class Bench:
         else:
             _aside.now_s += seconds
 
-    def get_s(self, model: str, size: tuple[int, int]) -> float | None:
-        return self.remembered.get(model)
+    def key_for(self, model: str, size: tuple[int, int]) -> TuningKey:
+        self.asked.add(model)
+        return TuningKey(model, "", "", size[1], size[0])
 
-    def put_s(self, model: str, size: tuple[int, int], seconds: float) -> None:
-        self.remembered[model] = seconds
+    @property
+    def remembered(self) -> dict[str, float]:
+        known = {model: TuningCache().get_ms(self.key_for(model, (16, 12))) for model in sorted(self.asked)}
+        return {model: ms / 1000 for model, ms in known.items() if ms}
 
 
 class _Aside(threading.local):
@@ -112,7 +116,8 @@ def wait_for_maker(upscaler: LadderUpscaler) -> None:
 
 
 @pytest.fixture
-def bench():
+def bench(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return Bench()
 
 
@@ -127,7 +132,7 @@ def on_ladder(bench):
             bench.make,
             governor,
             target_fps=lambda: fps,
-            times=bench,
+            key_for=bench.key_for,
             heat=lambda: bench.heat,
             clock=bench.clock,
             **options,
@@ -283,7 +288,7 @@ def test_the_rung_stays_when_the_engine_is_made_anew(bench, on_ladder):
 def test_frames_of_another_size_choose_anew(bench, on_ladder):
     upscaler, camera = on_ladder()
     camera.run(2)
-    bench.remembered.clear()
+    TuningCache().clear()
     bench.load = 2.0
     camera.run(1, size=(32, 24))
     assert upscaler.model == "middle"
@@ -335,7 +340,7 @@ def test_an_engine_that_is_ready_after_the_end_is_let_go(bench):
 
     slow = Slow()
     upscaler = LadderUpscaler(
-        RUNGS, slow.make, Governor(3), target_fps=lambda: FPS, times=slow, heat=lambda: COOL, clock=slow.clock
+        RUNGS, slow.make, Governor(3), target_fps=lambda: FPS, key_for=slow.key_for, heat=lambda: COOL, clock=slow.clock
     )
     frame = Frame(np.zeros((12, 16), np.uint8), None, Colour(), 0, 0.0, 0.0)
     upscaler.upscale_frame(frame)

@@ -88,7 +88,7 @@ def test_the_file_says_what_it_is_and_carries_the_plain_graph(ours: Model) -> No
 
 def test_an_interpreter_runs_the_file_as_the_packed_graph(ours: Model) -> None:
     data, form = packed_file(ours), tpu_form(ours, (32, 48))
-    assert open_interpreter("litert", data, 1).input_size == form.input_shape[:2]
+    assert open_interpreter("litert", data, 1).input.shape[:2] == form.input_shape[:2]
 
 
 def test_a_processor_computes_the_plain_graph_in_it(ours: Model, tmp_path: Path) -> None:
