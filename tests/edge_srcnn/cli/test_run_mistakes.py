@@ -92,6 +92,7 @@ def test_sinks_that_are_none(fails, tmp_path, sink, status, said):
         (("--keep-fps", "fast"), "frames a second"),
         (("--keep-fps", "0"), "frames a second"),
         (("--scale", "7"), "scale 7"),
+        (("--scale", "3", "--model", "srcnn-915-x2"), "model srcnn-915-x2 is for x2; leave one of the two out"),
         (("--tile", "0x0"), "tile"),
         (("--json", "--sink", "y4m:-"), "standard output"),
         (("--json", "--sink", "y4m:"), "standard output"),
