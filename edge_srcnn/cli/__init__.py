@@ -19,8 +19,8 @@ COMMAND_GROUP = "edge_srcnn.commands"
 
 app = typer.Typer(
     name="edge-srcnn",
-    help="Sharper camera pictures on small computers: bicubic up-scaling, then a small int8 network.",
-    epilog="Try it: [bold]edge-srcnn demo[/bold]. Up-scale a folder: [bold]edge-srcnn upscale photos/ -o large/[/bold]",
+    help="Sharper camera pictures on small computers: bicubic upscaling, then a small int8 network.",
+    epilog="Try it: [bold]edge-srcnn demo[/bold]. Upscale a folder: [bold]edge-srcnn upscale photos/ -o large/[/bold]",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -52,7 +52,6 @@ def bench(
     from edge_srcnn.engine.processor import this_processor
     from edge_srcnn.loading import open_model, read_named
     from edge_srcnn.measure.benchmark import measure
-    from edge_srcnn.measure.throughput import measure_throughput
     from edge_srcnn.sources import is_camera
 
     width, height = parse_frame_size(size)
@@ -75,6 +74,8 @@ def bench(
         )
     throughput = None
     if source is not None:
+        from edge_srcnn.measure.throughput import measure_throughput
+
         with open_model(found, options) as upscaler:
             throughput = measure_throughput(upscaler, source)
     name = f"{found.spec.name} {found.spec.quantization}"

@@ -77,6 +77,8 @@ def network_engine(options: "EngineOptions", purpose: str) -> "EngineOptions":
     found = candidates(options)[0]
     if not found.backend().has_network:
         raise UsageError(f"--engine {found.engine}: there is no network to {purpose}")
+    if found.backend().isolated:
+        raise UsageError(f"--engine {found.engine}: is not to {purpose}, since it needs a process of its own")
     return found
 
 

@@ -21,6 +21,7 @@ BAD = [
     (("--tile", "x"), USAGE, "tile 'x'"),
     (("--threads", str(1 << 31)), USAGE, "threads"),
     (("--engine", "bicubic"), USAGE, "no network"),
+    (("--engine", "edgetpu"), USAGE, "process of its own"),
     (("--engine", "onnx"), USAGE, "onnx"),
     (("--model", "srcnn-915-x9"), NO_INPUT, "srcnn-915-x2"),
     (("--scale", "7"), USAGE, "scale 7"),  # as upscale has it

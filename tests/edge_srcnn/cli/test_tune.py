@@ -22,6 +22,7 @@ BAD = [
     (("--tile", "x"), USAGE, "tile 'x'"),
     (("--threads", str(1 << 31)), USAGE, "threads"),
     (("--engine", "bicubic"), USAGE, "no network"),
+    (("--engine", "edgetpu"), USAGE, "process of its own"),
     (("--model", "srcnn-915-x9"), NO_INPUT, "srcnn-915-x2"),
     (("--scale", "7"), USAGE, "scale 7"),  # as upscale has it
 ]
@@ -70,8 +71,8 @@ def test_the_json_document_ranks_all_that_were_tried(run, cache):
 
 
 def test_auto_tunes_the_rungs_of_live_video_and_the_best_one_for_pictures(run, cache):
-    wish = ("--threads", "1", "--block", "8w-1x2")
-    done = run("tune", *SMALL, *wish)
+    asked = ("--threads", "1", "--block", "8w-1x2")
+    done = run("tune", *SMALL, *asked)
     assert (done.returncode, done.stderr) == (0, "")
     winners = re.findall(r"^(\S+-x2) +8w-1x2 +(\S+) +1 +\d+\.\d\d$", done.stdout, re.MULTILINE)
     assert [name for name, _ in winners] == list(dict.fromkeys((*live_ladder(2).rungs, find_model("auto", 2).stem)))

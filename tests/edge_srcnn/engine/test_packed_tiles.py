@@ -61,9 +61,9 @@ def test_float_tiles_are_the_whole_but_for_the_order_of_sums(engine, graph, pack
     np.testing.assert_allclose(raw, whole, rtol=0, atol=1e-5)
 
 
-def banded(graph, engine, plane, band, lent, setting):
-    """The picture of rows ``band[0]`` to ``band[1]`` of a plane, with so many rows lent above and below."""
-    (top, end), (above, below) = band, lent
+def banded(graph, engine, plane, band, overlap, setting):
+    """The picture of rows ``band[0]`` to ``band[1]`` of a plane, with so many overlap rows above and below."""
+    (top, end), (above, below) = band, overlap
     inference, out = (
         TiledInference(on_bicubic(graph, residual=True), backend_named(engine), plan_for=lambda *_: setting),
         np.empty_like(plane[top:end]),
@@ -83,8 +83,8 @@ def test_a_band_with_its_neighbours_rows_is_that_part_of_the_whole(
     above, below = (data.draw(st.integers(0, context + 5), label) for label in ("rows above", "rows below"))
     plane = grey_levels(seed, (above + rows + below, width))
     _, whole = sharpened(graph, engine, plane, Plan(PLAIN, WHOLE_TILE, 1), residual=True)
-    band, lent = (above, above + rows), (min(context, above), min(context, below))
-    out = banded(graph, engine, plane, band, lent, Plan(packing, tile, 1))
+    band, overlap = (above, above + rows), (min(context, above), min(context, below))
+    out = banded(graph, engine, plane, band, overlap, Plan(packing, tile, 1))
     assert out.tobytes() == whole[slice(*band)].tobytes()
 
 
