@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -156,9 +155,7 @@ class Upscaler:
     def __enter__(self) -> "Upscaler":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         self.close()
 
 

@@ -164,11 +164,7 @@ class TuningCache:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            try:
-                changed_ns = self.path.stat().st_mtime_ns
-            except OSError:
-                changed_ns = 0
-            _warn(self.path, _reason(error), changed_ns)
+            _warn(self.path, _reason(error), self.path.stat().st_mtime_ns if os.path.exists(self.path) else 0)
             return []
 
     def _write(self, entries: list[Entry]) -> None:

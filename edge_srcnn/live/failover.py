@@ -127,13 +127,11 @@ class Failover(Forwarding):
     def _first(self) -> FrameUpscaler:
         for number, candidate in enumerate(self._candidates):
             try:
-                made = candidate.make()
+                return candidate.make()
             except Unavailable as error:
                 if not candidate.may_be_missing:
                     raise
                 self._fall_to(number + 1, str(error))
-                continue
-            return made
         raise Unavailable("no engine can be made")
 
     def _failed(self, error: Exception) -> None:
@@ -153,8 +151,7 @@ class Failover(Forwarding):
         """The same engine again, or a plainer one; if that cannot even begin, the next."""
         self.restarts += 1
         for number in range(first, len(self._candidates)):
-            made = self._made(self._candidates[number])
-            if made is None:
+            if (made := self._made(self._candidates[number])) is None:
                 continue
             if number > self._present:
                 self._fall_to(number, why)

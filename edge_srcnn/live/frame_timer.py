@@ -1,9 +1,8 @@
 """What a frame takes with a model: remembered, or measured beside the live picture."""
 
-import logging
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from statistics import median
 from time import sleep
@@ -14,8 +13,6 @@ from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.pipeline import FrameUpscaler
-
-log = logging.getLogger(__name__)
 
 KeyFor = Callable[[str, tuple[int, int]], TuningKey | None]
 
@@ -93,8 +90,11 @@ class FrameTimer:
                 with self._computing:
                     taken.append(self._timed(upscaler, frame, bits))
                 sleep(_BREATH_S)  # the live picture has its turn
-        self._keep(self._key_for(name, frame.size), min(taken))
         self.seconds[name] = min(taken)
+        key = self._key_for(name, frame.size)
+        if key is not None and min(taken) > 0:
+            with suppress(CannotWrite):  # it is only a cache
+                TuningCache().put(key, min(taken) * 1000)
         return FrameTime(min(taken), median(taken))
 
     def _timed(self, upscaler: FrameUpscaler, frame: Frame, bits: int) -> float:
@@ -102,11 +102,3 @@ class FrameTimer:
         began_s = self._clock()
         upscaler.upscale_frame(other)
         return self._clock() - began_s
-
-    def _keep(self, key: TuningKey | None, seconds: float) -> None:
-        if key is None or seconds <= 0:
-            return
-        try:
-            TuningCache().put(key, seconds * 1000)
-        except CannotWrite as error:
-            log.debug("what a frame takes is not kept: %s", error)

@@ -12,9 +12,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_srcnn.engine.backends import Backend, Program
+from edge_srcnn.engine.backends import Backend
 from edge_srcnn.engine.blocks import PLAIN
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
@@ -23,12 +22,9 @@ from edge_srcnn.engine.isolated.client import IsolatedLuma
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.plan import WHOLE_TILE, Plan
 from edge_srcnn.engine.tflite_reader import read_graph
-from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.imaging.blocks import from_blocks, to_blocks
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
-from edge_srcnn.imaging.tiles import mirror_border
 from edge_srcnn.measure.stopwatch import Stopwatch
 from edge_srcnn.models.file import Model
 from edge_srcnn.sources.testcard import draw_test_card
@@ -140,16 +136,15 @@ def measure(
     backend.prepare()
     began_cpu = process_time()
     network = network_of(model)
-    inference = TiledInference(network, backend, plan_for=lambda h, w: plan)
-    upscaler = LumaUpscaler(inference, scale)
+    inference, upscaler = _ready(network, backend, plan, scale)
     upscaler.upscale(luma, out)
     first_frame_cpu_ms = (process_time() - began_cpu) * 1000
-    plain = _plain_program(backend, model, network, luma, plan.threads)
-    plain.run()
-    identical = np.array_equal(_plain_output(plain, network, out.shape), inference.raw)
+    own = replace(network, graph=read_graph(model.graph))
+    plain_inference, plain = _ready(own, backend, Plan(PLAIN, WHOLE_TILE, plan.threads), scale)
+    plain.upscale(luma, out)
+    identical = np.array_equal(plain_inference.raw, inference.raw)
     best = ceiling_graph(network.graph.dtype)
     ceiling = backend.compile(best, plan.threads)
-    ways: dict[str, Callable[[], object]] = {"plain": plain.run, "ceiling": ceiling.run}
     others = _other_ways(network, backend, plan, luma, scale) if compare else {}
     isolated = None
     if compare:
@@ -161,7 +156,11 @@ def measure(
         watch.time("frame", lambda: upscaler.upscale(luma, out))
         for stage in STAGES:
             watch.add(stage, getattr(upscaler.statistics, f"{stage}_s"))
-        for name, job in (ways | others).items():
+        plain.statistics.clear()
+        plain.upscale(luma, out)
+        watch.add("plain", plain.statistics.invoke_s)
+        watch.time("ceiling", ceiling.run)
+        for name, job in others.items():
             watch.time(name, job)
         rounds += 1
         spent = perf_counter() - began
@@ -192,6 +191,13 @@ def measure(
     )
 
 
+def _ready(
+    network: Network, backend: Backend, plan: Plan, scale: int, *, reuse: bool = False
+) -> tuple[TiledInference, LumaUpscaler]:
+    inference = TiledInference(network, backend, plan_for=lambda height, width: plan, reuse=reuse)
+    return inference, LumaUpscaler(inference, scale)
+
+
 def picture_for(width: int, height: int) -> UInt8Array:
     """Luma of the test card, stretched to a size: uint8 ``[height, width]``."""
     card = luma_full_range(draw_test_card())
@@ -201,7 +207,7 @@ def picture_for(width: int, height: int) -> UInt8Array:
 def _measure_reuse(network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int, rounds: int) -> Reuse:
     """Fresh frames, frames that are the last one, and frames of which a tenth (a rectangle) changed, in turns."""
     watch, share = Stopwatch(), dict[str, float]()
-    upscaler = LumaUpscaler(TiledInference(network, backend, plan_for=lambda h, w: plan, reuse=True), scale)
+    _, upscaler = _ready(network, backend, plan, scale, reuse=True)
     out = np.empty([side * scale for side in luma.shape], np.uint8)
     moved = luma.copy()
     height, width = (round(side * math.sqrt(CHANGED_SHARE)) for side in luma.shape)
@@ -220,9 +226,8 @@ def _other_ways(
     network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int
 ) -> dict[str, Callable[[], object]]:
     """What people have otherwise: the same network in float32 and not packed, and filters."""
-    plain = Plan(PLAIN, plan.tile, plan.threads)
     in_float32 = replace(network, graph=_in_float32(network.graph))
-    real = LumaUpscaler(TiledInference(in_float32, backend, plan_for=lambda h, w: plain), scale)
+    _, real = _ready(in_float32, backend, Plan(PLAIN, plan.tile, plan.threads), scale)
     bigger = (luma.shape[1] * scale, luma.shape[0] * scale)
     out = real.upscale(luma)
     return {
@@ -255,26 +260,3 @@ def ceiling_graph(dtype: np.dtype[Any]) -> Graph:
     source = FLOAT if dtype == np.float32 else Quantization(1.0, 0)
     layer = Convolution(weights, bias, scales, result, relu=False)
     return Graph((*CEILING_SIZE, _CEILING_CHANNELS), source, (layer,))
-
-
-def _plain_program(backend: Backend, model: Model, network: Network, luma: UInt8Array, threads: int) -> Program:
-    """Compile the model's own graph for a whole frame, halo included, and write the frame into it."""
-    plane = upscale_bicubic(luma, model.spec.scale // network.upsampling)
-    side, (down, across) = network.unshuffle, network.context_px
-    below, right = (-pixels % side for pixels in plane.shape)
-    padded = mirror_border(plane, down, down + below, across, across + right)
-    cells = np.empty([pixels // side for pixels in padded.shape] + [side * side], np.uint8)
-    to_blocks(padded, cells, (side, side))
-    height, width, channels = cells.shape
-    program = backend.compile(replace(read_graph(model.graph), input_shape=(height, width, channels)), threads)
-    integers = network.graph.dtype == np.int8
-    program.input[...] = (cells ^ 0x80).view(np.int8) if integers else cells * np.float32(1 / 255)
-    return program
-
-
-def _plain_output(plain: Program, network: Network, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Give what the plain program put out as pixels of the result: ``[h, w]``, in the graph's dtype."""
-    raw = plain.output
-    out = np.empty([cells * network.shuffle for cells in raw.shape[:2]], raw.dtype)
-    from_blocks(raw, out, (network.shuffle, network.shuffle))
-    return out[: shape[0], : shape[1]]

@@ -5,15 +5,23 @@ import sys
 from dataclasses import dataclass
 
 import edge_srcnn
-from edge_srcnn.engine.backends import INTERPRETERS, Backend, backend_named, installed_interpreter, package_version
+from edge_srcnn.engine.backends import (
+    AUTO,
+    INTERPRETERS,
+    Backend,
+    backend_named,
+    installed_interpreter,
+    package_version,
+)
 from edge_srcnn.engine.build import tuned_or_default, tuning_key
 from edge_srcnn.engine.edgetpu.report import EdgeTpuReport, report_edgetpu
+from edge_srcnn.engine.plan import Plan
 from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.loading import load_model
 from edge_srcnn.models.bundled import bundled_models, find_model, live_ladder
-from edge_srcnn.models.file import Model, read_model
+from edge_srcnn.models.file import read_model
 
 INT8_FEATURES = (
     ("avx2", "AVX2"),
@@ -114,8 +122,7 @@ def _plan(engine: str | None) -> tuple[str, bool]:
     if engine is None:
         return "bicubic alone", False
     try:
-        model = read_model(find_model(None, 2))
-        plan, measured = tuned_or_default(model, backend_named(engine), *_result_size(model))
+        plan, measured, _ = _known_of(AUTO, backend_named(engine))
         return str(plan), measured
     except EdgeSrcnnError as error:
         return f"nothing ({error})", False
@@ -124,19 +131,17 @@ def _plan(engine: str | None) -> tuple[str, bool]:
 def _live(engine: str | None) -> tuple[LiveRung, ...]:
     """Look up the models of live video, the fastest first."""
     try:
-        return tuple(_live_rung(name, backend_named(engine)) for name in live_ladder(2).rungs) if engine else ()
+        names = live_ladder(2).rungs if engine else ()
+        return tuple(LiveRung(name, *_known_of(name, backend_named(engine or AUTO))[1:]) for name in names)
     except EdgeSrcnnError:  # the self-tests tell
         return ()
 
 
-def _live_rung(name: str, backend: Backend) -> LiveRung:
+def _known_of(name: str, backend: Backend) -> tuple[Plan, bool, float | None]:
+    """Look up a model's plan for ``FRAME``, whether it was measured here, and what a live frame took, if it ran."""
     model = read_model(find_model(name, 2))
-    _, measured = tuned_or_default(model, backend, *_result_size(model))
-    return LiveRung(name, measured, TuningCache().get_ms(tuning_key(model, backend, *_result_size(model))))
-
-
-def _result_size(model: Model) -> tuple[int, int]:
-    return FRAME[0] * model.spec.scale, FRAME[1] * model.spec.scale
+    size = FRAME[0] * model.spec.scale, FRAME[1] * model.spec.scale
+    return *tuned_or_default(model, backend, *size), TuningCache().get_ms(tuning_key(model, backend, *size))
 
 
 def _self_test(model: str, engine: str) -> SelfTest:

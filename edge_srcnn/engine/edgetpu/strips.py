@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.luma import Luma
 from edge_srcnn.imaging.luma import UInt8Array
@@ -45,15 +43,11 @@ class ParallelLuma:
         """
         strips = self._strips(luma, region)
         jobs = [
-            self._threads.submit(part.upscale, luma, None, strip)
-            for part, strip in zip(self._parts, strips, strict=False)
+            self._threads.submit(part.upscale, luma, None if number else out, strip)
+            for number, (part, strip) in enumerate(zip(self._parts, strips, strict=False))
         ]
         first, *others = [job.result() for job in jobs]
-        if out is None:
-            out = first
-        else:
-            np.copyto(out, first)
-        return _joined(out, others, strips)
+        return _joined(first, others, strips)
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network of the first alone over a plane in its own grid."""

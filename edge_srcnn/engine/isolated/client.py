@@ -82,12 +82,7 @@ class IsolatedLuma:
         self._memory.close()
 
     def _through(
-        self,
-        what: str,
-        plane: UInt8Array,
-        shape: tuple[int, int],
-        out: UInt8Array | None,
-        *arguments: Any,
+        self, what: str, plane: UInt8Array, shape: tuple[int, int], out: UInt8Array | None, *arguments: Any
     ) -> UInt8Array:
         if self._why_lost is not None:
             raise DelegateLost(self._why_lost)
