@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from edge_srcnn import load_model
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.live.upscaler import LiveUpscalers
 from edge_srcnn.sinks import open_sink
@@ -31,7 +32,7 @@ def live(source: str, engine: str = "auto", sink: str = "http://127.0.0.1:0#clie
     ready = threading.Event()
     served: Any = open_sink(sink)
     opened = open_source(source)
-    live = LiveUpscalers(engine=engine, rate=lambda: opened.rate)
+    live = LiveUpscalers(options=EngineOptions(engine), rate=lambda: opened.rate)
     with closing(live.make() if opened.live else load_model(engine=engine)) as upscaler:
         pipeline = Pipeline(opened, upscaler, [served])
         thread = threading.Thread(target=lambda: pipeline.run(begun=ready.set))

@@ -41,8 +41,7 @@ def only(monkeypatch):
 
     def pretend(*engines: str) -> None:
         real = TfliteBackend.version
-        version = lambda backend: real(backend) if backend.name in engines else None  # noqa: E731
-        monkeypatch.setattr(TfliteBackend, "version", version)
+        monkeypatch.setattr(TfliteBackend, "version", lambda each: real(each) if each.name in engines else None)
 
     return pretend
 
