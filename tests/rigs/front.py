@@ -4,7 +4,7 @@ Trains fast networks alike, then times them beside packed srcnn-915 in turns, na
 alone, and counts their instructions on the processors of three Raspberry Pi's. What is there already is not done again.
 
 usage (in the repository's root, as root):
-    .venvs/dev/bin/python tests/rigs/front.py RUNS --data PICTURES... --evaluate set5/ set14/
+    .venvs/dev/bin/python tests/rigs/front.py RUNS --data PICTURES... --evaluate set5/ set14/ [--teacher T.tflite]
         trains into the folder RUNS, and writes docs/front.json, docs/front.md and docs/front.svg
     ... --only draw        one of the steps alone: train, time, count, draw
 """
@@ -52,7 +52,7 @@ ROUNDS = 9
 
 def model_file(runs: Path, name: str) -> Path:
     """Where the training of a network leaves its model."""
-    return runs / f"fast-{name}-x{SCALE}" / f"fast-{name}-x{SCALE}.tflite"
+    return runs / f"fast-{name}-x{SCALE}.tflite"
 
 
 def train(runs: Path, names: Sequence[str], wanted: argparse.Namespace) -> None:
@@ -62,7 +62,7 @@ def train(runs: Path, names: Sequence[str], wanted: argparse.Namespace) -> None:
         if file.exists():
             continue
         command = ["export", "--int8", "--arch", f"fast-{name}", "--scale", str(SCALE), "--steps", str(wanted.steps)]
-        for option, folders in (("--data", wanted.data), ("--evaluate", wanted.evaluate)):
+        for option, folders in (("--data", wanted.data), ("--evaluate", wanted.evaluate), ("--teacher", wanted.teacher)):
             command += [word for folder in folders for word in (option, folder)]
         command += ["--precision", wanted.precision, "--output", str(file.parent)]
         subprocess.run([sys.executable, "-m", "edge_srcnn", *command], check=True, env=_environment())
@@ -183,6 +183,7 @@ def main() -> None:
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--data", nargs="+", default=[])
     parser.add_argument("--evaluate", nargs="+", default=[])
+    parser.add_argument("--teacher", nargs="+", default=[], help="float32 .tflite of larger networks; all learn from them")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs")
     wanted = parser.parse_intermixed_args()
     names = wanted.network or list(NETWORKS)
