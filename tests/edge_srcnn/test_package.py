@@ -9,6 +9,7 @@ import pytest
 import edge_srcnn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["edge_srcnn", "edge_srcnn.cli", "edge_srcnn.errors"])
 def test_the_import_brings_no_heavy_library(module):
     heavy = {"tensorflow", "keras", "numpy", "cv2", "PIL", "ai_edge_litert", "tflite_runtime"}

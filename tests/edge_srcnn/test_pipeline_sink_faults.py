@@ -54,6 +54,7 @@ def test_when_every_sink_has_failed_it_ends():
     assert source.closed.is_set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live", [False, True])
 def test_a_sink_that_takes_nothing_is_left_out_in_the_end(live, monkeypatch):
     monkeypatch.setattr(worker_module, "STALL_S", 1.0)

@@ -39,6 +39,7 @@ def test_it_can_be_stopped_before_it_runs():
     assert recorder.calls == ["begin", "close"]
 
 
+@pytest.mark.slow
 def test_a_stop_does_not_wait_for_a_source_that_hangs(monkeypatch):
     monkeypatch.setattr(worker_module, "_CLOSE_S", 1.0)
     # a camera's driver may not return; the recordings are to be finished all the same
@@ -57,6 +58,7 @@ def test_a_stop_does_not_wait_for_a_source_that_hangs(monkeypatch):
         release.set()
 
 
+@pytest.mark.slow
 def test_a_stop_does_not_wait_long_for_a_sink_that_takes_nothing(monkeypatch):
     monkeypatch.setattr(worker_module, "_CLOSE_S", 1.0)
     release, good = threading.Event(), Recorder("good")

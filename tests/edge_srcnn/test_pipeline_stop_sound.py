@@ -29,6 +29,7 @@ def run(clip, sink, stop_at):
     return pipeline.state()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_stopped_early_it_has_as_much_sound_as_pictures(clip, tmp_path, suffix):
     target = tmp_path / f"out.{suffix}"

@@ -25,6 +25,14 @@ from tests.export.trainings import SPEC
 Draw = Callable[..., UInt8Array]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever is the first to want a trained network trains it."""
+    for item in items:
+        if {"small", "fast", "either"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def _imports_are_not_garbage() -> None:
     gc.collect()

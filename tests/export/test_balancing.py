@@ -59,6 +59,7 @@ def test_a_channel_that_is_never_active_is_left_alone() -> None:
     assert not balanced[0].kernel[..., 0].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_a_range_that_is_cut_has_finer_steps_and_saturates(share: float) -> None:
     layers, inputs = random_layers(ARCHITECTURE), samples()
@@ -73,6 +74,7 @@ def test_a_range_that_is_cut_has_finer_steps_and_saturates(share: float) -> None
         assert np.abs(b.bias * finer - a.bias * source).max() <= 0.5 * finer * 1.001
 
 
+@pytest.mark.slow
 def test_a_cut_graph_computes_what_it_says() -> None:
     layers, inputs = random_layers(ARCHITECTURE), samples()
     graph = convert(layers, replace(ARCHITECTURE, range_share=0.8), inputs)

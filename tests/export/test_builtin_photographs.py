@@ -30,6 +30,7 @@ def test_scikit_image_brings_photographs_without_a_network() -> None:
     assert {"astronaut.png", "coffee.png", "chelsea.png"} <= {path.name for path in found}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_network")
 def test_without_folders_those_photographs_are_the_data() -> None:
     split = load_split([], PatchSpec(3, halo_px=6))

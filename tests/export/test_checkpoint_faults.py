@@ -16,7 +16,7 @@ from export.dataset import Split
 from export.training import train
 from tests.export.trainings import PLAN, SPEC, TINY, stored
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from export.network import layers_of
 from export.training import train
 from tests.export.trainings import PLAN, SPEC, TINY, Killed, interrupted, same, stored, weight_files
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 def test_an_interrupted_training_ends_with_the_weights_of_one_that_was_not(split: Split, tmp_path: Path) -> None:

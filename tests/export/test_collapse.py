@@ -17,7 +17,7 @@ from export.optimizer import make_optimizer
 from export.training import COLLAPSE_DB, train
 from tests.export.trainings import PLAN, SPEC, TINY, interrupted, same, stored
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 def spoil_at(monkeypatch: pytest.MonkeyPatch, judgement: int, value: float) -> list[float]:

@@ -105,6 +105,7 @@ def test_the_held_out_share_is_kept_and_is_one_picture_at_least(tmp_path: Path, 
     assert (len(split.held_out), len(split.train)) == (n, 20 - n)
 
 
+@pytest.mark.slow
 def test_no_piece_of_a_held_out_picture_is_trained_on(tmp_path: Path) -> None:
     for number in range(12):  # large ones: each gives two pairs
         Image.fromarray(numbered(400, 400, number)).save(tmp_path / f"{number}.png")

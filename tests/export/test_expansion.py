@@ -14,6 +14,8 @@ from export.network import build_model, convolutions_of, layers_of
 from export.plan import TrainingPlan
 from tests.export.trainings import same
 
+pytestmark = pytest.mark.slow
+
 FAST = find_architecture("fast-c8d3")
 
 

@@ -14,7 +14,7 @@ from tests.export.edgetpu import compilers, flatbuffers
 from tests.export.exports import PLAN, files_of
 from tests.export.trainings import TINY
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 def tpu_job(data: Path, weights: Path, output: Path) -> ExportJob:

@@ -20,7 +20,7 @@ from tests.export.trainings import TINY
 
 Draw = Callable[..., UInt8Array]
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from export.architectures.srcnn import LAYER_NAMES
 from export.quantization import convert, layer_noise
 from tests.export.layers import random_layers
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_graph_against_itself_has_no_noise(small: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from export import quantization

@@ -18,6 +18,7 @@ def flat(level: int, height: int = 64, width: int = 64) -> UInt8Array:
 # --- GMSD ---
 
 
+@pytest.mark.slow
 def test_equal_pictures_deviate_by_nothing(draw: Draw) -> None:
     assert gmsd(draw(0), draw(0)) == 0
     assert gmsd(flat(9, 1, 1), flat(9, 1, 1)) == 0
@@ -45,6 +46,7 @@ def test_a_softened_edge_counts_less_than_a_lost_one() -> None:
     assert gmsd(soft, truth) == pytest.approx(np.std([1, 1, beside, at, at, beside, 1, 1]), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_it_does_not_matter_which_is_the_truth(draw: Draw) -> None:
     assert gmsd(draw(0), draw(1)) == gmsd(draw(1), draw(0))
 
@@ -61,6 +63,7 @@ def test_more_damage_deviates_more(draw: Draw) -> None:
 # --- noise in flat regions ---
 
 
+@pytest.mark.slow
 def test_no_error_is_no_noise(draw: Draw) -> None:
     assert flat_noise(draw(0), draw(0)) == 0
 

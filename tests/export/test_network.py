@@ -61,6 +61,7 @@ def test_parameters_are_those_of_the_paper(name: str, parameters: int) -> None:
     assert parameters - 97 == {"srcnn-915": 8032, "srcnn-935": 24416, "srcnn-955": 57184}[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "halo"), [("srcnn-915", 6), ("srcnn-935", 7), ("srcnn-955", 8)])
 @pytest.mark.parametrize("residual", [True, False])
 def test_valid_convolutions_use_up_the_halo_on_each_side(name: str, halo: int, residual: bool) -> None:
@@ -93,6 +94,7 @@ def test_a_new_direct_network_knows_nothing_of_its_input() -> None:
     assert np.abs(predicted(build_model(find_architecture("srcnn-915", residual=False)), luma)).max() < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("residual", [True, False])
 def test_the_layers_alone_compute_what_keras_computes(name: str, residual: bool) -> None:
@@ -173,6 +175,7 @@ def test_an_architecture_is_known_by_its_name_alone() -> None:
 # --- networks on the camera's grid ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", ["fast-c8d2", "fast-c4d3k3", "fast-c8d1b2", "fast-c4d2k5b2"])
 def test_a_fast_network_is_its_layers_between_blocks_and_pixels(name: str, scale: int) -> None:

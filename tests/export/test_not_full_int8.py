@@ -41,6 +41,7 @@ def converted(**options: Any) -> bytes:
     return graph
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Statistics for quantized inputs were expected")
 def test_graphs_that_stayed_float_in_part_are_refused(small: Any) -> None:
     import tensorflow as tf
@@ -63,6 +64,7 @@ def test_graphs_that_stayed_float_in_part_are_refused(small: Any) -> None:
         check_full_int8(float_output)
 
 
+@pytest.mark.slow
 def test_an_input_of_another_range_is_refused(small: Any) -> None:
     half = [sample * np.float32(0.5) for sample in small.representative]
     with pytest.raises(EdgeSrcnnError, match=r"the input is int8 with scale 0\.00196\d*; wanted int8, 1/255"):

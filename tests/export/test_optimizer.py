@@ -43,6 +43,7 @@ def test_a_kernel_moves_at_the_same_pace_in_all_directions(changes: dict[str, np
     assert found.min() > 0.6 and found.max() < 1.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["patches/bias", "mapping/bias", "reconstruction/kernel", "reconstruction/bias"])
 def test_biases_and_the_last_kernel_are_adams(changes: dict[str, np.ndarray], name: str) -> None:
     assert np.abs(changes[name]) == pytest.approx(RATE * ADAM_SHARE, rel=0.01), "its first step has one length"

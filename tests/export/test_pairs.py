@@ -14,6 +14,8 @@ from edge_srcnn.models.file import LUMA_PLANE
 from export.dataset import Pair, PatchSpec, load_split, make_pairs
 from export.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
 
+pytestmark = pytest.mark.slow
+
 Draw = Callable[..., UInt8Array]
 
 SPEC = PatchSpec(scale=2, halo_px=6)

@@ -132,6 +132,7 @@ def test_the_float32_graph_computes_what_keras_computes(architecture: Architectu
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "scale"), [("fast-c4d24", 2), ("fast-c128d1", 4), ("fast-c1d1k7", 3), ("fast-c8d1b2", 4)]
 )

@@ -16,7 +16,7 @@ from export.quantization_aware import RATE, fine_tune, fine_tuning_plan
 from export.rounded import WEIGHT_STEPS, build_rounded, measure_ranges, rounded_layers
 from export.rounding import round_layers
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 @pytest.fixture(scope="module")

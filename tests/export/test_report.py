@@ -207,6 +207,7 @@ def test_what_is_nan_is_left_out_of_the_curves(report: Report) -> None:
     assert "stroke-dasharray" not in html
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("losses", [(1e-3,), (1e-1, 1e-6), (0.0, 1e-3), (1.1e-3, 1.2e-3)])
 def test_losses_of_any_range_have_an_axis_with_numbers(report: Report, losses: tuple[float, ...]) -> None:
     history = tuple((500 * i, 30.0 + i, loss) for i, loss in enumerate(losses))
@@ -238,6 +239,7 @@ def test_the_same_report_is_the_same_text_whatever_the_user_set_in_matplotlib(re
         assert render_report(report) == first
 
 
+@pytest.mark.slow
 def test_a_report_needs_neither_tensorflow_nor_keras_nor_pyplot() -> None:
     found = "{'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)"
     program = (

@@ -99,6 +99,7 @@ def along_edges(upscaler: Upscaler) -> Iterator[float]:
         yield float(around.reshape(-1, scale, around.shape[1]).mean(0).var(0).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_flat_fields_stay_flat(name: str) -> None:
     with load_model(name, engine="litert") as upscaler:

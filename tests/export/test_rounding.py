@@ -48,6 +48,7 @@ def rounded() -> tuple[Layer, ...]:
     return round_layers(random_layers(ARCHITECTURE), smooth_samples())
 
 
+@pytest.mark.slow
 def test_every_weight_lies_on_its_channels_grid_and_the_largest_is_127_steps(rounded: tuple[Layer, ...]) -> None:
     for layer in rounded:
         steps = layer.kernel / (np.abs(layer.kernel).max(axis=(0, 1, 2)) / STEPS)
@@ -63,6 +64,7 @@ def test_outputs_stay_nearer_than_with_nearest_rounding(rounded: tuple[Layer, ..
     )
 
 
+@pytest.mark.slow
 def test_converter_keeps_the_weights_as_they_were_rounded(rounded: tuple[Layer, ...]) -> None:
     graph = convert(rounded, ARCHITECTURE, smooth_samples())
     kernels = [t for t in trace("litert", graph, np.zeros((60, 76), np.int8)) if t.dtype == np.int8]

@@ -24,6 +24,8 @@ from export.symmetry import (
 from export.training import train
 from tests.export.trainings import PLAN, weight_files
 
+pytestmark = pytest.mark.slow
+
 SMALL = find_architecture("srcnn-935", filters=(16, 8))
 WIDE = find_architecture("srcnn-955", filters=(16, 8))
 PATCHES = patch_spec(SMALL, 16)

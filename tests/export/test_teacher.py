@@ -21,6 +21,8 @@ from export.plan import TrainingPlan
 from export.teacher import read_teachers, run_float, teach, turned_back
 from export.training import train
 
+pytestmark = pytest.mark.slow
+
 MODELS = Path(__file__).parents[2] / "docs" / "models"
 FAST = find_architecture("fast-c8d2")
 SPEC = patch_spec(FAST, 16)

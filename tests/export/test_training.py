@@ -20,7 +20,7 @@ from export.training import Progress, Trained, train
 from tests.export.layers import random_layers
 from tests.export.trainings import PLAN, SPEC, TINY, interrupted, same, weight_files
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 # --- it learns ---

@@ -11,6 +11,8 @@ from edge_srcnn.cli.service import status
 from edge_srcnn.service.install.systemctl import UnitState
 from edge_srcnn.service.install.units import PLACES, installed
 
+pytestmark = pytest.mark.slow
+
 STATES = [
     UnitState("edge-srcnn.service", "active", "running", "live, 15.0 frames a second", 2, "success", "enabled"),
     UnitState("edge-srcnn@front.service", "failed", "failed", "", 0, "exit-code", "disabled"),

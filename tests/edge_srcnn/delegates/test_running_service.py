@@ -16,6 +16,8 @@ from tests.edge_srcnn.delegates.conftest import children, in_shared_memory
 from tests.edge_srcnn.service.running import Watcher, note, running
 from tests.edge_srcnn.web.serving import wait_until
 
+pytestmark = pytest.mark.slow
+
 RECOVERY_S = 2.0
 
 

@@ -13,6 +13,8 @@ from edge_srcnn.service.config.settings import Enhance
 from tests.edge_srcnn.delegates.conftest import children
 from tests.edge_srcnn.service.parts import frame
 
+pytestmark = pytest.mark.slow
+
 RECOVERY_S = 2.0
 SIZE = (64, 48)
 

@@ -69,6 +69,7 @@ def test_an_engine_that_cannot_be_imported_is_unavailable(monkeypatch, model):
         Interpreter("litert", model.graph, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", bundled_models())
 def test_the_shipped_graphs_take_int8_pixels_as_they_are(engine, name):
     graph = parse_model(bundled_models()[name].read_bytes(), name).graph

@@ -38,6 +38,7 @@ def test_a_tuning_makes_the_times_of_its_model_void_and_no_others(tunings_file):
     assert [recall_ms(each, tunings_file) for each in (OCCASION, LARGER, other)] == [None, None, 12.5]
 
 
+@pytest.mark.slow
 def test_the_file_does_not_grow_for_ever(tunings_file):
     for height in range(1, MOST_MEASURED + 3):
         remember_ms(Measured(replace(OCCASION, height=height), 1.0), tunings_file)
@@ -46,6 +47,7 @@ def test_the_file_does_not_grow_for_ever(tunings_file):
     assert recall_ms(replace(OCCASION, height=MOST_MEASURED + 2), tunings_file) == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "measured",
     [

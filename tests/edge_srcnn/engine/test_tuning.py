@@ -157,6 +157,7 @@ def test_the_contest_really_sharpens_with_the_setting_of_each(monkeypatch, engin
     assert (plane == before).all()
 
 
+@pytest.mark.slow
 def test_the_fastest_wins_and_the_slow_ones_drop_out(engine, networks, texture):
     tiles = [(2, 2), (48, 64), (1, 1), (48, 32), (2, 1), (24, 64)]  # from 1 to 3072 invocations a frame
     contestants = [Contestant(Setting(PLAIN, tile, 1)) for tile in tiles]

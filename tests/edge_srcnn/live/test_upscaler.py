@@ -72,6 +72,7 @@ def test_auto_begins_with_the_fastest_and_goes_to_the_best_that_has_room(live):
     assert upscaler.ladder.rungs == ("fast-s-x2", "fast-m-x2", "fast-l-x2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"reuse": True}, {"isolate": True}], ids=str)
 def test_after_a_step_the_bytes_are_those_of_the_model_that_is_told(live, options):
     upscaler = live(**options)
@@ -81,6 +82,7 @@ def test_after_a_step_the_bytes_are_those_of_the_model_that_is_told(live, option
         assert (enhanced.luma == alone.upscale(frame(1).luma)).all()
 
 
+@pytest.mark.slow
 def test_times_are_remembered_where_nothing_but_the_models_decides_on_them(live):
     feed(live(threads=1))
     feed(live(roi=(0, 0, 8, 8)))

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from edge_srcnn.service.config.example import example as example_text
 from edge_srcnn.service.config.load import Loaded
 from edge_srcnn.service.config.settings import SETTINGS
 from tests.edge_srcnn.service.configurations import REPEATABLE, load
+
+pytestmark = pytest.mark.slow
 
 
 def loads_or_refuses_in_one_line(folder: Path, data: bytes) -> None:

@@ -34,6 +34,7 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
     assert mistakes(tmp_path, "", flags={"enhance.scale": 5}) == ["flag: enhance.scale: found 5; must be 2 to 4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [

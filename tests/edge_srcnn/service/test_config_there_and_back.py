@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def flat(config: Config) -> dict[str, object]:
     return {path: values[path] for path in SETTINGS if values[path] is not None}
 
 
+@pytest.mark.slow
 @REPEATABLE
 @given(config=CONFIGS)
 def test_a_configuration_written_as_toml_is_read_as_it_was(tmp_path, config):
@@ -76,6 +78,7 @@ def test_a_configuration_written_as_toml_is_read_as_it_was(tmp_path, config):
     assert loaded.origins == dict.fromkeys(SETTINGS, "default") | expected
 
 
+@pytest.mark.slow
 @REPEATABLE
 @given(config=CONFIGS.filter(lambda config: not any(" " in each for each in (config.source, *config.sinks))))
 def test_a_configuration_in_the_environment_is_read_as_it_was(config):

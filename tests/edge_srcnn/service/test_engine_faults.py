@@ -129,6 +129,7 @@ def test_ten_in_a_row_begin_the_engine_anew(tmp_path, best, steady, record_prope
     note(record_property, "engine fails ten times", noticed_s=noticed_s, served_again_s=again_s, lost=MOST_FAILURES)
 
 
+@pytest.mark.slow
 def test_one_that_fails_for_good_gives_way_to_bicubic_and_is_tried_again_later(tmp_path, best, steady, record_property):
     with Running(tmp_path, steady) as service:
         best.fails = 10**6
@@ -163,6 +164,7 @@ def test_one_that_fails_for_good_gives_way_to_bicubic_and_is_tried_again_later(t
     assert failed <= 2 * MOST_FAILURES
 
 
+@pytest.mark.slow
 def test_a_hung_engine_silences_the_watchdog_and_ends_in_time(tmp_path, record_property):
     text = config("test:size=64x48,fps=15", f"{tmp_path}/recordings/front.mp4?segment=600")
     with running(tmp_path, text, watchdog_s=2, instead=HANGS) as service:

@@ -97,6 +97,7 @@ def test_a_driver_that_hangs_is_called_once_and_holds_one_thread(hardware, sourc
     assert (hardware.opened, source.trouble) == (2, None)
 
 
+@pytest.mark.slow
 def test_a_driver_that_hangs_too_long_is_not_well_until_it_returns(hardware, source, monkeypatch):
     monkeypatch.setattr(supervisor, "STUCK_S", 1.5)
     service = supervised(source)

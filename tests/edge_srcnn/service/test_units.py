@@ -105,6 +105,7 @@ def test_every_group_of_the_units_is_created():
     assert groups.partition("=")[2].split() == created
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("hidden", [[], [Path("/home/a b/x:y"), Path("/root/python")]])
 def test_systemd_finds_no_fault_in_a_unit_and_little_exposure(unit, hidden, tmp_path):

@@ -15,6 +15,7 @@ from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_silent_camera_can_leave_at_once(camera):
     source = open_source(f"{camera}/pauses/60#timeout=5")
     began = []
@@ -45,6 +46,7 @@ def test_a_camera_can_be_closed_from_another_thread(camera):
     assert frames
 
 
+@pytest.mark.slow
 def test_a_camera_that_stalls_can_be_closed_and_ends_in_time_without_an_error(camera):
     source = open_source(f"{camera}/pauses/60#timeout=2")
     ended = []
@@ -57,6 +59,7 @@ def test_a_camera_that_stalls_can_be_closed_and_ends_in_time_without_an_error(ca
     assert ended[0][1] is None
 
 
+@pytest.mark.slow
 def test_a_pipeline_on_a_camera_that_stalls_can_be_stopped_long_before_the_time_limit(camera, monkeypatch):
     # systemd and Ctrl-C do not wait for a camera
     monkeypatch.setattr(pipeline_module, "_CLOSE_S", 1.0)

@@ -114,6 +114,7 @@ def test_a_fifo_that_nobody_writes_to_is_lost_in_time(fifo):
     assert 0.5 <= monotonic() - began < SOON_S
 
 
+@pytest.mark.slow
 def test_a_writer_that_stalls_is_lost_in_time_after_its_frames(fifo):
     pictures = moving(5)
     with writing(fifo, y4m(pictures), b"FRAME\nhalf a frame", None):

@@ -80,6 +80,7 @@ def test_a_silent_camera_is_lost_within_its_time_limit():
     assert camera.released.wait(1)
 
 
+@pytest.mark.slow
 def test_a_camera_that_cannot_be_woken_holds_up_nobody(caplog: pytest.LogCaptureFixture):
     camera = Counter(deaf=True)
     source = watched(camera, 0.2)
@@ -155,6 +156,7 @@ def test_a_camera_that_opens_too_late_is_released_at_once(monkeypatch: pytest.Mo
     assert camera.reads == 0
 
 
+@pytest.mark.slow
 def test_a_camera_whose_driver_hangs_is_not_opened_again_before_it_returns(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(watchdog, "OPEN_S", 0.1)
     answers, opens = threading.Event(), []
@@ -180,6 +182,7 @@ def test_a_camera_whose_driver_hangs_is_not_opened_again_before_it_returns(monke
     assert len(opens) == 2
 
 
+@pytest.mark.slow
 def test_a_camera_that_hangs_in_a_read_is_not_opened_again_either():
     camera = Counter(deaf=True)
     source = watched(camera, 0.2)

@@ -83,6 +83,7 @@ FORMS = {
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_file_gives_the_weights_that_were_saved(tmp_path: Path, form: str) -> None:
     save, name = FORMS[form]
@@ -94,6 +95,7 @@ def test_every_form_of_file_gives_the_weights_that_were_saved(tmp_path: Path, fo
         assert np.array_equal(layer.bias, bias)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_upscaling_with_a_file_equals_keras_own_predict(tmp_path: Path, draw: Draw, form: str) -> None:
     save, name = FORMS[form]

@@ -70,6 +70,7 @@ def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
     assert figures[find_model(None, 2).stem] > figures["bicubic"], "the bundled network sharpens drawn edges too"
 
 
+@pytest.mark.slow
 def test_a_perfect_picture_is_null_since_json_knows_no_infinity(cli: Cli, mine: Path, tmp_path: Path) -> None:
     Image.new("L", (40, 40), 90).save(tmp_path / "flat.png")
     _, out, _ = cli("--data", tmp_path, "--model", mine, "--json")

@@ -21,7 +21,7 @@ from export.checkpoints import begin_with
 from export.network import build_model
 from export.symmetry import SYMMETRIES, check_symmetric
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 Draw = Callable[..., UInt8Array]
 Process = subprocess.CompletedProcess[str]

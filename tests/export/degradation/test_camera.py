@@ -10,6 +10,8 @@ from edge_srcnn.imaging.luma import UInt8Array
 from export.degradation.camera import ORDINARY, CameraFaults, camera
 from export.degradation.resize import matlab_bicubic
 
+pytestmark = pytest.mark.slow
+
 Draw = Callable[..., UInt8Array]
 
 FAULTLESS = CameraFaults(

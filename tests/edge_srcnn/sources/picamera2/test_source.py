@@ -141,6 +141,7 @@ def running(library: type[FakePicamera2], timeout_s: float) -> tuple[Any, Any, F
     return source, iterator, library.opened[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["silent", "hangs"])
 def test_a_camera_that_delivers_no_more_is_lost_in_time(library: type[FakePicamera2], fault: str):
     _, iterator, camera = running(library, 0.5)
