@@ -5,11 +5,11 @@ from pathlib import Path
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
-from export.dataset import PatchSpec, patch_spec
+from export.data.pairs import PatchSpec, patch_spec
 from export.edgetpu.files import TpuFiles
 from export.packaging import model_name
-from export.plan import TrainingPlan
-from export.symmetry import SYMMETRIES, check_filters
+from export.training.plan import TrainingPlan
+from export.training.symmetry import SYMMETRIES, check_filters
 
 
 @dataclass(frozen=True)

@@ -165,8 +165,8 @@ def export(
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         drop_native_log()  # TensorFlow talks from its import to its exit
     try:
-        from export.exporting import run_export
         from export.job import ExportJob
+        from export.run import run_export
     except ImportError as error:
         package = error.name if error.name in BACKENDS else "'edge-srcnn[export]'"
         raise Unavailable(f"export needs {error.name}: pip install {package}") from error
@@ -174,12 +174,12 @@ def export(
 
     from export.architectures import find_architecture
     from export.cli.command import command_again
-    from export.dataset import SAMPLINGS
-    from export.degradation import DEGRADATIONS
-    from export.losses import LOSSES
-    from export.plan import OPTIMIZERS, TrainingPlan, usual_rate
-    from export.symmetry import SYMMETRIES
-    from export.training import Progress as TrainingProgress
+    from export.data.degradation import DEGRADATIONS
+    from export.data.pairs import SAMPLINGS
+    from export.training.losses import LOSSES
+    from export.training.plan import OPTIMIZERS, TrainingPlan, usual_rate
+    from export.training.symmetry import SYMMETRIES
+    from export.training.train import Progress as TrainingProgress
 
     _one_of("--degradation", degradation, DEGRADATIONS)
     _one_of("--form", form or "residual", ("residual", "direct"))

@@ -7,9 +7,9 @@ import pytest
 
 from edge_srcnn.errors import OutputExists, UsageError
 from edge_srcnn.models.file import read_model
-from export import exporting
-from export.exporting import run_export
+from export import run as exporting
 from export.job import ExportJob
+from export.run import run_export
 from tests.export.edgetpu import compilers, flatbuffers
 from tests.export.exports import PLAN, files_of
 from tests.export.trainings import TINY

@@ -10,7 +10,7 @@ from edge_srcnn import load_model
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import BICUBIC, LUMA_PLANE, read_model
 from edge_srcnn.upscaler import Upscaler
-from export.degradation import imresize
+from export.data.degradation import imresize
 
 SIDE = 32  # pixels of the camera's picture
 MARGIN = 8  # of these, at each border, which do not count

@@ -16,7 +16,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import BICUBIC, ModelSpec, read_model
 from edge_srcnn.models.ladder import ladder_of
-from export.evaluation import DEGRADES, evaluate, read_truths
+from export.judge.evaluation import DEGRADES, evaluate, read_truths
 from export.packaging import model_card
 
 FORBIDDEN = ("t91", "bsds")

@@ -16,8 +16,8 @@ from edge_srcnn.loading import open_model
 from edge_srcnn.models.file import Training
 from export.architectures import find_architecture
 from export.architectures.srcnn import read_weights
+from export.int8.convert import convert
 from export.packaging import describe
-from export.quantization import convert
 
 Draw = Callable[..., UInt8Array]
 
@@ -173,7 +173,7 @@ def test_a_network_that_takes_colour_is_no_srcnn(tmp_path: Path) -> None:
 
 
 def test_our_own_checkpoint_is_sent_to_the_right_option(tmp_path: Path) -> None:
-    from export.network import build_model
+    from export.training.network import build_model
 
     build_model(find_architecture("srcnn-915", filters=(8, 4))).save_weights(tmp_path / "step-90.weights.h5")
     with pytest.raises(BadData, match="--start-from, not --weights"):

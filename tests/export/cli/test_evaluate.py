@@ -16,8 +16,8 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
 from edge_srcnn.models.bundled import find_model
 from edge_srcnn.models.file import Training, seal_model
-from export.degradation import matlab_bicubic
-from export.evaluation import bicubic_matlab, read_truths
+from export.data.degradation import matlab_bicubic
+from export.judge.evaluation import bicubic_matlab, read_truths
 from export.packaging import describe
 
 Draw = Callable[..., UInt8Array]

@@ -17,9 +17,9 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.system import native_stderr
 from export.architectures import find_architecture
-from export.checkpoints import begin_with
-from export.network import build_model
-from export.symmetry import SYMMETRIES, check_symmetric
+from export.training.checkpoints import begin_with
+from export.training.network import build_model
+from export.training.symmetry import SYMMETRIES, check_symmetric
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
@@ -303,7 +303,7 @@ def test_an_interrupt_ends_with_130(cli: Callable[..., Ended], tmp_path: Path, m
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("export.exporting.run_export", interrupt)
+    monkeypatch.setattr("export.run.run_export", interrupt)
     assert cli("export", "-o", tmp_path / "out").status == 130
 
 
