@@ -53,7 +53,6 @@ class ExportJob:
     float32: bool = False
     edgetpu: bool = False
     degradation: str = "bicubic"
-    sampling: str = "uniform"
     patch_px: int | None = None
     qat_steps: int = 0
     restart: bool = False
@@ -87,7 +86,7 @@ class ExportJob:
     @property
     def patches(self) -> PatchSpec:
         """Say how the pictures are cut."""
-        return patch_spec(self.architecture, self.patch_px, degradation=self.degradation, sampling=self.sampling)
+        return patch_spec(self.architecture, self.patch_px, degradation=self.degradation)
 
     @property
     def training_folder(self) -> Path:

@@ -1,7 +1,7 @@
-"""Folders of pictures to luma patches: a plane with its halo, and the goal beside it. Deterministic by seed."""
+"""Read folders of pictures, and make training pairs: what the network reads, and the truth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,8 +43,6 @@ LARGE_PX = 400
 SHRINK_FACTORS = (0.5, 0.65)
 MIN_PLANE_PX = 48
 
-SAMPLINGS = ("uniform", "gradient")
-
 GREY_LEVEL = 64
 """Goals count in 64ths of a grey level: what teachers put out is no whole number."""
 
@@ -66,8 +64,6 @@ class PatchSpec:
         Least standard deviation of a patch of the truth, in grey levels.
     draws
         Where the degradation is random, each training picture is degraded so many times.
-    sampling
-        One of ``SAMPLINGS``: all places alike, or by the slope of the truth there.
     """
 
     scale: int
@@ -76,7 +72,6 @@ class PatchSpec:
     min_std: float = 12.0
     degradation: str = "bicubic"
     draws: int = 4
-    sampling: str = "uniform"
     plane: str = BICUBIC_PLANE
     block_px: int = 1
 
@@ -120,7 +115,6 @@ def patch_spec(
     patch_px: int | None = None,
     *,
     degradation: str = "bicubic",
-    sampling: str = "uniform",
 ) -> PatchSpec:
     """Say how patches for a network are cut; by default of the size that suits it."""
     return PatchSpec(
@@ -128,7 +122,6 @@ def patch_spec(
         architecture.halo_px,
         patch_px or architecture.patch_px,
         degradation=degradation,
-        sampling=sampling,
         plane=architecture.plane,
         block_px=architecture.unshuffle,
     )
@@ -253,104 +246,3 @@ def make_pairs(luma: UInt8Array, spec: PatchSpec, seed: tuple[int, ...] = (0,)) 
             small = degrade(spec.degradation, truth, spec.scale, (*seed, size, version))
             base = upscale_bicubic(small, spec.scale)
             yield Pair(small if spec.plane == LUMA_PLANE else base, truth, base)
-
-
-class PatchSampler:
-    """Draws batches of textured patches; batch ``n`` of a seed is always the same."""
-
-    def __init__(self, pairs: tuple[Pair, ...], spec: PatchSpec, *, batch: int = 64, seed: int = 0) -> None:
-        self._pairs, self._spec, self._batch, self._seed = pairs, spec, batch, seed
-        self._corners = np.concatenate([_textured_corners(i, p, spec) for i, p in enumerate(pairs)])
-        if len(self._corners) == 0:
-            raise BadData(f"no patch has a standard deviation of {spec.min_std:g} or more: the pictures are flat")
-        self._cumulated: NDArray[np.float64] | None = None
-        if spec.sampling == "gradient":
-            gradients = np.array([_gradient(pairs[i], top, left, spec) for i, top, left in self._corners])
-            self._cumulated = np.cumsum(gradients) / gradients.sum()
-            self._cumulated[-1] = 1.0
-
-    def __len__(self) -> int:
-        """Number of places from which patches are cut."""
-        return len(self._corners)
-
-    def batch(self, n: int) -> tuple[Float32Array, Float32Array]:
-        """Cut a batch: planes 0..1 ``[batch, size, size, 1]``, and goals ``[batch, side, side, 1]``.
-
-        Goals are the truth in 0..1 or, beside luma planes, the residual in the same unit.
-        """
-        spec = self._spec
-        rng = np.random.default_rng((self._seed, n))
-        if self._cumulated is None:
-            chosen = self._corners[rng.integers(len(self._corners), size=self._batch)]
-        else:
-            chosen = self._corners[np.searchsorted(self._cumulated, rng.random(self._batch), side="right")]
-        jitter = rng.integers(0, spec.patch_px // 4, size=(self._batch, 2))
-        symmetry = rng.integers(8, size=self._batch)
-        side = spec.patch_px * spec.upsampling
-        x = np.empty((self._batch, spec.size_px, spec.size_px), np.uint8)
-        y = np.empty((self._batch, side, side), np.int16)
-        for i, (number, *corner) in enumerate((chosen + np.pad(jitter, ((0, 0), (1, 0)))).tolist()):
-            pair = self._pairs[number]
-            top, left = (min(at, side - spec.size_px) for at, side in zip(corner, pair.plane.shape, strict=True))
-            x[i] = pair.plane[spec.window(top, left)]
-            y[i] = pair.goal(spec.goal(top, left), adds=spec.plane == LUMA_PLANE)
-        return _unit(_turned_each(x, symmetry)), _unit(_turned_each(y, symmetry), 255 * GREY_LEVEL)
-
-
-def centre_crops(
-    pairs: tuple[Pair, ...], spec: PatchSpec, crop_px: int = 128
-) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """Cut one central crop of each pair (0..1), for judging a network while it trains.
-
-    Returns planes ``[n, c + 2 halo, c + 2 halo, 1]``, and truths and bicubic pictures ``[n, c', c', 1]``, where ``c'``
-    is ``crop_px``, or what the smallest pair allows, and ``c`` is that in pixels of the plane.
-    """
-    whole = crop_px // spec.upsampling + 2 * spec.halo_px
-    size = min(whole, *(side for pair in pairs for side in pair.plane.shape))
-    cut = replace(spec, patch_px=(size - 2 * spec.halo_px) // spec.block_px * spec.block_px)
-    crops = []
-    for pair in pairs:
-        top, left = ((side - cut.size_px) // 2 for side in pair.plane.shape)
-        goal = cut.goal(top, left)
-        crops.append((pair.plane[cut.window(top, left)], pair.truth[goal], pair.base[goal]))
-    to_unit = np.float32(1 / 255)
-    planes, truths, bases = (np.stack(planes)[..., None] * to_unit for planes in zip(*crops, strict=True))
-    return planes, truths, bases
-
-
-def _unit(levels: NDArray[np.generic], white: int = 255) -> Float32Array:
-    """Turn grey levels ``[n, h, w]`` into float32 ``[n, h, w, 1]``, ``white`` into 1."""
-    return levels[..., None].astype(np.float32) / np.float32(white)
-
-
-def _turned_each(patches: NDArray[Scalar], symmetry: NDArray[np.int64]) -> NDArray[Scalar]:
-    """Turn each patch of ``[n, side, side]`` by its own symmetry."""
-    out = np.empty_like(patches)
-    for number in range(8):
-        chosen = np.flatnonzero(symmetry == number)
-        out[chosen] = turned(patches[chosen].transpose(1, 2, 0), number).transpose(2, 0, 1)
-    return out
-
-
-def _textured_corners(index: int, pair: Pair, spec: PatchSpec) -> NDArray[np.int64]:
-    """Find the places (pair index, top, left) whose truth has texture, on a grid of half a patch."""
-    h, w = pair.plane.shape
-    found = [
-        (index, top, left)
-        for top in range(0, h - spec.size_px + 1, spec.patch_px // 2)
-        for left in range(0, w - spec.size_px + 1, spec.patch_px // 2)
-        if pair.truth[spec.goal(top, left)].std() > spec.min_std
-    ]
-    return np.array(found, np.int64).reshape(-1, 3)
-
-
-def _gradient(pair: Pair, top: int, left: int, spec: PatchSpec) -> float:
-    """Measure the mean slope of the truth that belongs to a place, in grey levels a pixel."""
-    patch = pair.truth[spec.goal(top, left)].astype(np.float32)
-    return float(np.abs(np.diff(patch, axis=0)).mean() + np.abs(np.diff(patch, axis=1)).mean())
-
-
-def turned(patch: NDArray[Scalar], symmetry: int) -> NDArray[Scalar]:
-    """One of the eight symmetries of the square: quarter turns, and from 4 on a mirroring after them."""
-    copy = np.rot90(patch, symmetry % 4)
-    return copy[:, ::-1] if symmetry >= 4 else copy

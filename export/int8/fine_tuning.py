@@ -18,7 +18,7 @@ RATE = 2e-5
 
 def fine_tuning_plan(plan: TrainingPlan, steps: int) -> TrainingPlan:
     """So many more steps of a training's own batches and loss, at a rate that suits rounded weights."""
-    length = replace(plan, steps=steps, minutes=None, charbonnier=0.0, ema=0.0, precision="float32", symmetry="none")
+    length = replace(plan, steps=steps, minutes=None, precision="float32", symmetry="none")
     return replace(length, optimizer="adam", learning_rate=RATE, final_rate=RATE / 100)
 
 

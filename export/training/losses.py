@@ -1,6 +1,5 @@
 """What a training makes small. All take and give pictures ``[batch, h, w, 1]`` in 0..1, and one figure a picture."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -27,15 +26,6 @@ def mse(truth: Any, output: Any) -> Any:
     return keras.ops.mean(keras.ops.square(truth - output), axis=(1, 2, 3))
 
 
-def charbonnier(truth: Any, output: Any) -> Any:
-    """Mean of sqrt(error² + 0.001²): Lai et al., "LapSRN" (2018), equation 8."""
-    return keras.ops.mean(keras.ops.sqrt(keras.ops.square(truth - output) + 1e-6), axis=(1, 2, 3))
-
-
 def taught_psnr(truth: Any, output: Any) -> Any:
     """Logarithm of each patch's mean square error beside what teachers made of it."""
     return psnr(truth, output, TAUGHT_FLOOR)
-
-
-LOSSES: dict[str, Callable[[Any, Any], Any]] = {"psnr": psnr, "mse": mse}
-"""Losses to finish a training with, by name."""

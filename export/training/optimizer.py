@@ -36,18 +36,17 @@ class SymmetricAdam(SymmetricGradients, keras.optimizers.Adam):  # type: ignore[
 
 
 def make_optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
-    """The optimizer of a plan; with ``plan.ema`` it keeps a moving average of the weights, too."""
-    common = {
-        "learning_rate": plan.learning_rate,
-        "use_ema": plan.ema > 0,
-        "ema_momentum": plan.ema or 0.99,
-    }
+    """Make the optimizer of a plan."""
     optimizer: SymmetricAdam | ConvolutionMuon
     if plan.optimizer == "adam":
-        optimizer = SymmetricAdam(**common)
+        optimizer = SymmetricAdam(learning_rate=plan.learning_rate)
     else:
         optimizer = ConvolutionMuon(
-            adam_lr_ratio=ADAM_SHARE, epsilon=MOMENTUM_EPSILON, weight_decay=None, adam_weight_decay=None, **common
+            learning_rate=plan.learning_rate,
+            adam_lr_ratio=ADAM_SHARE,
+            epsilon=MOMENTUM_EPSILON,
+            weight_decay=None,
+            adam_weight_decay=None,
         )
     optimizer.symmetry = SYMMETRIES[plan.symmetry]
     return optimizer

@@ -27,12 +27,6 @@ class TrainingPlan:
         One of ``OPTIMIZERS``.
     learning_rate, final_rate
         Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
-    ema
-        Momentum of a moving average of the weights, which is what is judged and kept; 0 for none.
-    loss
-        One of ``export.training.losses.LOSSES``.
-    charbonnier
-        Share of the training, from its beginning, that has Charbonnier's loss instead.
     epoch_steps
         Steps between two checkpoints, each with a judgement on the held-out pictures.
     symmetry
@@ -51,9 +45,6 @@ class TrainingPlan:
     learning_rate: float = 2e-2
     final_rate: float = 1e-5
     warmup: float = 0.02
-    ema: float = 0.0
-    loss: str = "psnr"
-    charbonnier: float = 0.0
     epoch_steps: int = 500
     precision: str = "float32"
     seed: int = 0
@@ -65,8 +56,6 @@ class TrainingPlan:
             raise UsageError("give either --steps or --minutes")
         if not (self.steps or self.minutes or 0) > 0:  # nan, too
             raise UsageError("--steps and --minutes must be more than 0")
-        if not 0 <= self.ema < 1 or not 0 <= self.charbonnier <= 1:
-            raise UsageError("--ema and --charbonnier must be from 0 to 1")
         if self.expand and self.symmetry != "none":
             raise UsageError(f"--symmetry {self.symmetry} trains kernels as they are: give --expand 0")
 

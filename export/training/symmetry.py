@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
-from export.data.pairs import turned
+from export.data.patches import turned
 
 SQUARE = tuple(range(8))
-"""The symmetries of the square, as ``export.data.pairs.turned`` counts them."""
+"""The symmetries of the square, as ``export.data.patches.turned`` counts them."""
 
 LEAST_DIFFERENCE = 1e-3
 """Share of its norm by which a kernel may miss its symmetry: more than any sum in float32 does."""

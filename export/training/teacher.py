@@ -21,7 +21,8 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import BICUBIC_PLANE, Model, read_model
 from edge_srcnn.system.files import whole_file
 from export.architectures import Architecture
-from export.data.pairs import GREY_LEVEL, Float32Array, Pair, Split, turned
+from export.data.pairs import GREY_LEVEL, Float32Array, Pair, Split
+from export.data.patches import turned
 
 _ENGINE = "litert"
 

@@ -16,9 +16,11 @@ import numpy as np
 from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.models.file import LUMA_PLANE
 from export.architectures import Architecture
-from export.data.pairs import Float32Array, Pair, PatchSampler, PatchSpec, Split, centre_crops
+from export.data.pairs import Float32Array, Pair, PatchSpec, Split
+from export.data.patches import PatchSampler, centre_crops
 from export.training.checkpoints import Checkpoints, TrainingState, begin_with
-from export.training.losses import LOSSES, charbonnier, mse, taught_psnr
+from export.training.losses import mse, taught_psnr
+from export.training.losses import psnr as psnr_loss
 from export.training.network import build_model
 from export.training.optimizer import make_optimizer
 from export.training.plan import TrainingPlan
@@ -130,17 +132,14 @@ def fit(
         state = replace(state, best_psnr=psnr, best_step=0, history=((0, psnr, math.nan),))
         checkpoints.save(model, state)
     taught = any(pair.residual is not None for pair in split.train)
-    last = taught_psnr if taught and plan.loss == "psnr" else LOSSES[plan.loss]
-    for loss, end in ((charbonnier, plan.charbonnier), (last, 1.0)):
-        if plan.progress(state.step, state.seconds) >= end:
-            continue
+    if plan.progress(state.step, state.seconds) < 1.0:
         model.compile(
             optimizer=optimizer,
-            loss=loss,
+            loss=taught_psnr if taught else psnr_loss,
             metrics=[mse],
             jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
         )
-        keeper = _Keeper(plan, state, end, judge, checkpoints, on_progress, before_epoch)
+        keeper = _Keeper(plan, state, judge, checkpoints, on_progress, before_epoch)
         model.fit(
             _Batches(sampler, plan.epoch_steps, state.step),
             epochs=10**9,  # the keeper stops it
@@ -150,9 +149,7 @@ def fit(
             verbose=0,
         )
         state = keeper.state
-        checkpoints.load(model, state.step)  # fit leaves the averaged weights behind
     checkpoints.load(model, state.best_step)
-    optimizer.finalize_variable_values(model.trainable_variables)
     return Trained(model, state, judge.bicubic_psnr)
 
 
@@ -164,15 +161,12 @@ class _Judge:
         self.bicubic_psnr = self._psnr(base)
 
     def psnr(self, model: keras.Model) -> float:
-        """Of the network with its averaged weights, where the optimizer averages."""
-        now = model.get_weights()
-        model.optimizer.finalize_variable_values(model.trainable_variables)
+        """Measure a network's mean PSNR in dB."""
         n = len(self._x)
         out = [
             keras.ops.convert_to_numpy(model(self._x[i : i + PREDICT_BATCH], training=False))
             for i in range(0, n, PREDICT_BATCH)
         ]
-        model.set_weights(now)
         pictures = np.concatenate(out)
         return self._psnr(self._base + pictures if self._adds else pictures)
 
@@ -183,13 +177,12 @@ class _Judge:
 
 
 class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets the learning rate, judges, saves, and stops when the share ``end`` of the training is done."""
+    """Sets the learning rate, judges, saves, and stops when the training is done."""
 
     def __init__(
         self,
         plan: TrainingPlan,
         state: TrainingState,
-        end: float,
         judge: _Judge,
         checkpoints: Checkpoints,
         on_progress: Callable[[Progress], None],
@@ -198,7 +191,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         super().__init__()
         self.state = state
         self._plan, self._judge, self._checkpoints, self._on_progress = plan, judge, checkpoints, on_progress
-        self._end, self._before_epoch = end, before_epoch
+        self._before_epoch = before_epoch
         self._step = state.step
         self._seconds = state.seconds
         self._clock = time.monotonic()
@@ -219,7 +212,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if self._step % 10 == 0:
             psnr = self.state.history[-1][1] if self.state.history else math.nan
             self._on_progress(Progress(done, self._step, psnr, self._seconds))
-        if done >= self._end:
+        if done >= 1.0:
             self.model.stop_training = True
             self._keep(logs)
 

@@ -11,7 +11,7 @@ from PIL import Image
 from edge_srcnn.errors import BadData, CannotWrite, NoInput, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from export import run as exporting
-from export.data.pairs import PatchSampler
+from export.data.patches import PatchSampler
 from export.job import ExportJob
 from export.run import run_export
 from export.training.checkpoints import STATE_NAME

@@ -11,7 +11,7 @@ from edge_srcnn.errors import BadData, OutputExists, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import read_model
 from export.architectures import find_architecture
-from export.data.pairs import PatchSampler
+from export.data.patches import PatchSampler
 from export.job import ExportJob
 from export.packaging import model_card
 from export.run import Exported, run_export

@@ -188,7 +188,6 @@ def test_existing_files_end_with_73(exported: tuple[Path, Process], pictures: Pa
         (["--filters", "8²,4"], "--filters '8²,4'"),
         (["--form", "fancy"], "--form 'fancy': use one of residual, direct"),
         (["--degradation", "blur"], "--degradation 'blur': use one of bicubic, cv2, camera"),
-        (["--loss", "mae"], "--loss 'mae': use one of psnr, mse"),
         (["--precision", "int4"], "--precision 'int4': use one of float32, mixed_bfloat16"),
         (["--symmetry", "round"], "--symmetry 'round': use one of none, flips, square"),
         (["--symmetry", "flips", "--filters", "12,6"], "--symmetry flips: filters come in sets of 4, not 12,6; give "),

@@ -9,7 +9,8 @@ import pytest
 from edge_srcnn.errors import BadData, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import LUMA_PLANE
-from export.data.pairs import Pair, PatchSampler, PatchSpec, centre_crops
+from export.data.pairs import Pair, PatchSpec
+from export.data.patches import PatchSampler, centre_crops
 
 Draw = Callable[..., UInt8Array]
 
@@ -61,20 +62,6 @@ def test_flat_patches_are_never_drawn() -> None:
     # The filter looks before the jitter of up to 7 pixels; 12 of 28 is a fifth of the patch at least.
     textured = np.mean(truth[..., 0] * 255 != 128, axis=(1, 2))
     assert textured.min() > 0.15
-
-
-def test_patches_are_drawn_by_the_slope_of_their_truth() -> None:
-    # Stripes of one contrast, 2 pixels wide on the left and 16 on the right: as textured, an eighth as steep.
-    x = np.indices((88, 176))[1]
-    plane = np.where(np.where(x < 88, x // 2, x // 16) % 2 == 0, 90, 160).astype(np.uint8)
-    shares = {}
-    for sampling in ("uniform", "gradient"):
-        sampler = PatchSampler((identity_pair(plane),), replace(SPEC, sampling=sampling), batch=400)
-        slopes = np.abs(np.diff(sampler.batch(0)[1][..., 0] * 255, axis=1)).mean(axis=(1, 2))
-        slopes = np.maximum(slopes, np.abs(np.diff(sampler.batch(0)[1][..., 0] * 255, axis=2)).mean(axis=(1, 2)))
-        shares[sampling] = float(np.mean(slopes > 20))
-    assert shares["gradient"] > shares["uniform"] + 0.2
-    assert np.array_equal(sampler.batch(1)[0], sampler.batch(1)[0])
 
 
 def test_the_texture_threshold_is_in_grey_levels() -> None:

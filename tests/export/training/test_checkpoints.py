@@ -16,7 +16,8 @@ import keras
 import pytest
 
 from edge_srcnn.errors import UsageError
-from export.data.pairs import PatchSampler, Split
+from export.data.pairs import Split
+from export.data.patches import PatchSampler
 from export.training import train as training
 from export.training.checkpoints import STATE_NAME, TrainingState
 from export.training.network import layers_of
@@ -77,7 +78,6 @@ import json, sys
 from pathlib import Path
 from export.data.pairs import PatchSpec, load_split
 from export.architectures import find_architecture
-from export.training.losses import LOSSES
 from export.training.plan import TrainingPlan
 from export.training.train import train
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from export.training.losses import PSNR_FLOOR, charbonnier, mse, psnr
+from export.training.losses import PSNR_FLOOR, mse, psnr
 
 TRUTH = np.zeros((2, 2, 2, 1), np.float32)
 
@@ -33,9 +33,3 @@ def test_psnr_lets_go_of_what_is_as_good_as_done() -> None:
     nothing, little = of_both(psnr(TRUTH, errors(0.0, 1e-3)))
     assert nothing == pytest.approx(np.log(PSNR_FLOOR), abs=1e-4)
     assert little - nothing < 2e-3
-
-
-def test_charbonnier_is_square_near_nothing_and_straight_far_off() -> None:
-    near, far = of_both(charbonnier(TRUTH, errors(1e-4, 0.5)))
-    assert near == pytest.approx(1e-3 * np.sqrt(1.01), rel=1e-4)
-    assert far == pytest.approx(0.5, rel=1e-4)

@@ -13,7 +13,8 @@ from edge_srcnn.loading import open_model
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import LUMA_PLANE, read_model
 from export.architectures import find_architecture
-from export.data.pairs import GREY_LEVEL, Pair, PatchSampler, Split, make_pairs, patch_spec, turned
+from export.data.pairs import GREY_LEVEL, Pair, Split, make_pairs, patch_spec
+from export.data.patches import PatchSampler, turned
 from export.job import ExportJob
 from export.training.losses import PSNR_FLOOR, TAUGHT_FLOOR, psnr, taught_psnr
 from export.training.network import layers_of
@@ -23,7 +24,7 @@ from export.training.train import train
 
 pytestmark = pytest.mark.slow
 
-MODELS = Path(__file__).parents[2] / "docs" / "models"
+MODELS = Path(__file__).parents[3] / "docs" / "models"
 FAST = find_architecture("fast-c8d2")
 SPEC = patch_spec(FAST, 16)
 
