@@ -18,7 +18,7 @@ EXAMPLES = (
     "[bold]edge-srcnn config show --config edge-srcnn.toml[/bold]"
 )
 CHECK_EXAMPLES = (
-    "Example: [bold]sudo edge-srcnn config check /etc/edge-srcnn/edge-srcnn.toml[/bold]. Exit status: 0 good, 78 not."
+    "Example: [bold]sudo edge-srcnn config check /etc/edge-srcnn/default.toml[/bold]. Exit status: 0 good, 78 not."
 )
 SHOW_EXAMPLES = (
     "Examples: [bold]edge-srcnn config show --config edge-srcnn.toml[/bold] · "
