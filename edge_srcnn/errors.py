@@ -28,6 +28,8 @@ the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video``, ``sink
 the cameras' in ``sources.libcamera_camera`` and ``sources.v4l2_capture``.
 """
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -129,3 +131,14 @@ class BadConfiguration(EdgeSrcnnError, ValueError):
     def __init__(self, first: str, *others: str) -> None:
         super().__init__(first)
         self.others = others
+
+
+def suggest(name: str, known: Sequence[str], likeness: float = 0.6) -> str | None:
+    """Guess which known name was meant by one that nobody knows, for the message of an error.
+
+    Parameters
+    ----------
+    likeness
+        How alike they must be, from 0 (not at all) to 1 (the same but for capitals).
+    """
+    return next(iter(get_close_matches(name.lower(), known, 1, likeness)), None)

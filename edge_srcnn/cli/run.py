@@ -34,7 +34,7 @@ EXAMPLES = (
     "[bold]edge-srcnn run --source /dev/video0 --sink 'out.mp4?segment=60&keep=30'[/bold] · "
     "[bold]edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -[/bold] · "
     "[bold]edge-srcnn run --source test: --sink http://:8080[/bold] · "
-    "[bold]edge-srcnn run --config /etc/edge-srcnn/edge-srcnn.toml[/bold]"
+    "[bold]edge-srcnn run --config /etc/edge-srcnn/default.toml[/bold]"
 )
 _LINE_EVERY_S = 0.5
 _ENHANCE = ("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "isolate", "delegate")

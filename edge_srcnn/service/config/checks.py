@@ -1,4 +1,4 @@
-"""What settings may be, by the functions that will use them; nothing is opened."""
+"""Check addresses, models and engines by the functions that will use them; nothing is opened."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,18 +44,8 @@ _SINK_OPTIONS: dict[str, Callable[[Uri], object]] = {
 """What reads the options of each kind; three touch nothing before their first frame, so that opening them is enough."""
 
 
-def between(lowest: float, highest: float) -> Callable[[float], None]:
-    """A check of a range, both ends included."""
-
-    def check(value: float) -> None:
-        if not lowest <= value <= highest:
-            raise ValueError(f"must be {lowest:g} to {highest:g}")
-
-    return check
-
-
 def check_source(text: str) -> None:
-    """A source of a kind that exists, and that a service can have, with options that it knows."""
+    """Refuse a source of no known kind, one that a service cannot have, and options that it does not know."""
     uri = parse_uri(text)
     kind = kind_of_source(uri)
     if _is_standard_stream(uri):
@@ -64,7 +54,7 @@ def check_source(text: str) -> None:
 
 
 def check_sinks(texts: tuple[str, ...]) -> None:
-    """Sinks that a service can have, each to a place of its own."""
+    """Refuse sinks that a service cannot have, and two that go to the same place."""
     if not texts:
         raise ValueError('give at least one sink, such as ["http://127.0.0.1:8080"]')
     places: dict[object, str] = {}
@@ -76,28 +66,28 @@ def check_sinks(texts: tuple[str, ...]) -> None:
 
 
 def check_model(name: str) -> None:
-    """A bundled model, a file, or the choice between the bundled ones left to us."""
+    """Refuse what is neither ``auto`` nor a bundled model nor a file."""
     if not name.strip():
         raise ValueError('name a model, or "auto"')
     find_model(name, SCALES[0])
 
 
 def check_engine(name: str) -> None:
-    """An engine's name; an Edge TPU's may name a device."""
+    """Refuse an unknown engine; that of an Edge TPU may name a device."""
     if is_edgetpu(name):
         edgetpu_engines(name)
     else:
         one_of(*ENGINE_NAMES)(name)
 
 
-def word(text: str) -> None:
-    """Something that is not empty."""
+def check_word(text: str) -> None:
+    """Refuse an empty text."""
     if not text.strip():
         raise ValueError("give a name, or leave the setting out")
 
 
 def _place(text: str) -> object:
-    """Where a sink writes to, after it was checked."""
+    """Check a sink, and give where it writes to."""
     uri = parse_uri(text)
     kind = kind_of_sink(uri)
     if _is_standard_stream(uri):

@@ -1,12 +1,20 @@
-"""Mistakes in a configuration: one line for each, which says where it is and what to do."""
+"""Faults of a configuration: a line for each, which says where it is and what to do; whatever the bytes are."""
+
+import json
+import tomllib
+from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from edge_srcnn.errors import BadConfiguration
 from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.service.config.file import MAX_BYTES
-from edge_srcnn.service.config.load import load_config
-from tests.edge_srcnn.service.configurations import mistakes
+from edge_srcnn.service.config.key_lines import key_lines
+from edge_srcnn.service.config.load import MAX_BYTES, Loaded, load_config
+from edge_srcnn.service.config.settings import SETTINGS
+from edge_srcnn.service.install.units import EXAMPLE, shipped
+from tests.edge_srcnn.service.configurations import REPEATABLE, faults, load
 
 
 @pytest.mark.parametrize(
@@ -20,18 +28,39 @@ from tests.edge_srcnn.service.configurations import mistakes
         ("KEEP_FPS", "ENHANCE_KEEP_FPS"),
     ],
 )
-def test_a_variable_that_is_nearly_one_of_ours_is_a_mistake(name, meant):
+def test_a_variable_that_is_nearly_one_of_ours_is_a_fault(name, meant):
     with pytest.raises(BadConfiguration) as caught:
         load_config(None, {f"EDGE_SRCNN_{name}": "3"})
     said = f"environment EDGE_SRCNN_{name}: there is no such setting; did you mean EDGE_SRCNN_{meant}?"
     assert (str(caught.value), caught.value.others) == (said, ())
 
 
-def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
-    assert mistakes(tmp_path, "", {"EDGE_SRCNN_ENHANCE_SCALE": "drei"}) == [
-        'environment EDGE_SRCNN_ENHANCE_SCALE: enhance.scale: found text "drei"; give a whole number'
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ENHANCE_SCALE", "drei", 'enhance.scale: found text "drei"; give a whole number, 2 to 4'),
+        ("ENHANCE_SCALE", "2.5", 'enhance.scale: found text "2.5"; give a whole number, 2 to 4'),
+        ("ENHANCE_THREADS", "null", 'enhance.threads: found text "null"; give a whole number, 1 to 1024'),
+        (
+            "ENHANCE_KEEP_FPS",
+            "null",
+            'enhance.keep_fps: found text "null"; give frames a second',
+        ),
+        ("ENHANCE_REUSE", "maybe", 'enhance.reuse: found text "maybe"; give yes or no'),
+        ("SERVICE_HOT_C", "nan", 'service.hot_c: found text "nan"; give a number, 40 to 120'),
+        ("SERVICE_LOG", "loud", 'service.log: found text "loud"; give one of auto, json, text'),
+        ("SINKS", "null: foo:1", "sinks: foo:1: no sink is called 'foo'; such as out.mp4"),
+    ],
+)
+def test_a_fault_in_the_environment_says_so(tmp_path, name, value, said):
+    (line,) = faults(tmp_path, "", {f"EDGE_SRCNN_{name}": value})
+    assert line.startswith(f"environment EDGE_SRCNN_{name}: {said}")
+
+
+def test_a_fault_of_a_flag_says_so(tmp_path):
+    assert faults(tmp_path, "", flags={"enhance.scale": 5}) == [
+        "flag: enhance.scale: found 5; give a whole number, 2 to 4"
     ]
-    assert mistakes(tmp_path, "", flags={"enhance.scale": 5}) == ["flag: enhance.scale: found 5; must be 2 to 4"]
 
 
 @pytest.mark.slow
@@ -52,11 +81,11 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
         ('"enhance.scale" = 3', "line 1: enhance.scale: there is no such setting"),
         ("enhance = 3", "line 1: enhance: found 3; this is a table: [enhance]"),
         ("[[service]]", "line 1: service: found a list with a table in it; this is a table: [service]"),
-        ("[enhance]\n\nscale = '2'", 'line 3: enhance.scale: found text "2"; give a whole number'),
-        ("enhance.scale = true", "line 1: enhance.scale: found true; give a whole number"),
-        ("enhance = {scale = 2.0}", "line 1: enhance.scale: found 2.0; give a whole number"),
-        ("enhance.scale = 0x" + "f" * 5000, "enhance.scale: found a huge number; must be 2 to 4"),
-        ("service.hot_c = 0x" + "f" * 5000, "service.hot_c: found a huge number; give a number"),
+        ("[enhance]\n\nscale = '2'", 'line 3: enhance.scale: found text "2"; give a whole number, 2 to 4'),
+        ("enhance.scale = true", "line 1: enhance.scale: found true; give a whole number, 2 to 4"),
+        ("enhance = {scale = 2.0}", "line 1: enhance.scale: found 2.0; give a whole number, 2 to 4"),
+        ("enhance.scale = 0x" + "f" * 5000, "enhance.scale: found a huge number; give a whole number, 2 to 4"),
+        ("service.hot_c = 0x" + "f" * 5000, "service.hot_c: found a huge number; give a number, 40 to 120"),
         ("enhance.threads = 1" + "0" * 5000, "c.toml: not TOML: "),
         ("enhance.scale = " + "[" * 5000, "c.toml: not TOML that can be read: nested too deeply"),
         ("enhance.reuse = 1", "enhance.reuse: found 1; give true or false"),
@@ -68,7 +97,7 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
             f"enhance.model: no: neither a file nor one of the bundled models ({next(iter(bundled_models()))}",
         ),
         ("enhance.engine = 'lite'", 'enhance.engine: found text "lite"; give one of auto, litert'),
-        ("enhance.threads = 0", "enhance.threads: 0: must be 1 to 1024"),
+        ("enhance.threads = 0", "enhance.threads: found 0; give a whole number, 1 to 1024"),
         ("enhance.block = '3'", "enhance.block: '3': give height x width"),
         ("enhance.tile = '0x1'", "enhance.tile: 0x1: sides must be 1 or more"),
         ("enhance.roi = '1,2,3'", 'enhance.roi: found text "1,2,3"; give left,top,width,height, such as'),
@@ -76,11 +105,13 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
         ("enhance.keep_fps = false", "enhance.keep_fps: found false; give a number, or text such as"),
         ("enhance.keep_fps = 0", "enhance.keep_fps: found 0; give frames a second"),
         ("enhance.keep_fps = '1/0'", 'enhance.keep_fps: found text "1/0"; give frames a second'),
-        ("service.hot_c = 39", "service.hot_c: found 39; must be 40 to 120"),
-        ("service.hot_c = nan", "service.hot_c: found nan; must be 40 to 120"),
-        ("service.retry_sink_s = inf", "service.retry_sink_s: found inf; must be 0.1 to 3600"),
-        ("service.statistics_s = 0.9", "service.statistics_s: found 0.9; must be 1 to 86400"),
-        ("service.log = 2026-01-01", "service.log: found a date or time; give text in quotes"),
+        ("service.hot_c = 39", "service.hot_c: found 39; give a number, 40 to 120"),
+        ("service.hot_c = nan", "service.hot_c: found nan; give a number, 40 to 120"),
+        ("service.retry_sink_s = inf", "service.retry_sink_s: found inf; give a number, 0.1 to 3600"),
+        ("service.statistics_s = 0.9", "service.statistics_s: found 0.9; give a number, 1 to 86400"),
+        ("service.log = 2026-01-01", "service.log: found a date or time; give one of auto, json, text"),
+        ("service.log = 'x'", 'service.log: found text "x"; give one of auto, json, text'),
+        ("enhance.roi = 5", "enhance.roi: found 5; give text in quotes"),
         ("source = ''", "source: a source or sink needs a name"),
         ("source = 'foo:1'", "source: foo:1: no source is called 'foo'; such as picamera2:0"),
         ("source = 'a.mp4?fps'\nsinks=['rtsp://h/#x']", "sinks: rtsp://h/#x: options are name=value"),
@@ -119,25 +150,25 @@ def test_a_mistake_in_the_environment_or_a_flag_says_so(tmp_path):
         ('"a\\nb\\u001b" = 1', "line 1: a\\nb\\x1b: there is no such setting"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where_and_what_to_do(tmp_path, text, said):
-    (line,) = mistakes(tmp_path, text)
+def test_a_fault_is_one_line_that_says_where_and_what_to_do(tmp_path, text, said):
+    (line,) = faults(tmp_path, text)
     assert said in line
     assert line.startswith("c.toml")
     assert line.isprintable()
 
 
-def test_several_mistakes_are_told_in_the_order_of_their_lines(tmp_path):
+def test_several_faults_are_told_in_the_order_of_their_lines(tmp_path):
     text = "[service]\nhot_c = 1\nlog = 'x'\n[enhance]\nscale = 9\ntable = 1\n"
-    lines = mistakes(tmp_path, text, {"EDGE_SRCNN_SERVICE_LOG": "y"}, {"enhance.scale": 8})
+    lines = faults(tmp_path, text, {"EDGE_SRCNN_SERVICE_LOG": "y"}, {"enhance.scale": 8})
     assert [line.partition(":")[0] for line in lines] == [
         *("c.toml line 2", "c.toml line 3", "c.toml line 5", "c.toml line 6"),
         *("environment EDGE_SRCNN_SERVICE_LOG", "flag"),
     ]
 
 
-def test_a_mistake_beside_a_token_does_not_tell_the_token(tmp_path):
+def test_a_fault_beside_a_token_does_not_tell_the_token(tmp_path):
     for text in ("sinks = ['http://:8080#quality=500&token=geheim']", "source = 'http://a:geheim@b/#token=geheim'"):
-        (line,) = mistakes(tmp_path, text)
+        (line,) = faults(tmp_path, text)
         assert "geheim" not in line
 
 
@@ -168,9 +199,95 @@ model = [
 
 
 def test_strings_comments_and_arrays_are_not_taken_for_keys(tmp_path):
-    lines = {line.split(":")[1].strip(): line.split(":")[0] for line in mistakes(tmp_path, DECOYS)}
+    lines = {line.split(":")[1].strip(): line.split(":")[0] for line in faults(tmp_path, DECOYS)}
     numbers = {key: int(line.rpartition(" ")[2]) for key, line in lines.items()}
     assert numbers == {
         **{"service.log": 3, "enhance.engine": 5, "enhance.block": 9},
         **{"enhance.roi": 11, "enhance.model": 12, "enhance.scale": 17},
     }
+
+
+KEYS_OF_TWO = st.tuples(*[st.sampled_from(["a", "b", '"c.d"', "'#'"])] * 2)
+STATEMENTS = st.one_of(
+    st.builds(
+        "{0[0]}.{0[1]} = {1}".format,
+        KEYS_OF_TWO,
+        st.sampled_from(["1", '"""\n]\n"""', "[\n[],\n'''\na = 1\n''',\n] # ]", '"#"']),
+    ),
+    st.builds("{0[0]} = {{{0[1]} = {{x = 1}}}}".format, KEYS_OF_TWO),
+    st.builds("[{0[0]}.{0[1]}]".format, KEYS_OF_TWO),
+    st.builds("[{0[0]}]".format, KEYS_OF_TWO),
+    st.sampled_from(["# a = 1", ""]),
+)
+
+
+@pytest.mark.slow
+@REPEATABLE
+@given(statements=st.lists(STATEMENTS, max_size=6), newline=st.sampled_from(["\n", "\r\n"]))
+def test_every_table_and_key_has_the_line_where_its_statement_begins(statements, newline):
+    text = newline.join(statement.replace("\n", newline) for statement in statements)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return  # a key that is there twice
+    lines = key_lines(text)
+    held = {(name, key) for name, inner in document.items() if isinstance(inner, dict) for key in inner}
+    assert set(lines) == {(name,) for name in document} | held
+    starts = [1 + sum(len(each.split("\n")) for each in statements[:number]) for number in range(len(statements))]
+    assert set(lines.values()) <= set(starts)
+    assert list(lines.values()) == sorted(lines.values())
+
+
+def loads_or_refuses_in_one_line(folder: Path, data: bytes) -> None:
+    try:
+        assert isinstance(load(folder, data), Loaded)
+    except BadConfiguration as error:
+        assert all(line.isprintable() and len(line) < 2000 for line in (str(error), *error.others))
+
+
+@pytest.mark.slow
+@REPEATABLE
+@given(data=st.binary(max_size=200))
+def test_random_bytes(tmp_path, data):
+    loads_or_refuses_in_one_line(tmp_path, data)
+
+
+KEYS = st.sampled_from([*SETTINGS, *(path.rpartition(".")[2] for path in SETTINGS), "enhance", "service", "x", '"s.e"'])
+VALUES = st.one_of(
+    st.integers().map(str),
+    st.floats().map(str),
+    st.sampled_from(
+        ["true", "[]", "{}", "{a.b = 1}", "[[1], {a = []}]", "1979-05-27T07:32:00Z", "07:32:00", '"""\n"""']
+    ),
+    st.text(max_size=20).map(json.dumps),
+    st.sampled_from(["http:", "rtsp://a", "test:?size=", "y4m:", "a.mp4?segment=", "#token=", "[::1", "auto"])
+    .flatmap(lambda head: st.text(max_size=8).map(lambda tail: head + tail))
+    .flatmap(lambda uri: st.sampled_from([json.dumps(uri), json.dumps([uri]), json.dumps([uri, uri])])),
+)
+LINES = st.one_of(
+    st.builds("{} = {}".format, KEYS, VALUES),
+    st.builds("{} = {}".format, KEYS, VALUES),
+    KEYS.map("[{}]".format),
+    KEYS.map("[[{}]]".format),
+    st.text(max_size=10).map("# {}".format),
+)
+
+
+@pytest.mark.slow
+@REPEATABLE
+@given(lines=st.lists(LINES, max_size=6))
+@example(lines=["[enhance.scale.x]"])
+def test_random_lines_of_toml(tmp_path, lines):
+    loads_or_refuses_in_one_line(tmp_path, "\n".join(lines).encode("utf-8", "replace"))
+
+
+@pytest.mark.slow
+@REPEATABLE
+@given(data=st.data())
+def test_the_example_with_bytes_put_in_taken_out_and_moved(tmp_path, data):
+    text = shipped(EXAMPLE).encode()
+    for _ in range(data.draw(st.integers(1, 3))):
+        start, end, to = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 3)))
+        middle = data.draw(st.one_of(st.just(b""), st.just(text[end:to]), st.binary(max_size=4)))
+        text = text[:start] + middle + text[min(end, start + 40) :]
+    loads_or_refuses_in_one_line(tmp_path, text)
