@@ -68,9 +68,10 @@ lines: $(DEV)/.made  ## count the code: by room, by file, by layer of the import
 	@$(DEV)/bin/python tools/lines.py
 
 docs: $(TOOLS)/.made  ## build the site into site/; a warning or a broken link is an error
-	$(TOOLS)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --strict --quiet
 
 pictures: $(DEV)/.made  ## make the pictures of README and docs anew (needs chromium)
+	$(DEV)/bin/python tools/architecture.py
 	$(DEV)/bin/python tools/pictures.py
 
 lock: $(DEV)/.made  ## write the lock files anew
