@@ -64,8 +64,8 @@ format: $(DEV)/.made  ## let ruff format and mend
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/ruff check --fix .
 
-lines: $(DEV)/.made  ## count the code: by room, by file, by layer of the import contract
-	@$(DEV)/bin/python tools/lines.py
+lines:  ## count the code: by room, by file, by layer of the import contract
+	@$(PYTHON) tools/lines.py
 
 docs: $(TOOLS)/.made  ## build the site into site/; a warning or a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --strict --quiet
