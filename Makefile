@@ -64,13 +64,14 @@ format: $(DEV)/.made  ## let ruff format and mend
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/ruff check --fix .
 
-lines: $(DEV)/.made  ## count the code: by room, by file, by layer of the import contract
-	@$(DEV)/bin/python tools/lines.py
+lines:  ## count the code: by room, by file, by layer of the import contract
+	@$(PYTHON) tools/lines.py
 
 docs: $(TOOLS)/.made  ## build the site into site/; a warning or a broken link is an error
-	$(TOOLS)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --strict --quiet
 
 pictures: $(DEV)/.made  ## make the pictures of README and docs anew (needs chromium)
+	$(DEV)/bin/python tools/architecture.py
 	$(DEV)/bin/python tools/pictures.py
 
 lock: $(DEV)/.made  ## write the lock files anew

@@ -9,4 +9,4 @@ ours --universal --extra export --extra stream --extra video --extra dev -o requ
 ours --universal --extra stream --extra video -c requirements/dev.txt -o requirements/runtime.txt
 ours --universal --extra stream --extra video -c requirements/dev.txt -o requirements/test.txt requirements/test.in
 ours --python-platform x86_64-manylinux_2_28 --extra tflite -o requirements/tflite.txt requirements/tflite.in
-lock --universal -o requirements/tools.txt requirements/tools.in
+lock --universal -c requirements/dev.txt -o requirements/tools.txt requirements/tools.in

@@ -60,14 +60,14 @@ def test_while_nobody_looks_nothing_is_computed_and_the_camera_is_watched():
     screen, upscaler = Screen(), Rested()
     pipeline = Pipeline(camera(), upscaler, [screen])
     with running(pipeline):
-        wait_for(lambda: pipeline.state().idle_frames > 5)
+        wait_for(lambda: upscaler.rests > 5)
         state = pipeline.state()
-        assert state.idle
+        assert state.idle and state.idle_frames > 5
         assert (state.frames_out, state.fps_out, state.failed) == (0, 0.0, 0)
         assert state.frames_in >= state.idle_frames
         assert state.dropped + state.idle_frames <= state.frames_in
-        assert screen.plain and not screen.indices  # who looks at the camera's picture goes on doing so
-        assert upscaler.rests > 5
+        wait_for(lambda: screen.plain)
+        assert not screen.indices  # who looks at the camera's picture goes on doing so
 
 
 def test_who_begins_to_look_gets_one_of_the_next_two_frames():

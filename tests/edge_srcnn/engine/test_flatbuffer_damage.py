@@ -100,6 +100,7 @@ def test_a_damaged_model_file_is_never_read(model_bytes):
     assert changed > 9000
 
 
+@pytest.mark.slow
 def test_a_damaged_zip_under_a_seal_that_fits_is_a_model_error_or_does_not_matter(model_bytes):
     """Whoever wrote the file was broken, not the disk."""
     graph = parse_model(model_bytes, "").graph

@@ -216,6 +216,7 @@ def test_other_hdf5_files_hold_no_convolution(tmp_path: Path) -> None:
         read_weights(tmp_path / "x.h5", DIRECT)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_damaged_anywhere_is_read_or_refused_but_never_a_crash(tmp_path: Path) -> None:
     published().save_weights(tmp_path / "whole.weights.h5")
     whole = (tmp_path / "whole.weights.h5").read_bytes()

@@ -54,6 +54,7 @@ def mine(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
     done = run("--data", pictures, "--scale", "2", "--json")
     assert (done.returncode, done.stderr) == (0, "")

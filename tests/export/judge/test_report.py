@@ -139,6 +139,7 @@ def test_a_gain_without_bicubic_is_a_dash(report: Report) -> None:
     assert "int8 36.00 0.9500 \N{EN DASH} \N{EN DASH} " in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("quality", "state", "words"),
     [
