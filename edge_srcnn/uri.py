@@ -78,7 +78,7 @@ def parse_uri(text: str) -> Uri:
 
 
 def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
-    """The options by name, read; those that were not given are missing.
+    """Read the options by name; those that were not given are missing.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def flag(text: str) -> bool:
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """A reader for one of some words."""
+    """Make a reader for one of some words."""
 
     def read(text: str) -> str:
         if text not in names:
@@ -167,7 +167,7 @@ def one_of(*names: str) -> Callable[[str], str]:
 
 
 def without_secrets(text: str) -> str:
-    """An address without its password or token."""
+    """Hide the password or token of an address."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return text

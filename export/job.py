@@ -99,7 +99,7 @@ class ExportJob:
         return TpuFiles(self.output, self.name)
 
     def targets(self) -> dict[str, Path]:
-        """The files that will be written, by kind."""
+        """List the files that will be written, by kind."""
         kinds = {"int8": self.int8, "float32": self.float32}
         suffixes = {"int8": ".tflite", "float32": "-float32.tflite"}
         files = {kind: self.output / f"{self.name}{suffixes[kind]}" for kind, wanted in kinds.items() if wanted}

@@ -56,7 +56,7 @@ def parse_frame_size(text: str) -> tuple[int, int]:
 
 
 def delegate_of(library: str | None, options: list[str] | None) -> "Delegate | None":
-    """The delegate that was asked for, or None."""
+    """Read the delegate that was asked for; None without one."""
     from edge_srcnn.engine.edgetpu.delegate import custom_delegate
 
     if library is None:

@@ -14,7 +14,7 @@ down from there where the machine is too slow."""
 
 
 def bundled_models() -> dict[str, Path]:
-    """The models that come with the package, by name."""
+    """List the models that come with the package, by name."""
     return {path.stem: path for path in sorted(BUNDLED.glob("*.tflite"), key=lambda path: path.stem)}
 
 
@@ -29,7 +29,7 @@ def live_ladder(scale: int, *, camera: bool = False) -> Ladder:
 
 
 def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> Path:
-    """The file of a bundled model, or of a path.
+    """Find the file of a bundled model, or of a path.
 
     Parameters
     ----------

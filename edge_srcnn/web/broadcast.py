@@ -51,7 +51,7 @@ class Shot:
         self.jpegs: dict[str, asyncio.Future[bytes]] = {}
 
     def again(self, number: int) -> "Shot":
-        """The same under a later number; what was encoded serves again."""
+        """Show the same picture under a later number; what was encoded serves again."""
         copy = Shot(number, self.result, live=self.live)
         copy.captured_s, copy.jpegs = self.captured_s, self.jpegs
         return copy
@@ -65,7 +65,7 @@ class Shot:
         return bicubic_frame(self.result)
 
     def picture(self, view: str) -> Frame:
-        """The picture of a view; called by the one thread that encodes."""
+        """Make the picture of a view; called by the one thread that encodes."""
         if view == BICUBIC:
             return self._bicubic
         enhanced = enhanced_frame(self.result)

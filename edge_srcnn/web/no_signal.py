@@ -28,7 +28,7 @@ class StalePicture:
 
 
 def stale_picture(last: Result | None, since_s: float) -> StalePicture:
-    """The last result greyed, or an empty picture before there was one; ``since_s`` in seconds since 1970."""
+    """Grey the last result, or give an empty picture before there was one; ``since_s`` in seconds since 1970."""
     if last is None:
         width, height = _EMPTY_SIZE
         empty = Frame(np.full((height, width), 2 * _DARK, np.uint8), None, Colour(), 0, 0.0, 0.0)

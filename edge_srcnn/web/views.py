@@ -46,12 +46,12 @@ class Result(Protocol):
 
 
 def enhanced_frame(result: Result) -> Frame:
-    """The upscaler's frame, its matrix named."""
+    """Give the upscaler's frame, its matrix named."""
     return replace(result.frame, colour=replace(result.frame.colour, matrix=_matrix(result)))
 
 
 def bicubic_frame(result: Result) -> Frame:
-    """The camera's frame, as large as the enhanced one, by bicubic scaling alone."""
+    """Upscale the camera's frame by bicubic scaling alone."""
     original = result.original
     luma = upscale_bicubic(original.luma, result.scale)
     chroma = None
@@ -62,7 +62,7 @@ def bicubic_frame(result: Result) -> Frame:
 
 
 def split_frame(left: Frame, right: Frame) -> Frame:
-    """The left half of one frame and the right half of the other, a thin line between them; sizes are the same."""
+    """Join the left half of one frame and the right half of the other, a thin line between them; sizes are the same."""
     width, across = right.luma.shape[1], right.subsampling[1]
     thick = max(width // _LINE_SHARE // 2, 1) * 2
     begin = max(width // 2 - thick // 2, 0) // 2 * 2
@@ -84,7 +84,7 @@ def _joined(left: UInt8Array, right: UInt8Array, begin: int, thick: int, line: i
 
 
 def _matrix(result: Result) -> int:
-    """The matrix; where the source does not say, what players assume: BT.709 from 720 rows on."""
+    """Choose the matrix; where the source does not say, what players assume: BT.709 from 720 rows on."""
     matrix = result.original.colour.matrix
     if matrix != UNSPECIFIED:
         return matrix

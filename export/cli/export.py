@@ -252,7 +252,7 @@ def export(
 
 
 def _tell_of_tpu(made: "TpuExport") -> None:
-    """What the Edge TPU's compiler will say, or has said; not to have compiled is an error, at the very end."""
+    """Tell what the Edge TPU's compiler will say, or has said; not to have compiled is an error, at the very end."""
     from edge_srcnn.errors import Unavailable
     from export.cli.preflight import print_preflight
     from export.edgetpu.elsewhere import instructions, missing

@@ -171,7 +171,7 @@ class Split:
 
 
 def builtin_photographs() -> list[Path]:
-    """The photographs inside scikit-image (no network: only those that the package itself carries)."""
+    """List the photographs inside scikit-image (no network: only those that the package itself carries)."""
     try:
         import skimage
     except ImportError as error:

@@ -23,7 +23,7 @@ class PatchSampler:
             raise BadData(f"no patch has a standard deviation of {spec.min_std:g} or more: the pictures are flat")
 
     def __len__(self) -> int:
-        """Number of places from which patches are cut."""
+        """Count the places from which patches are cut."""
         return len(self._corners)
 
     def batch(self, n: int) -> tuple[Float32Array, Float32Array]:

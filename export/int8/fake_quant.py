@@ -39,7 +39,7 @@ class RoundedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ha
         self.step.assign(store["2"])
 
     def rounded_kernel(self) -> Any:
-        """The kernel as the converter writes it, with the gradient of the real one."""
+        """Round the kernel as the converter does, with the gradient of the real one."""
         largest = keras.ops.max(keras.ops.abs(self.kernel), axis=(0, 1, 2), keepdims=True)
         step = keras.ops.maximum(keras.ops.stop_gradient(largest) / WEIGHT_STEPS, 1e-12)
         return _straight_through(self.kernel, keras.ops.round(self.kernel / step) * step)
@@ -54,7 +54,7 @@ class RoundedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ha
 
 
 def build_rounded(architecture: Architecture, layers: tuple[Layer, ...]) -> keras.Model:
-    """The network of ``build_model`` with rounded convolutions and the weights of a trained one."""
+    """Build the network of ``build_model`` with rounded convolutions and the weights of a trained one."""
     model = build_model(architecture, RoundedConvolution)
     set_layers(model, layers)
     return model
@@ -76,7 +76,7 @@ def measure_ranges(model: keras.Model, samples: list[Float32Array], range_share:
 
 
 def rounded_layers(model: keras.Model) -> tuple[Layer, ...]:
-    """The weights of ``build_rounded``'s network, on their grids, for luma in 0..1."""
+    """Take the weights out of ``build_rounded``'s network, on their grids, for luma in 0..1."""
     return layers_of(model, RoundedConvolution.rounded_kernel)
 
 

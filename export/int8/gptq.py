@@ -99,7 +99,7 @@ def _round_channel(weights: Float64Array, hessian: Float64Array) -> Float64Array
 def _rows(
     exact: list[Float32Array], rounded: list[Float32Array], kernel_px: int, rng: np.random.Generator
 ) -> tuple[Float64Array, Float64Array]:
-    """The same random input windows of both, as rows ``[n, kernel * kernel * channels]`` in the kernel's order."""
+    """Draw the same random input windows of both, as rows ``[n, kernel * kernel * channels]`` in the kernel's order."""
     per_sample = max(N_ROWS // len(exact), 1)
     pairs: tuple[list[Float32Array], list[Float32Array]] = ([], [])
     for planes in zip(exact, rounded, strict=True):
@@ -113,7 +113,7 @@ def _rows(
 
 
 def convolve(plane: Float32Array, layer: Layer) -> Float32Array:
-    """VALID convolution ``[h, w, inputs]`` to ``[h', w', outputs]``."""
+    """Convolve VALID: ``[h, w, inputs]`` to ``[h', w', outputs]``."""
     k = layer.kernel.shape[0]
     windows = sliding_window_view(plane, (k, k), axis=(0, 1))  # [h', w', inputs, k, k]
     h, w = windows.shape[:2]

@@ -14,7 +14,7 @@ PICTURES_OF_A_SET = 4
 
 
 def cut_crops(model: Model, sets: Mapping[str, Sequence[UInt8Array]]) -> tuple[Crop, ...]:
-    """The most textured square of some pictures of each set."""
+    """Cut the most textured square of some pictures of each set."""
     found = []
     with open_model(model) as upscaler:
         for name, truths in sets.items():

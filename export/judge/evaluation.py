@@ -59,7 +59,7 @@ BASELINES: dict[str, Method] = {"bicubic-matlab": bicubic_matlab, "bicubic": ups
 
 
 def method_of(upscaler: Upscaler) -> Method:
-    """An upscaler as a method; it must be of the scale that it is called with."""
+    """Make a method of an upscaler, which must be of the scale that it is called with."""
     return lambda small, scale: upscaler.upscale(small)
 
 

@@ -29,7 +29,7 @@ def gmsd(picture: UInt8Array, truth: UInt8Array) -> float:
 
 
 def flat_noise(picture: UInt8Array, truth: UInt8Array) -> float:
-    """Standard deviation of the error, in grey levels, within the flattest fifth of the truth's 16x16 blocks.
+    """Measure the standard deviation of the error, in grey levels, within the flattest fifth of the truth's 16x16 blocks.
 
     The error's mean in each block is left out: a shade that is a little off is not noise. Both planes are uint8
     ``[h, w]``; one smaller than a block is judged whole.
@@ -48,7 +48,7 @@ def _gradient(plane: UInt8Array) -> Levels:
 
 
 def _blocks(plane: Levels) -> Levels:
-    """The whole blocks of a plane, one a row."""
+    """Cut a plane into whole blocks, one a row."""
     side = min(FLAT_BLOCK_PX, *plane.shape)
     rows, columns = (length // side for length in plane.shape)
     whole = plane[: rows * side, : columns * side].reshape(rows, side, columns, side)

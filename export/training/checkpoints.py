@@ -59,7 +59,7 @@ class Checkpoints:
             raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
 
     def weights(self, step: int) -> Path:
-        """The file with the weights of a step."""
+        """Name the file with the weights of a step."""
         return self._folder / f"step-{step}.weights.h5"
 
     def restore(self, model: keras.Model) -> TrainingState:

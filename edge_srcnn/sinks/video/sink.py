@@ -176,7 +176,7 @@ class VideoSink:
         return self._stream is not None and bool(getattr(self._stream.state(), "stopped", False))
 
     def _next_segment(self) -> Path:
-        """The number after the highest; recordings of earlier runs stay."""
+        """Name the segment after the highest number; recordings of earlier runs stay."""
         names = self._segments.pattern
         there = (names.fullmatch(path.name) for path in numbered(self._segments.folder, names))
         self._number = max(self._number, *(int(match[1]) for match in there if match), 0) + 1

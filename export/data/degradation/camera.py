@@ -71,7 +71,7 @@ ORDINARY = CameraFaults()
 
 
 def camera(plane: UInt8Array, scale: int, rng: np.random.Generator, faults: CameraFaults = ORDINARY) -> UInt8Array:
-    """What a small camera makes of the scene ``plane``: uint8 ``[h, w]`` to ``[h // scale, w // scale]``.
+    """Take a picture of the scene ``plane`` as a small camera does: uint8 ``[h, w]`` to ``[h // scale, w // scale]``.
 
     The faults are drawn from ``rng``: the same state gives the same picture.
     """
@@ -94,7 +94,7 @@ def camera(plane: UInt8Array, scale: int, rng: np.random.Generator, faults: Came
 
 
 def _psf(scale: int, rng: np.random.Generator, faults: CameraFaults) -> Levels:
-    """The blur of one picture, in pixels of the large one."""
+    """Draw the blur of one picture, in pixels of the large one."""
     kind, angle = rng.random(), rng.uniform(0, pi)
     if kind < faults.defocus_share:
         return disc(scale * rng.uniform(*faults.defocus_px))

@@ -18,7 +18,7 @@ _STREAK_WIDTH_PX = 1.0
 
 
 def gaussian(sigma_px: tuple[float, float], angle: float) -> Levels:
-    """An out-of-round Gaussian: standard deviations along and across ``angle`` (radians), both above 0.
+    """Make an out-of-round Gaussian: standard deviations along and across ``angle`` (radians), both above 0.
 
     Returns
     -------

@@ -51,7 +51,7 @@ def _interpolated(plane: NDArray[np.float64], height: int) -> NDArray[np.float64
 
 
 def rounded(plane: NDArray[np.floating[Any]]) -> UInt8Array:
-    """The nearest uint8 levels, halves upwards."""
+    """Round to the nearest uint8 levels, halves upwards."""
     out: UInt8Array = np.clip(np.floor(plane + 0.5), 0, 255).astype(np.uint8)
     return out
 
@@ -63,7 +63,7 @@ def mean_of_areas(plane: Levels, height: int, width: int) -> Levels:
 
 
 def matlab_bicubic(plane: UInt8Array, scale: int, rng: np.random.Generator | None = None) -> UInt8Array:
-    """The field's benchmark degradation: MATLAB's antialiased bicubic, 1/``scale``; nothing is drawn from ``rng``."""
+    """Shrink by the field's benchmark degradation: MATLAB's antialiased bicubic, 1/``scale``; nothing is drawn from ``rng``."""
     return imresize(plane, plane.shape[0] // scale, plane.shape[1] // scale)
 
 

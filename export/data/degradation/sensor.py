@@ -65,7 +65,7 @@ def expose(plane: Levels, noise: Noise, rng: np.random.Generator) -> Levels:
 
 
 def light_of(levels: Levels) -> Light:
-    """The light that a camera turns into these levels: the inverse of ``levels_of``."""
+    """Find the light that a camera turns into these levels: the inverse of ``levels_of``."""
     value = levels / np.float32(255)
     bright = ((np.maximum(value, _TOE * _SLOPE) + _OFFSET) / (1 + _OFFSET)) ** (1 / _EXPONENT)
     return np.where(value < _TOE * _SLOPE, value / _SLOPE, bright).astype(np.float32)
