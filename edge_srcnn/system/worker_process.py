@@ -117,7 +117,7 @@ class Child:
 
 
 def serve(descriptor: int, worker: str) -> None:
-    """Serve requests in the child until its owner is gone; a request that takes far too long ends it without any help."""
+    """Serve requests in the child until its owner is gone; one that takes far too long ends it by itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     module, _, function = worker.partition(":")
     answer: Answer = _loaded(module, function)

@@ -183,7 +183,7 @@ def _operator(model: Any, operator: Any, tensors: list[Tensor]) -> Operator:
 
 
 def _chosen(tensors: list[Tensor], numbers: Any) -> tuple[Tensor, ...]:
-    """Look up the tensors of a list of numbers, of which -1 stands for an optional one that is left out; 0 is no list."""
+    """Look up a list of tensors by number; -1 stands for an optional one that is left out; 0 is no list."""
     found = [] if isinstance(numbers, int) else [int(number) for number in numbers[: _MAX_OPERANDS + 1]]
     if len(found) > _MAX_OPERANDS or any(number >= len(tensors) for number in found):
         raise ModelUnsupported("an operator takes a tensor that is not there; the model is damaged")

@@ -29,7 +29,7 @@ def gmsd(picture: UInt8Array, truth: UInt8Array) -> float:
 
 
 def flat_noise(picture: UInt8Array, truth: UInt8Array) -> float:
-    """Measure the standard deviation of the error, in grey levels, within the flattest fifth of the truth's 16x16 blocks.
+    """Measure the standard deviation of the error within the flattest fifth of 16x16 blocks, in grey levels.
 
     The error's mean in each block is left out: a shade that is a little off is not noise. Both planes are uint8
     ``[h, w]``; one smaller than a block is judged whole.

@@ -63,7 +63,7 @@ def mean_of_areas(plane: Levels, height: int, width: int) -> Levels:
 
 
 def matlab_bicubic(plane: UInt8Array, scale: int, rng: np.random.Generator | None = None) -> UInt8Array:
-    """Shrink by the field's benchmark degradation: MATLAB's antialiased bicubic, 1/``scale``; nothing is drawn from ``rng``."""
+    """Shrink to 1/``scale`` by the benchmark degradation of the field, MATLAB's antialiased bicubic; draws nothing."""
     return imresize(plane, plane.shape[0] // scale, plane.shape[1] // scale)
 
 
