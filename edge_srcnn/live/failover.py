@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, Unavailable
+from edge_srcnn.errors import DelegateLost, Unavailable, describe
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.live.governor import LadderState
@@ -159,7 +159,7 @@ class SteadyUpscaler:
         self.failures += 1
         self._streak += 1
         self.failing += 1
-        why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+        why = describe(error)
         if isinstance(error, DelegateLost):  # there is nothing left to fail again
             self._descend(min(self._rung + 1, len(self._rungs) - 1), why)
             return

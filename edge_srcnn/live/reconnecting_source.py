@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from time import monotonic
 
-from edge_srcnn.errors import EdgeSrcnnError, SourceLost, UsageError
+from edge_srcnn.errors import EdgeSrcnnError, SourceLost, describe, is_retryable
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.sources import Source
@@ -71,19 +71,16 @@ class SteadySource:
                 yield from self._frames(self._opened())
                 if not self._again.is_set():
                     return
-            except UsageError as error:
-                if self._before is not None:
+            except Exception as error:  # a driver's or library's is no reason to end
+                if not is_retryable(error) and self._before is not None:
                     log.error("%s; the source before it stays", without_secrets(str(error)))
                     self._open, self._before = self._before, None
                     continue
-                if self._next_index == 0:
-                    raise
-                self._lost(str(error))  # it made sense before: a camera that is half gone or came back as another
-            except EdgeSrcnnError as error:
-                self._lost(str(error))
-            except Exception as error:  # a driver's or library's: no reason to end
-                log.exception("the source failed")
-                self._lost(f"{type(error).__name__}: {error}")
+                if not is_retryable(error) and self._next_index == 0:
+                    raise  # later it is a camera that made sense: half gone, or back as another
+                if not isinstance(error, EdgeSrcnnError):
+                    log.exception("the source failed")
+                self._lost(describe(error))
             if monotonic() - opened_s > _STEADY_S:
                 self._backoff.reset()
             if not self._again.is_set():

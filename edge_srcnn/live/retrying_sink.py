@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
-from edge_srcnn.errors import EdgeSrcnnError, UsageError
+from edge_srcnn.errors import EdgeSrcnnError, describe, is_retryable
 from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.sinks import Result, Sink, Stream, Watched
 from edge_srcnn.uri import without_secrets
@@ -64,15 +64,15 @@ class SteadySink:
 
         Raises
         ------
-        UsageError
+        EdgeSrcnnError
             It makes no sense: trying again will not help.
         """
         self._stream = stream
         try:
             self._make()
-        except UsageError:
-            raise
         except Exception as error:  # whatever it is, the others go on
+            if not is_retryable(error):
+                raise
             self._pause(error, trial=False)
 
     def write(self, result: Result) -> None:
@@ -158,7 +158,7 @@ class SteadySink:
     def _tell(self, error: Exception) -> None:
         """One line, however often the same happens."""
         expected = isinstance(error, EdgeSrcnnError)
-        why = without_secrets(str(error) if expected else f"{type(error).__name__}: {error}")
+        why = without_secrets(describe(error))
         if why != self.trouble:
             log.error("%s; trying again", why, exc_info=None if expected else error)
         self.trouble = why

@@ -10,7 +10,7 @@ from typing import Any
 from edge_srcnn.engine.edgetpu.delegate import custom_delegate
 from edge_srcnn.engine.edgetpu.several import is_edgetpu
 from edge_srcnn.engine.interpreter import AUTO, BICUBIC, EDGETPU, choose_engine
-from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.errors import describe
 from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.live.failover import Rung, SteadyUpscaler
 from edge_srcnn.live.pipeline import FrameUpscaler
@@ -89,7 +89,7 @@ class Service:
                     made[0].make().close()  # what cannot be made is not taken over
                 self._upscaler.replace(made)
         except Exception as error:  # whatever it is, the service goes on as it was
-            why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+            why = describe(error)
             self.supervisor.told(f"the old configuration stays: {without_secrets(why)}")
             return
         self._camera = camera
