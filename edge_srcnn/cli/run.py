@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_srcnn import sinks, sources
 from edge_srcnn.cli.options import (
     Block,
     DelegateLibrary,
@@ -21,6 +22,7 @@ from edge_srcnn.cli.options import (
 )
 from edge_srcnn.cli.supervised import run_supervised
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
+from edge_srcnn.kinds import examples
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -48,8 +50,7 @@ def run(
             "--source",
             "-i",
             metavar="URI",
-            help="picamera2:0?size=640x480&fps=30, /dev/video0, a video, folder or glob, rtsp://, http:// (MJPEG), "
-            "y4m:-, test:",
+            help=f"Where frames come from: {examples(sources.KINDS)}",
         ),
     ] = None,
     sink: Annotated[
@@ -58,8 +59,7 @@ def run(
             "--sink",
             "-o",
             metavar="URI",
-            help="http://127.0.0.1:8080, a video file, a folder/, rtsp:// or rtmp:// of a server, y4m:-, null: "
-            "May be given more than once.",
+            help=f"Where results go; may be given more than once: {examples(sinks.KINDS)}",
         ),
     ] = None,
     config: Annotated[
@@ -132,17 +132,17 @@ def run(
             "delegate": delegate_of(delegate, delegate_option),
         }
         with closing(_upscaler(opened, model, region, rate, options)) as upscaler:
-            sinks: list[Any] = []
+            opened_sinks: list[Any] = []
             try:
-                sinks.extend(map(open_sink, sink))
-                pipeline = Pipeline(opened, upscaler, sinks)
+                opened_sinks.extend(map(open_sink, sink))
+                pipeline = Pipeline(opened, upscaler, opened_sinks)
             except BaseException:
-                for each in sinks:
+                for each in opened_sinks:
                     each.close()
                 raise
             with acting_on(dict.fromkeys((signal.SIGINT, signal.SIGTERM), pipeline.stop)):
                 try:
-                    _run(pipeline, sinks, seconds, quiet=json)
+                    _run(pipeline, opened_sinks, seconds, quiet=json)
                 except EdgeSrcnnError:
                     if json:  # a program that asked wants to know, above all then
                         _report(pipeline.state(), json=True)

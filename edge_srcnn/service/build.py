@@ -29,8 +29,6 @@ from edge_srcnn.sources import kind_of as kind_of_source
 from edge_srcnn.system.temperature import Heat, HeatWatch
 from edge_srcnn.uri import frame_rate, parse_uri, region, without_secrets
 
-_LIVE_SINKS = frozenset({"http", "https", "push", "null"})
-
 
 class Service:
     """A supervisor, and what of it can be changed while it runs.
@@ -120,8 +118,7 @@ class Live:
 def comes_back(uri: str) -> bool:
     """Whether a source is one that may get lost and found: a camera or a stream, not a file."""
     parsed = parse_uri(uri)
-    endless = kind_of_source(parsed) == "test" and parsed.options.get("fps") != "max"
-    return endless or is_camera(uri)
+    return kind_of_source(parsed).reopens(parsed)
 
 
 def steady_source(config: Config) -> Source:
@@ -193,7 +190,7 @@ def _enhancing(enhance: Enhance, camera: bool, live: Live | None) -> Callable[[]
 
 
 def _steady_sink(uri: str, config: Config) -> SteadySink:
-    live = kind_of_sink(parse_uri(uri)) in _LIVE_SINKS
+    live = kind_of_sink(parse_uri(uri)).live
     return SteadySink(
         without_secrets(uri), partial(open_sink, uri), live=live, backoff=Backoff(config.service.retry_sink_s)
     )

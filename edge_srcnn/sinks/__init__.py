@@ -1,14 +1,15 @@
 """Where results go: ``images`` writes files one by one, ``open_sink`` anything that takes a stream of frames."""
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from edge_srcnn.errors import UsageError
-from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.kinds import Kind, always, find_kind
 from edge_srcnn.uri import Uri, parse_uri
+
+if TYPE_CHECKING:  # help reads the records, and needs no arrays
+    from edge_srcnn.imaging.frame import Frame
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Result:
         False: nobody wanted an enhanced frame, and ``frame`` is the camera's. Only a ``Watched`` sink gets such.
     """
 
-    frame: Frame
-    original: Frame
+    frame: "Frame"
+    original: "Frame"
     scale: int
     enhanced: bool = True
 
@@ -114,19 +115,21 @@ class Watched(Protocol):
         ...
 
 
-SINKS: dict[str, str] = {
-    "null": "edge_srcnn.sinks.null:open_null",
-    "folder": "edge_srcnn.sinks.folder:open_folder_sink",
-    "video": "edge_srcnn.sinks.video.sink:open_video_sink",
-    "http": "edge_srcnn.web.sink:open_http",
-    "https": "edge_srcnn.web.sink:open_http",
-    "push": "edge_srcnn.sinks.push.sink:open_push",
-    "y4m": "edge_srcnn.sinks.y4m:open_y4m",
-}
-"""What opens a kind of sink; imported when it is chosen."""
-
-_PUSH = frozenset({"rtsp", "rtsps", "rtmp", "rtmps"})
-EXAMPLES = ("out.mp4", "pictures/", "http://127.0.0.1:8080", "rtsp://server:8554/pi", "y4m:-", "null:")
+KINDS = (
+    Kind("http", "edge_srcnn.web.sink", ("http", "https"), "http://127.0.0.1:8080", live=True),
+    Kind("folder", "edge_srcnn.sinks.folder", ("folder",), "pictures/", opens=Uri.names_pictures),
+    Kind("video", "edge_srcnn.sinks.video.sink", ("video",), "out.mp4", opens=always),
+    Kind(
+        "push",
+        "edge_srcnn.sinks.push.sink",
+        ("rtsp", "rtsps", "rtmp", "rtmps"),
+        "rtsp://server:8554/pi, rtmp://server/live/pi",
+        live=True,
+    ),
+    Kind("y4m", "edge_srcnn.sinks.y4m", ("y4m",), "y4m:- (standard output)"),
+    Kind("null", "edge_srcnn.sinks.null", ("null",), "null: (counts only)"),
+)
+"""Every kind of sink; a new one is a file and a record here."""
 
 
 def open_sink(uri: str) -> Sink:
@@ -146,18 +149,10 @@ def open_sink(uri: str) -> Sink:
         It cannot be written to, or needs a library that is not there.
     """
     parsed = parse_uri(uri)
-    module, _, function = SINKS[kind_of(parsed)].partition(":")
-    opener: Any = getattr(importlib.import_module(module), function)
-    sink: Sink = opener(parsed)
+    sink: Sink = kind_of(parsed).open(parsed)
     return sink
 
 
-def kind_of(uri: Uri) -> str:
-    """What opens it, a key of ``SINKS``; ``UsageError`` where nothing does."""
-    if uri.scheme in _PUSH:
-        return "push"
-    if uri.scheme in SINKS:
-        return uri.scheme
-    if uri.scheme:
-        raise UsageError(f"{uri.text}: no sink is called {uri.scheme!r}; such as {', '.join(EXAMPLES)}")
-    return "folder" if uri.names_pictures() else "video"
+def kind_of(uri: Uri) -> Kind:
+    """Find what opens a name; ``UsageError`` where nothing does."""
+    return find_kind(uri, KINDS, "sink")

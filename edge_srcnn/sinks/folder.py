@@ -18,7 +18,7 @@ _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
 _NUMBERS, _TIMES = r"[0-9]{8,}", r"[0-9]{8}-[0-9]{6}-[0-9]{6}"
 
 
-def folder_sink_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: format (jpg, png, webp), names (number, time), every (seconds), keep (pictures), keep_mb (megabytes).
 
     With a budget the oldest pictures go, those of earlier runs too, as far as they have such names.
@@ -33,15 +33,15 @@ def folder_sink_options(uri: Uri) -> dict[str, Any]:
     )
 
 
-def open_folder_sink(uri: Uri) -> "FolderSink":
-    """Make the folder; for the options see ``folder_sink_options``.
+def open(uri: Uri) -> "FolderSink":
+    """Make the folder; for the options see ``options``.
 
     Raises
     ------
     CannotWrite
         The folder cannot be made.
     """
-    options = folder_sink_options(uri)
+    given = options(uri)
     folder = Path(uri.target)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,11 +50,11 @@ def open_folder_sink(uri: Uri) -> "FolderSink":
     return FolderSink(
         uri.text,
         folder,
-        suffix=f".{options.get('format', 'jpg')}",
-        by_time=options.get("names") == "time",
-        every_s=options.get("every", 0.0),
-        keep=options.get("keep"),
-        keep_bytes=options["keep_mb"] * _MEGABYTE if "keep_mb" in options else None,
+        suffix=f".{given.get('format', 'jpg')}",
+        by_time=given.get("names") == "time",
+        every_s=given.get("every", 0.0),
+        keep=given.get("keep"),
+        keep_bytes=given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None,
     )
 
 

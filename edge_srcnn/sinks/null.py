@@ -1,5 +1,7 @@
 """``null:``: takes everything, keeps nothing; counts."""
 
+from typing import Any
+
 from edge_srcnn.sinks import Result, Stream
 from edge_srcnn.uri import Uri, read_options
 
@@ -24,7 +26,12 @@ class NullSink:
         """Nothing to let go of."""
 
 
-def open_null(uri: Uri) -> NullSink:
-    """No options."""
-    read_options(uri)
+def options(uri: Uri) -> dict[str, Any]:
+    """Refuse every option."""
+    return read_options(uri)
+
+
+def open(uri: Uri) -> NullSink:
+    """Begin to count."""
+    options(uri)
     return NullSink(uri.text)

@@ -1,13 +1,14 @@
 """Where pictures come from: ``images`` reads files one by one, ``open_source`` anything that is a stream of frames."""
 
-import importlib
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from edge_srcnn.errors import UsageError
-from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.uri import NETWORK, Uri, parse_uri
+from edge_srcnn.kinds import Kind, always, find_kind
+from edge_srcnn.uri import Uri, parse_uri
+
+if TYPE_CHECKING:  # help reads the records, and needs no arrays
+    from edge_srcnn.imaging.frame import Frame
 
 
 class Source(Protocol):
@@ -27,7 +28,7 @@ class Source(Protocol):
     rate: Fraction | None
     frames: int | None
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> "Iterator[Frame]":
         """Give the frames, once.
 
         Raises
@@ -42,28 +43,44 @@ class Source(Protocol):
         ...
 
 
-SOURCES: dict[str, str] = {
-    "test": "edge_srcnn.sources.moving_card:open_moving_card",
-    "folder": "edge_srcnn.sources.folder:open_folder",
-    "video": "edge_srcnn.sources.video:open_video",
-    "v4l2": "edge_srcnn.sources.v4l2.source:open_v4l2",
-    "picamera2": "edge_srcnn.sources.picamera2.source:open_picamera2",
-}
-"""What opens a kind of source; imported when it is chosen."""
-
-_CAMERAS = frozenset({"picamera2", "v4l2"})
-_VIDEO_SCHEMES = frozenset({"video", "rtsp", "rtsps", "http", "https", "y4m"})
-EXAMPLES = (
-    "picamera2:0?size=640x480&fps=30",
-    "/dev/video0?size=640x480",
-    "clip.mp4",
-    "photos/",
-    "'frames/*.png'",
-    "rtsp://camera/stream",
-    "http://camera/stream.mjpg",
-    "y4m:- (standard input)",
-    "test:",
+KINDS = (
+    Kind(
+        "picamera2",
+        "edge_srcnn.sources.picamera2.source",
+        ("picamera2",),
+        "picamera2:0?size=640x480&fps=30",
+        camera=True,
+        reopens=always,
+    ),
+    Kind(
+        "v4l2",
+        "edge_srcnn.sources.v4l2.source",
+        ("v4l2",),
+        "/dev/video0?size=640x480",
+        opens=lambda uri: uri.target.startswith("/dev/video"),
+        camera=True,
+        reopens=always,
+    ),
+    Kind(
+        "network",
+        "edge_srcnn.sources.video",
+        ("rtsp", "rtsps", "http", "https"),
+        "rtsp://camera/stream, http://camera/stream.mjpg",
+        camera=True,
+        reopens=always,
+    ),
+    Kind("folder", "edge_srcnn.sources.folder", ("folder",), "photos/, 'frames/*.png'", opens=Uri.names_pictures),
+    Kind("video", "edge_srcnn.sources.video", ("video",), "clip.mp4", opens=always),
+    Kind("y4m", "edge_srcnn.sources.video", ("y4m",), "y4m:- (standard input)"),
+    Kind(
+        "test",
+        "edge_srcnn.sources.moving_card",
+        ("test",),
+        "test: (a moving test card)",
+        reopens=lambda uri: uri.options.get("fps") != "max",
+    ),
 )
+"""Every kind of source; a new one is a file and a record here."""
 
 
 def open_source(uri: str) -> Source:
@@ -74,7 +91,8 @@ def open_source(uri: str) -> Source:
     uri
         ``picamera2:0?size=640x480&fps=30``, ``/dev/video0?size=640x480&fps=30``, a video file, a folder or glob of
         pictures, ``rtsp://``, ``http://`` (MJPEG), ``y4m:-`` or ``y4m:/path/of/fifo``, ``test:``.
-        Options follow a question mark; each kind's are listed by what it raises for an unknown one.
+        Options follow a question mark, or the ``#`` of a network address; each kind's are listed by what it raises
+        for an unknown one.
 
     Raises
     ------
@@ -84,26 +102,15 @@ def open_source(uri: str) -> Source:
         What is named is missing, is something else, or needs a library or device that is not there.
     """
     parsed = parse_uri(uri)
-    module, _, function = SOURCES[kind_of(parsed)].partition(":")
-    opener: Any = getattr(importlib.import_module(module), function)
-    source: Source = opener(parsed)
+    source: Source = kind_of(parsed).open(parsed)
     return source
 
 
-def kind_of(uri: Uri) -> str:
-    """What opens it, a key of ``SOURCES``; ``UsageError`` where nothing does."""
-    if uri.scheme in _VIDEO_SCHEMES:
-        return "video"
-    if uri.scheme in SOURCES:
-        return uri.scheme
-    if uri.scheme:
-        raise UsageError(f"{uri.text}: no source is called {uri.scheme!r}; such as {', '.join(EXAMPLES)}")
-    if uri.target.startswith("/dev/video"):
-        return "v4l2"
-    return "folder" if uri.names_pictures() else "video"
+def kind_of(uri: Uri) -> Kind:
+    """Find what opens a name; ``UsageError`` where nothing does."""
+    return find_kind(uri, KINDS, "source")
 
 
 def is_camera(uri: str) -> bool:
-    """Whether frames come from a camera, here or in the network; ``UsageError`` where ``uri`` names no source."""
-    parsed = parse_uri(uri)
-    return kind_of(parsed) in _CAMERAS or parsed.scheme in NETWORK
+    """Tell whether frames come from a camera, here or in the network; ``UsageError`` where it names no source."""
+    return kind_of(parse_uri(uri)).camera

@@ -27,20 +27,20 @@ POLL_S = 0.5
 """How often a watched folder is looked at; a file that has not grown for so long is complete."""
 
 
-def folder_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: fps (25: what a video of them runs at), watch (no: end with the last one), poll (seconds, 0.5)."""
     return read_options(uri, fps=frame_rate, watch=flag, poll=seconds)
 
 
-def open_folder(uri: Uri) -> "Folder":
-    """Look whether it is there; for the options see ``folder_options``."""
-    options = folder_options(uri)
-    watch = options.get("watch", False)
+def open(uri: Uri) -> "Folder":
+    """Look whether it is there; for the options see ``options``."""
+    given = options(uri)
+    watch = given.get("watch", False)
     if watch and not os.path.isdir(uri.target):
         raise NoInput(f"{uri.target}: is no folder that could be watched")
     if not watch and not _pictures(uri.target):
         raise NoInput(f"{uri.target}: there is no picture ({', '.join(sorted(PICTURE_SUFFIXES))})")
-    return Folder(uri.target, options.get("fps", RATE), options.get("poll", POLL_S) if watch else None)
+    return Folder(uri.target, given.get("fps", RATE), given.get("poll", POLL_S) if watch else None)
 
 
 class Folder:

@@ -22,15 +22,15 @@ _BALL = 0.06  # of the width
 _TURN_S = 4.0
 
 
-def card_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: size (640x480), fps (15, or ``max``: as fast as frames are taken, none is lost), frames (no end)."""
     return read_options(uri, size=frame_size, fps=_rate_or_full_speed, frames=whole_number)
 
 
-def open_moving_card(uri: Uri) -> "MovingCard":
-    """Draw it; for the options see ``card_options``."""
-    options = card_options(uri)
-    return MovingCard(options.get("size", SIZE), options.get("fps", RATE), options.get("frames"))
+def open(uri: Uri) -> "MovingCard":
+    """Draw it; for the options see ``options``."""
+    given = options(uri)
+    return MovingCard(given.get("size", SIZE), given.get("fps", RATE), given.get("frames"))
 
 
 class MovingCard:

@@ -16,7 +16,7 @@ from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, turned
 from edge_srcnn.sources.ahead import ReadAhead
 from edge_srcnn.sources.pipe import Pipe
 from edge_srcnn.system.fifo import is_fifo
-from edge_srcnn.uri import NETWORK, Uri, one_of, read_options, seconds
+from edge_srcnn.uri import Uri, one_of, read_options, seconds
 
 TIMEOUT_S = 5.0
 CURE = "pip install 'edge-srcnn[video]'"
@@ -42,13 +42,13 @@ def no_file(path: str | os.PathLike[str]) -> NoInput:
     return NoInput(f"{path}: is no file")
 
 
-def video_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: timeout in seconds (network and Y4M: 5), transport (RTSP: tcp or udp)."""
     return read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
 
 
-def open_video(uri: Uri) -> "Video":
-    """Connect, or open the file; for the options see ``video_options``.
+def open(uri: Uri) -> "Video":
+    """Connect, or open the file; for the options see ``options``.
 
     Raises
     ------
@@ -57,17 +57,15 @@ def open_video(uri: Uri) -> "Video":
     NoInput, BadData
         The file is missing, or holds no video that can be decoded.
     """
-    network = uri.scheme in NETWORK
-    options = video_options(uri)
-    timeout_s = options.get("timeout", TIMEOUT_S)
+    timeout_s = options(uri).get("timeout", TIMEOUT_S)
     if uri.scheme == "y4m":
         return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
-    if not network and not os.path.isfile(uri.target):
+    if not uri.is_network and not os.path.isfile(uri.target):
         if is_fifo(uri.target):
             return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
         raise no_file(uri.target)
-    ffmpeg = {"rtsp_transport": options.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
-    return Video(uri.target, uri.target, timeout_s if network else None, options=ffmpeg)
+    ffmpeg = {"rtsp_transport": options(uri).get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
+    return Video(uri.target, uri.target, timeout_s if uri.is_network else None, options=ffmpeg)
 
 
 class Video:

@@ -21,26 +21,28 @@ LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_clien
 _BEST_QUALITY = 100
 
 
-def http_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them, without a look at the files that they name.
 
     quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show), token_file (a
     file that holds it), cert and key (of HTTPS: files in PEM). In names of files $CREDENTIALS_DIRECTORY and its like
     are filled in.
     """
+    if uri.target and not uri.is_network:
+        raise UsageError(f"{uri.scheme}: give {uri.scheme}://HOST:PORT, and options after #, such as #quality=85")
     uri = replace(uri, text=uri.target)  # messages leave the token out
-    options = read_options(
+    given = read_options(
         uri, quality=_quality, clients=whole_number, token=_token, token_file=_file, cert=_file, key=_file
     )
-    if (uri.scheme == "https") != ("cert" in options) or ("cert" in options) != ("key" in options):
+    if (uri.scheme == "https") != ("cert" in given) or ("cert" in given) != ("key" in given):
         raise UsageError(f"{uri.text}: https:// goes with #cert=FILE&key=FILE, both in PEM")
-    if "token" in options and "token_file" in options:
+    if "token" in given and "token_file" in given:
         raise UsageError(f"{uri.text}: give token or token_file, not both")
-    return options
+    return given
 
 
-def open_http(uri: Uri) -> "HttpSink":
-    """Get ready to serve; nothing listens before ``begin``. For the options see ``http_options``.
+def open(uri: Uri) -> "HttpSink":
+    """Get ready to serve; nothing listens before ``begin``. For the options see ``options``.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def open_http(uri: Uri) -> "HttpSink":
     UsageError
         The address is none to listen at, or a file does not hold what it should.
     """
-    options = http_options(uri)
+    given = options(uri)
     uri = replace(uri, text=uri.target)  # messages leave the token out
     missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing:
@@ -60,11 +62,11 @@ def open_http(uri: Uri) -> "HttpSink":
     from edge_srcnn.web.server import Settings
     from edge_srcnn.web.tls import Certificate
 
-    if "cert" in options:
-        options["certificate"] = Certificate(options.pop("cert"), options.pop("key"))
-    if "token_file" in options:
-        options["token"] = _token_of(options.pop("token_file"))
-    return HttpSink(uri.text, address_of(uri), Settings(**options))
+    if "cert" in given:
+        given["certificate"] = Certificate(given.pop("cert"), given.pop("key"))
+    if "token_file" in given:
+        given["token"] = _token_of(given.pop("token_file"))
+    return HttpSink(uri.text, address_of(uri), Settings(**given))
 
 
 class HttpSink:

@@ -5,7 +5,7 @@ import os
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
 from edge_srcnn.sinks import Result, Stream
@@ -24,21 +24,14 @@ _MEGABYTE = 1_000_000
 _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
 
 
-def open_video_sink(uri: Uri) -> "VideoSink":
-    """Open a video file.
+def options(uri: Uri) -> dict[str, Any]:
+    """Read them, without a look at the file that is named.
 
-    Options: codec (h264; h264-hw: the encoder of Raspberry Pi 1 to 4, up to 1920x1080; mjpeg), crf (of h264: 1 good to
+    codec (h264; h264-hw: the encoder of Raspberry Pi 1 to 4, up to 1920x1080; mjpeg), crf (of h264: 1 good to
     51 small; 18), preset (of h264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files),
     keep_mb (megabytes; the oldest files go, those of earlier runs too), overwrite (no).
-
-    Raises
-    ------
-    Unavailable
-        PyAV is not installed.
-    OutputExists
-        The file is there already.
     """
-    options = read_options(
+    given = read_options(
         uri,
         codec=one_of(*ENCODERS),
         crf=whole_number,
@@ -52,26 +45,40 @@ def open_video_sink(uri: Uri) -> "VideoSink":
     path = Path(uri.target)
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{uri.text}: a video file ends in one of {', '.join(SUFFIXES)}")
-    if options.get("codec") == "h264-hw" and path.suffix.lower() == ".mkv":
+    if given.get("codec") == "h264-hw" and path.suffix.lower() == ".mkv":
         raise UsageError(f"{uri.text}: codec=h264-hw describes its stream too late for .mkv; such as .mp4")
+    if {"keep", "keep_mb"} & given.keys() and not {"segment", "segment_mb"} & given.keys():
+        raise UsageError(f"{uri.text}: keep=N and keep_mb=MEGABYTES go with segment=SECONDS or segment_mb=MEGABYTES")
+    return given
+
+
+def open(uri: Uri) -> "VideoSink":
+    """Get ready to write; the file is made with the first frame. For the options see ``options``.
+
+    Raises
+    ------
+    Unavailable
+        PyAV is not installed.
+    OutputExists
+        The file is there already.
+    """
+    given, path = options(uri), Path(uri.target)
     if importlib.util.find_spec("av") is None:
         raise Unavailable(f"{uri.text}: PyAV is needed for video, and not installed: {CURE}")
-    segmented = "segment" in options or "segment_mb" in options
-    if ("keep" in options or "keep_mb" in options) and not segmented:
-        raise UsageError(f"{uri.text}: keep=N and keep_mb=MEGABYTES go with segment=SECONDS or segment_mb=MEGABYTES")
-    if not segmented and os.path.exists(path) and not options.get("overwrite", False):
+    segmented = "segment" in given or "segment_mb" in given
+    if not segmented and os.path.exists(path) and not given.get("overwrite", False):
         raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
     return VideoSink(
         uri.text,
         path,
-        codec=options.get("codec", "h264"),
-        crf=options.get("crf", DEFAULT_CRF),
-        preset=options.get("preset", "veryfast"),
-        segment_s=options.get("segment"),
-        segment_bytes=options["segment_mb"] * _MEGABYTE if "segment_mb" in options else None,
-        keep=options.get("keep"),
-        keep_bytes=options["keep_mb"] * _MEGABYTE if "keep_mb" in options else None,
-        overwrite=options.get("overwrite", False),
+        codec=given.get("codec", "h264"),
+        crf=given.get("crf", DEFAULT_CRF),
+        preset=given.get("preset", "veryfast"),
+        segment_s=given.get("segment"),
+        segment_bytes=given["segment_mb"] * _MEGABYTE if "segment_mb" in given else None,
+        keep=given.get("keep"),
+        keep_bytes=given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None,
+        overwrite=given.get("overwrite", False),
     )
 
 

@@ -17,7 +17,7 @@ TIMEOUT_S = 5.0
 _READERS = {"size": frame_size, "fps": frame_rate, "timeout": seconds, "hflip": flag, "vflip": flag}
 
 
-def picamera2_options(uri: Uri) -> tuple[Wish, float]:
+def options(uri: Uri) -> tuple[Wish, float]:
     """Read them: size (640x480), fps (30), timeout (5 s), hflip, vflip; any other is a control of libcamera.
 
     Controls have libcamera's own names, with a capital in front: ``ExposureTime=10000``, ``AwbEnable=no``,
@@ -36,21 +36,21 @@ def picamera2_options(uri: Uri) -> tuple[Wish, float]:
     if uri.target and not (uri.target.isascii() and uri.target.isdecimal()):
         raise UsageError(f"{uri.text}: cameras have numbers: picamera2:0, then ?size=640x480 and other options")
     ours = {option: text for option, text in uri.options.items() if not option[:1].isupper()}
-    options = read_options(replace(uri, options=ours), **_READERS)
+    given = read_options(replace(uri, options=ours), **_READERS)
     wish = Wish(
         int(uri.target or 0),
-        options.get("size", SIZE),
-        options.get("fps", RATE),
-        options.get("hflip", False),
-        options.get("vflip", False),
+        given.get("size", SIZE),
+        given.get("fps", RATE),
+        given.get("hflip", False),
+        given.get("vflip", False),
         {control: text for control, text in uri.options.items() if control not in ours},
         tuple(_READERS),
     )
-    return wish, options.get("timeout", TIMEOUT_S)
+    return wish, given.get("timeout", TIMEOUT_S)
 
 
-def open_picamera2(uri: Uri) -> "PiCamera":
-    """Open the camera; for the options see ``picamera2_options``.
+def open(uri: Uri) -> "PiCamera":
+    """Open the camera; for the options see ``options``.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def open_picamera2(uri: Uri) -> "PiCamera":
     UsageError
         It does not have a control.
     """
-    wish, timeout_s = picamera2_options(uri)
+    wish, timeout_s = options(uri)
     return PiCamera(f"picamera2:{wish.number}", wish, timeout_s)
 
 

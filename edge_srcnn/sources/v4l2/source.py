@@ -17,13 +17,13 @@ TIMEOUT_S = 5.0
 FORMATS = {"yuyv": "YUYV", "mjpg": "MJPG"}
 
 
-def v4l2_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: size (640x480), fps, format (yuyv or mjpg; else the first that gives size and rate), timeout (5 s)."""
     return read_options(uri, size=frame_size, fps=frame_rate, format=one_of(*FORMATS), timeout=seconds)
 
 
-def open_v4l2(uri: Uri) -> "V4l2Camera":
-    """Open the camera; for the options see ``v4l2_options``.
+def open(uri: Uri) -> "V4l2Camera":
+    """Open the camera; for the options see ``options``.
 
     Raises
     ------
@@ -34,13 +34,13 @@ def open_v4l2(uri: Uri) -> "V4l2Camera":
     UsageError
         It does not have the format.
     """
-    options = v4l2_options(uri)
+    given = options(uri)
     path = f"/dev/video{uri.target or 0}" if not uri.target or uri.target.isdecimal() else uri.target
-    chosen = options.get("format")
+    chosen = given.get("format")
     fourccs = (FORMATS[chosen],) if chosen else tuple(FORMATS.values())
-    wish = Wish(options.get("size", SIZE), options.get("fps"), fourccs)
+    wish = Wish(given.get("size", SIZE), given.get("fps"), fourccs)
     check_camera(path)
-    return V4l2Camera(path, wish, options.get("timeout", TIMEOUT_S))
+    return V4l2Camera(path, wish, given.get("timeout", TIMEOUT_S))
 
 
 class V4l2Camera:
