@@ -47,6 +47,11 @@ class Uri:
     options: dict[str, str]
 
     @property
+    def name(self) -> str:
+        """The name without options and secrets, for messages."""
+        return without_secrets(self.target if self.is_network or not self.scheme else f"{self.scheme}:{self.target}")
+
+    @property
     def is_network(self) -> bool:
         """Whether it names a host of the network."""
         return bool(self.scheme) and self.target.startswith(f"{self.scheme}://")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from time import monotonic
 
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
+from edge_srcnn.live.capture import FILE_DEPTH
+from edge_srcnn.live.queue import BoundedQueue
 from edge_srcnn.sinks import Abandonable, Pausable, Result, Sink, Stream, Watched
-from edge_srcnn.system.queue import Handoff
 
 log = logging.getLogger(__name__)
 
-FILE_DEPTH = 4
 RECORDER_DEPTH = 32
 STALL_S = 30.0
 """A sink that takes nothing for so long, while others wait for it, is given up."""
@@ -38,7 +38,7 @@ class SinkWorker:
         self._sink, self._alone, self._missed = sink, alone, 0
         self._lossless = not live and not sink.live
         depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
-        self._results: Handoff[Result] = Handoff(depth, lossless=self._lossless)
+        self._results: BoundedQueue[Result] = BoundedQueue(depth, block=self._lossless)
         self._written = 0
         self._ending = False
         self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)

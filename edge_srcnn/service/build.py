@@ -12,9 +12,9 @@ from edge_srcnn.engine.edgetpu.several import is_edgetpu
 from edge_srcnn.engine.interpreter import AUTO, BICUBIC, EDGETPU, choose_engine
 from edge_srcnn.errors import describe
 from edge_srcnn.live.backoff import Backoff
+from edge_srcnn.live.capture import Capture, Opener
 from edge_srcnn.live.failover import Rung, SteadyUpscaler
 from edge_srcnn.live.pipeline import FrameUpscaler
-from edge_srcnn.live.reconnecting_source import SteadySource
 from edge_srcnn.live.region import RegionUpscaler
 from edge_srcnn.live.retrying_sink import SteadySink
 from edge_srcnn.live.upscaler import HOT_C, LiveUpscalers
@@ -24,7 +24,7 @@ from edge_srcnn.service.config.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sinks import open_sink
-from edge_srcnn.sources import Source, is_camera, open_source
+from edge_srcnn.sources import is_camera
 from edge_srcnn.sources import kind_of as kind_of_source
 from edge_srcnn.system.temperature import Heat, HeatWatch
 from edge_srcnn.uri import frame_rate, parse_uri, region, without_secrets
@@ -49,15 +49,15 @@ class Service:
         self._one_reload = threading.Lock()
         self._camera = is_camera(config.source)
         self._heat = heat or HeatWatch().newest
-        self._source = steady_source(config)
+        self._capture = capture_of(config)
         try:
             self._upscaler = SteadyUpscaler(self._rungs(config, camera=self._camera))
         except BaseException:
-            self._source.close()
+            self._capture.close()
             raise
         self.sinks = [_steady_sink(uri, config) for uri in config.sinks]
         self.supervisor = Supervisor(
-            self._source,
+            self._capture,
             self._upscaler,
             self.sinks,
             statistics_s=config.service.statistics_s,
@@ -69,9 +69,9 @@ class Service:
             self._reload(load)
 
     def _rungs(self, config: Config, *, camera: bool) -> list[Rung]:
-        if not self._source.live:
+        if not self._capture.live:
             return rungs(config.enhance, camera=camera)
-        live = Live(lambda: self._source.rate, config.service.hot_c, self._heat)
+        live = Live(lambda: self._capture.rate, config.service.hot_c, self._heat)
         return rungs(config.enhance, camera=camera, live=live)
 
     def _reload(self, load: Callable[[], Config]) -> None:
@@ -79,7 +79,7 @@ class Service:
         self.supervisor.reloading()
         try:
             config = load()
-            source = self._source if isinstance(self._source, SteadySource) and comes_back(config.source) else None
+            source = self._capture if self._capture.retries and comes_back(config.source) else None
             camera = self._camera if source is None else is_camera(config.source)  # of the frames that will come
             if config.enhance != before.enhance or (camera != self._camera and is_auto(config.enhance.model)):
                 made = self._rungs(config, camera=camera)
@@ -96,7 +96,7 @@ class Service:
             if source is None:
                 later.append("source")
             else:
-                source.replace(partial(open_source, config.source))
+                source.replace(Opener.of(config.source))
         if config.sinks != before.sinks:
             later.append("sinks")
         if config.service != before.service:
@@ -121,11 +121,12 @@ def comes_back(uri: str) -> bool:
     return kind_of_source(parsed).reopens(parsed)
 
 
-def steady_source(config: Config) -> Source:
-    """The configured source; one that comes back is not opened yet."""
+def capture_of(config: Config) -> Capture:
+    """Make the capture of the configured source; a camera or stream is not opened yet."""
+    opener = Opener.of(config.source)
     if comes_back(config.source):
-        return SteadySource(partial(open_source, config.source), Backoff(config.service.retry_camera_s))
-    return open_source(config.source)
+        return Capture(opener, Backoff(config.service.retry_camera_s))
+    return Capture(opener).open()
 
 
 def rungs(enhance: Enhance, *, camera: bool = False, live: Live | None = None) -> list[Rung]:

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from time import monotonic
 
+from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.failover import SteadyUpscaler
 from edge_srcnn.live.pipeline import Pipeline, State
-from edge_srcnn.live.reconnecting_source import SteadySource
 from edge_srcnn.live.statistics import rate_text
+from edge_srcnn.live.stuck_threads import STUCK_THREADS
 from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
-from edge_srcnn.system.stuck_threads import LEFT_BEHIND
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Supervisor:
     Parameters
     ----------
     source
-        A ``SteadySource``, or a source that ends (a file).
+        What is read; a capture that retries may wait for its camera.
     upscaler, sinks
         Of the pipeline.
     statistics_s
@@ -88,19 +88,20 @@ class Supervisor:
 
     def __init__(
         self,
-        source: Source,
+        source: Source | Capture,
         upscaler: SteadyUpscaler,
         sinks: Sequence[Sink],
         *,
         statistics_s: float = 60.0,
         notifier: Notifier | None = None,
     ) -> None:
-        self._source, self._upscaler = source, upscaler
-        self._pipeline = Pipeline(source, upscaler, sinks, state=self.state)
+        self._capture = source if isinstance(source, Capture) else Capture.of(source)
+        self._upscaler = upscaler
+        self._pipeline = Pipeline(self._capture, upscaler, sinks, state=self.state)
         self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False
-        self._begun, self._may_wait = threading.Event(), not isinstance(source, SteadySource)
+        self._begun, self._may_wait = threading.Event(), not self._capture.retries
         self._stopping = threading.Event()
         self._error: BaseException | None = None
 
@@ -148,23 +149,22 @@ class Supervisor:
             return False
         if self._upscaler.failing >= HOPELESS:
             return False
-        if not isinstance(self._source, SteadySource):
+        if not self._capture.retries:
             return True
-        if self._source.trouble is not None and LEFT_BEHIND.longest_s() > STUCK_S:
+        if self._capture.last_error is not None and STUCK_THREADS.longest_s() > STUCK_S:
             return False  # the camera cannot be opened while the driver hangs: only a new start may help
-        return now - self._source.beat_s < SILENT_S
+        return now - self._capture.heartbeat_s < SILENT_S
 
     def state(self) -> ServiceState:
         """A look at it, from any thread."""
         state = self._pipeline.state()
-        losses = self._source.losses if isinstance(self._source, SteadySource) else 0
         return ServiceState(
             **{each.name: getattr(state, each.name) for each in fields(State)},
             phase=self._phase,
             phase_s=monotonic() - self._since_s,
             status=self._status,
             troubles=tuple(self._troubles(state)),
-            camera_losses=losses,
+            camera_losses=self._capture.losses,
             engine_failures=self._upscaler.failures,
             engine_restarts=self._upscaler.restarts,
         )
@@ -205,7 +205,7 @@ class Supervisor:
     def _look(self) -> None:
         """Find out what the service is doing; tell of changes."""
         state = self._pipeline.state()
-        camera = self._source.trouble if isinstance(self._source, SteadySource) else None
+        camera = self._capture.last_error
         troubles = self._troubles(state)
         if camera is not None:
             self._enter(Phase.WAITING, f"waiting for camera: {camera}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
+from edge_srcnn.errors import SourceLost
 from edge_srcnn.kinds import Kind, always, find_kind
 from edge_srcnn.uri import Uri, parse_uri
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:  # help reads the records, and needs no arrays
 
 
 class Source(Protocol):
-    """A stream of frames.
+    """A stream of frames, for one thread that opens, reads and closes it.
 
     Attributes
     ----------
@@ -22,14 +23,20 @@ class Source(Protocol):
         Nominal frames a second, or None where nobody knows.
     frames
         How many there will be, or None where nobody knows.
+    companion
+        A file whose sound and subtitles belong to the frames, or None.
+    timeout_s
+        ``read`` returns within so many seconds; None: it waits for as long as the next frame takes.
     """
 
     live: bool
     rate: Fraction | None
-    frames: int | None
+    frames: int | None = None
+    companion: str | None = None
+    timeout_s: float | None = None
 
-    def __iter__(self) -> "Iterator[Frame]":
-        """Give the frames, once.
+    def read(self) -> "Frame | None":
+        """Wait for the next frame; None at the end, and after ``wake``.
 
         Raises
         ------
@@ -38,9 +45,28 @@ class Source(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Let go of the camera or file; from any thread, more than once. An iteration that waits ends soon."""
+    def wake(self) -> None:
+        """Make a ``read`` that waits end soon, where that is possible; from any thread, more than once."""
         ...
+
+    def close(self) -> None:
+        """Let go of the camera or file; more than once."""
+        ...
+
+    def __iter__(self) -> "Iterator[Frame]":
+        """Read to the end, and close."""
+        try:
+            while (frame := self.read()) is not None:
+                yield frame
+        finally:
+            self.close()
+
+
+def silent(name: str, timeout_s: float) -> SourceLost:
+    """Make the error of a camera that is silent."""
+    return SourceLost(
+        f"{name}: no frame came for {timeout_s:g} s (timeout=SECONDS changes that); is the camera still connected?"
+    )
 
 
 KINDS = (

@@ -17,6 +17,7 @@ from edge_srcnn.errors import BadPicture, NoInput
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.planes import Chroma
+from edge_srcnn.sources import Source
 from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
 from edge_srcnn.uri import Uri, flag, frame_rate, read_options, seconds
 
@@ -43,7 +44,7 @@ def open(uri: Uri) -> "Folder":
     return Folder(uri.target, given.get("fps", RATE), given.get("poll", POLL_S) if watch else None)
 
 
-class Folder:
+class Folder(Source):
     """Pictures one after another, sorted by name; a bad one is left out with a warning."""
 
     def __init__(self, target: str, rate: Fraction, watch_every_s: float | None) -> None:
@@ -52,9 +53,21 @@ class Folder:
         self.frames: int | None = None if watch_every_s else len(_pictures(target))
         self._target, self._watch_every_s = target, watch_every_s
         self._closed = threading.Event()
+        self._pictures = self._read_all()
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Give each picture as a frame of 4:4:4 (grey: no chroma)."""
+    def read(self) -> Frame | None:
+        """Read the next picture as a frame of 4:4:4 (grey: no chroma)."""
+        return next(self._pictures, None)
+
+    def wake(self) -> None:
+        """End a wait for new pictures."""
+        self._closed.set()
+
+    def close(self) -> None:
+        """End."""
+        self._closed.set()
+
+    def _read_all(self) -> Iterator[Frame]:
         index = 0
         for path in self._paths():
             if self._closed.is_set():
@@ -67,10 +80,6 @@ class Folder:
             luma, chroma = _planes(pixels)
             yield Frame(luma, chroma, Colour(), index, float(index / (self.rate or RATE)), monotonic())
             index += 1
-
-    def close(self) -> None:
-        """End the iteration; one that waits for new pictures ends at once."""
-        self._closed.set()
 
     def _paths(self) -> Iterator[Path]:
         if self._watch_every_s is None:

@@ -180,7 +180,7 @@ def check_close_from_another_thread_ends_the_iteration() -> None:
         source = open_source(f"{address}/h264")
         iterator = iter(source)
         next(iterator)
-        threading.Timer(0.5, source.close).start()
+        threading.Timer(0.5, source.wake).start()
         began = time.monotonic()
         assert sum(1 for _ in iterator) > 1
         assert time.monotonic() - began < 1.5
@@ -194,7 +194,7 @@ def check_close_ends_the_iteration_at_once_while_no_frame_comes_and_without_an_e
         iterator = iter(source)
         assert len([*islice(iterator, 40)]) == 40
         process.send_signal(signal.SIGSTOP)
-        threading.Timer(0.3, source.close).start()
+        threading.Timer(0.3, source.wake).start()
         began = time.monotonic()
         assert sum(1 for _ in iterator) < 5
         assert time.monotonic() - began < 1
