@@ -41,6 +41,8 @@ class Kind:
         It may get lost and come back, as a camera does; a file does not.
     live
         It shows the newest frame, and may miss others; a recording wants every one.
+    blocking
+        Writing to it may wait for a disk or a peer.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Kind:
     camera: bool = False
     reopens: Callable[[Uri], bool] = never
     live: bool = False
+    blocking: bool = True
 
     def options(self, uri: Uri) -> Any:
         """Read the options of a name; ``UsageError`` where they make no sense."""

@@ -104,6 +104,7 @@ class Capture:
         self.heartbeat_s = monotonic()
         self._opener, self._retry = opener, retry
         self._before: Opener | None = None
+        self._given: Source | None = None  # open, while no thread has it
         self._queue: BoundedQueue[Frame] = BoundedQueue(1, block=False)
         self._reader: _Reader | None = None
         self._lock = threading.Lock()
@@ -115,7 +116,10 @@ class Capture:
     @classmethod
     def of(cls, source: Source) -> "Capture":
         """Read a source that is open already."""
-        return cls(Opener("source", lambda: source)).open()
+        capture = cls(Opener("source", lambda: source))
+        capture._given = source
+        capture._take_over(source)
+        return capture
 
     @property
     def retries(self) -> bool:
@@ -186,6 +190,8 @@ class Capture:
         """Wait until the source is closed; one that hangs is abandoned."""
         reader = self._reader
         if reader is None:
+            if self._given is not None:
+                self._given.close()
             return
         reader.join(limit_s)
         if reader.is_alive():
@@ -272,9 +278,7 @@ class Capture:
             return False
         self.rate, begins = source.rate, self._next_index
         if self._retry is None:
-            self.live, self.frames, self.companion = source.live, source.frames, source.companion
-            self._queue = BoundedQueue(1 if source.live else FILE_DEPTH, block=not source.live)
-            self._opened.set()
+            self._take_over(source)
             self._wanted.wait()
         found = False
         while not (self._is_over(reader) or self._replaced.is_set()):
@@ -291,6 +295,14 @@ class Capture:
                 self._find(frame)
             self._give(frame, begins)
         return True
+
+    def _take_over(self, source: Source) -> None:
+        """Take from the only source what is known of it."""
+        if self._opened.is_set():
+            return
+        self.live, self.rate, self.frames, self.companion = source.live, source.rate, source.frames, source.companion
+        self._queue = BoundedQueue(1 if source.live else FILE_DEPTH, block=not source.live)
+        self._opened.set()
 
     def _find(self, frame: Frame) -> None:
         """Take note of the first frame; the times of a source that begins anew go on."""

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.governor import LadderState
-from edge_srcnn.live.sink_thread import SinkState, SinkWorker
+from edge_srcnn.live.sink_thread import SinkState, SinkThread, SinkWriter
 from edge_srcnn.live.statistics import Durations, Meter, Percentiles
 from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sources import Source
@@ -140,7 +140,11 @@ class Pipeline:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
         self._upscaler = upscaler
         self._told = state or self.state
-        self._workers = [SinkWorker(sink, live=self._capture.live, alone=len(sinks) == 1) for sink in sinks]
+        alone = len(sinks) == 1
+        self._workers = [
+            SinkThread(sink, live=self._capture.live, alone=alone) if sink.blocking else SinkWriter(sink, alone=alone)
+            for sink in sinks
+        ]
         self._stopping = threading.Event()
         self._ended = False
         self._out = Meter()

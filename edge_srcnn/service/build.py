@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 from edge_srcnn.engine.edgetpu.delegate import custom_delegate
@@ -16,14 +15,12 @@ from edge_srcnn.live.capture import Capture, Opener
 from edge_srcnn.live.failover import Rung, SteadyUpscaler
 from edge_srcnn.live.pipeline import FrameUpscaler
 from edge_srcnn.live.region import RegionUpscaler
-from edge_srcnn.live.retrying_sink import SteadySink
+from edge_srcnn.live.retrying_sink import RetryingSink
 from edge_srcnn.live.upscaler import HOT_C, LiveUpscalers
 from edge_srcnn.loading import load_model, read_named
 from edge_srcnn.models.bundled import is_auto
 from edge_srcnn.service.config.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
-from edge_srcnn.sinks import kind_of as kind_of_sink
-from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import is_camera
 from edge_srcnn.sources import kind_of as kind_of_source
 from edge_srcnn.system.temperature import Heat, HeatWatch
@@ -55,7 +52,7 @@ class Service:
         except BaseException:
             self._capture.close()
             raise
-        self.sinks = [_steady_sink(uri, config) for uri in config.sinks]
+        self.sinks = [RetryingSink.of(uri, Backoff(config.service.retry_sink_s)) for uri in config.sinks]
         self.supervisor = Supervisor(
             self._capture,
             self._upscaler,
@@ -188,10 +185,3 @@ def _enhancing(enhance: Enhance, camera: bool, live: Live | None) -> Callable[[]
         return upscaler if roi is None else RegionUpscaler(upscaler, roi)
 
     return make
-
-
-def _steady_sink(uri: str, config: Config) -> SteadySink:
-    live = kind_of_sink(parse_uri(uri)).live
-    return SteadySink(
-        without_secrets(uri), partial(open_sink, uri), live=live, backoff=Backoff(config.service.retry_sink_s)
-    )

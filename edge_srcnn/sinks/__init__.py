@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_srcnn.kinds import Kind, always, find_kind
 from edge_srcnn.uri import Uri, parse_uri
@@ -19,7 +19,7 @@ class Result:
     Attributes
     ----------
     enhanced
-        False: nobody wanted an enhanced frame, and ``frame`` is the camera's. Only a ``Watched`` sink gets such.
+        False: nobody wanted an enhanced frame, and ``frame`` is the camera's. Only sinks on demand get such.
     """
 
     frame: "Frame"
@@ -49,7 +49,7 @@ class Stream:
 
 
 class Sink(Protocol):
-    """Takes results.
+    """Takes results, from one thread.
 
     Attributes
     ----------
@@ -57,17 +57,32 @@ class Sink(Protocol):
         As it was asked for.
     live
         True: shows the newest, and may miss others. False: records, and wants every one.
+    blocking
+        ``write`` may wait for a disk or a peer; False: it only takes note of the result.
+    on_demand
+        It needs enhanced frames only while somebody looks, see ``wants_frames``.
+    address
+        Where it can be looked at, or empty; known from ``begin`` on.
+    missed
+        Frames that it took and did not write.
+    last_error
+        Why it does not write at the moment, or None.
     """
 
     name: str
-    live: bool
+    live: bool = False
+    blocking: bool = True
+    on_demand: bool = False
+    address: str = ""
+    missed: int = 0
+    last_error: str | None = None
 
     def begin(self, stream: Stream) -> None:
         """Get ready; called once, before the first frame."""
-        ...
+        return
 
     def write(self, result: Result) -> None:
-        """Take one result; called from one thread.
+        """Take one result.
 
         Raises
         ------
@@ -76,47 +91,21 @@ class Sink(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Finish files and connections; more than once."""
-        ...
-
-
-@runtime_checkable
-class Abandonable(Protocol):
-    """A sink that makes a whole of all frames, and can give it up."""
+    def wants_frames(self) -> bool:
+        """Tell whether enhanced frames are of use to it at the moment; from any thread, at once."""
+        return True
 
     def abandon(self) -> None:
-        """The frames broke off: leave nothing behind that would look whole. ``close`` follows."""
-        ...
+        """Give up a whole of all frames, since they broke off: leave nothing that would look whole."""
+        return
 
-
-@runtime_checkable
-class Pausable(Protocol):
-    """A sink that takes frames though it cannot write them, until it can again.
-
-    Attributes
-    ----------
-    missed
-        Frames that it took and did not write.
-    trouble
-        Why it does not write at the moment, or None.
-    """
-
-    missed: int
-    trouble: str | None
-
-
-@runtime_checkable
-class Watched(Protocol):
-    """A sink that needs enhanced frames only while somebody looks; others always do."""
-
-    def wants_frames(self) -> bool:
-        """Tell whether somebody looks at enhanced frames, or did a moment ago; from any thread, at once."""
-        ...
+    def close(self) -> None:
+        """Finish files and connections; more than once."""
+        return
 
 
 KINDS = (
-    Kind("http", "edge_srcnn.web.sink", ("http", "https"), "http://127.0.0.1:8080", live=True),
+    Kind("http", "edge_srcnn.web.sink", ("http", "https"), "http://127.0.0.1:8080", live=True, blocking=False),
     Kind("folder", "edge_srcnn.sinks.folder", ("folder",), "pictures/", opens=Uri.names_pictures),
     Kind("video", "edge_srcnn.sinks.video.sink", ("video",), "out.mp4", opens=always),
     Kind(
@@ -127,7 +116,7 @@ KINDS = (
         live=True,
     ),
     Kind("y4m", "edge_srcnn.sinks.y4m", ("y4m",), "y4m:- (standard output)"),
-    Kind("null", "edge_srcnn.sinks.null", ("null",), "null: (counts only)"),
+    Kind("null", "edge_srcnn.sinks.null", ("null",), "null: (counts only)", blocking=False),
 )
 """Every kind of sink; a new one is a file and a record here."""
 

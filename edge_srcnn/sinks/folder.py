@@ -8,7 +8,7 @@ from typing import Any
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.jfif import rgb_picture
 from edge_srcnn.imaging.picture import Metadata
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sinks.images import Encoding, write_picture
 from edge_srcnn.sinks.rotation import Rotation
 from edge_srcnn.uri import Uri, one_of, read_options, seconds, whole_number
@@ -58,10 +58,8 @@ def open(uri: Uri) -> "FolderSink":
     )
 
 
-class FolderSink:
+class FolderSink(Sink):
     """Each frame, or one every so often, as a picture of its own; pictures of earlier runs stay."""
-
-    live = False
 
     def __init__(
         self,
@@ -99,9 +97,6 @@ class FolderSink:
         pixels = rgb_picture(frame)
         write_picture(path, pixels.shape, [(0, pixels)], Metadata(), Encoding(), overwrite=False)
         self._pictures.add(path)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     def _stem(self) -> str:
         if self._by_time:

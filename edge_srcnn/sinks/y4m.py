@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.system.fifo import is_fifo, open_fifo
 from edge_srcnn.uri import Uri, flag, read_options
 
@@ -56,10 +56,8 @@ def open(uri: Uri) -> "Y4mSink":
         raise CannotWrite(f"{uri.target}: cannot be written ({error.strerror})") from error
 
 
-class Y4mSink:
+class Y4mSink(Sink):
     """A header, then each frame's planes. Source: yuv4mpeg(5) of mjpegtools."""
-
-    live = False
 
     def __init__(self, name: str, file: BinaryIO) -> None:
         self.name, self._file = name, file

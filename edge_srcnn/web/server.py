@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from edge_srcnn.errors import CannotWrite
+from edge_srcnn.sinks import Result
 from edge_srcnn.web.address import Address, is_loopback, reachable_url
 from edge_srcnn.web.auth import add_headers, host_check, token_check
 from edge_srcnn.web.broadcast import Broadcast
@@ -21,7 +22,6 @@ from edge_srcnn.web.limits import Crowd
 from edge_srcnn.web.metrics import registry
 from edge_srcnn.web.routes import Routes
 from edge_srcnn.web.tls import Certificate
-from edge_srcnn.web.views import Result
 
 log = logging.getLogger(__name__)
 visitors_log = log.getChild("visitors")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.uri import Uri, read_options, whole_number
 
 if TYPE_CHECKING:
@@ -69,16 +69,10 @@ def open(uri: Uri) -> "HttpSink":
     return HttpSink(uri.text, address_of(uri), Settings(**given))
 
 
-class HttpSink:
-    """Shows the newest result to whoever looks.
+class HttpSink(Sink):
+    """Shows the newest result to whoever looks; its address is such as ``http://127.0.0.1:8080``."""
 
-    Attributes
-    ----------
-    address
-        Where it is, such as ``http://127.0.0.1:8080``; known from ``begin`` on.
-    """
-
-    live = True
+    live, blocking, on_demand = True, False, True
 
     def __init__(self, name: str, address: "Address", settings: "Settings") -> None:
         self.name, self._address, self._settings = name, address, settings

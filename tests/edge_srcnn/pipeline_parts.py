@@ -13,6 +13,7 @@ from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
 
 SOON_S = 15
@@ -69,7 +70,7 @@ def endless() -> Iterator[int]:
         index += 1
 
 
-class Recorder:
+class Recorder(Sink):
     """A sink that keeps the numbers of its frames; ``during`` is called with each before it is kept."""
 
     def __init__(

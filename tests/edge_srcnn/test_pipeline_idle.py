@@ -25,6 +25,8 @@ BEAT_S = 0.01
 class Screen(Recorder):
     """A sink that wants frames while ``watched``; it keeps what it gets, enhanced or not."""
 
+    blocking, on_demand = False, True
+
     def __init__(self) -> None:
         super().__init__("screen", live=True)
         self.watched = False

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_srcnn.errors import CannotWrite, Unavailable
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.system.worker_process import Child
 from edge_srcnn.uri import Uri, one_of, read_options, seconds, whole_number
 
@@ -46,7 +46,7 @@ def open(uri: Uri) -> "PushSink":
     )
 
 
-class PushSink:
+class PushSink(Sink):
     """Connects with the first frame; a server that is gone, or silent, ends it."""
 
     live = True

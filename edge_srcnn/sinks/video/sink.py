@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sinks.rotation import Rotation, numbered
 from edge_srcnn.sinks.video.encoder import ENCODERS, options_of
 from edge_srcnn.uri import Uri, flag, one_of, read_options, seconds, whole_number
@@ -82,10 +82,8 @@ def open(uri: Uri) -> "VideoSink":
     )
 
 
-class VideoSink:
+class VideoSink(Sink):
     """Encodes every frame; one file, or one after another."""
-
-    live = False
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from time import monotonic
 import numpy as np
 
 from edge_srcnn.imaging.frame import Colour, Frame
+from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
 
 
@@ -67,10 +68,8 @@ class Engine:
         self.closed = True
 
 
-class Recorder:
+class Recorder(Sink):
     """Remembers what it gets; raises while ``fault`` is set."""
-
-    live = False
 
     def __init__(self, name="recorder"):
         self.name, self.fault = name, None
