@@ -127,6 +127,11 @@ class Pipeline:
     ----------
     state
         What sinks are to tell of how it goes; by itself the pipeline's own state.
+
+    Attributes
+    ----------
+    computes
+        The engine has a frame.
     """
 
     def __init__(
@@ -145,6 +150,7 @@ class Pipeline:
             SinkThread(sink, live=self._capture.live, alone=alone) if sink.blocking else SinkWriter(sink, alone=alone)
             for sink in sinks
         ]
+        self.computes = False
         self._stopping = threading.Event()
         self._ended = False
         self._out = Meter()
@@ -266,8 +272,10 @@ class Pipeline:
         self._idle_frames += 1
         before, self._overtaken = self._overtaken, self._capture.dropped
         self._unwanted += self._overtaken - before
+        self.computes = True
         if isinstance(self._upscaler, Resting):
             self._upscaler.rest()
+        self.computes = False
         for worker in self._workers:
             worker.offer(Result(frame, frame, self._upscaler.scale, enhanced=False))
         self._stop_without_sinks()
@@ -275,7 +283,9 @@ class Pipeline:
     def _process(self, frame: Frame) -> None:
         began = perf_counter()
         self._overtaken = self._capture.dropped
+        self.computes = True
         enhanced = self._upscaler.upscale_frame(frame)
+        self.computes = False
         if enhanced is None:
             self._failed += 1
             return

@@ -46,7 +46,7 @@ class RetryingSink(Sink):
         self._opened_s = 0.0
         self._closed = threading.Event()
         self._mending: threading.Thread | None = None
-        self._lock, self._closing = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
 
     @classmethod
     def of(cls, uri: str, backoff: Backoff) -> "RetryingSink":
@@ -98,16 +98,15 @@ class RetryingSink(Sink):
         return sink.wants_frames() if sink is not None else not self.on_demand
 
     def close(self) -> None:
-        """Finish it; an error at the end is told in the log. Who calls it while another does waits, too."""
+        """Finish it; an error at the end is told in the log."""
         self._closed.set()
-        with self._closing:
-            with self._lock:
-                sink, self._sink = self._sink, None
-            if sink is not None:
-                try:
-                    sink.close()
-                except EdgeSrcnnError as error:
-                    log.error("%s", error)
+        with self._lock:
+            sink, self._sink = self._sink, None
+        if sink is not None:
+            try:
+                sink.close()
+            except EdgeSrcnnError as error:
+                log.error("%s", error)
         if self._mending is not None:
             self._mending.join(_JOIN_S)
 

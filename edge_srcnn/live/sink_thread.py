@@ -47,6 +47,7 @@ class SinkWriter:
     def __init__(self, sink: Sink, *, alone: bool) -> None:
         self.error: BaseException | None = None
         self._sink, self._alone = sink, alone
+        self._finishing, self._finished = threading.Lock(), False
         self._written = 0
 
     def start(self, stream: Stream) -> None:
@@ -70,7 +71,16 @@ class SinkWriter:
         """Wait no more for a sink that is full; what it has is written."""
 
     def finish(self, *, whole: bool, patient: bool) -> None:
-        """Let it write what it has, and close it; a file that would look whole and is not is given up."""
+        """Let it write what it has, and close it; a file that would look whole and is not is given up.
+
+        Whoever calls it while another does waits, too.
+        """
+        with self._finishing:
+            if not self._finished:
+                self._finished = True
+                self._end(whole=whole, patient=patient)
+
+    def _end(self, *, whole: bool, patient: bool) -> None:
         try:
             if not whole or self.error is not None:
                 self._sink.abandon()
@@ -129,15 +139,14 @@ class SinkThread(SinkWriter):
         """Wait no more for a sink that is full; what it has is written."""
         self._ending = True
 
-    def finish(self, *, whole: bool, patient: bool) -> None:
-        """Let it write what it has, and close it; a file that would look whole and is not is given up."""
+    def _end(self, *, whole: bool, patient: bool) -> None:
         self._results.close(drop=self.error is not None)
         if self._thread.ident is not None:
             self._thread.join(STALL_S if self._lossless and patient else _CLOSE_S)
         if self._thread.is_alive():
             self._fail(CannotWrite(f"{self._sink.name}: does not end; it is left as it is"))
             return
-        super().finish(whole=whole, patient=patient)
+        super()._end(whole=whole, patient=patient)
 
     def _dropped(self) -> int:
         return self._results.dropped + self._missed

@@ -7,7 +7,7 @@ import pytest
 from edge_srcnn.live import capture as capture_module
 from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.live.capture import Capture, Opener
-from edge_srcnn.live.failover import Rung, SteadyUpscaler
+from edge_srcnn.live.failover import Candidate, FailoverUpscaler
 from edge_srcnn.service import supervisor
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sources import Source
@@ -66,7 +66,7 @@ def taking(source, count):
 
 
 def supervised(source):
-    return Supervisor(source, SteadyUpscaler([Rung("engine", Engine)]), [Recorder()])
+    return Supervisor(source, FailoverUpscaler([Candidate("engine", Engine)]), [Recorder()])
 
 
 def tries(source, count):
@@ -97,25 +97,25 @@ def test_a_driver_that_hangs_too_long_is_not_well_until_it_returns(hardware, sou
     thread = threading.Thread(target=service.run, daemon=True)
     thread.start()
     wait_until(lambda: source.last_error is not None)
-    assert service.is_well()
-    wait_until(lambda: not service.is_well())
+    assert service.is_healthy()
+    wait_until(lambda: not service.is_healthy())
     assert service.state().phase == "waiting for camera"
-    assert any("driver hangs" in trouble for trouble in service.state().troubles)
+    assert any("driver hangs" in error for error in service.state().errors)
     hardware.answers.set()
-    wait_until(service.is_well)
+    wait_until(service.is_healthy)
     wait_until(lambda: service.state().phase == "live")
     service.stop()
     thread.join(10)
     assert not thread.is_alive()
 
 
-def test_another_camera_that_works_is_well_whatever_hangs(hardware, source, monkeypatch):
+def test_another_camera_that_works_is_healthy_whatever_hangs(hardware, source, monkeypatch):
     monkeypatch.setattr(supervisor, "STUCK_S", 0.0)
     service = supervised(source)
     thread = taking(source, 10**9)
-    wait_until(lambda: not service.is_well())
+    wait_until(lambda: not service.is_healthy())
     source.replace(Opener("other", lambda: Camera(3, "waits")))
-    wait_until(service.is_well)
+    wait_until(service.is_healthy)
     source.close()
     thread.join(10)
     assert not thread.is_alive()
