@@ -47,35 +47,25 @@ def open(uri: Uri) -> "FolderSink":
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
-    return FolderSink(
-        uri.text,
-        folder,
-        suffix=f".{given.get('format', 'jpg')}",
-        by_time=given.get("names") == "time",
-        every_s=given.get("every", 0.0),
-        keep=given.get("keep"),
-        keep_bytes=given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None,
-    )
+    return FolderSink(uri.text, folder, given)
 
 
 class FolderSink(Sink):
-    """Each frame, or one every so often, as a picture of its own; pictures of earlier runs stay."""
+    """Each frame, or one every so often, as a picture of its own; pictures of earlier runs stay.
 
-    def __init__(
-        self,
-        name: str,
-        folder: Path,
-        *,
-        suffix: str,
-        by_time: bool,
-        every_s: float,
-        keep: int | None,
-        keep_bytes: int | None,
-    ) -> None:
-        self.name, self._folder, self._suffix, self._by_time = name, folder, suffix, by_time
-        self._every_s = every_s
-        pattern = _TIMES if by_time else _NUMBERS
-        self._pictures = Rotation(folder, re.compile(pattern + re.escape(suffix)), keep, keep_bytes)
+    Parameters
+    ----------
+    given
+        As ``options`` reads them.
+    """
+
+    def __init__(self, name: str, folder: Path, given: dict[str, Any]) -> None:
+        self.name, self._folder, self._by_time = name, folder, given.get("names") == "time"
+        self._suffix = suffix = f".{given.get('format', 'jpg')}"
+        self._every_s: float = given.get("every", 0.0)
+        pattern = re.compile((_TIMES if self._by_time else _NUMBERS) + re.escape(suffix))
+        keep_bytes = given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None
+        self._pictures = Rotation(folder, pattern, given.get("keep"), keep_bytes)
         self._next_s = float("-inf")
         self._number = 1 + max(
             (int(path.stem) for path in folder.glob(f"*{suffix}") if path.stem.isdecimal()), default=-1

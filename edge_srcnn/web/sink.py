@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
-from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.errors import NoInput, Unavailable, UsageError
 from edge_srcnn.uri import Uri, read_options, whole_number
 
 if TYPE_CHECKING:
-    from edge_srcnn.web.address import Address
-    from edge_srcnn.web.server import Server, Settings
+    from edge_srcnn.web.server import HttpSink
 
 CURE = "pip install 'edge-srcnn[stream]'"
 LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_client": "prometheus-client"}
@@ -59,7 +57,7 @@ def open(uri: Uri) -> "HttpSink":
     if missing:
         raise Unavailable(f"{uri.text}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
     from edge_srcnn.web.address import address_of
-    from edge_srcnn.web.server import Settings
+    from edge_srcnn.web.server import HttpSink, Settings
     from edge_srcnn.web.tls import Certificate
 
     if "cert" in given:
@@ -67,49 +65,6 @@ def open(uri: Uri) -> "HttpSink":
     if "token_file" in given:
         given["token"] = _token_of(given.pop("token_file"))
     return HttpSink(uri.text, address_of(uri), Settings(**given))
-
-
-class HttpSink(Sink):
-    """Shows the newest result to whoever looks; its address is such as ``http://127.0.0.1:8080``."""
-
-    live, blocking, on_demand = True, False, True
-
-    def __init__(self, name: str, address: "Address", settings: "Settings") -> None:
-        self.name, self._address, self._settings = name, address, settings
-        self.address = name
-        self._server: Server | None = None
-
-    def begin(self, stream: Stream) -> None:
-        """Listen and serve.
-
-        Raises
-        ------
-        CannotWrite
-            The port is taken, or the address is not one of this machine.
-        """
-        from edge_srcnn.web.server import Server
-
-        self._server = Server(self._address, self._settings, stream.state)
-        self._server.start()
-        self.address = self._server.url
-
-    def write(self, result: Result) -> None:
-        """Make this the newest picture; it is encoded when somebody looks."""
-        from edge_srcnn.web.jpeg import MAX_SIDE_PX
-
-        if max(result.frame.size) > MAX_SIDE_PX:
-            raise CannotWrite(f"{self.name}: JPEG holds at most {MAX_SIDE_PX} pixels a side")
-        if self._server is not None:
-            self._server.publish(result)
-
-    def wants_frames(self) -> bool:
-        """Tell whether anybody looks at an enhanced picture, or asks for one."""
-        return self._server is not None and self._server.wants_frames()
-
-    def close(self) -> None:
-        """End all connections."""
-        if self._server is not None:
-            self._server.stop()
 
 
 def _quality(text: str) -> int:

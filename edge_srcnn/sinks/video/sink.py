@@ -68,43 +68,25 @@ def open(uri: Uri) -> "VideoSink":
     segmented = "segment" in given or "segment_mb" in given
     if not segmented and os.path.exists(path) and not given.get("overwrite", False):
         raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
-    return VideoSink(
-        uri.text,
-        path,
-        codec=given.get("codec", "h264"),
-        crf=given.get("crf", DEFAULT_CRF),
-        preset=given.get("preset", "veryfast"),
-        segment_s=given.get("segment"),
-        segment_bytes=given["segment_mb"] * _MEGABYTE if "segment_mb" in given else None,
-        keep=given.get("keep"),
-        keep_bytes=given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None,
-        overwrite=given.get("overwrite", False),
-    )
+    return VideoSink(uri.text, path, given)
 
 
 class VideoSink(Sink):
-    """Encodes every frame; one file, or one after another."""
+    """Encodes every frame; one file, or one after another.
 
-    def __init__(
-        self,
-        name: str,
-        path: Path,
-        *,
-        codec: str,
-        crf: int,
-        preset: str,
-        segment_s: float | None,
-        segment_bytes: int | None,
-        keep: int | None,
-        keep_bytes: int | None,
-        overwrite: bool,
-    ) -> None:
-        self.name, self._path, self._codec = name, path, codec
-        self._crf, self._preset = crf, preset
-        self._segment_s, self._segment_bytes = segment_s, segment_bytes
+    Parameters
+    ----------
+    given
+        As ``options`` reads them.
+    """
+
+    def __init__(self, name: str, path: Path, given: dict[str, Any]) -> None:
+        self.name, self._path, self._given = name, path, given
+        self._segment_s: float | None = given.get("segment")
+        self._segment_bytes = given["segment_mb"] * _MEGABYTE if "segment_mb" in given else None
         names = re.compile(rf"{re.escape(path.stem)}-([0-9]{{5,9}}){re.escape(path.suffix)}")
-        self._segments = Rotation(path.parent, names, keep, keep_bytes)
-        self._overwrite = overwrite
+        keep_bytes = given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None
+        self._segments = Rotation(path.parent, names, given.get("keep"), keep_bytes)
         self._stream: Stream | None = None
         self._file: VideoFile | None = None
         self._file_began_s = 0.0
@@ -160,13 +142,14 @@ class VideoSink(Sink):
         path = self._next_segment() if self._segmented else self._path
         # what has a file or an end can be done again
         once = stream is None or (stream.companion is None and stream.frames is None)
-        options = options_of(self._codec, crf=self._crf, preset=self._preset, at_once=once)
-        return VideoFile(path, ENCODERS[self._codec], options, rate, companion, durable=companion is None)
+        codec, crf = self._given.get("codec", "h264"), self._given.get("crf", DEFAULT_CRF)
+        settings = options_of(codec, crf=crf, preset=self._given.get("preset", "veryfast"), at_once=once)
+        return VideoFile(path, ENCODERS[codec], settings, rate, companion, durable=companion is None)
 
     def _finish(self, file: "VideoFile") -> None:
         self._file = None
         try:
-            file.finish(overwrite=self._overwrite and not self._segmented, cut=self._was_stopped())
+            file.finish(overwrite=self._given.get("overwrite", False) and not self._segmented, cut=self._was_stopped())
         except OutputExists:
             raise
         except CannotWrite:
