@@ -33,7 +33,7 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Job:
-    """One picture or video to be up-scaled."""
+    """One picture or video to be upscaled."""
 
     source: Path
     target: Path

@@ -83,7 +83,7 @@ class FailoverUpscaler:
 
     @property
     def scale(self) -> int:
-        """Factor of up-scaling."""
+        """Factor of upscaling."""
         return self._upscaler.scale
 
     @property

@@ -100,7 +100,7 @@ class LadderUpscaler:
 
     @property
     def scale(self) -> int:
-        """Factor of up-scaling."""
+        """Factor of upscaling."""
         return self._upscaler.scale
 
     @property

@@ -22,7 +22,7 @@ class FrameUpscaler(Protocol):
 
     @property
     def scale(self) -> int:
-        """Factor of up-scaling."""
+        """Factor of upscaling."""
         ...
 
     @property

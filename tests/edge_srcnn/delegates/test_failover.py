@@ -1,4 +1,4 @@
-"""Real delegates that fail in a steady engine: the next frame comes, the trouble is told, the best is tried again."""
+"""Real delegates that fail: the next frame comes, the error is told, the best engine is tried again."""
 
 import os
 import signal
