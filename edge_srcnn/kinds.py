@@ -28,11 +28,11 @@ class Kind:
     name
         What it is called.
     module
-        Has ``options(uri)``, which touches nothing, and ``open(uri)``; imported when the kind is chosen.
-    schemes
-        Schemes that name it.
+        Below ``edge_srcnn``; has ``options(uri)``, which touches nothing, and ``open(uri)``. Imported when chosen.
     example
         A name, for help and messages.
+    schemes
+        Schemes that name it; none given: its own name.
     opens
         Whether it opens a path without a scheme; the first kind of the table that does is chosen.
     camera
@@ -47,8 +47,8 @@ class Kind:
 
     name: str
     module: str
-    schemes: tuple[str, ...]
     example: str
+    schemes: tuple[str, ...] = ()
     opens: Callable[[Uri], bool] = never
     camera: bool = False
     reopens: Callable[[Uri], bool] = never
@@ -57,11 +57,15 @@ class Kind:
 
     def options(self, uri: Uri) -> Any:
         """Read the options of a name; ``UsageError`` where they make no sense."""
-        return importlib.import_module(self.module).options(uri)
+        return self.load().options(uri)
 
     def open(self, uri: Uri) -> Any:
         """Open the source or sink."""
-        return importlib.import_module(self.module).open(uri)
+        return self.load().open(uri)
+
+    def load(self) -> Any:
+        """Import its module."""
+        return importlib.import_module(f"edge_srcnn.{self.module}")
 
 
 def find_kind(uri: Uri, kinds: Sequence[Kind], role: str) -> Kind:
@@ -73,7 +77,7 @@ def find_kind(uri: Uri, kinds: Sequence[Kind], role: str) -> Kind:
         There is none; the message gives examples.
     """
     for kind in kinds:
-        if uri.scheme in kind.schemes if uri.scheme else kind.opens(uri):
+        if uri.scheme in (kind.schemes or (kind.name,)) if uri.scheme else kind.opens(uri):
             return kind
     raise UsageError(f"{uri.text}: no {role} is called {uri.scheme!r}; such as {examples(kinds)}")
 

@@ -3,8 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from typing import Any
 
 from edge_srcnn.engine.edgetpu.delegate import custom_delegate
@@ -17,7 +16,7 @@ from edge_srcnn.live.failover import Candidate, FailoverUpscaler
 from edge_srcnn.live.pipeline import FrameUpscaler
 from edge_srcnn.live.region import RegionUpscaler
 from edge_srcnn.live.retrying_sink import RetryingSink
-from edge_srcnn.live.upscaler import HOT_C, LiveUpscalers
+from edge_srcnn.live.upscaler import LiveUpscalers
 from edge_srcnn.loading import load_model, read_named
 from edge_srcnn.models.bundled import is_auto
 from edge_srcnn.service.config.settings import Config, Enhance
@@ -87,8 +86,10 @@ class Service:
             return Capture(opener, Backoff(config.service.retry_camera_s))
         return Capture(opener).open()
 
-    def _live(self, config: Config) -> "Live | None":
-        return Live(lambda: self._capture.rate, config.service.hot_c, self._heat) if self._capture.live else None
+    def _live(self, config: Config) -> dict[str, Any] | None:
+        if not self._capture.live:
+            return None
+        return {"rate": lambda: self._capture.rate, "hot_c": config.service.hot_c, "heat": self._heat}
 
     def _candidates(self, config: Config, *, camera: bool) -> list[Candidate]:
         return candidates(config.enhance, camera=camera, live=self._live(config))
@@ -127,21 +128,12 @@ class Service:
         self.supervisor.told(f"configuration reloaded{rest}")
 
 
-@dataclass(frozen=True)
-class Live:
-    """What a ladder of models has to know of a live source and of this machine; see ``LiveUpscalers``."""
-
-    rate: Callable[[], Fraction | None] = lambda: None
-    hot_c: float = HOT_C
-    heat: Callable[[], Heat] | None = None
-
-
 def _reopens(uri: str) -> bool:
     parsed = parse_uri(uri)
     return kind_of(parsed).reopens(parsed)
 
 
-def candidates(enhance: Enhance, *, camera: bool = False, live: Live | None = None) -> list[Candidate]:
+def candidates(enhance: Enhance, *, camera: bool = False, live: dict[str, Any] | None = None) -> list[Candidate]:
     """The engine that is wanted, below it lesser ones: this machine's processor, and bicubic scaling.
 
     Parameters
@@ -149,11 +141,11 @@ def candidates(enhance: Enhance, *, camera: bool = False, live: Live | None = No
     camera
         Where the pictures come from, see ``load_model``.
     live
-        None: the source is a file, of which each frame counts, and the best model enhances it.
+        What ``LiveUpscalers`` has to know of a live source and of this machine; None: the source is a file, of which
+        each frame counts, and the best model enhances it.
     """
     if enhance.engine == AUTO and enhance.delegate is None and _is_compiled(enhance, camera=camera):
         enhance = replace(enhance, engine=EDGETPU)  # which may come later, or get lost
-
     if enhance.engine == BICUBIC:  # alone it has no region, and so goes on when the region fails
         enhance = replace(enhance, roi=None)
 
@@ -179,7 +171,7 @@ def _is_compiled(enhance: Enhance, *, camera: bool) -> bool:
     return form is not None and form.compiler is not None
 
 
-def _maker(enhance: Enhance, camera: bool, live: Live | None) -> Callable[[], FrameUpscaler]:
+def _maker(enhance: Enhance, camera: bool, live: dict[str, Any] | None) -> Callable[[], FrameUpscaler]:
     options: dict[str, Any] = {
         "scale": enhance.scale,
         "camera": camera,
@@ -194,8 +186,7 @@ def _maker(enhance: Enhance, camera: bool, live: Live | None) -> Callable[[], Fr
     roi = None if enhance.roi is None else region(enhance.roi)
     if live is not None:
         keep_fps = None if enhance.keep_fps is None else frame_rate(enhance.keep_fps)
-        options |= {"rate": live.rate, "hot_c": live.hot_c, "heat": live.heat}
-        return LiveUpscalers(enhance.model, roi=roi, keep_fps=keep_fps, **options).make
+        return LiveUpscalers(enhance.model, roi=roi, keep_fps=keep_fps, **options, **live).make
 
     def make() -> FrameUpscaler:
         upscaler = load_model(enhance.model, **options)

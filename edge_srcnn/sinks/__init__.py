@@ -105,18 +105,13 @@ class Sink(Protocol):
 
 
 KINDS = (
-    Kind("http", "edge_srcnn.web.sink", ("http", "https"), "http://127.0.0.1:8080", live=True, blocking=False),
-    Kind("folder", "edge_srcnn.sinks.folder", ("folder",), "pictures/", opens=Uri.names_pictures),
-    Kind("video", "edge_srcnn.sinks.video.sink", ("video",), "out.mp4", opens=always),
-    Kind(
-        "push",
-        "edge_srcnn.sinks.push.sink",
-        ("rtsp", "rtsps", "rtmp", "rtmps"),
-        "rtsp://server:8554/pi, rtmp://server/live/pi",
-        live=True,
-    ),
-    Kind("y4m", "edge_srcnn.sinks.y4m", ("y4m",), "y4m:- (standard output)"),
-    Kind("null", "edge_srcnn.sinks.null", ("null",), "null: (counts only)", blocking=False),
+    Kind("http", "web.sink", "http://127.0.0.1:8080", ("http", "https"), live=True, blocking=False),
+    Kind("folder", "sinks.folder", "pictures/", opens=Uri.names_pictures),
+    Kind("video", "sinks.video.sink", "out.mp4", opens=always),
+    Kind("rtsp", "sinks.push.sink", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),
+    Kind("rtmp", "sinks.push.sink", "rtmp://server/live/pi", ("rtmp", "rtmps"), live=True),
+    Kind("y4m", "sinks.y4m", "y4m:- (standard output)"),
+    Kind("null", "sinks.null", "null: (counts only)", blocking=False),
 )
 """Every kind of sink; a new one is a file and a record here."""
 

@@ -69,42 +69,23 @@ def silent(name: str, timeout_s: float) -> SourceLost:
     )
 
 
+def _is_device(uri: Uri) -> bool:
+    return uri.target.startswith("/dev/video")
+
+
+def _is_paced(uri: Uri) -> bool:
+    return uri.options.get("fps") != "max"
+
+
 KINDS = (
-    Kind(
-        "picamera2",
-        "edge_srcnn.sources.picamera2.source",
-        ("picamera2",),
-        "picamera2:0?size=640x480&fps=30",
-        camera=True,
-        reopens=always,
-    ),
-    Kind(
-        "v4l2",
-        "edge_srcnn.sources.v4l2.source",
-        ("v4l2",),
-        "/dev/video0?size=640x480",
-        opens=lambda uri: uri.target.startswith("/dev/video"),
-        camera=True,
-        reopens=always,
-    ),
-    Kind(
-        "network",
-        "edge_srcnn.sources.video",
-        ("rtsp", "rtsps", "http", "https"),
-        "rtsp://camera/stream, http://camera/stream.mjpg",
-        camera=True,
-        reopens=always,
-    ),
-    Kind("folder", "edge_srcnn.sources.folder", ("folder",), "photos/, 'frames/*.png'", opens=Uri.names_pictures),
-    Kind("video", "edge_srcnn.sources.video", ("video",), "clip.mp4", opens=always),
-    Kind("y4m", "edge_srcnn.sources.video", ("y4m",), "y4m:- (standard input)"),
-    Kind(
-        "test",
-        "edge_srcnn.sources.moving_card",
-        ("test",),
-        "test: (a moving test card)",
-        reopens=lambda uri: uri.options.get("fps") != "max",
-    ),
+    Kind("picamera2", "sources.picamera2.source", "picamera2:0?size=640x480&fps=30", camera=True, reopens=always),
+    Kind("v4l2", "sources.v4l2.source", "/dev/video0?size=640x480", opens=_is_device, camera=True, reopens=always),
+    Kind("rtsp", "sources.video", "rtsp://camera/stream", ("rtsp", "rtsps"), camera=True, reopens=always),
+    Kind("http", "sources.video", "http://camera/stream.mjpg", ("http", "https"), camera=True, reopens=always),
+    Kind("folder", "sources.folder", "photos/, 'frames/*.png'", opens=Uri.names_pictures),
+    Kind("video", "sources.video", "clip.mp4", opens=always),
+    Kind("y4m", "sources.video", "y4m:- (standard input)"),
+    Kind("test", "sources.moving_card", "test: (a moving test card)", reopens=_is_paced),
 )
 """Every kind of source; a new one is a file and a record here."""
 

@@ -1,6 +1,5 @@
 """A name says which kind of sink it is; what it cannot be is said in one line."""
 
-import importlib
 import importlib.util
 
 import pytest
@@ -118,7 +117,7 @@ def test_what_cannot_be_made_is_one_line(tmp_path, monkeypatch, name):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_has_its_code(kind):
     # none of them may need its library before it is opened
-    module = importlib.import_module(kind.module)
+    module = kind.load()
     assert callable(module.options) and callable(module.open)
 
 

@@ -1,7 +1,5 @@
 """A name says which kind of source it is; what it cannot be is said in one line."""
 
-import importlib
-
 import pytest
 
 from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
@@ -31,7 +29,7 @@ def test_an_empty_name_is_refused():
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_has_its_code(kind):
     # none of them may need its library before it is opened
-    module = importlib.import_module(kind.module)
+    module = kind.load()
     assert callable(module.options) and callable(module.open)
 
 
