@@ -1,4 +1,4 @@
-"""An engine that may fail: a frame is left out, ten in a row begin it anew, and there is always a lesser one."""
+"""Fail over between engines: a frame is left out, ten in a row begin the engine anew, then comes the next candidate."""
 
 import logging
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, Unavailable
+from edge_srcnn.errors import DelegateLost, Unavailable, describe
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.live.governor import LadderState
@@ -26,7 +26,7 @@ _GOOD_S = 60.0
 
 
 @dataclass(frozen=True)
-class Rung:
+class Candidate:
     """An engine, and how to make it.
 
     Attributes
@@ -40,12 +40,12 @@ class Rung:
     may_be_missing: bool = False
 
 
-class SteadyUpscaler:
-    """Keeps pictures coming.
+class FailoverUpscaler:
+    """Enhances by the best candidate that works.
 
     Parameters
     ----------
-    rungs
+    candidates
         Engines, the best first; the last should not be able to fail.
 
     Attributes
@@ -54,7 +54,7 @@ class SteadyUpscaler:
         Frames that were left out, and engines that were begun anew.
     busy_since_s
         Since when the engine computes a frame, in seconds of ``time.monotonic()``; None while it has none.
-    trouble
+    last_error
         Why it is not the best engine that computes; None while it is.
     failing
         Frames that failed in a row, whatever was tried.
@@ -65,25 +65,25 @@ class SteadyUpscaler:
         What was asked for does not exist here.
     """
 
-    def __init__(self, rungs: Sequence[Rung]) -> None:
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
         self.failures = self.restarts = 0
         self.busy_since_s: float | None = None
-        self.trouble: str | None = None
+        self.last_error: str | None = None
         self.failing = 0
-        self._rungs, self._rung = tuple(rungs), 0
-        self._wanted: tuple[Rung, ...] | None = None
+        self._candidates, self._number = tuple(candidates), 0
+        self._wanted: tuple[Candidate, ...] | None = None
         self._streak = 0
         self._fresh = True  # no good frame since it was begun anew
         self._backoff = Backoff(RETRY_MOST_S, first_s=RETRY_FIRST_S)
         self._retry_s = self._stood_s = monotonic()
-        self._climber: threading.Thread | None = None
+        self._trial: threading.Thread | None = None
         self._better: FrameUpscaler | None = None
         self._closed = False
         self._upscaler = self._first()
 
     @property
     def scale(self) -> int:
-        """Factor of up-scaling."""
+        """Factor of upscaling."""
         return self._upscaler.scale
 
     @property
@@ -107,9 +107,9 @@ class SteadyUpscaler:
         upscaler = self._upscaler
         return upscaler.ladder if isinstance(upscaler, OnLadder) else None
 
-    def replace(self, rungs: Sequence[Rung]) -> None:
+    def replace(self, candidates: Sequence[Candidate]) -> None:
         """Go on with other engines from the next frame on; from any thread."""
-        self._wanted = tuple(rungs)
+        self._wanted = tuple(candidates)
 
     def rest(self) -> None:
         """Take note that nobody takes frames; other engines take over meanwhile, too."""
@@ -122,8 +122,8 @@ class SteadyUpscaler:
         """Enhance a frame; None when it failed."""
         if self._wanted is not None:
             self._begin(self._wanted)
-        if self._rung:
-            self._climb()
+        if self._number:
+            self._fail_back()
         self.busy_since_s = monotonic()
         try:
             enhanced = self._upscaler.upscale_frame(frame)
@@ -139,18 +139,18 @@ class SteadyUpscaler:
         """Let go of the engine, and of one that was to take its place."""
         self._closed = True
         self._upscaler.close()
-        if (climber := self._climber) is not None:
-            climber.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
+        if (trial := self._trial) is not None:
+            trial.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
         self._drop_better()
 
     def _first(self) -> FrameUpscaler:
-        for number, rung in enumerate(self._rungs):
+        for number, candidate in enumerate(self._candidates):
             try:
-                made = rung.make()
+                made = candidate.make()
             except Unavailable as error:
-                if not rung.may_be_missing:
+                if not candidate.may_be_missing:
                     raise
-                self._fall_to(number + 1, str(error))
+                self._settle_on(number + 1, str(error))
                 continue
             return made
         raise Unavailable("no engine can be made")
@@ -159,83 +159,85 @@ class SteadyUpscaler:
         self.failures += 1
         self._streak += 1
         self.failing += 1
-        why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+        why = describe(error)
         if isinstance(error, DelegateLost):  # there is nothing left to fail again
-            self._descend(min(self._rung + 1, len(self._rungs) - 1), why)
+            self._fail_over(min(self._number + 1, len(self._candidates) - 1), why)
             return
         if self._streak == 1:
-            log.error("engine %s: a frame was left out (%s)", self._rungs[self._rung].name, why)
+            log.error("engine %s: a frame was left out (%s)", self._candidates[self._number].name, why)
         if self._streak >= MOST_FAILURES:
-            self._descend(min(self._rung + self._fresh, len(self._rungs) - 1), why)
+            self._fail_over(min(self._number + self._fresh, len(self._candidates) - 1), why)
 
-    def _descend(self, rung: int, why: str) -> None:
+    def _fail_over(self, candidate: int, why: str) -> None:
         """The same engine again, or a lesser one; if that cannot even begin, the next."""
         self.restarts += 1
-        for number in range(rung, len(self._rungs)):
-            made = self._made(self._rungs[number])
+        for number in range(candidate, len(self._candidates)):
+            made = self._made(self._candidates[number])
             if made is None:
                 continue
-            if number > self._rung:
-                self._fall_to(number, why)
+            if number > self._number:
+                self._settle_on(number, why)
             else:
-                log.error("engine %s: begun anew after %d failures", self._rungs[number].name, self._streak)
+                log.error("engine %s: begun anew after %d failures", self._candidates[number].name, self._streak)
             self._take(made)
             return
         self._streak = 0  # nothing can be made: go on with what there is
 
-    def _fall_to(self, number: int, why: str) -> None:
+    def _settle_on(self, number: int, why: str) -> None:
         if monotonic() - self._stood_s > _GOOD_S:
             self._backoff.reset()
-        self._rung, self._retry_s = number, monotonic() + self._backoff.next_s()
-        if number < len(self._rungs):
-            self.trouble = f"{self._rungs[number].name} computes, since {self._rungs[0].name} fails: {why}"
-            log.error("%s", self.trouble)
+        self._number, self._retry_s = number, monotonic() + self._backoff.next_s()
+        if number < len(self._candidates):
+            self.last_error = f"{self._candidates[number].name} computes, since {self._candidates[0].name} fails: {why}"
+            log.error("%s", self.last_error)
 
-    def _climb(self) -> None:
+    def _fail_back(self) -> None:
         """Try the best engine again, in a thread of its own, since that may take long."""
         if self._better is not None:
-            log.warning("engine %s: tried again", self._rungs[0].name)
-            made, self._better, self._climber = self._better, None, None
+            log.warning("engine %s: tried again", self._candidates[0].name)
+            made, self._better, self._trial = self._better, None, None
             self._take(made)
-            self._rung, self.trouble, self._stood_s = 0, None, monotonic()
+            self._number, self.last_error, self._stood_s = 0, None, monotonic()
             self._streak = MOST_FAILURES - 1  # one failure is enough to fall again
-        elif self._climber is None and monotonic() >= self._retry_s:
-            self._climber = threading.Thread(target=self._try_best, args=(self._rungs[0],), name="climb", daemon=True)
-            self._climber.start()
+        elif self._trial is None and monotonic() >= self._retry_s:
+            self._trial = threading.Thread(
+                target=self._try_best, args=(self._candidates[0],), name="fail back", daemon=True
+            )
+            self._trial.start()
 
-    def _try_best(self, rung: Rung) -> None:
-        made = self._made(rung)
+    def _try_best(self, candidate: Candidate) -> None:
+        made = self._made(candidate)
         if made is None:
-            self._retry_s, self._climber = monotonic() + self._backoff.next_s(), None
-        elif self._closed or rung is not self._rungs[0]:  # meanwhile
+            self._retry_s, self._trial = monotonic() + self._backoff.next_s(), None
+        elif self._closed or candidate is not self._candidates[0]:  # meanwhile
             made.close()
         else:
             self._better = made
 
     def _drop_better(self) -> None:
-        better, self._better, self._climber = self._better, None, None
+        better, self._better, self._trial = self._better, None, None
         if better is not None:
             better.close()
 
-    def _made(self, rung: Rung) -> FrameUpscaler | None:
+    def _made(self, candidate: Candidate) -> FrameUpscaler | None:
         try:
-            return rung.make()
+            return candidate.make()
         except Exception as error:  # as above
-            log.error("engine %s: cannot begin (%s)", rung.name, error)
+            log.error("engine %s: cannot begin (%s)", candidate.name, error)
             return None
 
     def _take(self, made: FrameUpscaler) -> None:
         before, self._upscaler, self._streak, self._fresh = self._upscaler, made, 0, True
         before.close()
 
-    def _begin(self, rungs: tuple[Rung, ...]) -> None:
+    def _begin(self, candidates: tuple[Candidate, ...]) -> None:
         self._wanted = None
-        made = self._made(rungs[0])
+        made = self._made(candidates[0])
         if made is not None:
             self._take(made)
-            self._rungs, self._rung, self.trouble = rungs, 0, None
+            self._candidates, self._number, self.last_error = candidates, 0, None
             self._drop_better()
-        elif rungs[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet
-            self._rungs, self._rung = rungs, 0
+        elif candidates[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet
+            self._candidates, self._number = candidates, 0
             self._drop_better()
-            self._descend(1, "it is not there, or in use")
+            self._fail_over(1, "it is not there, or in use")

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.errors import describe
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.governor import SPARE, Direction, Governor, LadderState, Look, Step
 from edge_srcnn.live.load_window import LoadWindow
@@ -100,7 +100,7 @@ class LadderUpscaler:
 
     @property
     def scale(self) -> int:
-        """Factor of up-scaling."""
+        """Factor of upscaling."""
         return self._upscaler.scale
 
     @property
@@ -311,7 +311,7 @@ class LadderUpscaler:
         try:
             work()
         except Exception as error:  # whatever it is, the present engine goes on
-            why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+            why = describe(error)
             if not self._closed and why not in self._told:
                 self._told.add(why)
                 log.error("another model cannot take over (%s); %s goes on", why, self.model)

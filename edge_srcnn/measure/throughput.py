@@ -51,7 +51,7 @@ def measure_throughput(upscaler: Upscaler, source: str) -> Throughput:
     engine = _engine_rate(upscaler, source)
     null = _pipeline_rate(upscaler, source, open_sink("null:"))
     sink = open_sink("http://127.0.0.1:0")
-    served = _pipeline_rate(upscaler, source, sink, lambda: _Viewer(str(getattr(sink, "address", ""))).start())
+    served = _pipeline_rate(upscaler, source, sink, lambda: _Viewer(sink.address).start())
     return Throughput(engine, null, served, null / engine, served / engine)
 
 

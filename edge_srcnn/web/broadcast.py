@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.sinks import Result
 from edge_srcnn.web.jpeg import to_jpeg
 from edge_srcnn.web.no_signal import stale_picture
-from edge_srcnn.web.views import BICUBIC, ENHANCED, Result, bicubic_frame, enhanced_frame, split_frame
+from edge_srcnn.web.views import BICUBIC, ENHANCED, bicubic_frame, enhanced_frame, split_frame
 
 FRESH_S = 2.0
 """A picture older than this is no signal; of a slow source: older than three times what is usual between two."""

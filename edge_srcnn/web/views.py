@@ -1,12 +1,12 @@
 """What a viewer may look at: the enhanced picture, the bicubic one, or half of each."""
 
 from dataclasses import replace
-from typing import Protocol
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.planes import Chroma, upscale_chroma
+from edge_srcnn.sinks import Result
 
 ENHANCED, BICUBIC, SPLIT, PAIR = "enhanced", "bicubic", "split", "pair"
 
@@ -19,30 +19,6 @@ PARTS = {view: (view,) for view in VIEWS} | {PAIR: (BICUBIC, ENHANCED)}
 _HD_ROWS = 720
 _GREY = 128
 _LINE_SHARE = 320  # the line is one part in so many of the width
-
-
-class Result(Protocol):
-    """What comes out of the pipeline; ``edge_srcnn.sinks`` has it."""
-
-    @property
-    def frame(self) -> Frame:
-        """The enhanced one."""
-        ...
-
-    @property
-    def original(self) -> Frame:
-        """The camera's."""
-        ...
-
-    @property
-    def scale(self) -> int:
-        """The factor."""
-        ...
-
-    @property
-    def enhanced(self) -> bool:
-        """False: ``frame`` is the camera's, since nobody wanted an enhanced one."""
-        ...
 
 
 def enhanced_frame(result: Result) -> Frame:

@@ -17,8 +17,8 @@ from edge_srcnn.loading import load_model
 from edge_srcnn.system.temperature import Heat
 from edge_srcnn.upscaler import Upscaler
 from tests.edge_srcnn.bundles import make_ladder
+from tests.edge_srcnn.live.pipeline_parts import wait_for
 from tests.edge_srcnn.live.test_ladder_upscaler import wait_for_maker
-from tests.edge_srcnn.pipeline_parts import wait_for
 
 SLOW = Fraction(1, 100)  # frames a second: there is room for anything
 

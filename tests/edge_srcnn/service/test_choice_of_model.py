@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edge_srcnn.errors import NoInput
-from edge_srcnn.service.build import Service, rungs
+from edge_srcnn.service.build import Service, candidates
 from edge_srcnn.service.config.settings import Config, Enhance
 from tests.edge_srcnn.bundles import CAMERA_MODEL
 from tests.edge_srcnn.service.faulty_camera import FaultyCamera
@@ -78,8 +78,8 @@ def test_a_model_that_is_named_is_taken_whatever_gives_the_pictures():
 @in_this_process
 def test_an_engine_of_its_own_process_and_the_ones_below_it_have_the_same_model():
     models = []
-    for rung in rungs(Enhance(isolate=True), camera=True):
-        made = rung.make()
+    for candidate in candidates(Enhance(isolate=True), camera=True):
+        made = candidate.make()
         models.append(made.model)
         made.close()
     assert models == [CAMERA_MODEL, CAMERA_MODEL, None]  # the last is bicubic alone

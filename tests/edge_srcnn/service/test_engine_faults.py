@@ -10,7 +10,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.live import failover
-from edge_srcnn.live.failover import MOST_FAILURES, Rung, SteadyUpscaler
+from edge_srcnn.live.failover import MOST_FAILURES, Candidate, FailoverUpscaler
 from edge_srcnn.loading import load_model
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.service.systemd import Notifier
@@ -103,7 +103,7 @@ def best():
 def steady(best, monkeypatch):
     monkeypatch.setattr(failover, "RETRY_FIRST_S", 0.5)
     monkeypatch.setattr(failover, "RETRY_MOST_S", 0.5)
-    return SteadyUpscaler([Rung("best", best.make), Rung("bicubic", Breakable("bicubic").make)])
+    return FailoverUpscaler([Candidate("best", best.make), Candidate("bicubic", Breakable("bicubic").make)])
 
 
 def test_a_frame_that_fails_is_left_out_and_the_next_is_not(tmp_path, best, steady, record_property, caplog):
@@ -172,7 +172,7 @@ def test_a_hung_engine_silences_the_watchdog_and_ends_in_time(tmp_path, record_p
         service.systemd.hear("WATCHDOG")
         (tmp_path / "hang").touch()
         hung_s = monotonic()
-        noticed_s = service.wait_for(lambda state: any("nothing moves" in each for each in state["troubles"])) - hung_s
+        noticed_s = service.wait_for(lambda state: any("nothing moves" in each for each in state["errors"])) - hung_s
         silent_s = monotonic()
         sleep(1.5)
         assert not service.systemd.said("WATCHDOG", since_s=silent_s + 0.1)

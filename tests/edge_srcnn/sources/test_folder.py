@@ -156,7 +156,7 @@ class Watching:
         return self
 
     def __exit__(self, *_):
-        self.source.close()
+        self.source.wake()
         self.thread.join(15)
         assert not self.thread.is_alive()
         assert self.error is None
@@ -214,6 +214,6 @@ def test_closing_ends_a_watch_at_once(folder):
     with Watching(open_source(f"{folder}?watch=yes&poll=600")) as watching:
         sleep(0.1)
         began = monotonic()
-        watching.source.close()
+        watching.source.wake()
         watching.thread.join(15)
         assert monotonic() - began < 10

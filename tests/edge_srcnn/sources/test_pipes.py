@@ -143,7 +143,7 @@ def test_what_is_no_y4m_is_said(fifo):
 def test_a_pipe_that_waits_can_be_closed_from_another_thread(fifo):
     with writing(fifo, y4m(moving(5)), None):
         source = open_source(f"y4m:{fifo}?timeout=60")
-        timer = threading.Timer(0.5, source.close)
+        timer = threading.Timer(0.5, source.wake)
         timer.start()
         began = monotonic()
         frames, error = collect(source)

@@ -1,4 +1,4 @@
-"""From one thread to another: a slot that keeps the newest, or a queue that keeps all."""
+"""Pass items from one thread to another through a bounded queue."""
 
 import threading
 from collections import deque
@@ -8,14 +8,14 @@ from typing import Generic, TypeVar
 _Item = TypeVar("_Item")
 
 
-class Handoff(Generic[_Item]):
-    """Holds a few items between two threads.
+class BoundedQueue(Generic[_Item]):
+    """Hold a few items between two threads.
 
     Parameters
     ----------
     depth
         How many it holds.
-    lossless
+    block
         When it is full: True makes ``put`` wait, False drops the oldest and counts it.
 
     Attributes
@@ -24,17 +24,17 @@ class Handoff(Generic[_Item]):
         Items that nobody took.
     """
 
-    def __init__(self, depth: int, *, lossless: bool) -> None:
+    def __init__(self, depth: int, *, block: bool) -> None:
         self.dropped = 0
         self._items: deque[_Item] = deque()
-        self._depth, self._lossless = depth, lossless
+        self._depth, self._block = depth, block
         self._changed = threading.Condition()
         self._closed = False
 
     def put(self, item: _Item, timeout_s: float | None = None) -> bool:
         """Hand an item on; False when there was no room for ``timeout_s``, or nobody takes items any more."""
         with self._changed:
-            if self._lossless:
+            if self._block:
                 room = self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth, timeout_s)
                 if not room:
                     return False
@@ -48,7 +48,7 @@ class Handoff(Generic[_Item]):
             return True
 
     def take(self, timeout_s: float | None = None) -> _Item | None:
-        """The oldest item; None when it is closed and empty, or nothing came for ``timeout_s``."""
+        """Take the oldest item; None when it is closed and empty, or nothing came for ``timeout_s``."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._items, timeout_s)
             if not self._items:
@@ -58,7 +58,7 @@ class Handoff(Generic[_Item]):
             return item
 
     def close(self, *, drop: bool = False) -> None:
-        """No more items come; those that are there can still be taken, unless they are to be dropped."""
+        """Take no more items; those that are there can still be taken, unless they are to be dropped."""
         with self._changed:
             self._closed = True
             if drop:

@@ -1,4 +1,4 @@
-"""Real delegates that fail in a steady engine: the next frame comes, the trouble is told, the best is tried again."""
+"""Real delegates that fail: the next frame comes, the error is told, the best engine is tried again."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import pytest
 
 from edge_srcnn.live import failover
-from edge_srcnn.live.failover import SteadyUpscaler
+from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.service import build
 from edge_srcnn.service.config.settings import Enhance
 from tests.edge_srcnn.delegates.conftest import children
@@ -29,7 +29,7 @@ def steady(libraries, engine, monkeypatch, traces):
     def make(name, **options):
         pairs = tuple(f"{key}={value}" for key, value in options.items())
         enhance = Enhance(engine=engine, delegate=libraries.path(name), delegate_options=pairs, reuse=False)
-        made.append(SteadyUpscaler(build.rungs(enhance)))
+        made.append(FailoverUpscaler(build.candidates(enhance)))
         return made[-1]
 
     yield make
@@ -65,8 +65,8 @@ def test_one_that_cannot_begin_leaves_the_work_to_the_processor(steady, librarie
     upscaler = steady(name, **options)
     assert all(upscaler.upscale_frame(frame(size=SIZE)) is not None for _ in range(3))
     assert (upscaler.engine, upscaler.failures) == (engine, 0)
-    assert upscaler.trouble.startswith(f"{engine} computes, since {libraries.path(name)} fails: ")
-    assert said in upscaler.trouble
+    assert upscaler.last_error.startswith(f"{engine} computes, since {libraries.path(name)} fails: ")
+    assert said in upscaler.last_error
 
 
 @pytest.mark.parametrize("invoke", ["abort", "refuse", "hang"])
@@ -76,7 +76,7 @@ def test_one_that_fails_costs_a_frame_and_is_tried_again(steady, libraries, engi
     gap_s = feed(upscaler, lambda: upscaler.failures == 1)
     assert upscaler.restarts == 1
     assert upscaler.engine == engine
-    assert f"{engine} computes, since {libraries.path('copies')} fails: " in upscaler.trouble
+    assert f"{engine} computes, since {libraries.path('copies')} fails: " in upscaler.last_error
     gap_s = max(gap_s, feed(upscaler, lambda: upscaler.failures == 2))  # up again, and down again
     assert gap_s < RECOVERY_S
     record_property("gap_s", round(gap_s, 2))
@@ -89,8 +89,8 @@ def test_a_killed_engine_costs_a_frame_and_comes_back(steady, libraries, engine,
     os.kill(process, signal.SIGKILL)
     assert upscaler.upscale_frame(frame(size=SIZE)) is None
     assert upscaler.upscale_frame(frame(size=SIZE)) is not None
-    assert "lost (its process died (SIGKILL))" in upscaler.trouble
-    gap_s = feed(upscaler, lambda: upscaler.trouble is None)
+    assert "lost (its process died (SIGKILL))" in upscaler.last_error
+    gap_s = feed(upscaler, lambda: upscaler.last_error is None)
     assert upscaler.engine == libraries.path("copies")
     assert gap_s < RECOVERY_S
     assert len(set(children()) - set(traces.children)) == 1
@@ -102,15 +102,15 @@ def test_a_stopped_engine_is_noticed_and_comes_back(steady, traces):
     (process,) = set(children()) - set(traces.children)
     os.kill(process, signal.SIGSTOP)
     gap_s = feed(upscaler, lambda: upscaler.failures == 1)
-    gap_s = max(gap_s, feed(upscaler, lambda: upscaler.trouble is None))
+    gap_s = max(gap_s, feed(upscaler, lambda: upscaler.last_error is None))
     assert gap_s < RECOVERY_S
 
 
 def test_one_that_is_closed_on_its_way_up_leaves_nothing(steady):
     upscaler = steady("copies", invoke="abort", after=20)
     feed(upscaler, lambda: upscaler.failures == 1)
-    feed(upscaler, lambda: upscaler._climber is not None)
-    climber = upscaler._climber
+    feed(upscaler, lambda: upscaler._trial is not None)
+    climber = upscaler._trial
     upscaler.close()
     climber.join(30)
     assert upscaler._better is None
@@ -119,11 +119,11 @@ def test_one_that_is_closed_on_its_way_up_leaves_nothing(steady):
 def test_another_configuration_takes_over(steady, libraries, engine):
     upscaler = steady("copies")
     refusing = Enhance(engine=engine, delegate=libraries.path("refuses"))
-    upscaler.replace(build.rungs(refusing))
+    upscaler.replace(build.candidates(refusing))
     assert upscaler.upscale_frame(frame(size=SIZE)) is not None
-    assert (upscaler.engine, upscaler.trouble is None) == (engine, False)
-    upscaler.replace(build.rungs(replace_library(refusing, libraries.path("idle"))))
-    feed(upscaler, lambda: upscaler.trouble is None)
+    assert (upscaler.engine, upscaler.last_error is None) == (engine, False)
+    upscaler.replace(build.candidates(replace_library(refusing, libraries.path("idle"))))
+    feed(upscaler, lambda: upscaler.last_error is None)
     assert upscaler.engine == libraries.path("idle")
 
 

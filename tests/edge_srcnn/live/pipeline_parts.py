@@ -13,6 +13,8 @@ from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.sinks import Sink
+from edge_srcnn.sources import Source
 
 SOON_S = 15
 """Far more than anything here takes, far less than a test run may hang."""
@@ -24,7 +26,7 @@ def frame_of(index: int) -> Frame:
     return Frame(luma, (chroma, chroma), Colour(), index, index / 25, monotonic())
 
 
-class Numbers:
+class Numbers(Source):
     """A source of small frames; calls ``between`` before each but the first, raises ``error`` in the end."""
 
     def __init__(
@@ -39,8 +41,12 @@ class Numbers:
         self.closed = threading.Event()
         self.companion = None
         self._indices, self._between, self._error = indices, between, error
+        self._given = self._give()
 
-    def __iter__(self) -> Iterator[Frame]:
+    def read(self) -> Frame | None:
+        return next(self._given, None)
+
+    def _give(self) -> Iterator[Frame]:
         for place, index in enumerate(self._indices):
             if place:
                 self._between()
@@ -49,6 +55,9 @@ class Numbers:
             yield frame_of(index)
         if self._error is not None:
             raise self._error
+
+    def wake(self) -> None:
+        self.closed.set()
 
     def close(self) -> None:
         self.closed.set()
@@ -61,7 +70,7 @@ def endless() -> Iterator[int]:
         index += 1
 
 
-class Recorder:
+class Recorder(Sink):
     """A sink that keeps the numbers of its frames; ``during`` is called with each before it is kept."""
 
     def __init__(

@@ -5,7 +5,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from edge_srcnn.system.queue import Handoff
+from edge_srcnn.live.queue import BoundedQueue
 
 
 @pytest.fixture
@@ -34,14 +34,14 @@ def in_thread():
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_a_slot_keeps_the_newest_and_counts_the_rest(depth):
-    slot: Handoff[int] = Handoff(depth, lossless=False)
+    slot: BoundedQueue[int] = BoundedQueue(depth, block=False)
     assert all(slot.put(number) for number in range(10))
     assert slot.dropped == 10 - depth
     assert [slot.take() for _ in range(depth)] == list(range(10 - depth, 10))
 
 
 def test_a_queue_makes_its_writer_wait_and_loses_nothing(in_thread):
-    queue: Handoff[int] = Handoff(2, lossless=True)
+    queue: BoundedQueue[int] = BoundedQueue(2, block=True)
     written = in_thread(lambda: [queue.put(number) for number in range(500)])
     taken = [queue.take(10) for _ in range(500)]
     assert taken == list(range(500))
@@ -50,7 +50,7 @@ def test_a_queue_makes_its_writer_wait_and_loses_nothing(in_thread):
 
 
 def test_a_full_queue_refuses_after_its_time():
-    queue: Handoff[str] = Handoff(1, lossless=True)
+    queue: BoundedQueue[str] = BoundedQueue(1, block=True)
     assert queue.put("first")
     began = monotonic()
     assert not queue.put("second", 0.2)
@@ -60,38 +60,38 @@ def test_a_full_queue_refuses_after_its_time():
 
 def test_nothing_comes_within_the_time():
     began = monotonic()
-    assert Handoff(1, lossless=False).take(0.2) is None
+    assert BoundedQueue(1, block=False).take(0.2) is None
     assert monotonic() - began >= 0.2
 
 
-@pytest.mark.parametrize("lossless", [True, False])
-def test_what_is_there_can_be_taken_after_the_end(lossless):
-    handoff: Handoff[int] = Handoff(4, lossless=lossless)
-    handoff.put(1)
-    handoff.put(2)
-    handoff.close()
-    assert not handoff.closed  # something is left
-    assert not handoff.put(3)
-    assert [handoff.take(), handoff.take(), handoff.take()] == [1, 2, None]
-    assert handoff.closed
-    assert handoff.dropped == 0
+@pytest.mark.parametrize("block", [True, False])
+def test_what_is_there_can_be_taken_after_the_end(block):
+    queue: BoundedQueue[int] = BoundedQueue(4, block=block)
+    queue.put(1)
+    queue.put(2)
+    queue.close()
+    assert not queue.closed  # something is left
+    assert not queue.put(3)
+    assert [queue.take(), queue.take(), queue.take()] == [1, 2, None]
+    assert queue.closed
+    assert queue.dropped == 0
 
 
 def test_what_is_there_can_be_dropped_at_the_end():
-    handoff: Handoff[int] = Handoff(4, lossless=True)
-    handoff.put(1)
-    handoff.close(drop=True)
-    assert handoff.closed
-    assert handoff.take() is None
-    handoff.close()
-    assert handoff.closed
+    queue: BoundedQueue[int] = BoundedQueue(4, block=True)
+    queue.put(1)
+    queue.close(drop=True)
+    assert queue.closed
+    assert queue.take() is None
+    queue.close()
+    assert queue.closed
 
 
 def test_the_end_wakes_a_writer_and_a_reader(in_thread):
-    full: Handoff[int] = Handoff(1, lossless=True)
+    full: BoundedQueue[int] = BoundedQueue(1, block=True)
     full.put(1)
     writer = in_thread(full.put, 2)
-    empty: Handoff[int] = Handoff(1, lossless=False)
+    empty: BoundedQueue[int] = BoundedQueue(1, block=False)
     reader = in_thread(empty.take)
     sleep(0.1)
     full.close()
@@ -101,10 +101,10 @@ def test_the_end_wakes_a_writer_and_a_reader(in_thread):
 
 
 def test_waiting_for_all_to_be_taken(in_thread):
-    handoff: Handoff[int] = Handoff(2, lossless=True)
-    assert handoff.wait_empty(0)
-    handoff.put(1)
-    assert not handoff.wait_empty(0.05)
-    waited = in_thread(handoff.wait_empty, 10)
-    handoff.take()
+    queue: BoundedQueue[int] = BoundedQueue(2, block=True)
+    assert queue.wait_empty(0)
+    queue.put(1)
+    assert not queue.wait_empty(0.05)
+    waited = in_thread(queue.wait_empty, 10)
+    queue.take()
     assert waited()
