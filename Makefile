@@ -4,6 +4,7 @@ VENVS := .venvs
 RUNTIME := $(VENVS)/runtime
 DEV := $(VENVS)/dev
 RUNTIME_TEST := $(VENVS)/test
+TOOLS := $(VENVS)/tools
 TFLITE := $(VENVS)/tflite
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 DEMO_SOURCE ?= test:
@@ -12,7 +13,7 @@ DEMO_SECONDS ?= $(shell [ -t 0 ] || echo 5) # nobody is there to end it
 RIGS ?= arm64 picamera2 vivid streams systemd tf25
 SOURCES := pyproject.toml edge_srcnn/__init__.py
 
-.PHONY: help demo test test-tflite test-pi check format lock clean
+.PHONY: help demo quick test test-runtime test-tflite test-pi coverage check format lines docs pictures lock release clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -22,13 +23,19 @@ demo: $(RUNTIME)/.made  ## up-scale a test card, then go live on a moving one (D
 	$(RUNTIME)/bin/edge-srcnn demo -o edge-srcnn-demo.png
 	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--sink null: --seconds $(DEMO_SECONDS))
 
+# The workstation's side beside the runtime's: one computes, the other one mostly waits.
+both_sides = @log=$$(mktemp); $(DEV)/bin/python $(1) tests/export >$$log 2>&1 & export=$$!; \
+	$(DEV)/bin/python $(1) tests --ignore=tests/export; status=$$?; \
+	wait $$export || status=$$?; cat $$log; rm -f $$log; exit $$status
+
+quick: $(DEV)/.made  ## run the fast tests of every room: under a minute
+	$(call both_sides,-m pytest -q -m "not slow")
+
 test: $(DEV)/.made  ## run all tests, those that train and convert included (TESTS=folder: some)
 ifneq ($(TESTS),)
 	$(DEV)/bin/python -m pytest $(TESTS)
-else # the workstation's side beside the runtime's: one computes, the other one mostly waits
-	@log=$$(mktemp); $(DEV)/bin/python -m pytest tests/export >$$log 2>&1 & export=$$!; \
-	$(DEV)/bin/python -m pytest tests --ignore=tests/export; status=$$?; \
-	wait $$export || status=$$?; cat $$log; rm -f $$log; exit $$status
+else
+	$(call both_sides,-m pytest)
 endif
 
 test-runtime: $(RUNTIME_TEST)/.made  ## run the runtime's tests in an environment without TensorFlow
@@ -40,6 +47,13 @@ test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (need
 test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults, streams, systemd, TensorFlow 2.5 (root, apt; RIGS=some)
 	@set -e; for rig in $(RIGS); do echo "--- $$rig"; tests/rigs/$$rig.sh; done
 
+coverage: $(DEV)/.made  ## run all tests, and show the lines and branches that none reaches
+	$(DEV)/bin/coverage erase
+	$(call both_sides,-m coverage run -m pytest)
+	$(DEV)/bin/coverage combine --quiet
+	$(DEV)/bin/coverage report
+	@$(DEV)/bin/coverage json --quiet -o - | $(DEV)/bin/python tools/coverage_figures.py
+
 check: $(DEV)/.made  ## format, lint, types, import layers
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
@@ -50,12 +64,30 @@ format: $(DEV)/.made  ## let ruff format and mend
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/ruff check --fix .
 
+lines:  ## count the code: by room, by file, by layer of the import contract
+	@$(PYTHON) tools/lines.py
+
+docs: $(TOOLS)/.made  ## build the site into site/; a warning or a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --strict --quiet
+
+pictures: $(DEV)/.made  ## make the pictures of README and docs anew (needs chromium)
+	$(DEV)/bin/python tools/architecture.py
+	$(DEV)/bin/python tools/pictures.py
+
 lock: $(DEV)/.made  ## write the lock files anew
 	$(DEV)/bin/python $(PIP_INSTALL) uv
 	PATH=$(CURDIR)/$(DEV)/bin:$$PATH requirements/lock.sh
 
+release: $(TOOLS)/.made  ## build and check what is released, and tag it (RELEASING.md); nothing is uploaded
+	tools/release.sh $(TOOLS)/bin/python
+
 clean:  ## remove environments, caches and results
-	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache edge-srcnn-demo.png exported dist
+	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .coverage* edge-srcnn-demo.png exported dist site
+
+$(TOOLS)/.made: requirements/tools.txt
+	$(PYTHON) -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/python $(PIP_INSTALL) --require-hashes -r requirements/tools.txt
+	@touch $@
 
 $(VENVS)/%/.made: requirements/%.txt $(SOURCES)
 	$(PYTHON) -m venv --clear $(VENVS)/$*

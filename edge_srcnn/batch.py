@@ -12,9 +12,11 @@ from pathlib import Path
 from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
-from edge_srcnn.sinks.video.sink import SUFFIXES, open_video_sink
+from edge_srcnn.sinks.video import sink as video_sink
+from edge_srcnn.sinks.video.sink import SUFFIXES
+from edge_srcnn.sources import video
 from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
-from edge_srcnn.sources.video import no_file, open_video
+from edge_srcnn.sources.video import no_file
 from edge_srcnn.upscaler import Upscaler
 from edge_srcnn.uri import Uri
 
@@ -27,7 +29,7 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Job:
-    """One picture or video to be up-scaled."""
+    """One picture or video to be upscaled."""
 
     source: Path
     target: Path
@@ -133,8 +135,8 @@ def _run_video(
     if not os.path.isfile(job.source):
         raise no_file(job.source)
     options = {"preset": "medium", "overwrite": "yes" if overwrite else "no"}
-    sink = open_video_sink(Uri(str(job.target), "", str(job.target), options))  # nothing is written yet
-    source = open_video(Uri(str(job.source), "", str(job.source), {}))
+    sink = video_sink.open(Uri(str(job.target), "", str(job.target), options))  # nothing is written yet
+    source = video.open(Uri(str(job.source), "", str(job.source), {}))
     frames = source.frames
     pipeline = Pipeline(source, upscaler, [sink])
     pipeline.run(lambda done: progress(done, frames))

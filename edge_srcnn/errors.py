@@ -22,12 +22,17 @@
     │   └── OutputExists                   it is there already, and ``--overwrite`` was not given
     └── BadConfiguration          exit 78  a setting of the service makes no sense (ValueError)
 
-Each class carries its process exit status in ``exit_code`` (the numbers of ``sysexits.h``). Foreign
-exceptions are mapped once, where they enter: Pillow's in ``sources.images`` and ``sinks.images``,
-the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video``, ``sinks.video_file`` and ``sinks.push``,
-the cameras' in ``sources.libcamera_camera`` and ``sources.v4l2_capture``.
+Each class carries its process exit status in ``exit_code`` (the numbers of ``sysexits.h``), and in ``retryable``
+whether the same call may work later: cameras are plugged in, disks get room, streams come back. A ``UsageError``,
+a ``ModelError`` and a ``BadConfiguration`` stay as they are until somebody changes something.
+
+Foreign exceptions are mapped once, where they enter: Pillow's in ``sources.images`` and ``sinks.images``,
+the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video``, ``sinks.video.file`` and
+``sinks.push.worker``, the cameras' in ``sources.picamera2.camera`` and ``sources.v4l2.camera``.
 """
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -35,12 +40,14 @@ class EdgeSrcnnError(Exception):
     """Base of all errors of this project; its text is one line meant for people."""
 
     exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = True
 
 
 class UsageError(EdgeSrcnnError, ValueError):
     """An option or argument makes no sense."""
 
     exit_code = 2
+    retryable = False
 
 
 class BadData(EdgeSrcnnError, ValueError):
@@ -55,6 +62,8 @@ class BadPicture(BadData):
 
 class ModelError(BadData):
     """A model file cannot be used."""
+
+    retryable = False
 
 
 class NotAModel(ModelError):
@@ -125,7 +134,29 @@ class BadConfiguration(EdgeSrcnnError, ValueError):
     """
 
     exit_code = 78
+    retryable = False
 
     def __init__(self, first: str, *others: str) -> None:
         super().__init__(first)
         self.others = others
+
+
+def suggest(name: str, known: Sequence[str], likeness: float = 0.6) -> str | None:
+    """Guess which known name was meant by one that nobody knows, for the message of an error.
+
+    Parameters
+    ----------
+    likeness
+        How alike they must be, from 0 (not at all) to 1 (the same but for capitals).
+    """
+    return next(iter(get_close_matches(name.lower(), known, 1, likeness)), None)
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Tell whether trying again may help; after a foreign exception (of a driver or library) it may."""
+    return not isinstance(error, EdgeSrcnnError) or error.retryable
+
+
+def describe(error: BaseException) -> str:
+    """Write an error as one line: ours as it is, a foreign one with its kind."""
+    return str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"

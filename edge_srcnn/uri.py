@@ -12,10 +12,8 @@ from urllib.parse import parse_qsl
 from edge_srcnn.errors import UsageError
 
 MAX_SIDE = 16384
-NETWORK = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps"})
-"""Schemes whose query belongs to the server; our options follow a ``#``."""
-
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
+_NETWORK = re.compile(r"//[^/]")  # a host: the query belongs to the server, and our options follow a ``#``
 _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[0-9]{1,9})?")  # an exponent would take hours to compute
 _SECRETS = (
@@ -48,6 +46,16 @@ class Uri:
     target: str
     options: dict[str, str]
 
+    @property
+    def name(self) -> str:
+        """The name without options and secrets, for messages."""
+        return without_secrets(self.target if self.is_network or not self.scheme else f"{self.scheme}:{self.target}")
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it names a host of the network."""
+        return bool(self.scheme) and self.target.startswith(f"{self.scheme}://")
+
     def names_pictures(self) -> bool:
         """Whether the target is a folder, a glob or a picture."""
         if self.target.endswith("/") or os.path.isdir(self.target):
@@ -67,7 +75,7 @@ def parse_uri(text: str) -> Uri:
     scheme, rest = (match[1], match[2]) if match else ("", text)
     if not text.strip():
         raise UsageError("a source or sink needs a name, this one is empty")
-    if scheme in NETWORK:
+    if scheme and _NETWORK.match(rest):
         address, _, query = text.partition("#")
         return Uri(text, scheme, address, _options(text, query))
     parts = _QUERY.split(rest, maxsplit=1)
@@ -78,7 +86,7 @@ def parse_uri(text: str) -> Uri:
 
 
 def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
-    """The options by name, read; those that were not given are missing.
+    """Read the options by name; those that were not given are missing.
 
     Raises
     ------
@@ -156,7 +164,7 @@ def flag(text: str) -> bool:
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """A reader for one of some words."""
+    """Make a reader for one of some words."""
 
     def read(text: str) -> str:
         if text not in names:
@@ -167,7 +175,7 @@ def one_of(*names: str) -> Callable[[str], str]:
 
 
 def without_secrets(text: str) -> str:
-    """An address without its password or token."""
+    """Hide the password or token of an address."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return text

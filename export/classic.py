@@ -12,7 +12,7 @@ from edge_srcnn.imaging.tiles import mirror_pad
 from edge_srcnn.sinks.images import Encoding, write_picture
 from edge_srcnn.sources.images import read_picture
 from export.architectures.srcnn import find, read_weights
-from export.network import build_model, set_layers
+from export.training.network import build_model, set_layers
 
 
 class Srcnn:

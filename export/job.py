@@ -5,11 +5,11 @@ from pathlib import Path
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
-from export.dataset import PatchSpec, patch_spec
+from export.data.pairs import PatchSpec, patch_spec
 from export.edgetpu.files import TpuFiles
 from export.packaging import model_name
-from export.plan import TrainingPlan
-from export.symmetry import SYMMETRIES, check_filters
+from export.training.plan import TrainingPlan
+from export.training.symmetry import SYMMETRIES, check_filters
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ class ExportJob:
     float32: bool = False
     edgetpu: bool = False
     degradation: str = "bicubic"
-    sampling: str = "uniform"
     patch_px: int | None = None
     qat_steps: int = 0
     restart: bool = False
@@ -87,7 +86,7 @@ class ExportJob:
     @property
     def patches(self) -> PatchSpec:
         """Say how the pictures are cut."""
-        return patch_spec(self.architecture, self.patch_px, degradation=self.degradation, sampling=self.sampling)
+        return patch_spec(self.architecture, self.patch_px, degradation=self.degradation)
 
     @property
     def training_folder(self) -> Path:
@@ -100,7 +99,7 @@ class ExportJob:
         return TpuFiles(self.output, self.name)
 
     def targets(self) -> dict[str, Path]:
-        """The files that will be written, by kind."""
+        """List the files that will be written, by kind."""
         kinds = {"int8": self.int8, "float32": self.float32}
         suffixes = {"int8": ".tflite", "float32": "-float32.tflite"}
         files = {kind: self.output / f"{self.name}{suffixes[kind]}" for kind, wanted in kinds.items() if wanted}

@@ -95,7 +95,7 @@ def _versions() -> dict[str, str]:
 
 
 def model_card(spec: ModelSpec) -> str:
-    """The model's card, in Markdown."""
+    """Write the model's card, in Markdown."""
     training = spec.training
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"

@@ -1,6 +1,7 @@
 """``edge-srcnn config``: what the service is told."""
 
 import stat
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ EXAMPLES = (
     "[bold]edge-srcnn config show --config edge-srcnn.toml[/bold]"
 )
 CHECK_EXAMPLES = (
-    "Example: [bold]sudo edge-srcnn config check /etc/edge-srcnn/edge-srcnn.toml[/bold]. Exit status: 0 good, 78 not."
+    "Example: [bold]sudo edge-srcnn config check /etc/edge-srcnn/default.toml[/bold]. Exit status: 0 good, 78 not."
 )
 SHOW_EXAMPLES = (
     "Examples: [bold]edge-srcnn config show --config edge-srcnn.toml[/bold] · "
@@ -60,7 +61,6 @@ def show(
     from operator import attrgetter
 
     from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.service.config.kinds import toml_value
     from edge_srcnn.service.config.load import load_config
     from edge_srcnn.service.config.settings import SETTINGS
 
@@ -71,16 +71,22 @@ def show(
         return
     print_table(
         ["setting", "value", "from"],
-        [[path, "-" if value is None else toml_value(value), loaded.origins[path]] for path, value in values.items()],
+        [[path, "-" if value is None else _toml(value), loaded.origins[path]] for path, value in values.items()],
     )
 
 
 @app.command("example", epilog=EXAMPLE_EXAMPLES)
 def print_example() -> None:
     """Print a file with every setting, its default and its meaning."""
-    from edge_srcnn.service.config.example import example
+    from edge_srcnn.service.install.units import EXAMPLE, shipped
 
-    typer.echo(example(), nl=False)
+    typer.echo(shipped(EXAMPLE), nl=False)
+
+
+def _toml(value: Any) -> str:
+    """Write a value as TOML does: as JSON, but for what cannot be printed."""
+    text = dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
 
 
 def _without_secrets(value: Any) -> Any:

@@ -58,7 +58,7 @@ def _width(texts: list[list[str]]) -> int:
 
 
 def progress_bar(*extra: TextColumn) -> Progress:
-    """A progress bar on standard error; silent when that is not a terminal."""
+    """Show a progress bar on standard error; silent when that is not a terminal."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -76,7 +76,7 @@ def progress_bar(*extra: TextColumn) -> Progress:
 
 @contextmanager
 def share_bar(description: str) -> Iterator[Callable[[float], None]]:
-    """A progress bar for work that is told as a share, 0 to 1."""
+    """Show a progress bar for work that is told as a share, 0 to 1."""
     with progress_bar() as bar:
         task = bar.add_task(description, total=100)
         yield lambda share: bar.update(task, completed=round(share * 100))

@@ -174,7 +174,7 @@ def _show_table(found: "Sequence[Listed]", timing: "dict[str, Any] | None") -> N
 
 
 def _pictures(quality: "Quality", spec: "ModelSpec") -> str:
-    """The set's name without the degradation, for which the table has a column."""
+    """Name the set without the degradation, for which the table has a column."""
     return quality.set.removesuffix(f" {spec.degradation}")
 
 
@@ -184,7 +184,7 @@ def _milliseconds(name: str, timing: dict[str, Any]) -> str:
 
 
 def _notes(sets: list[str], timing: "dict[str, Any] | None") -> "Iterator[str]":
-    """What the columns are."""
+    """Explain the columns."""
     yield "for: what made the pictures small; --model auto takes camera for cameras."
     if sets:
         yield f"{', '.join(sets)}: PSNR of luma in dB, int8, of pictures made small so; and the gain over bicubic."

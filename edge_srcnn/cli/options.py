@@ -82,7 +82,13 @@ def network_engine(options: "EngineOptions", purpose: str) -> "EngineOptions":
     return found
 
 
-def check_scale(scale: int | None, own: int, model: str) -> None:
+def check_scale(scale: int | None, model: str) -> None:
     """Refuse a factor that is not that of the model that was named."""
-    if scale is not None and own != scale:
+    from edge_srcnn.loading import read_named
+    from edge_srcnn.models.bundled import is_auto
+
+    if scale is None or is_auto(model):
+        return
+    own = read_named(model, scale).spec.scale
+    if own != scale:
         raise UsageError(f"--scale {scale}: model {model} is for x{own}; leave one of the two out")

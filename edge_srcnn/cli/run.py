@@ -1,13 +1,19 @@
 """``edge-srcnn run``: a camera or file in, sharper video out, live."""
 
+import ctypes
+import os
+import resource
 import signal
-from collections.abc import Iterator
-from contextlib import closing
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_srcnn import sinks, sources
 from edge_srcnn.cli.options import (
     Block,
     DelegateLibrary,
@@ -21,26 +27,23 @@ from edge_srcnn.cli.options import (
     check_scale,
     engine_options,
 )
-from edge_srcnn.cli.supervised import run_supervised
-from edge_srcnn.errors import EdgeSrcnnError, UsageError
+from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, UsageError
+from edge_srcnn.kinds import examples
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from edge_srcnn.engine.options import EngineOptions
-    from edge_srcnn.live.governor import LadderState
-    from edge_srcnn.live.pipeline import FrameUpscaler, Pipeline, State
-    from edge_srcnn.sources import Source
+    from edge_srcnn.service.build import Service
+    from edge_srcnn.service.config.settings import Config
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080[/bold] · "
     "[bold]edge-srcnn run --source /dev/video0 --sink 'out.mp4?segment=60&keep=30'[/bold] · "
     "[bold]edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -[/bold] · "
     "[bold]edge-srcnn run --source test: --sink http://:8080[/bold] · "
-    "[bold]edge-srcnn run --config /etc/edge-srcnn/edge-srcnn.toml[/bold]"
+    "[bold]edge-srcnn run --config /etc/edge-srcnn/default.toml[/bold]"
 )
-_LINE_EVERY_S = 0.5
 _ENHANCE = ("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "isolate", "delegate")
+_MANY_FILES = 65_536
+_M_ARENA_MAX, _ARENAS = -8, 2  # <malloc.h>
 
 
 def run(
@@ -51,8 +54,7 @@ def run(
             "--source",
             "-i",
             metavar="URI",
-            help="picamera2:0?size=640x480&fps=30, /dev/video0, a video, folder or glob, rtsp://, http:// (MJPEG), "
-            "y4m:-, test:",
+            help=f"Where frames come from: {examples(sources.KINDS)}",
         ),
     ] = None,
     sink: Annotated[
@@ -61,8 +63,7 @@ def run(
             "--sink",
             "-o",
             metavar="URI",
-            help="http://127.0.0.1:8080, a video file, a folder/, rtsp:// or rtmp:// of a server, y4m:-, null: "
-            "May be given more than once.",
+            help=f"Where results go; may be given more than once: {examples(sinks.KINDS)}",
         ),
     ] = None,
     config: Annotated[
@@ -107,55 +108,25 @@ def run(
     Live sources: the newest frame counts, and those that were overtaken are counted. Files: no frame is lost.
     With --model auto a live source gets the best model that keeps its rate, and another one when that changes.
     """
+    check_scale(scale, model)
     if config is not None or steady:
         if json:
             raise UsageError("--json: a service tells its state at /state and, on SIGUSR1, in its log")
-        run_supervised(config, _given(context), seconds)
+        try:
+            _serve(lambda: _configured(config, _given(context)), seconds)
+        except UsageError as error:
+            raise BadConfiguration(str(error)) from error
         return
     if source is None or not sink:
         raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
-    from edge_srcnn.live.pipeline import Pipeline
-    from edge_srcnn.sinks import open_sink
-    from edge_srcnn.sources import is_camera, open_source
-    from edge_srcnn.system.signals import acting_on
-
     if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
         raise UsageError("--json and --sink y4m:- both want standard output")
-    region, rate = _region(roi), _rate(keep_fps)
-    with closing(open_source(source)) as opened:
-        options = engine_options(
-            engine=engine,
-            threads=threads,
-            block=block,
-            tile=tile,
-            reuse=reuse,
-            isolate=isolate,
-            delegate=delegate,
-            delegate_option=delegate_option,
-        )
-        about = {"scale": 2 if scale is None else scale, "camera": is_camera(source)}
-        with closing(_upscaler(opened, model, options, region, rate, about)) as upscaler:
-            check_scale(scale, upscaler.scale, model)
-            sinks: list[Any] = []
-            try:
-                sinks.extend(map(open_sink, sink))
-                pipeline = Pipeline(opened, upscaler, sinks)
-            except BaseException:
-                for each in sinks:
-                    each.close()
-                raise
-            with acting_on(dict.fromkeys((signal.SIGINT, signal.SIGTERM), pipeline.stop)):
-                try:
-                    _run(pipeline, sinks, seconds, quiet=json)
-                except EdgeSrcnnError:
-                    if json:  # a program that asked wants to know, above all then
-                        _report(pipeline.state(), json=True)
-                    raise
-                _report(pipeline.state(), json=json)
+    _check(roi, keep_fps, delegate, delegate_option)
+    _run_once(_from_flags(context), seconds, json=json)
 
 
 def _given(context: typer.Context) -> dict[str, Any]:
-    """What was given on the command line, by the configuration's names."""
+    """Collect what was given on the command line, by the configuration's names."""
     given = {
         name: value
         for name, value in context.params.items()
@@ -166,134 +137,114 @@ def _given(context: typer.Context) -> dict[str, Any]:
     return settings | {f"enhance.{name}": given[name] for name in _ENHANCE if name in given}
 
 
-def _upscaler(
-    source: "Source",
-    model: str,
-    options: "EngineOptions",
-    region: tuple[int, int, int, int] | None,
-    keep_fps: "Fraction | None",
-    about: dict[str, Any],
-) -> "FrameUpscaler":
-    """Make what enhances: for a live source by the models that keep up, for a file by the best one."""
-    from edge_srcnn.live.region import RegionUpscaler
-    from edge_srcnn.live.upscaler import LiveUpscalers
-    from edge_srcnn.loading import load
+def _from_flags(context: typer.Context) -> "Config":
+    """Make a configuration of flags alone; whatever opens the parts checks them."""
+    from edge_srcnn.service.config.settings import Config, Enhance
 
-    if source.live:
-        return LiveUpscalers(model, options, roi=region, keep_fps=keep_fps, rate=lambda: source.rate, **about).make()
-    upscaler = load(model, options, **about)
-    return upscaler if region is None else RegionUpscaler(upscaler, region)
+    params = context.params
+    enhance = {name: params[name] for name in _ENHANCE if params[name] is not None}
+    return Config(
+        params["source"],
+        tuple(params["sink"]),
+        Enhance(**enhance, delegate_options=tuple(params["delegate_option"] or ())),
+    )
 
 
-def _region(roi: str | None) -> tuple[int, int, int, int] | None:
-    from edge_srcnn.uri import region
+def _configured(path: Path | None, flags: dict[str, Any]) -> "Config":
+    from edge_srcnn.service.config.load import load_config
 
+    return load_config(path, os.environ, flags).config
+
+
+def _check(roi: str | None, keep_fps: str | None, delegate: str | None, options: list[str] | None) -> None:
+    from edge_srcnn.uri import frame_rate, region
+
+    engine_options(delegate=delegate, delegate_option=options)
+    for option, text, read in (("--roi", roi, region), ("--keep-fps", keep_fps, frame_rate)):
+        try:
+            if text is not None:
+                read(text)
+        except ValueError as error:
+            raise UsageError(f"{option} {text}: {error}") from error
+
+
+def _run_once(config: "Config", seconds: float | None, *, json: bool) -> None:
+    """Run until the end, SIGTERM or SIGINT; the first failure ends it, too."""
+    from contextlib import nullcontext
+
+    from edge_srcnn.cli.summary import report, status_line
+    from edge_srcnn.service.build import Service
+
+    service = Service(config, steady=False)
+    state = service.supervisor.state
     try:
-        return None if roi is None else region(roi)
-    except ValueError as error:
-        raise UsageError(f"--roi {roi}: {error}") from error
+        with nullcontext() if json else status_line(state):
+            _run(service, seconds, {})
+    except EdgeSrcnnError:
+        if json:  # a program that asked wants to know, above all then
+            report(state(), json=True)
+        raise
+    else:
+        report(state(), json=json)
+        if service.supervisor.hangs:
+            _end()
+    finally:
+        if not service.supervisor.hangs:
+            service.close()
 
 
-def _rate(keep_fps: str | None) -> "Fraction | None":
-    from edge_srcnn.uri import frame_rate
+def _serve(load: "Callable[[], Config]", seconds: float | None) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again, SIGUSR1 writes the state to the log."""
+    from edge_srcnn.service.build import Service
+    from edge_srcnn.service.logs import configure_logging
 
-    try:
-        return None if keep_fps is None else frame_rate(keep_fps)
-    except ValueError as error:
-        raise UsageError(f"--keep-fps {keep_fps}: {error}") from error
+    config = load()
+    configure_logging(config.service.log)
+    _allow_many_files()
+    _share_memory()
+    service = Service(config)
+    _run(service, seconds, {signal.SIGHUP: lambda: service.reload(load), signal.SIGUSR1: service.supervisor.dump})
+    _end()
 
 
-def _run(pipeline: "Pipeline", sinks: list[Any], seconds: float | None, *, quiet: bool) -> None:
-    """Run until the end, with a line of statistics on a terminal; ``seconds`` may end it."""
-    import threading
+def _run(service: "Service", seconds: float | None, actions: dict[signal.Signals, Callable[[], None]]) -> None:
+    from edge_srcnn.system.signals import acting_on
 
-    from rich.console import Console
-
-    timer = None if seconds is None else threading.Timer(seconds, pipeline.stop)
-    console = Console(stderr=True)
-    ended = threading.Event()
-    shown = threading.Thread(target=_show, args=(console, pipeline, ended), daemon=True)
-    try:
+    stop = service.supervisor.stop
+    with acting_on({signal.SIGTERM: stop, signal.SIGINT: stop, **actions}):
+        timer = None if seconds is None else threading.Timer(seconds, stop)
         if timer is not None:
             timer.daemon = True
             timer.start()
-        if console.is_terminal and not quiet:
-            shown.start()
-        pipeline.run(begun=lambda: _tell_addresses(sinks))
-    finally:
-        ended.set()
-        if timer is not None:
-            timer.cancel()
-        if shown.ident is not None:
-            shown.join()
+        try:
+            service.supervisor.run(begun=lambda: _tell_addresses(service))
+        finally:
+            if timer is not None:
+                timer.cancel()
 
 
-def _show(console: Any, pipeline: "Pipeline", ended: Any) -> None:
-    with console.status("waiting for the first frame") as status:
-        while not ended.wait(_LINE_EVERY_S):
-            state = pipeline.state()
-            if state.frames_out or state.idle:
-                status.update(_line(state))
+def _end() -> None:
+    """End the process at once: a driver that hangs would hang the interpreter's end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
-def _tell_addresses(sinks: list[Any]) -> None:
-    for each in sinks:
-        address = getattr(each, "address", None)
-        if address:
-            typer.echo(f"look at {address}", err=True)
+def _share_memory() -> None:
+    """Let all threads allocate in the same two arenas: those that come and go with a camera leave nothing then."""
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
-def _line(state: "State") -> str:
-    from edge_srcnn.live.statistics import rate_text
-
-    if state.idle:
-        return f"idle: nobody takes pictures; {state.frames_in} came, {state.frames_out} were enhanced"
-    (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
-    share = "" if state.enhanced_share > 0.995 else f", {state.enhanced_share:.0%} enhanced"
-    unwanted = f", {state.idle_frames} not wanted" if state.idle_frames else ""
-    return (
-        f"{width}x{height} -> {new_width}x{new_height}  {state.frames_out} frames, {rate_text(state.fps_out)}, "
-        f"{state.dropped} dropped{unwanted}, latency {state.latency.median_ms:.0f} ms{share}, "
-        f"{state.model or state.engine}{_reason(state)}"
-    )
+def _allow_many_files() -> None:
+    """Raise the limit of open files: by itself many viewers would leave none for cameras and recordings."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if most == resource.RLIM_INFINITY else min(most, _MANY_FILES)
+    with suppress(OSError, ValueError):  # a system call filter forbids it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def _reason(state: "State") -> str:
-    return f" ({state.ladder.last_step})" if state.ladder is not None and state.ladder.last_step else ""
-
-
-def _report(state: "State", *, json: bool) -> None:
-    from dataclasses import asdict
-
-    from edge_srcnn.cli.console import print_json
-
-    if json:
-        print_json(asdict(state))
-        return
-    typer.echo(_line(state) if state.frames_out or state.idle else "no frame came", err=True)
-    if state.ladder is not None and len(state.ladder.rungs) > 1 and any(state.ladder.frame_ms):
-        for line in _of_ladder(state.ladder):
-            typer.echo(line, err=True)
-    for each in state.sinks:
-        typer.echo(f"{each.name.rstrip(':')}: {each.written} frames, {each.dropped} missed", err=True)
-
-
-def _of_ladder(ladder: "LadderState") -> Iterator[str]:
-    """Say which models there were to choose from, which one it came to, and why."""
-    times = [f"{ms:.3g} ms" if ms else "not tried" for ms in ladder.frame_ms]
-    tried = ", ".join(f"{name} {time}" for name, time in zip(ladder.rungs, times, strict=True))
-    yield f"a frame takes: {tried}"
-    present, fps = ladder.rungs[ladder.rung], ladder.target_fps
-    why = (
-        ", which keeps up"
-        if fps is None
-        else f", the best with time to spare at {fps:.3g} frames a second, {1000 / fps:.0f} ms apart"
-    )
-    if ladder.too_slow:
-        why = ", the fastest there is"
-    elif ladder.hot:
-        why = f", since the processor is in trouble: {ladder.hot}"
-    steps = sum(each.count for each in ladder.steps)
-    if ladder.last_step:
-        why = f" after {steps} step{'s'[: steps - 1]}; the last time it {ladder.last_step}"
-    yield f"--model auto came to {present}{why}"
+def _tell_addresses(service: "Service") -> None:
+    for each in service.sinks:
+        if each.address:
+            typer.echo(f"look at {each.address}", err=True)

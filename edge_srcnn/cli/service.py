@@ -1,4 +1,4 @@
-"""``edge-srcnn service``: the systemd units, printed, installed, removed and watched."""
+"""Print, install, remove and watch the systemd service: ``edge-srcnn service``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,18 +18,16 @@ EXAMPLES = (
     "[bold]edge-srcnn service status --json[/bold]"
 )
 
-app = typer.Typer(help="Run as a systemd service: print, install, remove and watch its units.", no_args_is_help=True)
+app = typer.Typer(help="Run as a systemd service: print, install, remove and watch its unit.", no_args_is_help=True)
 
 Prefix = Annotated[
     Path | None, typer.Option("--prefix", metavar="DIR", help="Work below this folder instead of /, and run nothing.")
 ]
 
 
-@app.command("print", epilog="Example: [bold]edge-srcnn service print edge-srcnn@[/bold]")
+@app.command("print", epilog="Example: [bold]edge-srcnn service print > edge-srcnn@.service[/bold]")
 def print_(
-    name: Annotated[str, typer.Argument(help="edge-srcnn, edge-srcnn@, or the name of another of our files.")] = (
-        "edge-srcnn"
-    ),
+    name: Annotated[str, typer.Argument(help="edge-srcnn@, or the name of another of our files.")] = ("edge-srcnn@"),
 ) -> None:
     """Print a unit as it would be installed."""
     from edge_srcnn.service.install.units import installed, unit_file
@@ -41,21 +39,23 @@ def print_(
 def install(
     camera: Annotated[
         list[str] | None,
-        typer.Option("--camera", metavar="NAME", help="One instance, edge-srcnn@NAME; may be given more than once."),
+        typer.Option(
+            "--camera", metavar="NAME", help="An instance, edge-srcnn@NAME; can be repeated. (default: default)"
+        ),
     ] = None,
     prefix: Prefix = None,
 ) -> None:
-    """Write the units, the service's user and a first configuration. Needs root; can be repeated."""
+    """Write the unit, the service's user and a first configuration. Needs root; can be repeated."""
     from edge_srcnn.service.install import changes
     from edge_srcnn.service.install.location import command
     from edge_srcnn.service.install.units import CONFIGURATIONS
 
-    cameras = camera or []
+    cameras = camera or [changes.DEFAULT]
     _tell(changes.install(cameras, prefix=prefix and prefix.absolute()))
     if prefix is None:
         typer.echo("\nNext:")
-        for name in cameras or ["edge-srcnn"]:
-            unit = f"edge-srcnn@{name}" if cameras else name
+        for name in cameras:
+            unit = f"edge-srcnn@{name}"
             typer.echo(f"  sudo {command()} config check /{CONFIGURATIONS}/{name}.toml   # after you have edited it")
             typer.echo(f"  sudo systemctl enable --now {unit}   # where it runs already: sudo systemctl restart {unit}")
         typer.echo(f"  {command()} service status")
@@ -77,7 +77,7 @@ def uninstall(
 
 @app.command("status", epilog="Example: [bold]edge-srcnn service status --json[/bold]. Exit status: 1 a unit failed.")
 def status(json: Json = False) -> None:
-    """What systemd says of each of our units."""
+    """Show what systemd says of each instance."""
     from dataclasses import asdict
 
     from edge_srcnn.cli.console import print_json, print_table
@@ -90,7 +90,13 @@ def status(json: Json = False) -> None:
         print_table(
             ["unit", "state", "restarts", "at boot", "it says"],
             [
-                [s.unit, f"{s.active} ({s.sub})", str(s.restarts), s.at_boot, s.text or f"last result: {s.result}"]
+                [
+                    s.unit.removesuffix(".service"),
+                    f"{s.active} ({s.sub})",
+                    str(s.restarts),
+                    s.at_boot,
+                    s.text or f"last result: {s.result}",
+                ]
                 for s in states
             ],
         )

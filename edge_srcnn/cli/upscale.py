@@ -62,6 +62,7 @@ def upscale(
     from edge_srcnn.loading import load
     from edge_srcnn.sinks.images import Encoding
 
+    check_scale(scale, model)
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None)
     encoding = Encoding(quality, lossless, compression)
     failed: list[Outcome] = []
@@ -74,22 +75,20 @@ def upscale(
         delegate=delegate,
         delegate_option=delegate_option,
     )
-    with load(model, options, scale=2 if scale is None else scale) as upscaler:
-        check_scale(scale, upscaler.scale, model)
-        with progress_bar() as bar:
-            task = bar.add_task("upscaling", total=len(jobs))
-            frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
+    with load(model, options, scale=2 if scale is None else scale) as upscaler, progress_bar() as bar:
+        task = bar.add_task("upscaling", total=len(jobs))
+        frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
 
-            def show_frames(job: "Job", done: int, total: int | None) -> None:
-                if frames is not None:
-                    bar.update(frames, description=job.source.name, completed=done, total=total)
+        def show_frames(job: "Job", done: int, total: int | None) -> None:
+            if frames is not None:
+                bar.update(frames, description=job.source.name, completed=done, total=total)
 
-            for outcome in run_jobs(jobs, upscaler, encoding, overwrite=overwrite, progress=show_frames):
-                bar.advance(task)
-                if outcome.error is not None:
-                    failed.append(outcome)
-                elif not quiet:
-                    say(_line(outcome))
+        for outcome in run_jobs(jobs, upscaler, encoding, overwrite=overwrite, progress=show_frames):
+            bar.advance(task)
+            if outcome.error is not None:
+                failed.append(outcome)
+            elif not quiet:
+                say(_line(outcome))
     _report_failures(failed, len(jobs))
 
 

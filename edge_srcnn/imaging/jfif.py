@@ -33,7 +33,7 @@ def jfif_planes(frame: Frame) -> tuple[UInt8Array, Chroma | None]:
 
 
 def rgb_picture(frame: Frame) -> UInt8Array:
-    """A frame as a picture: uint8 ``[h, w]`` grey or ``[h, w, 3]`` RGB."""
+    """Convert a frame to a picture: uint8 ``[h, w]`` grey or ``[h, w, 3]`` RGB."""
     luma, chroma = jfif_planes(frame)
     if chroma is None:
         return luma

@@ -31,5 +31,5 @@ def quarter_turns(degrees: float) -> int:
 
 
 def turned(plane: UInt8Array, turns: int) -> UInt8Array:
-    """A plane turned left ``turns`` times, contiguous."""
+    """Turn a plane left ``turns`` times; contiguous."""
     return np.ascontiguousarray(np.rot90(plane, turns)) if turns else plane

@@ -43,7 +43,7 @@ def planes_of(frame: Any) -> tuple[UInt8Array, Chroma | None]:
 
 
 def colour_of(frame: Any) -> Colour:
-    """The tags of a decoded frame; what is not said is what players assume."""
+    """Read the colour tags of a decoded frame; where one is missing, give what players assume."""
     name = frame.format.name
     rgb = frame.format.is_rgb or frame.format.has_palette
     full = {_LIMITED: False, _FULL: True}.get(int(frame.color_range))
@@ -56,7 +56,7 @@ def colour_of(frame: Any) -> Colour:
 
 
 def av_frame(luma: UInt8Array, chroma: Chroma, format: str, colour: Colour) -> Any:
-    """A frame for PyAV's encoders. ``format`` is one of ``FORMATS``."""
+    """Make a frame for PyAV's encoders; ``format`` is one of ``FORMATS``."""
     frame = av.VideoFrame(luma.shape[1], luma.shape[0], format)
     for plane, pixels in zip(frame.planes, (luma, *chroma), strict=True):
         view = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
@@ -66,7 +66,7 @@ def av_frame(luma: UInt8Array, chroma: Chroma, format: str, colour: Colour) -> A
 
 
 def even_planes(frame: Frame, format: str) -> tuple[UInt8Array, Chroma]:
-    """The planes as the encoder takes them: grey gets neutral chroma, and an odd last row or column goes."""
+    """Give the planes as the encoder takes them: grey gets neutral chroma, and an odd last row or column goes."""
     luma, chroma = frame.luma, frame.chroma
     down, across = next(key for key, name in FORMATS.items() if name == format)
     height, width = luma.shape[0] // down * down, luma.shape[1] // across * across

@@ -46,12 +46,12 @@ def mirror_border(
 
 
 def round_up(length: int, grain: int) -> int:
-    """The smallest multiple of ``grain`` that is not below ``length``."""
+    """Round ``length`` up to a multiple of ``grain``."""
     return -(-length // grain) * grain
 
 
 def even_side(length: int, wanted: int, grain: int) -> int:
-    """The side of the tiles that cover ``length`` with as many of them as ``wanted`` needs, but with little overlap.
+    """Choose the side of the tiles that cover ``length``: as many as ``wanted`` needs, with little overlap.
 
     A multiple of ``grain``; ``length`` 480 and ``wanted`` 200 give 160, not 200 and a rest of 80.
     """

@@ -1,4 +1,4 @@
-"""An engine that may fail: a frame is left out, ten in a row begin it anew, and there is always a plainer one."""
+"""Fail over between engines: a frame is left out, ten in a row begin the engine anew, then comes the next candidate."""
 
 import logging
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, Unavailable
+from edge_srcnn.errors import DelegateLost, Unavailable, describe
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.live.forwarding import Forwarding
@@ -19,7 +19,7 @@ MOST_FAILURES = 10
 """So many frames in a row that fail begin the engine anew."""
 
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 60.0
-"""While a plainer engine computes, the best one is tried again after waits that grow so."""
+"""While a lesser engine computes, the best one is tried again after waits that grow so."""
 
 _JOIN_S = 2.0
 _GOOD_S = 60.0
@@ -41,8 +41,8 @@ class Candidate:
     may_be_missing: bool = False
 
 
-class Failover(Forwarding):
-    """Keeps pictures coming.
+class FailoverUpscaler(Forwarding):
+    """Enhances by the best candidate that works.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Failover(Forwarding):
         Frames that were left out, and engines that were begun anew.
     busy_since_s
         Since when the engine computes a frame, in seconds of ``time.monotonic()``; None while it has none.
-    trouble
+    last_error
         Why it is not the best engine that computes; None while it is.
     failing
         Frames that failed in a row, whatever was tried.
@@ -69,15 +69,15 @@ class Failover(Forwarding):
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         self.failures = self.restarts = 0
         self.busy_since_s: float | None = None
-        self.trouble: str | None = None
+        self.last_error: str | None = None
         self.failing = 0
-        self._candidates, self._present = tuple(candidates), 0
+        self._candidates, self._number = tuple(candidates), 0
         self._wanted: tuple[Candidate, ...] | None = None
         self._streak = 0
         self._fresh = True  # no good frame since it was begun anew
         self._backoff = Backoff(RETRY_MOST_S, first_s=RETRY_FIRST_S)
         self._retry_s = self._stood_s = monotonic()
-        self._maker: threading.Thread | None = None
+        self._trial: threading.Thread | None = None
         self._better: FrameUpscaler | None = None
         self._closed = False
         self._upscaler = self._first()
@@ -103,7 +103,7 @@ class Failover(Forwarding):
         """Enhance a frame; None when it failed."""
         if self._wanted is not None:
             self._begin(self._wanted)
-        if self._present:
+        if self._number:
             self._fail_back()
         self.busy_since_s = monotonic()
         try:
@@ -120,8 +120,8 @@ class Failover(Forwarding):
         """Let go of the engine, and of one that was to take its place."""
         self._closed = True
         self._upscaler.close()
-        if (maker := self._maker) is not None:
-            maker.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
+        if (trial := self._trial) is not None:
+            trial.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
         self._drop_better()
 
     def _first(self) -> FrameUpscaler:
@@ -131,69 +131,70 @@ class Failover(Forwarding):
             except Unavailable as error:
                 if not candidate.may_be_missing:
                     raise
-                self._fall_to(number + 1, str(error))
+                self._settle_on(number + 1, str(error))
         raise Unavailable("no engine can be made")
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         self._streak += 1
         self.failing += 1
-        why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+        why = describe(error)
         if isinstance(error, DelegateLost):  # there is nothing left to fail again
-            self._fail_over(min(self._present + 1, len(self._candidates) - 1), why)
+            self._fail_over(min(self._number + 1, len(self._candidates) - 1), why)
             return
         if self._streak == 1:
-            log.error("engine %s: a frame was left out (%s)", self._candidates[self._present].name, why)
+            log.error("engine %s: a frame was left out (%s)", self._candidates[self._number].name, why)
         if self._streak >= MOST_FAILURES:
-            self._fail_over(min(self._present + self._fresh, len(self._candidates) - 1), why)
+            self._fail_over(min(self._number + self._fresh, len(self._candidates) - 1), why)
 
-    def _fail_over(self, first: int, why: str) -> None:
-        """The same engine again, or a plainer one; if that cannot even begin, the next."""
+    def _fail_over(self, candidate: int, why: str) -> None:
+        """The same engine again, or a lesser one; if that cannot even begin, the next."""
         self.restarts += 1
-        for number in range(first, len(self._candidates)):
-            if (made := self._made(self._candidates[number])) is None:
+        for number in range(candidate, len(self._candidates)):
+            made = self._made(self._candidates[number])
+            if made is None:
                 continue
-            if number > self._present:
-                self._fall_to(number, why)
+            if number > self._number:
+                self._settle_on(number, why)
             else:
                 log.error("engine %s: begun anew after %d failures", self._candidates[number].name, self._streak)
             self._take(made)
             return
         self._streak = 0  # nothing can be made: go on with what there is
 
-    def _fall_to(self, number: int, why: str) -> None:
+    def _settle_on(self, number: int, why: str) -> None:
         if monotonic() - self._stood_s > _GOOD_S:
             self._backoff.reset()
-        self._present, self._retry_s = number, monotonic() + self._backoff.next_s()
+        self._number, self._retry_s = number, monotonic() + self._backoff.next_s()
         if number < len(self._candidates):
-            self.trouble = f"{self._candidates[number].name} computes, since {self._candidates[0].name} fails: {why}"
-            log.error("%s", self.trouble)
+            self.last_error = f"{self._candidates[number].name} computes, since {self._candidates[0].name} fails: {why}"
+            log.error("%s", self.last_error)
 
     def _fail_back(self) -> None:
         """Try the best engine again, in a thread of its own, since that may take long."""
         if self._better is not None:
             log.warning("engine %s: tried again", self._candidates[0].name)
-            made, self._better, self._maker = self._better, None, None
+            made, self._better, self._trial = self._better, None, None
             self._take(made)
-            self._present, self.trouble, self._stood_s = 0, None, monotonic()
+            self._number, self.last_error, self._stood_s = 0, None, monotonic()
             self._streak = MOST_FAILURES - 1  # one failure is enough to fall again
-        elif self._maker is None and monotonic() >= self._retry_s:
-            self._maker = threading.Thread(
+        elif self._trial is None and monotonic() >= self._retry_s:
+            self._trial = threading.Thread(
                 target=self._try_best, args=(self._candidates[0],), name="fail back", daemon=True
             )
-            self._maker.start()
+            self._trial.start()
 
     def _try_best(self, candidate: Candidate) -> None:
         made = self._made(candidate)
         if made is None:
-            self._retry_s, self._maker = monotonic() + self._backoff.next_s(), None
+            self._retry_s, self._trial = monotonic() + self._backoff.next_s(), None
         elif self._closed or candidate is not self._candidates[0]:  # meanwhile
             made.close()
         else:
             self._better = made
 
     def _drop_better(self) -> None:
-        better, self._better, self._maker = self._better, None, None
+        better, self._better, self._trial = self._better, None, None
         if better is not None:
             better.close()
 
@@ -213,9 +214,9 @@ class Failover(Forwarding):
         made = self._made(candidates[0])
         if made is not None:
             self._take(made)
-            self._candidates, self._present, self.trouble = candidates, 0, None
+            self._candidates, self._number, self.last_error = candidates, 0, None
             self._drop_better()
         elif candidates[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet
-            self._candidates, self._present = candidates, 0
+            self._candidates, self._number = candidates, 0
             self._drop_better()
             self._fail_over(1, "it is not there, or in use")

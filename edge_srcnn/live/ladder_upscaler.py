@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.errors import describe
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.forwarding import Forwarding
 from edge_srcnn.live.frame_timer import FrameTimer, KeyFor
@@ -245,7 +245,7 @@ class LadderUpscaler(Forwarding):
         try:
             work()
         except Exception as error:  # whatever it is, the present engine goes on
-            why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+            why = describe(error)
             if not self._closed and why not in self._told:
                 self._told.add(why)
                 log.error("another model cannot take over (%s); %s goes on", why, self.model)

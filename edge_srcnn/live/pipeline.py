@@ -1,4 +1,4 @@
-"""Source to upscaler to sinks: three kinds of threads, with a slot (live) or a short queue (files) between them."""
+"""Pass frames from a capture through an upscaler to sinks."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -7,14 +7,13 @@ from time import monotonic, perf_counter
 from typing import Protocol, runtime_checkable
 
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.governor import LadderState
-from edge_srcnn.live.sink_thread import FILE_DEPTH, SinkState, SinkWorker
+from edge_srcnn.live.sink_thread import SinkState, SinkThread, SinkWriter
 from edge_srcnn.live.statistics import Durations, Meter, Percentiles
 from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sources import Source
-from edge_srcnn.system.queue import Handoff
 
-_CLOSE_S = 5.0
 _IDLE_LOOK_S = 0.05
 
 
@@ -128,25 +127,34 @@ class Pipeline:
     ----------
     state
         What sinks are to tell of how it goes; by itself the pipeline's own state.
+
+    Attributes
+    ----------
+    computes
+        The engine has a frame.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: Source | Capture,
         upscaler: FrameUpscaler,
         sinks: Sequence[Sink],
         *,
         state: "Callable[[], State] | None" = None,
     ) -> None:
-        self._source, self._upscaler = source, upscaler
+        self._capture = source if isinstance(source, Capture) else Capture.of(source)
+        self._upscaler = upscaler
         self._told = state or self.state
-        self._frames: Handoff[Frame] = Handoff(1 if source.live else FILE_DEPTH, lossless=not source.live)
-        self._workers = [SinkWorker(sink, live=source.live, alone=len(sinks) == 1) for sink in sinks]
+        alone = len(sinks) == 1
+        self._workers = [
+            SinkThread(sink, live=self._capture.live, alone=alone) if sink.blocking else SinkWriter(sink, alone=alone)
+            for sink in sinks
+        ]
+        self.computes = False
         self._stopping = threading.Event()
         self._ended = False
-        self._source_error: BaseException | None = None
-        self._in, self._out = Meter(), Meter()
-        self._skipped = self._failed = self._idle_frames = 0
+        self._out = Meter()
+        self._failed = self._idle_frames = 0
         self._at_hand: Frame | None = None  # the newest that was not computed, while idle
         self._overtaken = self._unwanted = 0  # before the last frame; and those of them that nobody wanted either
         self._enhance, self._latency = Durations(), Durations()
@@ -171,13 +179,13 @@ class Pipeline:
         """
         self._began = monotonic()
         whole = False
-        stream = Stream(self._source.rate, self._source.frames, getattr(self._source, "companion", None), self._told)
-        capture = threading.Thread(target=self._capture, name="capture", daemon=True)
+        capture = self._capture
+        stream = Stream(capture.rate, capture.frames, capture.companion, self._told)
         try:
             for worker in self._workers:
                 worker.start(stream)
             begun()
-            capture.start()
+            capture.begin()
             while (frame := self._next()) is not None and not self._stopping.is_set():
                 if self._is_wanted():
                     self._process(frame)
@@ -185,20 +193,18 @@ class Pipeline:
                 else:
                     self._rest(frame)
             self._ended = not self._stopping.is_set()
-            whole = self._source_error is None or self._source.live
+            whole = capture.error is None or capture.live
         finally:
             stopped = self._stopping.is_set()
             self.stop()
             self.finish_sinks(whole=whole, patient=whole and not stopped)
-            if capture.ident is not None:
-                capture.join(_CLOSE_S)
+            capture.join()
         self._raise_what_went_wrong()
 
     def stop(self) -> None:
         """End soon; from any thread, more than once. What sinks have already, they finish."""
         self._stopping.set()
-        self._source.close()
-        self._frames.close(drop=True)
+        self._capture.close()
         for worker in self._workers:
             worker.stop_taking()
 
@@ -210,19 +216,19 @@ class Pipeline:
     def state(self) -> State:
         """A look at it, from any thread."""
         sizes, idle = self._sizes or (None, None), self._at_hand is not None
-        unwanted, skipped = self._unwanted, self._skipped
+        unwanted, skipped = self._unwanted, self._capture.skipped
         if idle:
-            unwanted += max(self._frames.dropped - self._overtaken, 0)
-        dropped = skipped + max(self._frames.dropped - unwanted, 0)
+            unwanted += max(self._capture.dropped - self._overtaken, 0)
+        dropped = skipped + max(self._capture.dropped - unwanted, 0)
         return State(
             running_s=monotonic() - self._began,
-            frames_in=self._in.count + skipped,
+            frames_in=self._capture.came.count + skipped,
             frames_out=self._out.count,
             dropped=dropped,
             failed=self._failed,
             idle=idle,
             idle_frames=self._idle_frames + unwanted,
-            fps_in=self._in.per_second(),
+            fps_in=self._capture.came.per_second(),
             fps_out=0.0 if idle else self._out.per_second(),
             enhance=self._enhance.percentiles(),
             latency=self._latency.percentiles(),
@@ -237,38 +243,23 @@ class Pipeline:
             stopped=self._stopping.is_set() and not self._ended,
         )
 
-    def _capture(self) -> None:
-        expected = 0
-        try:
-            for frame in self._source:
-                self._in.tick()
-                self._skipped += max(frame.index - expected, 0)  # the source itself left some out
-                expected = frame.index + 1
-                if not self._frames.put(frame):
-                    return
-        except BaseException as error:  # raised again in the thread that runs the pipeline
-            if not self._stopping.is_set():
-                self._source_error = error
-        finally:
-            self._frames.close()
-
     def _next(self) -> Frame | None:
         """Wait for a frame; for the one at hand, where somebody begins to look before another one comes."""
         while self._at_hand is not None:
-            frame = self._frames.take(_IDLE_LOOK_S)
+            frame = self._capture.take(_IDLE_LOOK_S)
             if frame is not None:
                 return frame
-            if self._frames.closed:
+            if self._capture.ended:
                 return None
             at_hand = self._at_hand
             if self._is_wanted():
                 self._idle_frames -= 1
                 return at_hand
-        return self._frames.take()
+        return self._capture.take()
 
     def _is_wanted(self) -> bool:
         """Tell whether anybody takes an enhanced frame; of files each one is enhanced."""
-        if not self._source.live or not self._workers or any(worker.wants_frames() for worker in self._workers):
+        if not self._capture.live or not self._workers or any(worker.wants_frames() for worker in self._workers):
             if self._at_hand is not None:
                 self._at_hand = None
                 self._out.begin_anew()
@@ -279,18 +270,22 @@ class Pipeline:
         """Show the frame as the camera gave it, to those who look at that."""
         self._at_hand = frame
         self._idle_frames += 1
-        before, self._overtaken = self._overtaken, self._frames.dropped
+        before, self._overtaken = self._overtaken, self._capture.dropped
         self._unwanted += self._overtaken - before
+        self.computes = True
         if isinstance(self._upscaler, Resting):
             self._upscaler.rest()
+        self.computes = False
         for worker in self._workers:
             worker.offer(Result(frame, frame, self._upscaler.scale, enhanced=False))
         self._stop_without_sinks()
 
     def _process(self, frame: Frame) -> None:
         began = perf_counter()
-        self._overtaken = self._frames.dropped
+        self._overtaken = self._capture.dropped
+        self.computes = True
         enhanced = self._upscaler.upscale_frame(frame)
+        self.computes = False
         if enhanced is None:
             self._failed += 1
             return
@@ -308,8 +303,8 @@ class Pipeline:
             self._stopping.set()
 
     def _raise_what_went_wrong(self) -> None:
-        if self._source_error is not None:
-            raise self._source_error
+        if self._capture.error is not None:
+            raise self._capture.error
         for worker in self._workers:
             if worker.error is not None:
                 raise worker.error

@@ -6,20 +6,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
-from edge_srcnn.errors import EdgeSrcnnError, UsageError
+from edge_srcnn.errors import EdgeSrcnnError, describe, is_retryable
 from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.sinks import Result, Sink, Stream, Watched
-from edge_srcnn.uri import without_secrets
+from edge_srcnn.sinks import Result, Sink, Stream, kind_of
+from edge_srcnn.uri import parse_uri, without_secrets
 
 log = logging.getLogger(__name__)
 
 _JOIN_S = 1.0
 
-_STEADY_S = 30.0
+_GOOD_S = 30.0
 """One that worked for so long is tried again at once when it fails."""
 
 
-class SteadySink:
+class RetryingSink(Sink):
     """Opens a sink again and again.
 
     Parameters
@@ -28,91 +28,92 @@ class SteadySink:
         For messages, without secrets.
     open_sink
         Opens it.
-    live
-        Whether it shows the newest and may miss others.
+    live, blocking
+        Of the sink.
     backoff
         How long to wait between tries.
-
-    Attributes
-    ----------
-    missed, trouble
-        See ``Pausable``.
-    address
-        Where it can be looked at, or empty.
     """
 
-    def __init__(self, name: str, open_sink: Callable[[], Sink], *, live: bool, backoff: Backoff) -> None:
-        self.name, self.live = name, live
+    def __init__(
+        self, name: str, open_sink: Callable[[], Sink], *, live: bool, blocking: bool = True, backoff: Backoff
+    ) -> None:
+        self.name, self.live, self.blocking = name, live, blocking
         self.missed = 0
-        self.trouble: str | None = None
+        self.last_error: str | None = None
         self._open, self._backoff = open_sink, backoff
         self._sink: Sink | None = None
         self._stream: Stream | None = None
-        self._is_watched = False
         self._opened_s = 0.0
         self._closed = threading.Event()
         self._mending: threading.Thread | None = None
-        self._lock, self._closing = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, uri: str, backoff: Backoff) -> "RetryingSink":
+        """Open what a name says; ``UsageError`` where it makes no sense."""
+        parsed = parse_uri(uri)
+        kind = kind_of(parsed)
+        name = without_secrets(uri)
+        return cls(name, lambda: kind.open(parsed), live=kind.live, blocking=kind.blocking, backoff=backoff)
 
     @property
-    def address(self) -> str:
+    def address(self) -> str:  # type: ignore[override]  # of the sink that is open
         """Where it can be looked at, or empty."""
-        return str(getattr(self._sink, "address", ""))
+        return "" if self._sink is None else self._sink.address
 
     def begin(self, stream: Stream) -> None:
         """Open it, or begin to try.
 
         Raises
         ------
-        UsageError
+        EdgeSrcnnError
             It makes no sense: trying again will not help.
         """
         self._stream = stream
         try:
             self._make()
-        except UsageError:
-            raise
         except Exception as error:  # whatever it is, the others go on
+            if not is_retryable(error):
+                raise
             self._pause(error, trial=False)
 
     def write(self, result: Result) -> None:
         """Write a frame, or miss it."""
         sink = self._sink
         if sink is None:
-            self.missed += 1
+            self.missed += result.enhanced
             return
         try:
             sink.write(result)
         except Exception as error:  # as above
-            self.missed += 1
+            self.missed += result.enhanced
             self._pause(error, trial=True)
             return
-        if monotonic() - self._opened_s > _STEADY_S:
+        if monotonic() - self._opened_s > _GOOD_S:
             self._backoff.reset()
 
     def wants_frames(self) -> bool:
         """Tell whether anybody takes enhanced frames; one that is to work again is given some to try."""
         sink = self._sink
-        return sink.wants_frames() if isinstance(sink, Watched) else not self._is_watched
+        return sink.wants_frames() if sink is not None else not self.on_demand
 
     def close(self) -> None:
-        """Finish it; an error at the end is told in the log. Who calls it while another does waits, too."""
+        """Finish it; an error at the end is told in the log."""
         self._closed.set()
-        with self._closing:
-            with self._lock:
-                sink, self._sink = self._sink, None
-            if sink is not None:
-                try:
-                    sink.close()
-                except EdgeSrcnnError as error:
-                    log.error("%s", error)
+        with self._lock:
+            sink, self._sink = self._sink, None
+        if sink is not None:
+            try:
+                sink.close()
+            except EdgeSrcnnError as error:
+                log.error("%s", error)
         if self._mending is not None:
             self._mending.join(_JOIN_S)
 
     def _make(self) -> Sink | None:
         """Open it; None where it is too late for that."""
         sink = self._open()
-        self._is_watched = isinstance(sink, Watched)
+        self.on_demand = sink.on_demand
         if self._stream is not None:
             try:
                 sink.begin(self._stream)
@@ -128,16 +129,18 @@ class SteadySink:
 
     def _pause(self, error: Exception, *, trial: bool) -> None:
         with self._lock:
-            sink, self._sink = self._sink, None
+            failed, self._sink = self._sink, None
         self._tell(error)
-        if sink is not None:
-            with suppress(Exception):  # it has failed already, and that was told
-                sink.close()
-        self._mending = threading.Thread(target=self._mend, args=(trial,), name=f"mend {self.name}", daemon=True)
+        self._mending = threading.Thread(
+            target=self._mend, args=(failed, trial), name=f"retry {self.name}", daemon=True
+        )
         self._mending.start()
 
-    def _mend(self, trial: bool) -> None:
+    def _mend(self, failed: Sink | None, trial: bool) -> None:
         """Try until it opens; one that failed to write must then go on for as long as it had to wait."""
+        if failed is not None:
+            with suppress(Exception):  # it has failed already, and that was told
+                failed.close()
         while not self._closed.wait(wait_s := self._backoff.next_s()):
             try:
                 sink = self._make()
@@ -152,13 +155,12 @@ class SteadySink:
         with self._lock:
             if sink is None or sink is not self._sink:
                 return
-            self.trouble = None
+            self.last_error = None
         log.warning("%s: works again", self.name)
 
     def _tell(self, error: Exception) -> None:
-        """One line, however often the same happens."""
-        expected = isinstance(error, EdgeSrcnnError)
-        why = without_secrets(str(error) if expected else f"{type(error).__name__}: {error}")
-        if why != self.trouble:
-            log.error("%s; trying again", why, exc_info=None if expected else error)
-        self.trouble = why
+        """Write one line, however often the same happens."""
+        why = without_secrets(describe(error))
+        if why != self.last_error:
+            log.error("%s; trying again", why, exc_info=None if isinstance(error, EdgeSrcnnError) else error)
+        self.last_error = why

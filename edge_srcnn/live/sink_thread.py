@@ -1,4 +1,4 @@
-"""A sink in a thread of its own, with a slot or a queue before it: one that stalls or fails holds up nobody."""
+"""Hand results to a sink: at once where that takes no time, else in a thread that holds up nobody when it stalls."""
 
 import logging
 import threading
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from time import monotonic
 
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
-from edge_srcnn.sinks import Abandonable, Pausable, Result, Sink, Stream, Watched
-from edge_srcnn.system.queue import Handoff
+from edge_srcnn.live.capture import FILE_DEPTH
+from edge_srcnn.live.queue import BoundedQueue
+from edge_srcnn.sinks import Result, Sink, Stream
 
 log = logging.getLogger(__name__)
 
-FILE_DEPTH = 4
 RECORDER_DEPTH = 32
 STALL_S = 30.0
 """A sink that takes nothing for so long, while others wait for it, is given up."""
@@ -22,7 +22,7 @@ _STEP_S = 0.1
 
 @dataclass(frozen=True)
 class SinkState:
-    """One sink: frames it took, frames it missed, and what ended it."""
+    """One sink: frames it took, frames it missed, and what ended it or keeps it from writing."""
 
     name: str
     written: int
@@ -30,22 +30,94 @@ class SinkState:
     error: str | None
 
 
-class SinkWorker:
-    """A sink in a thread of its own."""
+class SinkWriter:
+    """Writes to a sink in the thread that has the results.
+
+    Parameters
+    ----------
+    alone
+        There is no other sink, so that its error ends the run, and is raised instead of logged.
+
+    Attributes
+    ----------
+    error
+        What ended it, or None.
+    """
+
+    def __init__(self, sink: Sink, *, alone: bool) -> None:
+        self.error: BaseException | None = None
+        self._sink, self._alone = sink, alone
+        self._finishing, self._finished = threading.Lock(), False
+        self._written = 0
+
+    def start(self, stream: Stream) -> None:
+        """Get ready."""
+        self._sink.begin(stream)
+
+    def offer(self, result: Result) -> None:
+        """Write a result."""
+        if self.error is None:
+            try:
+                self._sink.write(result)
+                self._written += result.enhanced
+            except BaseException as error:  # raised again when the pipeline ends
+                self._fail(error)
+
+    def wants_frames(self) -> bool:
+        """Tell whether enhanced frames are of use to it."""
+        return self.error is None and self._sink.wants_frames()
+
+    def stop_taking(self) -> None:
+        """Wait no more for a sink that is full; what it has is written."""
+
+    def finish(self, *, whole: bool, patient: bool) -> None:
+        """Let it write what it has, and close it; a file that would look whole and is not is given up.
+
+        Whoever calls it while another does waits, too.
+        """
+        with self._finishing:
+            if not self._finished:
+                self._finished = True
+                self._end(whole=whole, patient=patient)
+
+    def _end(self, *, whole: bool, patient: bool) -> None:
+        try:
+            if not whole or self.error is not None:
+                self._sink.abandon()
+            self._sink.close()
+        except Exception as error:  # the others are to be closed too; raised again when the pipeline ends
+            self._fail(error)
+
+    def state(self) -> SinkState:
+        """Look at it, from any thread."""
+        missed, error = self._sink.missed, self._sink.last_error if self.error is None else str(self.error)
+        return SinkState(self._sink.name, self._written - missed, self._dropped() + missed, error)
+
+    def _dropped(self) -> int:
+        return 0
+
+    def _fail(self, error: BaseException) -> None:
+        if self.error is None:
+            self.error = error
+            if not self._alone:
+                log.error("%s", error, exc_info=not isinstance(error, EdgeSrcnnError))
+
+
+class SinkThread(SinkWriter):
+    """Writes to a sink in a thread of its own, with a slot (live) or a queue before it."""
 
     def __init__(self, sink: Sink, *, live: bool, alone: bool) -> None:
-        self.error: BaseException | None = None
-        self._sink, self._alone, self._missed = sink, alone, 0
+        super().__init__(sink, alone=alone)
+        self._missed = 0
         self._lossless = not live and not sink.live
         depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
-        self._results: Handoff[Result] = Handoff(depth, lossless=self._lossless)
-        self._written = 0
+        self._results: BoundedQueue[Result] = BoundedQueue(depth, block=self._lossless)
         self._ending = False
         self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
 
     def start(self, stream: Stream) -> None:
         """Get ready."""
-        self._sink.begin(stream)
+        super().start(stream)
         self._thread.start()
 
     def offer(self, result: Result) -> None:
@@ -63,49 +135,26 @@ class SinkWorker:
                 self._missed += 1
                 return
 
-    def wants_frames(self) -> bool:
-        """Tell whether enhanced frames are of use to it."""
-        return self.error is None and (not isinstance(self._sink, Watched) or self._sink.wants_frames())
-
     def stop_taking(self) -> None:
         """Wait no more for a sink that is full; what it has is written."""
         self._ending = True
 
-    def finish(self, *, whole: bool, patient: bool) -> None:
-        """Let it write what it has, and close it; a file that would look whole and is not is given up."""
+    def _end(self, *, whole: bool, patient: bool) -> None:
         self._results.close(drop=self.error is not None)
         if self._thread.ident is not None:
             self._thread.join(STALL_S if self._lossless and patient else _CLOSE_S)
         if self._thread.is_alive():
             self._fail(CannotWrite(f"{self._sink.name}: does not end; it is left as it is"))
             return
-        try:
-            if isinstance(self._sink, Abandonable) and (not whole or self.error is not None):
-                self._sink.abandon()
-            self._sink.close()
-        except Exception as error:  # the others are to be closed too; raised again when the pipeline ends
-            self._fail(error)
+        super()._end(whole=whole, patient=patient)
 
-    def state(self) -> SinkState:
-        """A look at it."""
-        error = None if self.error is None else str(self.error)
-        missed = self._results.dropped + self._missed
-        if isinstance(self._sink, Pausable):
-            paused = self._sink.missed
-            return SinkState(self._sink.name, self._written - paused, missed + paused, error or self._sink.trouble)
-        return SinkState(self._sink.name, self._written, missed, error)
+    def _dropped(self) -> int:
+        return self._results.dropped + self._missed
 
     def _work(self) -> None:
-        try:
-            while (result := self._results.take()) is not None:
-                self._sink.write(result)
-                self._written += result.enhanced
-        except BaseException as error:  # raised again when the pipeline ends
-            self._fail(error)
+        while (result := self._results.take()) is not None:
+            super().offer(result)
 
     def _fail(self, error: BaseException) -> None:
-        if self.error is None:
-            self.error = error
-            if not self._alone:  # the others go on; one that is alone ends the run, which raises it
-                log.error("%s", error, exc_info=not isinstance(error, EdgeSrcnnError))
+        super()._fail(error)
         self._results.close(drop=True)

@@ -53,7 +53,7 @@ def measure_throughput(upscaler: Upscaler, source: str) -> Throughput:
     null = _pipeline_rate(upscaler, source, open_sink("null:"))
     sink = open_sink("http://127.0.0.1:0")
     seen: list[int] = []
-    viewer = threading.Thread(target=_watch, args=(getattr(sink, "address", ""), seen), name="viewer", daemon=True)
+    viewer = threading.Thread(target=_watch, args=(sink.address, seen), name="viewer", daemon=True)
     served = _pipeline_rate(upscaler, source, sink, viewer.start)
     viewer.join(_JOIN_S)
     if not seen:

@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-from edge_srcnn.errors import NoInput
+from edge_srcnn.errors import NoInput, suggest
 from edge_srcnn.models.ladder import Ladder, ladder_of
-from edge_srcnn.spelling import nearest
 
 BUNDLED = Path(__file__).parent
 
@@ -15,7 +14,7 @@ down from there where the machine is too slow."""
 
 
 def bundled_models() -> dict[str, Path]:
-    """The models that come with the package, by name."""
+    """List the models that come with the package, by name."""
     return {path.stem: path for path in sorted(BUNDLED.glob("*.tflite"), key=lambda path: path.stem)}
 
 
@@ -30,7 +29,7 @@ def live_ladder(scale: int, *, camera: bool = False) -> Ladder:
 
 
 def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> Path:
-    """The file of a bundled model, or of a path.
+    """Find the file of a bundled model, or of a path.
 
     Parameters
     ----------
@@ -54,6 +53,6 @@ def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> 
     path = Path(wanted)
     if os.path.isfile(path):  # Path.is_file raises where it may not look
         return path
-    close = nearest(wanted, list(bundled))
+    close = suggest(wanted, list(bundled))
     meant = f"; did you mean {close}?" if close else ""
     raise NoInput(f"{wanted}: neither a file nor one of the bundled models ({', '.join(bundled) or 'none'}){meant}")

@@ -69,7 +69,7 @@ def write_form(
 
 
 def read_form(archive: zipfile.ZipFile, head: bytes) -> tuple[TpuForm, bytes] | None:
-    """The form and the plain graph of a model file whose flatbuffer is ``head``; None where it is an ordinary one.
+    """Read the Edge TPU form and the plain graph of a file whose flatbuffer is ``head``; None for an ordinary one.
 
     Raises
     ------

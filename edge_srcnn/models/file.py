@@ -249,7 +249,7 @@ def parse_model(data: bytes, where: str) -> Model:
 
 
 def seal_model(spec: ModelSpec, graph: bytes, golden: UInt8Array, tpu: TpuForm | None = None) -> bytes:
-    """The bytes of a model file, always the same for the same arguments."""
+    """Write the bytes of a model file, always the same for the same arguments."""
     buffer = io.BytesIO()
     buffer.write(tpu.graph if tpu else graph)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
@@ -267,7 +267,7 @@ def _sealed(data: bytes) -> bool:
 
 
 def _known(kind: type, stored: dict[str, Any]) -> dict[str, Any]:
-    """The fields that a dataclass has; what a later version added is passed over."""
+    """Keep the fields that a dataclass has; what a later version added is passed over."""
     names = [each.name for each in fields(kind) if each.name in stored or each.default is MISSING]
     return {name: stored[name] for name in names}
 

@@ -9,7 +9,7 @@ _TAIL_BYTES = 1 << 16
 
 
 def cut_short(data: bytes) -> bool:
-    """True when a table or buffer of the flatbuffer reaches beyond the end, or a zip was begun and not ended.
+    """Tell whether a table or buffer of the flatbuffer reaches beyond the end, or a zip was begun and not ended.
 
     Walks the vectors of the root table that hold a model's first and last bytes (TFLite's schema: fields 1, 2
     and 4 of ``Model`` are operator codes, subgraphs and buffers; field 0 of ``Buffer`` is its data).

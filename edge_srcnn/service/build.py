@@ -1,35 +1,32 @@
-"""From a configuration to the service: steady parts around what the configuration names."""
+"""Make what a configuration names: a capture, an upscaler, sinks, and the supervisor that runs them."""
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import partial
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
 
 from edge_srcnn.engine.backends import AUTO
-from edge_srcnn.engine.candidates import candidates, may_be_missing
+from edge_srcnn.engine.candidates import candidates as engines
+from edge_srcnn.engine.candidates import may_be_missing
 from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.errors import describe
 from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.live.failover import Candidate, Failover
+from edge_srcnn.live.capture import Capture, Opener
+from edge_srcnn.live.failover import Candidate, FailoverUpscaler
 from edge_srcnn.live.pipeline import FrameUpscaler
-from edge_srcnn.live.reconnecting_source import SteadySource
 from edge_srcnn.live.region import RegionUpscaler
-from edge_srcnn.live.retrying_sink import SteadySink
-from edge_srcnn.live.upscaler import HOT_C, LiveUpscalers
+from edge_srcnn.live.retrying_sink import RetryingSink
+from edge_srcnn.live.upscaler import LiveUpscalers
 from edge_srcnn.loading import load, read_named
 from edge_srcnn.models.bundled import is_auto
 from edge_srcnn.service.config.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
-from edge_srcnn.sinks import kind_of as kind_of_sink
-from edge_srcnn.sinks import open_sink
-from edge_srcnn.sources import Source, is_camera, open_source
-from edge_srcnn.sources import kind_of as kind_of_source
+from edge_srcnn.sinks import Sink, open_sink
+from edge_srcnn.sources import is_camera, kind_of
 from edge_srcnn.system.temperature import Heat, HeatWatch
 from edge_srcnn.uri import frame_rate, parse_uri, region, without_secrets
-
-_LIVE_SINKS = frozenset({"http", "https", "push", "null"})
 
 
 class Service:
@@ -37,59 +34,86 @@ class Service:
 
     Parameters
     ----------
+    steady
+        Wait for a camera that is lost, fail over from an engine that fails, try failed sinks again; False: the first
+        failure ends the run.
     heat
         Gives the last look at the processor; None: this machine's.
 
     Raises
     ------
     EdgeSrcnnError
-        A part of the configuration makes no sense on this machine.
+        A part of the configuration makes no sense on this machine; not steady: or cannot be opened.
     """
 
-    def __init__(self, config: Config, *, heat: Callable[[], Heat] | None = None) -> None:
+    def __init__(self, config: Config, *, steady: bool = True, heat: Callable[[], Heat] | None = None) -> None:
         self._config = config
         self._one_reload = threading.Lock()
         self._camera = is_camera(config.source)
         self._heat = heat or HeatWatch().newest
-        self._source = steady_source(config)
-        try:
-            self._upscaler = Failover(self._rungs(config, camera=self._camera))
-        except BaseException:
-            self._source.close()
-            raise
-        self.sinks = [_steady_sink(uri, config) for uri in config.sinks]
+        with ExitStack() as opened:
+            self._capture = self._captured(config, steady=steady)
+            opened.callback(self._capture.join)
+            opened.callback(self._capture.close)
+            self._upscaler: FrameUpscaler
+            if steady:
+                self._upscaler = FailoverUpscaler(self._candidates(config, camera=self._camera))
+            else:
+                self._upscaler = _maker(
+                    config.enhance, _engine_options(config.enhance), self._camera, self._live(config)
+                )()
+            opened.callback(self._upscaler.close)
+            self.sinks: list[Sink] = []
+            for uri in config.sinks:
+                sink = RetryingSink.of(uri, Backoff(config.service.retry_sink_s)) if steady else open_sink(uri)
+                opened.callback(sink.close)
+                self.sinks.append(sink)
+            opened.pop_all()
         self.supervisor = Supervisor(
-            self._source,
-            self._upscaler,
-            self.sinks,
-            statistics_s=config.service.statistics_s,
+            self._capture, self._upscaler, self.sinks, statistics_s=config.service.statistics_s
         )
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        self._upscaler.close()
 
     def reload(self, load: Callable[[], Config]) -> None:
         """Take over what can be taken over; a configuration that is bad changes nothing. From any thread."""
         with self._one_reload:
             self._reload(load)
 
-    def _rungs(self, config: Config, *, camera: bool) -> list[Candidate]:
-        if not self._source.live:
-            return rungs(config.enhance, camera=camera)
-        live = Live(lambda: self._source.rate, config.service.hot_c, self._heat)
-        return rungs(config.enhance, camera=camera, live=live)
+    @staticmethod
+    def _captured(config: Config, *, steady: bool) -> Capture:
+        """Make the capture of the source; one that is opened again and again is not opened yet."""
+        opener = Opener.of(config.source)
+        if steady and _reopens(config.source):
+            return Capture(opener, Backoff(config.service.retry_camera_s))
+        return Capture(opener).open()
+
+    def _live(self, config: Config) -> dict[str, Any] | None:
+        if not self._capture.live:
+            return None
+        return {"rate": lambda: self._capture.rate, "hot_c": config.service.hot_c, "heat": self._heat}
+
+    def _candidates(self, config: Config, *, camera: bool) -> list[Candidate]:
+        return candidates(config.enhance, camera=camera, live=self._live(config))
 
     def _reload(self, load: Callable[[], Config]) -> None:
-        before = self._config
+        before, failover = self._config, self._upscaler
+        if not isinstance(failover, FailoverUpscaler):
+            raise TypeError("only a steady service takes over another configuration")
         self.supervisor.reloading()
         try:
             config = load()
-            source = self._source if isinstance(self._source, SteadySource) and comes_back(config.source) else None
+            source = self._capture if self._capture.retries and _reopens(config.source) else None
             camera = self._camera if source is None else is_camera(config.source)  # of the frames that will come
             if config.enhance != before.enhance or (camera != self._camera and is_auto(config.enhance.model)):
-                made = self._rungs(config, camera=camera)
+                made = self._candidates(config, camera=camera)
                 if not made[0].may_be_missing:
                     made[0].make().close()  # what cannot be made is not taken over
-                self._upscaler.replace(made)
+                failover.replace(made)
         except Exception as error:  # whatever it is, the service goes on as it was
-            why = str(error) if isinstance(error, EdgeSrcnnError) else f"{type(error).__name__}: {error}"
+            why = describe(error)
             self.supervisor.told(f"the old configuration stays: {without_secrets(why)}")
             return
         self._camera = camera
@@ -98,7 +122,7 @@ class Service:
             if source is None:
                 later.append("source")
             else:
-                source.replace(partial(open_source, config.source))
+                source.replace(Opener.of(config.source))
         if config.sinks != before.sinks:
             later.append("sinks")
         if config.service != before.service:
@@ -108,30 +132,12 @@ class Service:
         self.supervisor.told(f"configuration reloaded{rest}")
 
 
-@dataclass(frozen=True)
-class Live:
-    """What a ladder of models has to know of a live source and of this machine; see ``LiveUpscalers``."""
-
-    rate: Callable[[], Fraction | None] = lambda: None
-    hot_c: float = HOT_C
-    heat: Callable[[], Heat] | None = None
-
-
-def comes_back(uri: str) -> bool:
-    """Whether a source is one that may get lost and found: a camera or a stream, not a file."""
+def _reopens(uri: str) -> bool:
     parsed = parse_uri(uri)
-    endless = kind_of_source(parsed) == "test" and parsed.options.get("fps") != "max"
-    return endless or is_camera(uri)
+    return kind_of(parsed).reopens(parsed)
 
 
-def steady_source(config: Config) -> Source:
-    """The configured source; one that comes back is not opened yet."""
-    if comes_back(config.source):
-        return SteadySource(partial(open_source, config.source), Backoff(config.service.retry_camera_s))
-    return open_source(config.source)
-
-
-def rungs(enhance: Enhance, *, camera: bool = False, live: Live | None = None) -> list[Candidate]:
+def candidates(enhance: Enhance, *, camera: bool = False, live: dict[str, Any] | None = None) -> list[Candidate]:
     """List the engine that is wanted, and those that take its place: this machine's processor, and bicubic scaling.
 
     Parameters
@@ -139,22 +145,21 @@ def rungs(enhance: Enhance, *, camera: bool = False, live: Live | None = None) -
     camera
         Where the pictures come from, see ``load_model``.
     live
-        None: the source is a file, of which each frame counts, and the best model enhances it.
+        What ``LiveUpscalers`` has to know of a live source and of this machine; None: the source is a file, of which
+        each frame counts, and the best model enhances it.
     """
-    options = engine_options(enhance)
-    model = read_named(enhance.model, enhance.scale, camera=camera) if options.engine == AUTO else None
-    return [
-        Candidate(
-            each.label + (" (isolated)" if each.isolate else ""),
-            _enhancing(enhance, each, camera, live),
-            may_be_missing(each),
-        )
-        for each in candidates(options, model)
-    ]
+    wanted, without_region = _engine_options(enhance), replace(enhance, roi=None)
+    model = read_named(enhance.model, enhance.scale, camera=camera) if wanted.engine == AUTO else None
+    found = []
+    for options in engines(wanted, model):
+        # bicubic alone has no region, and so goes on when the region fails
+        part = enhance if options.backend().has_network else without_region
+        name = options.label + (" (isolated)" if options.isolate else "")
+        found.append(Candidate(name, _maker(part, options, camera, live), may_be_missing(options)))
+    return found
 
 
-def engine_options(enhance: Enhance) -> EngineOptions:
-    """Give what a configuration asks of an engine."""
+def _engine_options(enhance: Enhance) -> EngineOptions:
     return EngineOptions.parse(
         engine=enhance.engine,
         threads=enhance.threads,
@@ -166,34 +171,17 @@ def engine_options(enhance: Enhance) -> EngineOptions:
     )
 
 
-def _enhancing(
-    enhance: Enhance, options: EngineOptions, camera: bool, live: Live | None
+def _maker(
+    enhance: Enhance, options: EngineOptions, camera: bool, live: dict[str, Any] | None
 ) -> Callable[[], FrameUpscaler]:
-    # bicubic alone has no region, and so goes on when the region fails
-    roi = None if enhance.roi is None or not options.backend().has_network else region(enhance.roi)
+    about: dict[str, Any] = {"scale": enhance.scale, "camera": camera}
+    roi = None if enhance.roi is None else region(enhance.roi)
     if live is not None:
         keep_fps = None if enhance.keep_fps is None else frame_rate(enhance.keep_fps)
-        return LiveUpscalers(
-            enhance.model,
-            options,
-            scale=enhance.scale,
-            camera=camera,
-            roi=roi,
-            keep_fps=keep_fps,
-            rate=live.rate,
-            hot_c=live.hot_c,
-            heat=live.heat,
-        ).make
+        return LiveUpscalers(enhance.model, options, roi=roi, keep_fps=keep_fps, **about, **live).make
 
     def make() -> FrameUpscaler:
-        upscaler = load(enhance.model, options, scale=enhance.scale, camera=camera)
+        upscaler = load(enhance.model, options, **about)
         return upscaler if roi is None else RegionUpscaler(upscaler, roi)
 
     return make
-
-
-def _steady_sink(uri: str, config: Config) -> SteadySink:
-    live = kind_of_sink(parse_uri(uri)) in _LIVE_SINKS
-    return SteadySink(
-        without_secrets(uri), partial(open_sink, uri), live=live, backoff=Backoff(config.service.retry_sink_s)
-    )

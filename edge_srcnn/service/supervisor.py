@@ -1,4 +1,4 @@
-"""What the service is doing, and whether that is well: a small state machine over a pipeline of steady parts."""
+"""What the service is doing, and whether that is well: a small state machine over a pipeline."""
 
 import json
 import logging
@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from time import monotonic
 
-from edge_srcnn.live.failover import Failover
-from edge_srcnn.live.pipeline import Pipeline, State
-from edge_srcnn.live.reconnecting_source import SteadySource
+from edge_srcnn.live.capture import Capture
+from edge_srcnn.live.failover import FailoverUpscaler
+from edge_srcnn.live.pipeline import FrameUpscaler, Pipeline, State
 from edge_srcnn.live.statistics import rate_text
+from edge_srcnn.live.stuck_threads import STUCK_THREADS
 from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
-from edge_srcnn.system.stuck_threads import LEFT_BEHIND
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ STUCK_S = 60.0
 
 _LOOK_S = 0.1
 _STOP_S = 1.0
+_FINISH_S = 20.0
 
 
 class Phase(StrEnum):
@@ -56,7 +57,7 @@ class ServiceState(State):
         What it is doing, and for how many seconds.
     status
         The same as a sentence.
-    troubles
+    errors
         What is not as it should be, one sentence each.
     camera_losses, engine_failures, engine_restarts
         Since the start.
@@ -65,7 +66,7 @@ class ServiceState(State):
     phase: str
     phase_s: float
     status: str
-    troubles: tuple[str, ...]
+    errors: tuple[str, ...]
     camera_losses: int
     engine_failures: int
     engine_restarts: int
@@ -77,32 +78,39 @@ class Supervisor:
     Parameters
     ----------
     source
-        A ``SteadySource``, or a source that ends (a file).
+        What is read; a capture that retries may wait for its camera.
     upscaler, sinks
         Of the pipeline.
     statistics_s
         Every so often a line of statistics is logged.
     notifier
         Speaks to this machine's systemd.
+
+    Attributes
+    ----------
+    hangs
+        The engine did not return at the end, and never will.
     """
 
     def __init__(
         self,
-        source: Source,
-        upscaler: Failover,
+        source: Source | Capture,
+        upscaler: FrameUpscaler,
         sinks: Sequence[Sink],
         *,
         statistics_s: float = 60.0,
         notifier: Notifier | None = None,
     ) -> None:
-        self._source, self._upscaler = source, upscaler
-        self._pipeline = Pipeline(source, upscaler, sinks, state=self.state)
+        self._capture = source if isinstance(source, Capture) else Capture.of(source)
+        self._failover = upscaler if isinstance(upscaler, FailoverUpscaler) else None
+        self._pipeline = Pipeline(self._capture, upscaler, sinks, state=self.state)
         self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False
-        self._begun, self._may_wait = threading.Event(), not isinstance(source, SteadySource)
+        self._begun, self._may_wait = threading.Event(), not self._capture.retries
         self._stopping = threading.Event()
         self._error: BaseException | None = None
+        self.hangs = False
 
     def run(self, *, begun: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is called or the source ends.
@@ -120,7 +128,7 @@ class Supervisor:
             thread.join(_LOOK_S)
             self._look()
             now = monotonic()
-            if self._notifier.watchdog_s is not None and now >= next_watchdog_s and self.is_well():
+            if self._notifier.watchdog_s is not None and now >= next_watchdog_s and self.is_healthy():
                 self._notifier.watchdog()
                 next_watchdog_s = now + self._notifier.watchdog_s / 4
             if now >= next_statistics_s:
@@ -130,8 +138,11 @@ class Supervisor:
         self._notifier.stopping()
         self._pipeline.stop()
         thread.join(_STOP_S)
-        if thread.is_alive():
-            log.warning("the engine or the camera's driver does not end; what was recorded is finished")
+        if not self._pipeline.computes:
+            thread.join(_FINISH_S)
+        self.hangs = thread.is_alive()
+        if self.hangs:
+            log.warning("the engine does not end; what was recorded is finished")
             self._pipeline.finish_sinks()
         if self._error is not None:
             raise self._error
@@ -140,33 +151,32 @@ class Supervisor:
         """End soon; from any thread, more than once."""
         self._stopping.set()
 
-    def is_well(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether frames make progress, or there is a good reason why not."""
-        now, busy_since_s = monotonic(), self._upscaler.busy_since_s
-        limit_s = HUNG_S if self._notifier.watchdog_s is None else min(HUNG_S, self._notifier.watchdog_s / 2)
-        if busy_since_s is not None and now - busy_since_s > limit_s:
-            return False
-        if self._upscaler.failing >= HOPELESS:
-            return False
-        if not isinstance(self._source, SteadySource):
+        now = monotonic()
+        if self._failover is not None:
+            busy_since_s = self._failover.busy_since_s
+            limit_s = HUNG_S if self._notifier.watchdog_s is None else min(HUNG_S, self._notifier.watchdog_s / 2)
+            if (busy_since_s is not None and now - busy_since_s > limit_s) or self._failover.failing >= HOPELESS:
+                return False
+        if not self._capture.retries:
             return True
-        if self._source.trouble is not None and LEFT_BEHIND.longest_s() > STUCK_S:
+        if self._capture.last_error is not None and STUCK_THREADS.longest_s() > STUCK_S:
             return False  # the camera cannot be opened while the driver hangs: only a new start may help
-        return now - self._source.beat_s < SILENT_S
+        return now - self._capture.heartbeat_s < SILENT_S
 
     def state(self) -> ServiceState:
         """A look at it, from any thread."""
         state = self._pipeline.state()
-        losses = self._source.losses if isinstance(self._source, SteadySource) else 0
         return ServiceState(
             **{each.name: getattr(state, each.name) for each in fields(State)},
             phase=self._phase,
             phase_s=monotonic() - self._since_s,
             status=self._status,
-            troubles=tuple(self._troubles(state)),
-            camera_losses=losses,
-            engine_failures=self._upscaler.failures,
-            engine_restarts=self._upscaler.restarts,
+            errors=tuple(self._errors(state)),
+            camera_losses=self._capture.losses,
+            engine_failures=state.failed,
+            engine_restarts=0 if self._failover is None else self._failover.restarts,
         )
 
     def dump(self) -> None:
@@ -194,25 +204,26 @@ class Supervisor:
         tell()
         self._begun.set()
 
-    def _troubles(self, state: State) -> list[str]:
+    def _errors(self, state: State) -> list[str]:
         ladder = state.ladder
         heat = f"the processor is in trouble: {ladder.hot}" if ladder is not None and ladder.hot else None
-        found = [self._upscaler.trouble, heat, *(sink.error for sink in state.sinks)]
-        if not self.is_well():
+        failed_over = None if self._failover is None else self._failover.last_error
+        found = [failed_over, heat, *(sink.error for sink in state.sinks)]
+        if not self.is_healthy():
             found.append("nothing moves: the engine or the camera's driver hangs or fails")
-        return [trouble for trouble in found if trouble]
+        return [error for error in found if error]
 
     def _look(self) -> None:
         """Find out what the service is doing; tell of changes."""
         state = self._pipeline.state()
-        camera = self._source.trouble if isinstance(self._source, SteadySource) else None
-        troubles = self._troubles(state)
+        camera = self._capture.last_error
+        errors = self._errors(state)
         if camera is not None:
             self._enter(Phase.WAITING, f"waiting for camera: {camera}")
         elif state.frames_out == 0 and not state.idle and not (self._begun.is_set() and self._may_wait):
             return  # starting
-        elif troubles:
-            self._enter(Phase.DEGRADED, "; ".join(troubles))
+        elif errors:
+            self._enter(Phase.DEGRADED, "; ".join(errors))
         elif state.idle:
             self._enter(Phase.IDLE, "nobody looks, and nothing is recorded")
         elif state.frames_out == 0:

@@ -1,14 +1,15 @@
 """Where results go: ``images`` writes files one by one, ``open_sink`` anything that takes a stream of frames."""
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
-from edge_srcnn.errors import UsageError
-from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.kinds import Kind, always, find_kind
 from edge_srcnn.uri import Uri, parse_uri
+
+if TYPE_CHECKING:  # help reads the records, and needs no arrays
+    from edge_srcnn.imaging.frame import Frame
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,11 @@ class Result:
     Attributes
     ----------
     enhanced
-        False: nobody wanted an enhanced frame, and ``frame`` is the camera's. Only a ``Watched`` sink gets such.
+        False: nobody wanted an enhanced frame, and ``frame`` is the camera's. Only sinks on demand get such.
     """
 
-    frame: Frame
-    original: Frame
+    frame: "Frame"
+    original: "Frame"
     scale: int
     enhanced: bool = True
 
@@ -48,7 +49,7 @@ class Stream:
 
 
 class Sink(Protocol):
-    """Takes results.
+    """Takes results, from one thread.
 
     Attributes
     ----------
@@ -56,17 +57,32 @@ class Sink(Protocol):
         As it was asked for.
     live
         True: shows the newest, and may miss others. False: records, and wants every one.
+    blocking
+        ``write`` may wait for a disk or a peer; False: it only takes note of the result.
+    on_demand
+        It needs enhanced frames only while somebody looks, see ``wants_frames``.
+    address
+        Where it can be looked at, or empty; known from ``begin`` on.
+    missed
+        Frames that it took and did not write.
+    last_error
+        Why it does not write at the moment, or None.
     """
 
     name: str
-    live: bool
+    live: bool = False
+    blocking: bool = True
+    on_demand: bool = False
+    address: str = ""
+    missed: int = 0
+    last_error: str | None = None
 
     def begin(self, stream: Stream) -> None:
         """Get ready; called once, before the first frame."""
-        ...
+        return
 
     def write(self, result: Result) -> None:
-        """Take one result; called from one thread.
+        """Take one result.
 
         Raises
         ------
@@ -75,58 +91,29 @@ class Sink(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Finish files and connections; more than once."""
-        ...
-
-
-@runtime_checkable
-class Abandonable(Protocol):
-    """A sink that makes a whole of all frames, and can give it up."""
+    def wants_frames(self) -> bool:
+        """Tell whether enhanced frames are of use to it at the moment; from any thread, at once."""
+        return True
 
     def abandon(self) -> None:
-        """The frames broke off: leave nothing behind that would look whole. ``close`` follows."""
-        ...
+        """Give up a whole of all frames, since they broke off: leave nothing that would look whole."""
+        return
+
+    def close(self) -> None:
+        """Finish files and connections; more than once."""
+        return
 
 
-@runtime_checkable
-class Pausable(Protocol):
-    """A sink that takes frames though it cannot write them, until it can again.
-
-    Attributes
-    ----------
-    missed
-        Frames that it took and did not write.
-    trouble
-        Why it does not write at the moment, or None.
-    """
-
-    missed: int
-    trouble: str | None
-
-
-@runtime_checkable
-class Watched(Protocol):
-    """A sink that needs enhanced frames only while somebody looks; others always do."""
-
-    def wants_frames(self) -> bool:
-        """Tell whether somebody looks at enhanced frames, or did a moment ago; from any thread, at once."""
-        ...
-
-
-SINKS: dict[str, str] = {
-    "null": "edge_srcnn.sinks.null:open_null",
-    "folder": "edge_srcnn.sinks.folder:open_folder_sink",
-    "video": "edge_srcnn.sinks.video.sink:open_video_sink",
-    "http": "edge_srcnn.web.sink:open_http",
-    "https": "edge_srcnn.web.sink:open_http",
-    "push": "edge_srcnn.sinks.push.sink:open_push",
-    "y4m": "edge_srcnn.sinks.y4m:open_y4m",
-}
-"""What opens a kind of sink; imported when it is chosen."""
-
-_PUSH = frozenset({"rtsp", "rtsps", "rtmp", "rtmps"})
-EXAMPLES = ("out.mp4", "pictures/", "http://127.0.0.1:8080", "rtsp://server:8554/pi", "y4m:-", "null:")
+KINDS = (
+    Kind("http", "web.sink", "http://127.0.0.1:8080", ("http", "https"), live=True, blocking=False),
+    Kind("folder", "sinks.folder", "pictures/", opens=Uri.names_pictures),
+    Kind("video", "sinks.video.sink", "out.mp4", opens=always),
+    Kind("rtsp", "sinks.push.sink", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),
+    Kind("rtmp", "sinks.push.sink", "rtmp://server/live/pi", ("rtmp", "rtmps"), live=True),
+    Kind("y4m", "sinks.y4m", "y4m:- (standard output)"),
+    Kind("null", "sinks.null", "null: (counts only)", blocking=False),
+)
+"""Every kind of sink; a new one is a file and a record here."""
 
 
 def open_sink(uri: str) -> Sink:
@@ -146,18 +133,10 @@ def open_sink(uri: str) -> Sink:
         It cannot be written to, or needs a library that is not there.
     """
     parsed = parse_uri(uri)
-    module, _, function = SINKS[kind_of(parsed)].partition(":")
-    opener: Any = getattr(importlib.import_module(module), function)
-    sink: Sink = opener(parsed)
+    sink: Sink = kind_of(parsed).open(parsed)
     return sink
 
 
-def kind_of(uri: Uri) -> str:
-    """What opens it, a key of ``SINKS``; ``UsageError`` where nothing does."""
-    if uri.scheme in _PUSH:
-        return "push"
-    if uri.scheme in SINKS:
-        return uri.scheme
-    if uri.scheme:
-        raise UsageError(f"{uri.text}: no sink is called {uri.scheme!r}; such as {', '.join(EXAMPLES)}")
-    return "folder" if uri.names_pictures() else "video"
+def kind_of(uri: Uri) -> Kind:
+    """Find what opens a name; ``UsageError`` where nothing does."""
+    return find_kind(uri, KINDS, "sink")

@@ -8,7 +8,7 @@ from typing import Any
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.jfif import rgb_picture
 from edge_srcnn.imaging.picture import Metadata
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sinks.images import Encoding, write_picture
 from edge_srcnn.sinks.rotation import Rotation
 from edge_srcnn.uri import Uri, one_of, read_options, seconds, whole_number
@@ -18,7 +18,7 @@ _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
 _NUMBERS, _TIMES = r"[0-9]{8,}", r"[0-9]{8}-[0-9]{6}-[0-9]{6}"
 
 
-def folder_sink_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: format (jpg, png, webp), names (number, time), every (seconds), keep (pictures), keep_mb (megabytes).
 
     With a budget the oldest pictures go, those of earlier runs too, as far as they have such names.
@@ -33,51 +33,39 @@ def folder_sink_options(uri: Uri) -> dict[str, Any]:
     )
 
 
-def open_folder_sink(uri: Uri) -> "FolderSink":
-    """Make the folder; for the options see ``folder_sink_options``.
+def open(uri: Uri) -> "FolderSink":
+    """Make the folder; for the options see ``options``.
 
     Raises
     ------
     CannotWrite
         The folder cannot be made.
     """
-    options = folder_sink_options(uri)
+    given = options(uri)
     folder = Path(uri.target)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
-    return FolderSink(
-        uri.text,
-        folder,
-        suffix=f".{options.get('format', 'jpg')}",
-        by_time=options.get("names") == "time",
-        every_s=options.get("every", 0.0),
-        keep=options.get("keep"),
-        keep_bytes=options["keep_mb"] * _MEGABYTE if "keep_mb" in options else None,
-    )
+    return FolderSink(uri.text, folder, given)
 
 
-class FolderSink:
-    """Each frame, or one every so often, as a picture of its own; pictures of earlier runs stay."""
+class FolderSink(Sink):
+    """Each frame, or one every so often, as a picture of its own; pictures of earlier runs stay.
 
-    live = False
+    Parameters
+    ----------
+    given
+        As ``options`` reads them.
+    """
 
-    def __init__(
-        self,
-        name: str,
-        folder: Path,
-        *,
-        suffix: str,
-        by_time: bool,
-        every_s: float,
-        keep: int | None,
-        keep_bytes: int | None,
-    ) -> None:
-        self.name, self._folder, self._suffix, self._by_time = name, folder, suffix, by_time
-        self._every_s = every_s
-        pattern = _TIMES if by_time else _NUMBERS
-        self._pictures = Rotation(folder, re.compile(pattern + re.escape(suffix)), keep, keep_bytes)
+    def __init__(self, name: str, folder: Path, given: dict[str, Any]) -> None:
+        self.name, self._folder, self._by_time = name, folder, given.get("names") == "time"
+        self._suffix = suffix = f".{given.get('format', 'jpg')}"
+        self._every_s: float = given.get("every", 0.0)
+        pattern = re.compile((_TIMES if self._by_time else _NUMBERS) + re.escape(suffix))
+        keep_bytes = given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None
+        self._pictures = Rotation(folder, pattern, given.get("keep"), keep_bytes)
         self._next_s = float("-inf")
         self._number = 1 + max(
             (int(path.stem) for path in folder.glob(f"*{suffix}") if path.stem.isdecimal()), default=-1
@@ -99,9 +87,6 @@ class FolderSink:
         pixels = rgb_picture(frame)
         write_picture(path, pixels.shape, [(0, pixels)], Metadata(), Encoding(), overwrite=False)
         self._pictures.add(path)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     def _stem(self) -> str:
         if self._by_time:

@@ -127,7 +127,7 @@ def write_picture(
 
 
 def _without_number(file: BinaryIO) -> Any:
-    """The file without its number: Pillow would write to that itself, and miss that a full disk took only a part."""
+    """Hide the file's number: Pillow would write to that itself, and miss that a full disk took only a part."""
     return SimpleNamespace(write=file.write, seek=file.seek, tell=file.tell, flush=file.flush)
 
 
@@ -141,7 +141,7 @@ def _flattened(image: Image.Image) -> Image.Image:
 
 
 def _options(path: Path, kind: str, metadata: Metadata, encoding: Encoding) -> dict[str, Any]:
-    """The arguments of Pillow's encoder."""
+    """Choose the arguments of Pillow's encoder."""
     options: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi}
     if kind in ("JPEG", "WEBP"):
         options |= {"exif": metadata.exif, "xmp": metadata.xmp, "quality": encoding.quality}

@@ -4,13 +4,14 @@ import errno
 import os
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.system.fifo import is_fifo, open_fifo
 from edge_srcnn.uri import Uri, flag, read_options
 
@@ -21,15 +22,15 @@ _UNKNOWN_RATE = Fraction(25)
 _SPACES = {(2, 2): "C420jpeg", (1, 2): "C422", (1, 1): "C444"}
 
 
-def y4m_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: overwrite (no), of a file; standard output has none."""
     return read_options(uri) if uri.target in ("", "-") else read_options(uri, overwrite=flag)
 
 
-def open_y4m(uri: Uri) -> "Y4mSink":
+def open(uri: Uri) -> "Y4mSink":
     """Open the file; ``y4m:-`` is standard output, and a FIFO's reader may come a little later.
 
-    For the options see ``y4m_options``.
+    For the options see ``options``.
 
     Raises
     ------
@@ -38,27 +39,25 @@ def open_y4m(uri: Uri) -> "Y4mSink":
     CannotWrite
         It cannot be written, or nobody reads the FIFO.
     """
-    options = y4m_options(uri)
+    given = options(uri)
     if uri.target in ("", "-"):
         if sys.stdout.isatty():
             raise UsageError("y4m:-: standard output is a terminal; give it to another program, such as | ffplay -")
         return Y4mSink(uri.text, os.fdopen(os.dup(1), "wb"))
-    if os.path.isfile(uri.target) and not options.get("overwrite", False):
+    if os.path.isfile(uri.target) and not given.get("overwrite", False):
         raise OutputExists(f"{uri.target}: exists already; overwrite=yes replaces it")
     try:
         if is_fifo(uri.target):
             return Y4mSink(uri.text, open_fifo(uri.target, PATIENCE_S))
-        return Y4mSink(uri.text, open(uri.target, "wb"))  # closed by the sink
+        return Y4mSink(uri.text, Path(uri.target).open("wb"))  # closed by the sink
     except OSError as error:
         if error.errno == errno.ENXIO:
             raise CannotWrite(f"{uri.target}: nobody reads it; start the program that does") from error
         raise CannotWrite(f"{uri.target}: cannot be written ({error.strerror})") from error
 
 
-class Y4mSink:
+class Y4mSink(Sink):
     """A header, then each frame's planes. Source: yuv4mpeg(5) of mjpegtools."""
-
-    live = False
 
     def __init__(self, name: str, file: BinaryIO) -> None:
         self.name, self._file = name, file

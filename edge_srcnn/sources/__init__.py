@@ -1,17 +1,19 @@
 """Where pictures come from: ``images`` reads files one by one, ``open_source`` anything that is a stream of frames."""
 
-import importlib
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from edge_srcnn.errors import UsageError
-from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.uri import NETWORK, Uri, parse_uri
+from edge_srcnn.errors import SourceLost
+from edge_srcnn.kinds import Kind, always, find_kind
+from edge_srcnn.uri import Uri, parse_uri
+
+if TYPE_CHECKING:  # help reads the records, and needs no arrays
+    from edge_srcnn.imaging.frame import Frame
 
 
 class Source(Protocol):
-    """A stream of frames.
+    """A stream of frames, for one thread that opens, reads and closes it.
 
     Attributes
     ----------
@@ -21,14 +23,20 @@ class Source(Protocol):
         Nominal frames a second, or None where nobody knows.
     frames
         How many there will be, or None where nobody knows.
+    companion
+        A file whose sound and subtitles belong to the frames, or None.
+    timeout_s
+        ``read`` returns within so many seconds; None: it waits for as long as the next frame takes.
     """
 
     live: bool
     rate: Fraction | None
-    frames: int | None
+    frames: int | None = None
+    companion: str | None = None
+    timeout_s: float | None = None
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Give the frames, once.
+    def read(self) -> "Frame | None":
+        """Wait for the next frame; None at the end, and after ``wake``.
 
         Raises
         ------
@@ -37,33 +45,49 @@ class Source(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Let go of the camera or file; from any thread, more than once. An iteration that waits ends soon."""
+    def wake(self) -> None:
+        """Make a ``read`` that waits end soon, where that is possible; from any thread, more than once."""
         ...
 
+    def close(self) -> None:
+        """Let go of the camera or file; more than once."""
+        ...
 
-SOURCES: dict[str, str] = {
-    "test": "edge_srcnn.sources.moving_card:open_moving_card",
-    "folder": "edge_srcnn.sources.folder:open_folder",
-    "video": "edge_srcnn.sources.video:open_video",
-    "v4l2": "edge_srcnn.sources.v4l2.source:open_v4l2",
-    "picamera2": "edge_srcnn.sources.picamera2.source:open_picamera2",
-}
-"""What opens a kind of source; imported when it is chosen."""
+    def __iter__(self) -> "Iterator[Frame]":
+        """Read to the end, and close."""
+        try:
+            while (frame := self.read()) is not None:
+                yield frame
+        finally:
+            self.close()
 
-_CAMERAS = frozenset({"picamera2", "v4l2"})
-_VIDEO_SCHEMES = frozenset({"video", "rtsp", "rtsps", "http", "https", "y4m"})
-EXAMPLES = (
-    "picamera2:0?size=640x480&fps=30",
-    "/dev/video0?size=640x480",
-    "clip.mp4",
-    "photos/",
-    "'frames/*.png'",
-    "rtsp://camera/stream",
-    "http://camera/stream.mjpg",
-    "y4m:- (standard input)",
-    "test:",
+
+def silent(name: str, timeout_s: float) -> SourceLost:
+    """Make the error of a camera that is silent."""
+    return SourceLost(
+        f"{name}: no frame came for {timeout_s:g} s (timeout=SECONDS changes that); is the camera still connected?"
+    )
+
+
+def _is_device(uri: Uri) -> bool:
+    return uri.target.startswith("/dev/video")
+
+
+def _is_paced(uri: Uri) -> bool:
+    return uri.options.get("fps") != "max"
+
+
+KINDS = (
+    Kind("picamera2", "sources.picamera2.source", "picamera2:0?size=640x480&fps=30", camera=True, reopens=always),
+    Kind("v4l2", "sources.v4l2.source", "/dev/video0?size=640x480", opens=_is_device, camera=True, reopens=always),
+    Kind("rtsp", "sources.video", "rtsp://camera/stream", ("rtsp", "rtsps"), camera=True, reopens=always),
+    Kind("http", "sources.video", "http://camera/stream.mjpg", ("http", "https"), camera=True, reopens=always),
+    Kind("folder", "sources.folder", "photos/, 'frames/*.png'", opens=Uri.names_pictures),
+    Kind("video", "sources.video", "clip.mp4", opens=always),
+    Kind("y4m", "sources.video", "y4m:- (standard input)"),
+    Kind("test", "sources.moving_card", "test: (a moving test card)", reopens=_is_paced),
 )
+"""Every kind of source; a new one is a file and a record here."""
 
 
 def open_source(uri: str) -> Source:
@@ -74,7 +98,8 @@ def open_source(uri: str) -> Source:
     uri
         ``picamera2:0?size=640x480&fps=30``, ``/dev/video0?size=640x480&fps=30``, a video file, a folder or glob of
         pictures, ``rtsp://``, ``http://`` (MJPEG), ``y4m:-`` or ``y4m:/path/of/fifo``, ``test:``.
-        Options follow a question mark; each kind's are listed by what it raises for an unknown one.
+        Options follow a question mark, or the ``#`` of a network address; each kind's are listed by what it raises
+        for an unknown one.
 
     Raises
     ------
@@ -84,26 +109,15 @@ def open_source(uri: str) -> Source:
         What is named is missing, is something else, or needs a library or device that is not there.
     """
     parsed = parse_uri(uri)
-    module, _, function = SOURCES[kind_of(parsed)].partition(":")
-    opener: Any = getattr(importlib.import_module(module), function)
-    source: Source = opener(parsed)
+    source: Source = kind_of(parsed).open(parsed)
     return source
 
 
-def kind_of(uri: Uri) -> str:
-    """What opens it, a key of ``SOURCES``; ``UsageError`` where nothing does."""
-    if uri.scheme in _VIDEO_SCHEMES:
-        return "video"
-    if uri.scheme in SOURCES:
-        return uri.scheme
-    if uri.scheme:
-        raise UsageError(f"{uri.text}: no source is called {uri.scheme!r}; such as {', '.join(EXAMPLES)}")
-    if uri.target.startswith("/dev/video"):
-        return "v4l2"
-    return "folder" if uri.names_pictures() else "video"
+def kind_of(uri: Uri) -> Kind:
+    """Find what opens a name; ``UsageError`` where nothing does."""
+    return find_kind(uri, KINDS, "source")
 
 
 def is_camera(uri: str) -> bool:
-    """Whether frames come from a camera, here or in the network; ``UsageError`` where ``uri`` names no source."""
-    parsed = parse_uri(uri)
-    return kind_of(parsed) in _CAMERAS or parsed.scheme in NETWORK
+    """Tell whether frames come from a camera, here or in the network; ``UsageError`` where it names no source."""
+    return kind_of(parse_uri(uri)).camera

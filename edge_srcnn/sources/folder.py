@@ -17,6 +17,7 @@ from edge_srcnn.errors import BadPicture, NoInput
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.planes import Chroma
+from edge_srcnn.sources import Source
 from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
 from edge_srcnn.uri import Uri, flag, frame_rate, read_options, seconds
 
@@ -27,23 +28,23 @@ POLL_S = 0.5
 """How often a watched folder is looked at; a file that has not grown for so long is complete."""
 
 
-def folder_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: fps (25: what a video of them runs at), watch (no: end with the last one), poll (seconds, 0.5)."""
     return read_options(uri, fps=frame_rate, watch=flag, poll=seconds)
 
 
-def open_folder(uri: Uri) -> "Folder":
-    """Look whether it is there; for the options see ``folder_options``."""
-    options = folder_options(uri)
-    watch = options.get("watch", False)
+def open(uri: Uri) -> "Folder":
+    """Look whether it is there; for the options see ``options``."""
+    given = options(uri)
+    watch = given.get("watch", False)
     if watch and not os.path.isdir(uri.target):
         raise NoInput(f"{uri.target}: is no folder that could be watched")
     if not watch and not _pictures(uri.target):
         raise NoInput(f"{uri.target}: there is no picture ({', '.join(sorted(PICTURE_SUFFIXES))})")
-    return Folder(uri.target, options.get("fps", RATE), options.get("poll", POLL_S) if watch else None)
+    return Folder(uri.target, given.get("fps", RATE), given.get("poll", POLL_S) if watch else None)
 
 
-class Folder:
+class Folder(Source):
     """Pictures one after another, sorted by name; a bad one is left out with a warning."""
 
     def __init__(self, target: str, rate: Fraction, watch_every_s: float | None) -> None:
@@ -52,9 +53,21 @@ class Folder:
         self.frames: int | None = None if watch_every_s else len(_pictures(target))
         self._target, self._watch_every_s = target, watch_every_s
         self._closed = threading.Event()
+        self._pictures = self._read_all()
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Give each picture as a frame of 4:4:4 (grey: no chroma)."""
+    def read(self) -> Frame | None:
+        """Read the next picture as a frame of 4:4:4 (grey: no chroma)."""
+        return next(self._pictures, None)
+
+    def wake(self) -> None:
+        """End a wait for new pictures."""
+        self._closed.set()
+
+    def close(self) -> None:
+        """End."""
+        self._closed.set()
+
+    def _read_all(self) -> Iterator[Frame]:
         index = 0
         for path in self._paths():
             if self._closed.is_set():
@@ -67,10 +80,6 @@ class Folder:
             luma, chroma = _planes(pixels)
             yield Frame(luma, chroma, Colour(), index, float(index / (self.rate or RATE)), monotonic())
             index += 1
-
-    def close(self) -> None:
-        """End the iteration; one that waits for new pictures ends at once."""
-        self._closed.set()
 
     def _paths(self) -> Iterator[Path]:
         if self._watch_every_s is None:

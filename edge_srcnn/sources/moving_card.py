@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.sources import Source
 from edge_srcnn.sources.testcard import draw_test_card
 from edge_srcnn.uri import Uri, frame_rate, frame_size, read_options, whole_number
 
@@ -22,18 +23,18 @@ _BALL = 0.06  # of the width
 _TURN_S = 4.0
 
 
-def card_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: size (640x480), fps (15, or ``max``: as fast as frames are taken, none is lost), frames (no end)."""
     return read_options(uri, size=frame_size, fps=_rate_or_full_speed, frames=whole_number)
 
 
-def open_moving_card(uri: Uri) -> "MovingCard":
-    """Draw it; for the options see ``card_options``."""
-    options = card_options(uri)
-    return MovingCard(options.get("size", SIZE), options.get("fps", RATE), options.get("frames"))
+def open(uri: Uri) -> "MovingCard":
+    """Draw it; for the options see ``options``."""
+    given = options(uri)
+    return MovingCard(given.get("size", SIZE), given.get("fps", RATE), given.get("frames"))
 
 
-class MovingCard:
+class MovingCard(Source):
     """The card, panning slowly, with a ball that circles on it and the number of the frame."""
 
     def __init__(self, size: tuple[int, int], rate: Fraction | None, frames: int | None) -> None:
@@ -43,6 +44,7 @@ class MovingCard:
         self.frames = frames
         self._size = size
         self._closed = threading.Event()
+        self._pictures = self._draw_all()
         ycc = cv2.cvtColor(cv2.resize(draw_test_card(), size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2YCrCb)
         luma, cr, cb = cv2.split(ycc)
         half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
@@ -52,8 +54,19 @@ class MovingCard:
             for plane in (luma, *(cv2.resize(c, half, interpolation=cv2.INTER_AREA) for c in (cb, cr)))
         )
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Give frames at the rate, by the clock; one that nobody took in time is left out, and counted by ``index``."""
+    def read(self) -> Frame | None:
+        """Draw a frame when its time has come; one that nobody took in time is left out, and counted by ``index``."""
+        return next(self._pictures, None)
+
+    def wake(self) -> None:
+        """End the wait."""
+        self._closed.set()
+
+    def close(self) -> None:
+        """End."""
+        self._closed.set()
+
+    def _draw_all(self) -> Iterator[Frame]:
         began, index = time.monotonic(), 0
         while (self.frames is None or index < self.frames) and not self._closed.is_set():
             due = began + float(index / self._pace)
@@ -63,10 +76,6 @@ class MovingCard:
             index += 1
             if self.live:
                 index = max(index, int((time.monotonic() - began) * self._pace))
-
-    def close(self) -> None:
-        """End the iteration."""
-        self._closed.set()
 
     def _draw(self, index: int, now: float) -> Frame:
         width, height = self._size

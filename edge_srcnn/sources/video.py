@@ -4,7 +4,7 @@ import math
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from time import monotonic
@@ -13,10 +13,10 @@ from typing import Any
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, Unavailable
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, turned
-from edge_srcnn.sources.ahead import ReadAhead
+from edge_srcnn.sources import Source
 from edge_srcnn.sources.pipe import Pipe
 from edge_srcnn.system.fifo import is_fifo
-from edge_srcnn.uri import NETWORK, Uri, one_of, read_options, seconds
+from edge_srcnn.uri import Uri, one_of, read_options, seconds
 
 TIMEOUT_S = 5.0
 CURE = "pip install 'edge-srcnn[video]'"
@@ -42,13 +42,13 @@ def no_file(path: str | os.PathLike[str]) -> NoInput:
     return NoInput(f"{path}: is no file")
 
 
-def video_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them: timeout in seconds (network and Y4M: 5), transport (RTSP: tcp or udp)."""
     return read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
 
 
-def open_video(uri: Uri) -> "Video":
-    """Connect, or open the file; for the options see ``video_options``.
+def open(uri: Uri) -> "Video":
+    """Connect, or open the file; for the options see ``options``.
 
     Raises
     ------
@@ -57,20 +57,18 @@ def open_video(uri: Uri) -> "Video":
     NoInput, BadData
         The file is missing, or holds no video that can be decoded.
     """
-    network = uri.scheme in NETWORK
-    options = video_options(uri)
-    timeout_s = options.get("timeout", TIMEOUT_S)
+    timeout_s = options(uri).get("timeout", TIMEOUT_S)
     if uri.scheme == "y4m":
         return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
-    if not network and not os.path.isfile(uri.target):
+    if not uri.is_network and not os.path.isfile(uri.target):
         if is_fifo(uri.target):
             return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
         raise no_file(uri.target)
-    ffmpeg = {"rtsp_transport": options.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
-    return Video(uri.target, uri.target, timeout_s if network else None, options=ffmpeg)
+    ffmpeg = {"rtsp_transport": options(uri).get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
+    return Video(uri.target, uri.target, timeout_s if uri.is_network else None, options=ffmpeg)
 
 
-class Video:
+class Video(Source):
     """One video stream, decoded.
 
     Attributes
@@ -113,35 +111,48 @@ class Video:
         told = self._stream.average_rate or self._stream.guessed_rate or None
         self.rate: Fraction | None = None if self._timeless else told
         self.frames: int | None = self._stream.frames or None
-        self._ahead = ReadAhead(name, self._frames)
+        # packets that hold no picture may take one limit, and the wait for the next packet another
+        self.timeout_s = 2 * timeout_s if timeout_s is not None and self.live else None
+        self._pictures = self._decode_all()
         self.companion = target if timeout_s is None and isinstance(target, str) else None
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Decode until the end; a live stream that ends is lost."""
-        return iter(self._ahead) if self.live else self._frames()
+    def read(self) -> Frame | None:
+        """Decode the next frame; a live stream that ends is lost."""
+        try:
+            return next(self._pictures, None)
+        except EdgeSrcnnError:
+            if self._closed.is_set():
+                return None
+            raise
 
-    def _frames(self) -> Iterator[Frame]:
+    def wake(self) -> None:
+        """End a wait for a pipe; one for the network lasts until its time limit."""
+        self._closed.set()
+        if isinstance(self._target, Pipe):
+            self._target.close()
+
+    def close(self) -> None:
+        """Close the file or connection."""
+        self.wake()
+        self._pictures.close()
+        self._container.close()
+        if isinstance(self._target, Pipe):
+            self._target.release()
+
+    def _decode_all(self) -> Generator[Frame, None, None]:
         first: float | None = None
         index = 0
-        try:
-            with _mapped(self._name, under_way=True):
-                for decoded in self._decoded():
-                    if self._closed.is_set():
-                        return
-                    if first is None and self.live and decoded.time is None:
-                        continue  # RTSP tells the time after a while only
-                    time_s = monotonic() if self._timeless else _time_of(decoded, index, self.rate)
-                    first = time_s if first is None else first
-                    yield _frame(decoded, index, time_s - first)
-                    index += 1
-            self._check_whole(index, 0.0 if first is None else time_s - first)
-        except EdgeSrcnnError:
-            if not self._closed.is_set():
-                raise
-        finally:
-            self._container.close()
-            if isinstance(self._target, Pipe):
-                self._target.release()
+        with _mapped(self._name, under_way=True):
+            for decoded in self._decoded():
+                if self._closed.is_set():
+                    return
+                if first is None and self.live and decoded.time is None:
+                    continue  # RTSP tells the time after a while only
+                time_s = monotonic() if self._timeless else _time_of(decoded, index, self.rate)
+                first = time_s if first is None else first
+                yield _frame(decoded, index, time_s - first)
+                index += 1
+        self._check_whole(index, 0.0 if first is None else time_s - first)
         if self.live and not self._closed.is_set():
             raise SourceLost(f"{self._name}: the stream ended after {index} frames")
 
@@ -178,13 +189,6 @@ class Video:
             raise BadData(
                 f"{self._name}: is damaged or was cut off; {frames} frames ({ends_s:.1f} s) of {whole} are there"
             )
-
-    def close(self) -> None:
-        """End the iteration; of a file at the next frame."""
-        self._closed.set()
-        self._ahead.close()
-        if isinstance(self._target, Pipe):
-            self._target.close()
 
 
 def _frame(decoded: Any, index: int, time_s: float) -> Frame:

@@ -117,7 +117,7 @@ class Child:
 
 
 def serve(descriptor: int, worker: str) -> None:
-    """What the child does, until its owner is gone; a request that takes far too long ends it without any help."""
+    """Serve requests in the child until its owner is gone; one that takes far too long ends it by itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     module, _, function = worker.partition(":")
     answer: Answer = _loaded(module, function)
@@ -142,7 +142,7 @@ def _request(owner: "Connection[Any, Any]") -> Any:
 
 
 def _loaded(module: str, function: str) -> Answer:
-    """The first request makes the worker; the others are for what it gave."""
+    """Make the worker, which the first request asks for; the others are for what it gave."""
     made: list[Answer] = []
 
     def answer(*arguments: Any, **named: Any) -> Any:

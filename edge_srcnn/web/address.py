@@ -26,7 +26,7 @@ class Address:
     port: int
 
     def listen(self) -> socket.socket:
-        """A socket that listens; the connections that it accepts have small buffers, so that no old pictures wait.
+        """Open a socket that listens; the connections that it accepts have small buffers, so that no old pictures wait.
 
         Raises
         ------
@@ -72,7 +72,7 @@ def is_loopback(listener: socket.socket) -> bool:
 
 
 def reachable_url(listener: socket.socket, scheme: str = "http") -> str:
-    """What to type into a browser; for a socket that listens everywhere, this machine's own address."""
+    """Give what to type into a browser; for a socket that listens everywhere, this machine's own address."""
     host, port = listener.getsockname()[:2]
     return url(_own_address() if ip_address(host.partition("%")[0]).is_unspecified else host, port, scheme)
 
@@ -83,7 +83,7 @@ def url(host: str, port: int, scheme: str = "http") -> str:
 
 
 def _own_address() -> str:
-    """The address that others reach this machine by, or loopback where there is no network."""
+    """Find the address that others reach this machine by, or loopback where there is no network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(_ELSEWHERE)

@@ -62,7 +62,7 @@ def token_check(token: str) -> Middleware:
 
 
 async def add_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """What every answer carries; a signal of aiohttp's."""
+    """Add what every answer carries; a signal of aiohttp's."""
     for name, value in HEADERS.items():
         response.headers[name] = value
 

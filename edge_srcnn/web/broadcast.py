@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.sinks import Result
 from edge_srcnn.web.jpeg import to_jpeg
 from edge_srcnn.web.no_signal import stale_picture
-from edge_srcnn.web.views import BICUBIC, ENHANCED, Result, bicubic_frame, enhanced_frame, split_frame
+from edge_srcnn.web.views import BICUBIC, ENHANCED, bicubic_frame, enhanced_frame, split_frame
 
 FRESH_S = 2.0
 """A picture older than this is no signal; of a slow source: older than three times what is usual between two."""
@@ -51,7 +52,7 @@ class Shot:
         self.jpegs: dict[str, asyncio.Future[bytes]] = {}
 
     def again(self, number: int) -> "Shot":
-        """The same under a later number; what was encoded serves again."""
+        """Show the same picture under a later number; what was encoded serves again."""
         copy = Shot(number, self.result, live=self.live)
         copy.captured_s, copy.jpegs = self.captured_s, self.jpegs
         return copy
@@ -65,7 +66,7 @@ class Shot:
         return bicubic_frame(self.result)
 
     def picture(self, view: str) -> Frame:
-        """The picture of a view; called by the one thread that encodes."""
+        """Make the picture of a view; called by the one thread that encodes."""
         if view == BICUBIC:
             return self._bicubic
         enhanced = enhanced_frame(self.result)

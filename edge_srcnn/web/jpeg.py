@@ -35,7 +35,7 @@ def to_jpeg(frame: Frame, quality: int) -> bytes:
 
 
 def _padded(plane: UInt8Array, down: int, across: int) -> UInt8Array:
-    """The plane with its pixels side by side, in memory that goes on to a multiple of the subsampling.
+    """Copy the plane with its pixels side by side, in memory that goes on to a multiple of the subsampling.
 
     The encoder reads so far whatever the size of the plane: the last row and column would be other memory.
     """

@@ -1,6 +1,6 @@
 """What viewers see while no pictures come: the last one, greyed, with words on it; never one that looks live."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import localtime, strftime
 
 import cv2
@@ -8,7 +8,8 @@ import numpy as np
 
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.web.views import Result, bicubic_frame
+from edge_srcnn.sinks import Result
+from edge_srcnn.web.views import bicubic_frame
 
 _EMPTY_SIZE = (640, 360)
 _CONTRAST, _BRIGHTNESS = 0.35, 50
@@ -17,25 +18,15 @@ _TEXT_SHARE = 0.7  # of the width
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-@dataclass(frozen=True)
-class StalePicture:
-    """A result that is none."""
-
-    frame: Frame
-    original: Frame
-    scale: int
-    enhanced: bool = True
-
-
-def stale_picture(last: Result | None, since_s: float) -> StalePicture:
-    """The last result greyed, or an empty picture before there was one; ``since_s`` in seconds since 1970."""
+def stale_picture(last: Result | None, since_s: float) -> Result:
+    """Grey the last result, or give an empty picture before there was one; ``since_s`` in seconds since 1970."""
     if last is None:
         width, height = _EMPTY_SIZE
         empty = Frame(np.full((height, width), 2 * _DARK, np.uint8), None, Colour(), 0, 0.0, 0.0)
-        return StalePicture(_with_text(empty, "waiting for the camera"), empty, 1)
+        return Result(_with_text(empty, "waiting for the camera"), empty, 1)
     text = f"no signal since {strftime('%H:%M:%S', localtime(since_s))}"
     large = last.frame if last.enhanced else bicubic_frame(last)
-    return StalePicture(_with_text(_greyed(large), text), _with_text(_greyed(last.original), text), last.scale)
+    return Result(_with_text(_greyed(large), text), _with_text(_greyed(last.original), text), last.scale)
 
 
 def _greyed(frame: Frame) -> Frame:

@@ -58,7 +58,7 @@ class Routes:
         return [web.get(path, handler) for path, handler in named.items()]
 
     async def index(self, request: web.Request) -> web.StreamResponse:
-        """The page; or what ``mjpg-streamer`` serves here."""
+        """Serve the page; or what ``mjpg-streamer`` serves here."""
         action = request.query.get("action")
         if action == "stream":
             return await self.stream(request)
@@ -80,7 +80,7 @@ class Routes:
         return await send_stream(request, self._broadcast, view)
 
     async def snapshot(self, request: web.Request) -> web.StreamResponse:
-        """The newest picture."""
+        """Serve the newest picture."""
         view = _view(request, VIEWS)
         if self._broadcast.shown is None or self._broadcast.newest is None:
             raise _busy("there is no picture yet\n")
@@ -113,7 +113,7 @@ class Routes:
 
 
 def _asset(name: str, kind: str) -> Handler:
-    """A file of the page, read once."""
+    """Serve a file of the page, read once."""
     content = (_FOLDER / name).read_bytes()
 
     async def send(request: web.Request) -> web.StreamResponse:

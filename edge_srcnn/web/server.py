@@ -2,26 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
-from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from edge_srcnn.errors import CannotWrite
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.web.address import Address, is_loopback, reachable_url
 from edge_srcnn.web.auth import add_headers, host_check, token_check
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.handshakes import accept_handshakes
+from edge_srcnn.web.jpeg import MAX_SIDE_PX
 from edge_srcnn.web.limits import Crowd
 from edge_srcnn.web.metrics import registry
 from edge_srcnn.web.routes import Routes
 from edge_srcnn.web.tls import Certificate
-from edge_srcnn.web.views import Result
 
 log = logging.getLogger(__name__)
 visitors_log = log.getChild("visitors")
@@ -66,49 +65,55 @@ class Settings:
     certificate: Certificate | None = None
 
 
-class Server:
-    """Serves results over HTTP from ``start`` until ``stop``; ``look`` gives the pipeline's state, a dataclass.
+class HttpSink(Sink):
+    """Shows the newest result to whoever looks, from ``begin`` until ``close``."""
 
-    Attributes
-    ----------
-    url
-        Where it is.
-    """
+    live, blocking, on_demand = True, False, True
 
-    def __init__(self, address: Address, settings: Settings, look: Callable[[], Any]) -> None:
-        self._host, self._settings, self._look = address.host, settings, look
-        self._listener = address.listen()
-        self.url = reachable_url(self._listener, "http" if settings.certificate is None else "https")
+    def __init__(self, name: str, place: Address, settings: Settings) -> None:
+        self.name = self.address = name
+        self._place, self._settings = place, settings
         self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Broadcast]] = Future()
         self._thread = Thread(target=self._run, name="http", daemon=True)
+        self._broadcast: Broadcast | None = None
 
-    def start(self) -> None:
-        """Serve."""
-        if not is_loopback(self._listener) and self._settings.token is None:
-            log.warning(
-                "%s is open to everybody who reaches it; #token=... or #token_file=... asks for a token", self.url
-            )
-        self._thread.start()
-        self._loop, self._stopping, self._broadcast = self._ready.result()
-
-    def publish(self, result: Result) -> None:
-        """Show a result; from one thread.
+    def begin(self, stream: Stream) -> None:
+        """Listen and serve.
 
         Raises
         ------
         CannotWrite
-            The server has ended.
+            The port is taken, or the address is not one of this machine.
         """
-        if not self._thread.is_alive():
-            raise CannotWrite(f"{self.url}: the server has ended")
+        self._look, self._listener = stream.state, self._place.listen()
+        self.address = reachable_url(self._listener, "http" if self._settings.certificate is None else "https")
+        if not is_loopback(self._listener) and self._settings.token is None:
+            log.warning(
+                "%s is open to everybody who reaches it; #token=... or #token_file=... asks for a token", self.address
+            )
+        self._thread.start()
+        self._loop, self._stopping, self._broadcast = self._ready.result()
+
+    def write(self, result: Result) -> None:
+        """Make this the newest picture; it is encoded when somebody looks.
+
+        Raises
+        ------
+        CannotWrite
+            The server has ended, or the picture is too large for JPEG.
+        """
+        if max(result.frame.size) > MAX_SIDE_PX:
+            raise CannotWrite(f"{self.name}: JPEG holds at most {MAX_SIDE_PX} pixels a side")
+        if self._broadcast is None or not self._thread.is_alive():
+            raise CannotWrite(f"{self.address}: the server has ended")
         self._broadcast.publish(result)
 
     def wants_frames(self) -> bool:
-        """Tell whether anybody looks at enhanced pictures; from any thread."""
-        return self._broadcast.wants_frames()
+        """Tell whether anybody looks at an enhanced picture, or asks for one."""
+        return self._broadcast is not None and self._broadcast.wants_frames()
 
-    def stop(self) -> None:
-        """End all connections and the thread; more than once."""
+    def close(self) -> None:
+        """End all connections and the thread."""
         if self._thread.is_alive():
             with suppress(RuntimeError):  # the loop is closed: the thread is about to end
                 self._loop.call_soon_threadsafe(self._stopping.set)
@@ -162,7 +167,7 @@ class Server:
     def _application(self, broadcast: Broadcast, crowd: Crowd) -> web.Application:
         checks = [crowd.middleware()]
         if is_loopback(self._listener):
-            checks.append(host_check(self._host))
+            checks.append(host_check(self._place.host))
         if self._settings.token is not None:
             checks.append(token_check(self._settings.token))
         application = web.Application(middlewares=checks, client_max_size=_BODY_BYTES)

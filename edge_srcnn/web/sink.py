@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.errors import NoInput, Unavailable, UsageError
 from edge_srcnn.uri import Uri, read_options, whole_number
 
 if TYPE_CHECKING:
-    from edge_srcnn.web.address import Address
-    from edge_srcnn.web.server import Server, Settings
+    from edge_srcnn.web.server import HttpSink
 
 CURE = "pip install 'edge-srcnn[stream]'"
 LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_client": "prometheus-client"}
@@ -21,26 +19,28 @@ LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_clien
 _BEST_QUALITY = 100
 
 
-def http_options(uri: Uri) -> dict[str, Any]:
+def options(uri: Uri) -> dict[str, Any]:
     """Read them, without a look at the files that they name.
 
     quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show), token_file (a
     file that holds it), cert and key (of HTTPS: files in PEM). In names of files $CREDENTIALS_DIRECTORY and its like
     are filled in.
     """
+    if uri.target and not uri.is_network:
+        raise UsageError(f"{uri.scheme}: give {uri.scheme}://HOST:PORT, and options after #, such as #quality=85")
     uri = replace(uri, text=uri.target)  # messages leave the token out
-    options = read_options(
+    given = read_options(
         uri, quality=_quality, clients=whole_number, token=_token, token_file=_file, cert=_file, key=_file
     )
-    if (uri.scheme == "https") != ("cert" in options) or ("cert" in options) != ("key" in options):
+    if (uri.scheme == "https") != ("cert" in given) or ("cert" in given) != ("key" in given):
         raise UsageError(f"{uri.text}: https:// goes with #cert=FILE&key=FILE, both in PEM")
-    if "token" in options and "token_file" in options:
+    if "token" in given and "token_file" in given:
         raise UsageError(f"{uri.text}: give token or token_file, not both")
-    return options
+    return given
 
 
-def open_http(uri: Uri) -> "HttpSink":
-    """Get ready to serve; nothing listens before ``begin``. For the options see ``http_options``.
+def open(uri: Uri) -> "HttpSink":
+    """Get ready to serve; nothing listens before ``begin``. For the options see ``options``.
 
     Raises
     ------
@@ -51,69 +51,20 @@ def open_http(uri: Uri) -> "HttpSink":
     UsageError
         The address is none to listen at, or a file does not hold what it should.
     """
-    options = http_options(uri)
+    given = options(uri)
     uri = replace(uri, text=uri.target)  # messages leave the token out
     missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise Unavailable(f"{uri.text}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
     from edge_srcnn.web.address import address_of
-    from edge_srcnn.web.server import Settings
+    from edge_srcnn.web.server import HttpSink, Settings
     from edge_srcnn.web.tls import Certificate
 
-    if "cert" in options:
-        options["certificate"] = Certificate(options.pop("cert"), options.pop("key"))
-    if "token_file" in options:
-        options["token"] = _token_of(options.pop("token_file"))
-    return HttpSink(uri.text, address_of(uri), Settings(**options))
-
-
-class HttpSink:
-    """Shows the newest result to whoever looks.
-
-    Attributes
-    ----------
-    address
-        Where it is, such as ``http://127.0.0.1:8080``; known from ``begin`` on.
-    """
-
-    live = True
-
-    def __init__(self, name: str, address: "Address", settings: "Settings") -> None:
-        self.name, self._address, self._settings = name, address, settings
-        self.address = name
-        self._server: Server | None = None
-
-    def begin(self, stream: Stream) -> None:
-        """Listen and serve.
-
-        Raises
-        ------
-        CannotWrite
-            The port is taken, or the address is not one of this machine.
-        """
-        from edge_srcnn.web.server import Server
-
-        self._server = Server(self._address, self._settings, stream.state)
-        self._server.start()
-        self.address = self._server.url
-
-    def write(self, result: Result) -> None:
-        """Make this the newest picture; it is encoded when somebody looks."""
-        from edge_srcnn.web.jpeg import MAX_SIDE_PX
-
-        if max(result.frame.size) > MAX_SIDE_PX:
-            raise CannotWrite(f"{self.name}: JPEG holds at most {MAX_SIDE_PX} pixels a side")
-        if self._server is not None:
-            self._server.publish(result)
-
-    def wants_frames(self) -> bool:
-        """Tell whether anybody looks at an enhanced picture, or asks for one."""
-        return self._server is not None and self._server.wants_frames()
-
-    def close(self) -> None:
-        """End all connections."""
-        if self._server is not None:
-            self._server.stop()
+    if "cert" in given:
+        given["certificate"] = Certificate(given.pop("cert"), given.pop("key"))
+    if "token_file" in given:
+        given["token"] = _token_of(given.pop("token_file"))
+    return HttpSink(uri.text, address_of(uri), Settings(**given))
 
 
 def _quality(text: str) -> int:

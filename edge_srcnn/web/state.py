@@ -19,7 +19,7 @@ _TOLD = (PROJECT, "aiohttp", "simplejpeg")
 
 
 def status(look: Callable[[], Any], broadcast: Broadcast) -> dict[str, Any]:
-    """The pipeline's state and the viewer's own, ready for JSON; ``look`` gives a dataclass."""
+    """Collect the pipeline's state and the viewers', ready for JSON; ``look`` gives a dataclass."""
     state = asdict(look())
     for sink in state.get("sinks", ()):
         sink["name"] = without_secrets(sink["name"])

@@ -1,12 +1,12 @@
 """What a viewer may look at: the enhanced picture, the bicubic one, or half of each."""
 
 from dataclasses import replace
-from typing import Protocol
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.planes import Chroma, upscale_chroma
+from edge_srcnn.sinks import Result
 
 ENHANCED, BICUBIC, SPLIT, PAIR = "enhanced", "bicubic", "split", "pair"
 
@@ -21,37 +21,13 @@ _GREY = 128
 _LINE_SHARE = 320  # the line is one part in so many of the width
 
 
-class Result(Protocol):
-    """What comes out of the pipeline; ``edge_srcnn.sinks`` has it."""
-
-    @property
-    def frame(self) -> Frame:
-        """The enhanced one."""
-        ...
-
-    @property
-    def original(self) -> Frame:
-        """The camera's."""
-        ...
-
-    @property
-    def scale(self) -> int:
-        """The factor."""
-        ...
-
-    @property
-    def enhanced(self) -> bool:
-        """False: ``frame`` is the camera's, since nobody wanted an enhanced one."""
-        ...
-
-
 def enhanced_frame(result: Result) -> Frame:
-    """The upscaler's frame, its matrix named."""
+    """Give the upscaler's frame, its matrix named."""
     return replace(result.frame, colour=replace(result.frame.colour, matrix=_matrix(result)))
 
 
 def bicubic_frame(result: Result) -> Frame:
-    """The camera's frame, as large as the enhanced one, by bicubic scaling alone."""
+    """Upscale the camera's frame by bicubic scaling alone."""
     original = result.original
     luma = upscale_bicubic(original.luma, result.scale)
     chroma = None
@@ -62,7 +38,7 @@ def bicubic_frame(result: Result) -> Frame:
 
 
 def split_frame(left: Frame, right: Frame) -> Frame:
-    """The left half of one frame and the right half of the other, a thin line between them; sizes are the same."""
+    """Join the left half of one frame and the right half of the other, a thin line between them; sizes are the same."""
     width, across = right.luma.shape[1], right.subsampling[1]
     thick = max(width // _LINE_SHARE // 2, 1) * 2
     begin = max(width // 2 - thick // 2, 0) // 2 * 2
@@ -84,7 +60,7 @@ def _joined(left: UInt8Array, right: UInt8Array, begin: int, thick: int, line: i
 
 
 def _matrix(result: Result) -> int:
-    """The matrix; where the source does not say, what players assume: BT.709 from 720 rows on."""
+    """Choose the matrix; where the source does not say, what players assume: BT.709 from 720 rows on."""
     matrix = result.original.colour.matrix
     if matrix != UNSPECIFIED:
         return matrix

@@ -52,13 +52,13 @@ class Architecture:
     muon_rate
         Peak of Muon's learning rate that suits the network.
     symmetry
-        One of ``export.symmetry.SYMMETRIES``: the one that suits the network.
+        One of ``export.training.symmetry.SYMMETRIES``: the one that suits the network.
     expand
         Channels between the two kernels whose product each kernel is in training; 0: no such thing.
     patch_px
         Side of a training patch that suits the network, in pixels of the plane.
     balanced
-        Whether hidden channels are balanced before they are rounded to int8, see ``export.balancing``.
+        Whether hidden channels are balanced before they are rounded to int8, see ``export.int8.balancing``.
     range_share
         Where the int8 range of a hidden layer ends, as a share of the largest value that the representative dataset
         brings out: few values are cut off, and all others are rounded more finely.

@@ -26,7 +26,8 @@ WIDTHS, DEPTHS, FIRST_KERNELS, BLOCKS = range(1, 129), range(1, 25), (3, 5, 7), 
 KERNEL = 3
 PATCH_PX = 24
 EXPANSION = 4
-RANGE_SHARE = 0.8
+RANGE_SHARE, DEEP_RANGE_SHARE = 0.8, 0.7
+DEEP = 6
 
 _GRAMMAR = re.compile(
     r"fast-c(?P<width>\d{1,4})d(?P<depth>\d{1,4})(?:k(?P<kernel>\d{1,4}))?(?:b(?P<block>\d{1,4}))?", re.ASCII
@@ -85,7 +86,7 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
         expand=EXPANSION * width,
         patch_px=PATCH_PX,
         balanced=True,
-        range_share=RANGE_SHARE,
+        range_share=DEEP_RANGE_SHARE if depth >= DEEP else RANGE_SHARE,
     )
 
 

@@ -12,7 +12,7 @@ _ONLY_HERE = {"output", "overwrite", "restart"}
 
 
 def command_again(context: typer.Context, backend: str = USUAL_BACKEND) -> str:
-    """The command line of ``context`` in one way of writing it; folders and files by their names alone.
+    """Write the command line of ``context`` in one way; folders and files by their names alone.
 
     ``backend`` is the one that Keras took; from an environment variable it would be missing.
     """

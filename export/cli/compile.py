@@ -87,7 +87,7 @@ def compile_model(
 
 
 def _ready_file(prepared: "Prepared", path: Path, ready: Path, *, overwrite: bool) -> Path:
-    """The file that is ready to be compiled: the model itself, where it is that already, or else a new one."""
+    """Give the file that is ready to be compiled: the model itself, where it is that already, or else a new one."""
     from edge_srcnn.system.files import write_whole
 
     data = prepared.packaged()

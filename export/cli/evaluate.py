@@ -8,7 +8,7 @@ import typer
 from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from export.evaluation import Method
+    from export.judge.evaluation import Method
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn evaluate --data set5/ --scale 2[/bold] · "
@@ -40,8 +40,8 @@ def evaluate(
 
     from edge_srcnn.cli.console import print_json, print_table, progress_bar
     from edge_srcnn.loading import load_model
-    from export.evaluation import BASELINES, DEGRADES, method_of, read_sets
-    from export.evaluation import evaluate as judge
+    from export.judge.evaluation import BASELINES, DEGRADES, method_of, read_sets
+    from export.judge.evaluation import evaluate as judge
 
     if degrade not in DEGRADES:
         raise UsageError(f"--degrade {degrade!r}: use one of {', '.join(DEGRADES)}")

@@ -127,18 +127,6 @@ def export(
             " (default: none; srcnn-935 and srcnn-955: square, if the filters make up sets of 8)",
         ),
     ] = None,
-    ema: Annotated[
-        float, typer.Option("--ema", help="Momentum of an average of the weights, such as 0.999; 0: none.")
-    ] = 0.0,
-    loss: Annotated[
-        str, typer.Option("--loss", help="psnr (mean dB of the patches), or mse (mean square error).")
-    ] = "psnr",
-    charbonnier: Annotated[
-        float, typer.Option("--charbonnier", help="First share of the training with Charbonnier's loss instead.")
-    ] = 0.0,
-    sampling: Annotated[
-        str, typer.Option("--sampling", help="Which patches: uniform, or gradient, which prefers those with edges.")
-    ] = "uniform",
     qat_steps: Annotated[
         int, typer.Option("--qat-steps", min=0, help="Then train the rounded int8 network on, for so many batches.")
     ] = 0,
@@ -165,8 +153,8 @@ def export(
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         drop_native_log()  # TensorFlow talks from its import to its exit
     try:
-        from export.exporting import run_export
         from export.job import ExportJob
+        from export.run import run_export
     except ImportError as error:
         package = error.name if error.name in BACKENDS else "'edge-srcnn[export]'"
         raise Unavailable(f"export needs {error.name}: pip install {package}") from error
@@ -174,19 +162,15 @@ def export(
 
     from export.architectures import find_architecture
     from export.cli.command import command_again
-    from export.dataset import SAMPLINGS
-    from export.degradation import DEGRADATIONS
-    from export.losses import LOSSES
-    from export.plan import OPTIMIZERS, TrainingPlan, usual_rate
-    from export.symmetry import SYMMETRIES
-    from export.training import Progress as TrainingProgress
+    from export.data.degradation import DEGRADATIONS
+    from export.training.plan import OPTIMIZERS, TrainingPlan, usual_rate
+    from export.training.symmetry import SYMMETRIES
+    from export.training.train import Progress as TrainingProgress
 
     _one_of("--degradation", degradation, DEGRADATIONS)
     _one_of("--form", form or "residual", ("residual", "direct"))
     _one_of("--precision", precision, ("float32", "mixed_bfloat16"))
     _one_of("--optimizer", optimizer, OPTIMIZERS)
-    _one_of("--sampling", sampling, SAMPLINGS)
-    _one_of("--loss", loss, LOSSES)
     _one_of("--symmetry", symmetry or "none", SYMMETRIES)
     residual = form == "residual" if form else weights is None
     if minutes is None and steps is None:
@@ -201,9 +185,6 @@ def export(
             batch=batch,
             optimizer=optimizer,
             learning_rate=usual_rate(optimizer, architecture) if rate is None else rate,
-            ema=ema,
-            loss=loss,
-            charbonnier=charbonnier,
             precision=precision,
             seed=seed,
             symmetry=symmetry or ("none" if free else architecture.symmetry),
@@ -220,7 +201,6 @@ def export(
         float32=float32,
         edgetpu=edgetpu,
         degradation=degradation,
-        sampling=sampling,
         patch_px=patch,
         qat_steps=qat_steps,
         restart=restart,
@@ -272,7 +252,7 @@ def export(
 
 
 def _tell_of_tpu(made: "TpuExport") -> None:
-    """What the Edge TPU's compiler will say, or has said; not to have compiled is an error, at the very end."""
+    """Tell what the Edge TPU's compiler will say, or has said; not to have compiled is an error, at the very end."""
     from edge_srcnn.errors import Unavailable
     from export.cli.preflight import print_preflight
     from export.edgetpu.elsewhere import instructions, missing

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def print_preflight(found: "Preflight") -> None:
-    """A table of operations, what the model costs, warnings, and the verdict."""
+    """Print a table of operations, what the model costs, warnings, and the verdict."""
     from edge_srcnn.cli.console import print_table
     from export.edgetpu.preflight import FRAME_PX, FULL
 
@@ -44,7 +44,7 @@ def print_preflight(found: "Preflight") -> None:
 
 @contextmanager
 def spinner(description: str) -> Iterator[None]:
-    """Shows that work goes on, and how long it has, on a terminal's standard error."""
+    """Show that work goes on, and how long it has, on a terminal's standard error."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

@@ -39,7 +39,7 @@ class Prepared:
     form: TpuForm | None = None
 
     def packaged(self, compiled: bytes | None = None, compiler: str = ELSEWHERE) -> bytes:
-        """The model file, with its metadata: ready to be compiled, or of what the compiler made."""
+        """Write the model file, with its metadata: ready to be compiled, or of what the compiler made."""
         if self.model is None or self.form is None:
             return compiled or self.graph
         form = self.form if compiled is None else compiled_form(self.form, compiled, compiler)

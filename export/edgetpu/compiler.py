@@ -40,7 +40,7 @@ class Compiled:
 
 
 def find_compiler(path: Path | None = None) -> Path | None:
-    """The compiler at ``path``, or the one of the PATH; None where there is none.
+    """Find the compiler at ``path``, or on the PATH; None where there is none.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def find_compiler(path: Path | None = None) -> Path | None:
 
 
 def command(model: Path | str, folder: Path | str = ".", timeout_s: int = TIMEOUT_S) -> list[str]:
-    """The arguments that compile a model into a folder, with the table of operations."""
+    """Give the arguments that compile a model into a folder, with the table of operations."""
     return [NAME, "-s", "-t", str(timeout_s), "-o", str(folder), str(model)]
 
 

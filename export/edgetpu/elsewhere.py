@@ -19,7 +19,7 @@ def missing() -> str:
 
 
 def instructions(ready: Path, timeout_s: int = TIMEOUT_S) -> list[str]:
-    """What to do with a file that is ready to be compiled, line by line."""
+    """Say what to do with a file that is ready to be compiled, line by line."""
     run = shlex.join(command(ready.name, timeout_s=timeout_s))
     name = shlex.quote(ready.name)
     return [

@@ -51,7 +51,7 @@ class Fate:
 
 
 def fates(network: Network) -> Iterator[Fate]:
-    """The fate of each operator.
+    """Tell where each operator will run.
 
     The TPU gets one part of the graph. What needs a result that left it for the CPU cannot go back.
     """

@@ -30,5 +30,5 @@ class TpuFiles:
 
 
 def name_of(path: Path) -> str:
-    """The name of the model in a file that may be called like one of ``TpuFiles``."""
+    """Name the model in a file that may be called like one of ``TpuFiles``."""
     return path.stem.removesuffix(_COMPILED).removesuffix(_READY)

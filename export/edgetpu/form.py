@@ -48,7 +48,7 @@ def tpu_form(model: Model, tile: tuple[int, int] = TILE) -> TpuForm:
 
 
 def compiled_form(form: TpuForm, compiled: bytes, compiler: str) -> TpuForm:
-    """The form with what the compiler made of it.
+    """Put what the compiler made of it into the form.
 
     Raises
     ------

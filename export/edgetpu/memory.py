@@ -36,7 +36,7 @@ def parameter_bytes(operators: Sequence[Operator]) -> int:
 
 
 def usb_bytes(network: Network, operators: Sequence[Operator]) -> int:
-    """What crosses the USB cable in a run of these operators of a network: inputs, outputs, uncached parameters.
+    """Count the bytes over USB in a run of these operators of a network: inputs, outputs, uncached parameters.
 
     The channels of what the TPU puts out are padded to four.
     """

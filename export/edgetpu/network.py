@@ -61,7 +61,7 @@ class Tensor:
         return prod(max(side, 1) for side in self.shape)
 
     def integers(self) -> list[int]:
-        """The values of a small int32 constant, such as axes; none where it is something else."""
+        """Read the values of a small int32 constant, such as axes; none where it is something else."""
         if self.data is None or self.dtype != "int32" or self.data.nbytes > _MAX_AXES_BYTES:
             return []
         return [int(value) for value in self.data.view(np.int32)]
@@ -183,7 +183,7 @@ def _operator(model: Any, operator: Any, tensors: list[Tensor]) -> Operator:
 
 
 def _chosen(tensors: list[Tensor], numbers: Any) -> tuple[Tensor, ...]:
-    """The tensors of a list of numbers, of which -1 stands for an optional one that is left out; 0 is no list."""
+    """Look up a list of tensors by number; -1 stands for an optional one that is left out; 0 is no list."""
     found = [] if isinstance(numbers, int) else [int(number) for number in numbers[: _MAX_OPERANDS + 1]]
     if len(found) > _MAX_OPERANDS or any(number >= len(tensors) for number in found):
         raise ModelUnsupported("an operator takes a tensor that is not there; the model is damaged")
@@ -191,6 +191,6 @@ def _chosen(tensors: list[Tensor], numbers: Any) -> tuple[Tensor, ...]:
 
 
 def _text(raw: bytes | None) -> str:
-    """A name, printable, of one line."""
+    """Make a name printable, on one line."""
     text = (raw or b"")[:200].decode("utf-8", "backslashreplace")
     return "".join(character if character.isprintable() else "?" for character in text)

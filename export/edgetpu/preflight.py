@@ -119,7 +119,7 @@ def _judge(network: Network, form: TpuForm | None) -> Preflight:
 
 
 def _obstacles(network: Network, operations: tuple[Fate, ...]) -> Iterator[str]:
-    """What makes the compiler give up, and what to change."""
+    """Tell what makes the compiler give up, and what to change."""
     for fate in operations:
         if fate.runs_on == NOWHERE:
             yield f"{fate.operation} version {fate.version}: {fate.why}; {fate.cure}"

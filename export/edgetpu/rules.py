@@ -27,7 +27,7 @@ Rule = Callable[[Operator], str | None]
 
 @cache
 def op_versions() -> dict[str, int]:
-    """The highest version of each operator that the compiler's parser knows; 0 where it does not know the name."""
+    """Read the highest version of each operator that the compiler's parser knows; 0 where it does not know the name."""
     text = resources.files("export.edgetpu").joinpath("op_versions.json").read_text(encoding="utf-8")
     versions: dict[str, int] = json.loads(text)["versions"]
     return versions
@@ -44,7 +44,7 @@ def refusal(operator: Operator) -> str | None:
 
 
 def doubt(operator: Operator) -> str | None:
-    """What may keep an operator from the TPU although all known rules allow it, or None."""
+    """Tell what may keep an operator from the TPU although all known rules allow it; None for nothing."""
     if operator.name in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
         return "some sizes, align_corners and half_pixel_centers are not mapped: a whole factor maps best"
     if operator.name == "TRANSPOSE_CONV":

@@ -68,6 +68,7 @@ def test_a_real_video_of_mpeg4_in_avi(tmp_path, upscale):
 # ---- videos of our own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "down", "across"), [("yuv420p", 2, 2), ("yuv422p", 1, 2), ("yuv444p", 1, 1), ("yuvj420p", 2, 2)]
 )

@@ -22,6 +22,7 @@ def test_the_four_colour_tags_are_kept(tmp_path, upscale, tags):
     assert found[0] in ({0, 1} if tags[0] == 0 else {tags[0]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "down", "across", "codec"),
     [

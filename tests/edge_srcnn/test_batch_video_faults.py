@@ -70,6 +70,7 @@ def noisy(count, height=48, width=64):
     return [tuple(rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes) for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "container"),
     [("in.mp4", {"movflags": "faststart"}), ("in.mkv", {}), ("in.avi", {})],

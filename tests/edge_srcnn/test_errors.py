@@ -6,7 +6,7 @@ import re
 import pytest
 
 from edge_srcnn import errors
-from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.errors import EdgeSrcnnError, describe, is_retryable
 
 LINE = re.compile(r"^    (?P<branch>[│├└─ ]*)(?P<name>[A-Z]\w+) +(?:exit (?P<code>\d+))? +(?P<text>\S.*)$")
 
@@ -53,6 +53,19 @@ def test_every_leaf_has_an_exit_code_of_its_kind_and_a_built_in_to_be_caught_by(
 def test_the_text_of_an_error_is_its_message():
     for kind in classes():
         assert str(kind("tried, found, to do")) == "tried, found, to do"
+
+
+def test_what_somebody_must_change_first_is_not_tried_again():
+    stated = set(re.findall(r"``(\w+)``", (errors.__doc__ or "").partition("``retryable``")[2].partition("\n\n")[0]))
+    for kind in classes():
+        assert is_retryable(kind("x")) == kind.retryable
+        assert kind.retryable == (not any(base.__name__ in stated for base in kind.__mro__))
+
+
+def test_a_drivers_exception_is_tried_again_and_told_with_its_kind():
+    assert is_retryable(RuntimeError("segment overlap"))
+    assert describe(RuntimeError("segment overlap")) == "RuntimeError: segment overlap"
+    assert describe(errors.SourceLost("the cable")) == "the cable"
 
 
 def test_the_package_gives_the_root_of_the_tree():

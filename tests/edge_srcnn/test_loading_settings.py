@@ -60,6 +60,7 @@ def test_the_number_of_threads_does_not_change_the_bytes(engine, texture):
     assert (results[0] == results[2]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [f"{family}-x{scale}" for family in ("srcnn-915", "fast-s") for scale in (2, 3, 4)])
 def test_block_and_tile_do_not_change_the_bytes(engine, upscalers, texture, name):
     picture = texture(23, 31)
@@ -139,6 +140,7 @@ def test_an_upscaler_uses_what_was_tuned_for_each_size(engine, measured, model, 
             assert upscaler.statistics.tiles == tiles
 
 
+@pytest.mark.slow
 def test_a_damaged_tuning_is_warned_of_once_however_many_sizes_come(engine, cache, upscalers, texture, caplog):
     pictures = [texture(9, 7), texture(7, 9), texture(9, 7), texture(30, 2)]
     expected = [upscalers(2, engine).upscale(picture) for picture in pictures]
@@ -150,6 +152,7 @@ def test_a_damaged_tuning_is_warned_of_once_however_many_sizes_come(engine, cach
     assert len(caplog.records) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "upsampling"), [(NAME, 1), ("fast-s-x2", 2)])
 def test_with_reuse_the_bytes_are_the_same_and_still_tiles_are_not_computed_again(
     engine, upscalers, texture, name, upsampling

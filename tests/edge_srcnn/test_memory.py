@@ -46,7 +46,7 @@ def resident_mb(shape, reuse, *, frames, settled):
     return map(float, done.stdout.split())
 
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux")]
 
 
 @pytest.mark.parametrize("reuse", [False, True])

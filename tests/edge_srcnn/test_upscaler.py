@@ -24,6 +24,7 @@ CV2_LEVELS = {2: 0, 3: 1, 4: 0}
 """By how much cv2's bicubic may differ between shapes: thirds are no binary fractions."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (1, 50), (13, 11, 2), (13, 11, 3), (5, 9, 4)])
 def test_the_result_is_exactly_scale_times_as_large(engine, upscalers, texture, shape, scale):
@@ -32,6 +33,7 @@ def test_the_result_is_exactly_scale_times_as_large(engine, upscalers, texture, 
     assert out.dtype == np.uint8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("grey", [0, 1, 64, 128, 200, 254, 255])
@@ -80,6 +82,7 @@ def test_transparency_is_bicubic_and_leaves_the_rest_alone(engine, upscalers, te
         assert np.abs(rest.astype(int) - upscaler.upscale(colour)).max() <= CV2_LEVELS[scale]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(29, 8), (29, 8, 2), (30, 11, 3), (23, 9, 4)])
 @pytest.mark.parametrize("scale", SCALES)
 def test_a_picture_worked_through_in_bands_has_no_seam(monkeypatch, upscalers, texture, shape, scale):

@@ -13,16 +13,24 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.imaging.luma import UInt8Array
-from export import quantization
 from export.architectures import Architecture, Layer, find_architecture
-from export.dataset import Float32Array, PatchSpec, Split, load_split, patch_spec
-from export.network import layers_of
-from export.plan import TrainingPlan
-from export.quantization import convert, representative_dataset
-from export.training import Trained, train
+from export.data.pairs import Float32Array, PatchSpec, Split, load_split, patch_spec
+from export.int8 import convert as quantization
+from export.int8.convert import convert, representative_dataset
+from export.training.network import layers_of
+from export.training.plan import TrainingPlan
+from export.training.train import Trained, train
 from tests.export.trainings import SPEC
 
 Draw = Callable[..., UInt8Array]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever is the first to want a trained network trains it."""
+    for item in items:
+        if {"small", "fast", "either"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

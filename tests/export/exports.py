@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export.plan import TrainingPlan
+from export.training.plan import TrainingPlan
 
 PLAN = TrainingPlan(steps=2, batch=4, epoch_steps=2)
 

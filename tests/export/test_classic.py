@@ -25,6 +25,7 @@ def published(path: Path, kernels: tuple[int, int, int]) -> None:
     model.save_weights(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kernels"), [("srcnn-915", (9, 1, 5)), ("srcnn-955", (9, 5, 5))])
 def test_classic_recipe_with_pass_through_weights_gives_the_bicubic_picture(
     tmp_path: Path, name: str, kernels: tuple[int, int, int]

@@ -7,14 +7,14 @@ import pytest
 
 from edge_srcnn.errors import OutputExists, UsageError
 from edge_srcnn.models.file import read_model
-from export import exporting
-from export.exporting import run_export
+from export import run as exporting
 from export.job import ExportJob
+from export.run import run_export
 from tests.export.edgetpu import compilers, flatbuffers
 from tests.export.exports import PLAN, files_of
 from tests.export.trainings import TINY
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 def tpu_job(data: Path, weights: Path, output: Path) -> ExportJob:

@@ -10,17 +10,17 @@ from PIL import Image
 
 from edge_srcnn.errors import BadData, CannotWrite, NoInput, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from export import exporting
-from export.checkpoints import STATE_NAME
-from export.dataset import PatchSampler
-from export.exporting import run_export
+from export import run as exporting
+from export.data.patches import PatchSampler
 from export.job import ExportJob
+from export.run import run_export
+from export.training.checkpoints import STATE_NAME
 from tests.export.exports import PLAN, files_of
 from tests.export.trainings import TINY
 
 Draw = Callable[..., UInt8Array]
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
 from edge_srcnn.models.file import Model, Quality, Training, golden_plane, read_model, seal_model
 from export.architectures import find_architecture
-from export.checkpoints import TrainingState
-from export.exporting import differs
 from export.packaging import describe, model_card, model_name, quality_rows
+from export.run import differs
+from export.training.checkpoints import TrainingState
 
 Draw = Callable[..., UInt8Array]
 

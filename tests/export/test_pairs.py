@@ -11,8 +11,10 @@ from PIL import Image
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import LUMA_PLANE
-from export.dataset import Pair, PatchSpec, load_split, make_pairs
-from export.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
+from export.data.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
+from export.data.pairs import Pair, PatchSpec, load_split, make_pairs
+
+pytestmark = pytest.mark.slow
 
 Draw = Callable[..., UInt8Array]
 
@@ -89,7 +91,7 @@ def test_no_two_pairs_share_a_seed(draw: Draw, tmp_path: Path, monkeypatch: pyte
         seeds.append(seed)
         return degrade(name, plane, scale, seed)
 
-    monkeypatch.setattr("export.dataset.degrade", degraded)
+    monkeypatch.setattr("export.data.pairs.degrade", degraded)
     load_split([tmp_path], CAMERA)
     assert len(set(seeds)) == len(seeds) == 3 * 2 * 4
 

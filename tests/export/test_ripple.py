@@ -10,7 +10,7 @@ from edge_srcnn import load_model
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import BICUBIC, LUMA_PLANE, read_model
 from edge_srcnn.upscaler import Upscaler
-from export.degradation import imresize
+from export.data.degradation import imresize
 
 SIDE = 32  # pixels of the camera's picture
 MARGIN = 8  # of these, at each border, which do not count
@@ -99,6 +99,7 @@ def along_edges(upscaler: Upscaler) -> Iterator[float]:
         yield float(around.reshape(-1, scale, around.shape[1]).mean(0).var(0).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_flat_fields_stay_flat(name: str) -> None:
     with load_model(name, engine="litert") as upscaler:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from export.architectures import Layer, find_architecture
-from export.checkpoints import STATE_NAME
-from export.dataset import PatchSpec, Split
-from export.plan import TrainingPlan
-from export.training import Progress, train
+from export.data.pairs import PatchSpec, Split
+from export.training.checkpoints import STATE_NAME
+from export.training.plan import TrainingPlan
+from export.training.train import Progress, train
 
 TINY = find_architecture("srcnn-915", filters=(4, 2))
 SPEC = PatchSpec(scale=2, halo_px=6, patch_px=16)

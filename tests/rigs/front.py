@@ -4,7 +4,7 @@ Trains fast networks alike, then times them beside packed srcnn-915 in turns, na
 alone, and counts their instructions on the processors of three Raspberry Pi's. What is there already is not done again.
 
 usage (in the repository's root, as root):
-    .venvs/dev/bin/python tests/rigs/front.py RUNS --data PICTURES... --evaluate set5/ set14/
+    .venvs/dev/bin/python tests/rigs/front.py RUNS --data PICTURES... --evaluate set5/ set14/ [--teacher T.tflite]
         trains into the folder RUNS, and writes docs/front.json, docs/front.md and docs/front.svg
     ... --only draw        one of the steps alone: train, time, count, draw
 """
@@ -53,7 +53,7 @@ ROUNDS = 9
 
 def model_file(runs: Path, name: str) -> Path:
     """Where the training of a network leaves its model."""
-    return runs / f"fast-{name}-x{SCALE}" / f"fast-{name}-x{SCALE}.tflite"
+    return runs / f"fast-{name}-x{SCALE}.tflite"
 
 
 def train(runs: Path, names: Sequence[str], wanted: argparse.Namespace) -> None:
@@ -63,7 +63,11 @@ def train(runs: Path, names: Sequence[str], wanted: argparse.Namespace) -> None:
         if file.exists():
             continue
         command = ["export", "--int8", "--arch", f"fast-{name}", "--scale", str(SCALE), "--steps", str(wanted.steps)]
-        for option, folders in (("--data", wanted.data), ("--evaluate", wanted.evaluate)):
+        for option, folders in (
+            ("--data", wanted.data),
+            ("--evaluate", wanted.evaluate),
+            ("--teacher", wanted.teacher),
+        ):
             command += [word for folder in folders for word in (option, folder)]
         command += ["--precision", wanted.precision, "--output", str(file.parent)]
         subprocess.run([sys.executable, "-m", "edge_srcnn", *command], check=True, env=_environment())
@@ -83,7 +87,7 @@ def shipped() -> dict[str, float]:
     return {rung: round(q.psnr, 2) for rung, rows in found.items() for q in rows if q.set == "set5"}
 
 
-def times(names: Sequence[str]) -> dict[str, Any]:
+def times(names: Sequence[str], scale: int = SCALE) -> dict[str, Any]:
     """Time frames of all networks in turns, here: CPU time of one thread in ms, the least of ``ROUNDS``.
 
     Of the whole frame, and of the interpreter in it; and the int8 ceiling in 10^9 multiplications a second.
@@ -97,14 +101,13 @@ def times(names: Sequence[str]) -> dict[str, Any]:
         spent[0] += process_time() - began
 
     processor, picture, upscalers = this_processor(), picture_for(WIDTH, HEIGHT), {}
-    networks = {REFERENCE: network_of(read_named(f"{REFERENCE}-x{SCALE}", SCALE))}
-    networks |= {name: random_network(f"fast-{name}", SCALE) for name in names}
+    networks = {REFERENCE: network_of(read_named(f"{REFERENCE}-x{scale}", scale))}
+    networks |= {name: random_network(f"fast-{name}", scale) for name in names}
     for name, network in networks.items():
         setting = default_plan(network, processor, 1)
-        upscalers[name] = LumaUpscaler(
-            TiledInference(network, backend_named("litert"), plan_for=lambda h, w, s=setting: s), SCALE
-        )  # type: ignore[misc]
-    out = np.empty((HEIGHT * SCALE, WIDTH * SCALE), np.uint8)
+        inference = TiledInference(network, backend_named("litert"), plan_for=lambda h, w, s=setting: s)  # type: ignore[misc]
+        upscalers[name] = LumaUpscaler(inference, scale)
+    out = np.empty((HEIGHT * scale, WIDTH * scale), np.uint8)
     best = ceiling_graph(np.dtype(np.int8))
     ceiling = open_interpreter("litert", write_graph(best), 1)
     frames: dict[str, list[float]] = {name: [] for name in (*networks, CEILING)}
@@ -182,15 +185,21 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     parser.add_argument("network", nargs="*", help="such as c16d4; all that are compared")
     parser.add_argument("--only", choices=("train", "time", "count", "draw", "times"))
+    parser.add_argument(
+        "--scale", type=int, default=SCALE, help="of --only times, which prints them; the page is of x2"
+    )
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--data", nargs="+", default=[])
     parser.add_argument("--evaluate", nargs="+", default=[])
+    parser.add_argument(
+        "--teacher", nargs="+", default=[], help="float32 .tflite of larger networks; all learn from them"
+    )
     parser.add_argument("--docs", type=Path, default=ROOT / "docs")
     wanted = parser.parse_intermixed_args()
     names = wanted.network or list(NETWORKS)
     if wanted.only == "times":
-        print(json.dumps(times(names)))  # noqa: T201  # read by the process that asked
+        print(json.dumps(times(names, wanted.scale)))  # noqa: T201  # read by the process that asked
         return
     names_measured = names if wanted.network else [*names, *(rung for rung in rungs() if rung not in names)]
     results = wanted.docs / "front.json"

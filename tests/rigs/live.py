@@ -39,7 +39,7 @@ def live(source: str, engine: str = "auto", sink: str = "http://127.0.0.1:0#clie
         thread.start()
         ready.wait()
         try:
-            yield pipeline, getattr(served, "address", "").rpartition(":")[2]
+            yield pipeline, served.address.rpartition(":")[2]
         finally:
             pipeline.stop()
             thread.join()

@@ -19,6 +19,7 @@ from streams_peers import SOON_S, camera, free_port, our_cli, probed, started, t
 
 from edge_srcnn.errors import SourceLost
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
+from edge_srcnn.live.capture import Capture, Opener
 from edge_srcnn.sources import open_source
 from edge_srcnn.sources.video import Video
 
@@ -180,7 +181,7 @@ def check_close_from_another_thread_ends_the_iteration() -> None:
         source = open_source(f"{address}/h264")
         iterator = iter(source)
         next(iterator)
-        threading.Timer(0.5, source.close).start()
+        threading.Timer(0.5, source.wake).start()
         began = time.monotonic()
         assert sum(1 for _ in iterator) > 1
         assert time.monotonic() - began < 1.5
@@ -188,16 +189,20 @@ def check_close_from_another_thread_ends_the_iteration() -> None:
 
 
 @leaves_nothing
-def check_close_ends_the_iteration_at_once_while_no_frame_comes_and_without_an_error() -> None:
+def check_close_ends_a_capture_at_once_while_no_frame_comes_and_without_an_error() -> None:
     with camera() as (process, address):
-        source = open_source(f"{address}/h264#timeout=2")
-        iterator = iter(source)
-        assert len([*islice(iterator, 40)]) == 40
+        capture = Capture(Opener.of(f"{address}/h264#timeout=2")).open()
+        capture.begin()
+        for _ in range(40):
+            assert capture.take() is not None
         process.send_signal(signal.SIGSTOP)
-        threading.Timer(0.3, source.close).start()
+        threading.Timer(0.3, capture.close).start()
         began = time.monotonic()
-        assert sum(1 for _ in iterator) < 5
+        while capture.take() is not None:
+            pass
         assert time.monotonic() - began < 1
+        assert capture.error is None
+        capture.join(10)
 
 
 @leaves_nothing

@@ -31,33 +31,40 @@ from systemd_unit import (
 )
 
 EDGE_SRCNN = "/home/rig/venv/bin/edge-srcnn"
-STATE = Path("/var/lib/edge-srcnn")
+STATE_OF_ALL = Path("/var/lib/edge-srcnn")
+STATE = STATE_OF_ALL / "default"
 ADDRESS = "http://127.0.0.1:8080"
 
 
 def check_install_from_a_venv_in_a_closed_home_can_be_repeated() -> None:
     first = done(EDGE_SRCNN, "service", "install")
-    assert first.stdout.count("written") == 6, first
+    assert first.stdout.count("written") == 5, first
     assert first.stdout.count("done") >= 3, first
     again = done(EDGE_SRCNN, "service", "install")
-    assert again.stdout.count("unchanged") == 5, again
+    assert again.stdout.count("unchanged") == 4, again
     assert again.stdout.count("kept") == 1, again
     assert pwd.getpwnam("edge-srcnn").pw_shell.endswith("nologin")
     for group in ("video", "render", "plugdev"):
         grp.getgrnam(group)
-    for path, mode in ((CONFIGURATIONS, 0o750), (CONFIGURATIONS / "edge-srcnn.toml", 0o640)):
+    for path, mode in ((CONFIGURATIONS, 0o750), (CONFIGURATIONS / "default.toml", 0o640)):
         found = path.stat()
         assert (found.st_uid, grp.getgrgid(found.st_gid).gr_name) == (0, "edge-srcnn"), found
         assert stat.S_IMODE(found.st_mode) == mode, found
 
 
-def check_systemd_finds_no_fault_in_the_units_and_little_exposure() -> None:
-    for unit in (UNIT, "edge-srcnn@.service"):
-        path = f"/etc/systemd/system/{unit}"
-        verified = done("systemd-analyze", "verify", path)
-        assert (verified.stdout, verified.stderr) == ("", ""), verified
-        told = done("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", path).stdout
-        tell(told.strip().splitlines()[-1].removeprefix("→ "))
+def check_systemd_finds_no_fault_in_the_unit_and_little_exposure() -> None:
+    path = "/etc/systemd/system/edge-srcnn@.service"
+    verified = done("systemd-analyze", "verify", path)
+    assert (verified.stdout, verified.stderr) == ("", ""), verified
+    told = done("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", path).stdout
+    tell(told.strip().splitlines()[-1].removeprefix("→ "))
+
+
+def check_what_never_ran_has_a_state_and_is_uninstalled_and_installed_again() -> None:
+    (state,) = json.loads(done(EDGE_SRCNN, "service", "status", "--json").stdout)
+    assert (state["unit"], state["active"], state["at_boot"]) == (UNIT, "inactive", "disabled"), state
+    assert "stopped" in done(EDGE_SRCNN, "service", "uninstall").stdout
+    assert done(EDGE_SRCNN, "service", "install").stdout.count("written") == 4
 
 
 def check_it_starts_and_is_ready_when_frames_flow() -> None:
@@ -65,7 +72,7 @@ def check_it_starts_and_is_ready_when_frames_flow() -> None:
     add_probe()
     done("systemctl", "daemon-reload")
     began = time.monotonic()
-    done("systemctl", "enable", "--now", "edge-srcnn")
+    done("systemctl", "enable", "--now", UNIT)
     tell(f"ready after {time.monotonic() - began:.1f} s")
     assert (shown("ActiveState"), shown("SubState")) == ("active", "running")
     wait_until(lambda: bool(shown("StatusText")), 3)
@@ -91,7 +98,7 @@ def check_it_is_hardened_as_declared() -> None:
     assert found["mode of a new file"] == "0o640", found
     assert found["homes"]["/home/rig"] == ["venv"], found
     assert not [home for home, names in found["homes"].items() if "letters" in names], found
-    allowed = {"/tmp", "/var/tmp", "/run/edge-srcnn", "/var/cache/edge-srcnn"}
+    allowed = {"/tmp", "/var/tmp", "/run/edge-srcnn/default", "/var/cache/edge-srcnn"}
     strange = [f for f in found["writable"] if f not in allowed and not f.startswith(str(STATE))]
     assert not strange, strange
     assert str(STATE) in found["writable"], found
@@ -101,11 +108,11 @@ def check_it_is_hardened_as_declared() -> None:
 
 
 def check_a_reload_keeps_it_active_even_with_a_bad_configuration() -> None:
-    before, file = main_pid(), CONFIGURATIONS / "edge-srcnn.toml"
+    before, file = main_pid(), CONFIGURATIONS / "default.toml"
     good = file.read_text()
     for text in (good, 'sorce = "test:"\n', good):
         file.write_text(text)
-        done("systemctl", "reload", "edge-srcnn")
+        done("systemctl", "reload", UNIT)
         time.sleep(0.5)
         assert (shown("ActiveState"), shown("SubState"), main_pid()) == ("active", "running", before)
     assert shown("NRestarts") == "0"
@@ -128,7 +135,7 @@ def check_a_killed_service_is_started_again() -> None:
 
 def check_it_stops_within_two_seconds() -> None:
     began = time.monotonic()
-    done("systemctl", "stop", "edge-srcnn")
+    done("systemctl", "stop", UNIT)
     took_s = time.monotonic() - began
     tell(f"stopped in {took_s:.2f} s")
     assert took_s < 2
@@ -139,17 +146,17 @@ def check_it_stops_within_two_seconds() -> None:
 
 def check_without_a_camera_it_waits_and_is_not_started_again() -> None:
     configure(source="/dev/video9")
-    done("systemctl", "start", "edge-srcnn")
+    done("systemctl", "start", UNIT)
     time.sleep(WATCHDOG_S + 1)
     assert (shown("ActiveState"), shown("NRestarts")) == ("active", "0")
     tell(f"it says: {shown('StatusText')}")
-    done("systemctl", "stop", "edge-srcnn")
+    done("systemctl", "stop", UNIT)
 
 
 def check_a_bad_configuration_ends_in_78_and_is_not_tried_again() -> None:
-    (CONFIGURATIONS / "edge-srcnn.toml").write_text('sorce = "test:"\n')
-    done("systemctl", "reset-failed", "edge-srcnn", status=None)
-    done("systemctl", "start", "edge-srcnn", status=1)
+    (CONFIGURATIONS / "default.toml").write_text('sorce = "test:"\n')
+    done("systemctl", "reset-failed", UNIT, status=None)
+    done("systemctl", "start", UNIT, status=1)
     time.sleep(2.5)  # RestartSec is 2
     assert (shown("ActiveState"), shown("Result"), shown("NRestarts")) == ("failed", "exit-code", "0")
     assert shown("ExecMainStatus") == "78"
@@ -167,8 +174,8 @@ def check_two_cameras_are_two_instances() -> None:
         configure(camera, sinks=f'"null:", "of-{camera}/?every=0.5&keep=3"')
     done("systemctl", "enable", "--now", *units.values())
     for camera, unit in units.items():
-        wait_until(lambda folder=STATE / camera / f"of-{camera}": any(folder.glob("*.*")), 10)  # type: ignore[misc]
-        assert os.path.samefile(f"/proc/{main_pid(unit)}/cwd", STATE / camera)
+        wait_until(lambda folder=STATE_OF_ALL / camera / f"of-{camera}": any(folder.glob("*.*")), 10)  # type: ignore[misc]
+        assert os.path.samefile(f"/proc/{main_pid(unit)}/cwd", STATE_OF_ALL / camera)
     told: list[dict[str, Any]] = json.loads(done(EDGE_SRCNN, "service", "status", "--json").stdout)
     found = {state["unit"]: (state["active"], state["restarts"], state["at_boot"]) for state in told}
     assert all(found[unit] == ("active", 0, "enabled") for unit in units.values()), found
@@ -182,7 +189,7 @@ def check_uninstall_leaves_configurations_and_recordings() -> None:
     names = {str(path) for path in left if path.is_symlink() or not path.is_dir()}
     assert not {name for name in names if not re.match(r"/etc/(passwd|group|shadow|gshadow)", name)}, names
     assert (CONFIGURATIONS / "front.toml").exists()
-    assert any((STATE / "front").rglob("*.*"))
+    assert any((STATE_OF_ALL / "front").rglob("*.*"))
     assert not done("systemctl", "list-units", "--all", "--plain", "--no-legend", "edge-srcnn*").stdout
     assert done(EDGE_SRCNN, "service", "uninstall").stdout == "nothing was installed\n"
 

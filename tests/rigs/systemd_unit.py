@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-UNIT = "edge-srcnn.service"
+UNIT = "edge-srcnn@default.service"
 CONFIGURATIONS = Path("/etc/edge-srcnn")
 CARD = "test:?size=160x120&fps=10"
 UNLISTED = "/dev/unlisted"
@@ -50,7 +50,7 @@ def journal() -> str:
     return done("journalctl", "--boot", "--no-pager", "--output=cat", "--lines=30", f"--unit={UNIT}").stdout
 
 
-def configure(name: str = "edge-srcnn", source: str = CARD, sinks: str = '"null:"') -> None:
+def configure(name: str = "default", source: str = CARD, sinks: str = '"null:"') -> None:
     (CONFIGURATIONS / f"{name}.toml").write_text(f'source = "{source}"\nsinks = [{sinks}]\n')
 
 
@@ -58,7 +58,7 @@ def add_probe() -> None:
     """Let the unit look around before each start, with things in its way that it must not see or touch."""
     (CONFIGURATIONS / "token").write_text("secret")
     (CONFIGURATIONS / "token").chmod(0o600)
-    drop_in = Path("/etc/systemd/system/edge-srcnn.service.d/rig.conf")
+    drop_in = Path("/etc/systemd/system/edge-srcnn@default.service.d/rig.conf")
     drop_in.parent.mkdir()
     drop_in.write_text(PROBE)
     for home in ("/home", "/home/rig", "/root"):

@@ -169,7 +169,7 @@ def check_a_camera_in_use_is_said_to_be() -> None:
 
 def check_close_from_another_thread_ends_the_iteration() -> None:
     with camera() as source:
-        threading.Timer(0.5, source.close).start()
+        threading.Timer(0.5, source.wake).start()
         began = time.monotonic()
         assert sum(1 for _ in source) > 1
         assert time.monotonic() - began < 2
@@ -184,7 +184,7 @@ def check_close_ends_the_iteration_while_no_frame_comes() -> None:
         iterator = iter(source)
         next(iterator)
         with dropped():
-            threading.Timer(0.3, source.close).start()
+            threading.Timer(0.3, source.wake).start()
             began = time.monotonic()
             assert sum(1 for _ in iterator) <= 2
             assert time.monotonic() - began < 2

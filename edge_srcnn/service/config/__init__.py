@@ -1,1 +1,1 @@
-"""TOML, environment and flags to a configuration that is checked, and where each value comes from."""
+"""Read the service's configuration: TOML file, environment and flags, checked, with the origin of each value."""

@@ -1,65 +1,45 @@
-"""On which line each key of a TOML file is; ``tomllib`` does not tell."""
+"""Find the line of each key of a TOML file; ``tomllib`` does not tell."""
 
-import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import Any
 
-KeyLines = dict[tuple[str, ...], int]
-DEPTH = 2
-"""Tables and their keys; what is deeper counts as one of these."""
+Key = tuple[str, ...]
 
-_TOKENS = re.compile(
-    r'''
-    (?P<comment>  \#[^\n]* )
-    | (?P<string> """(?:\\.|[^\\])*?"{3,5} | \'\'\'.*?\'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' )
-    | (?P<word>   [A-Za-z0-9_-]+ )
-    | (?P<sign>   [\[\]{}=\n] )
-    ''',
-    re.VERBOSE | re.DOTALL,
-)
+_DEPTH = 2  # tables and their keys; what is deeper counts as one of these
+_MAY_END = ('"""', "'''", "]", "}")  # one of them is in the last line of a statement that has more than one
 
 
-def key_lines(text: str) -> KeyLines:
-    """The lines, from 1, of tables and keys of a text that ``tomllib`` reads; keys in inline tables are left out."""
-    lines: KeyLines = {}
-    table: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()
-    line, depth, in_value = 1, 0, False
-    for token in _TOKENS.finditer(text):
-        found = token[0]
-        if found == "\n":
-            if depth == 0:
-                parts, in_value = (), False
-        elif in_value:
-            depth += (found in ("[", "{")) - (found in ("]", "}"))
-        elif found == "=":
-            _note(lines, table + parts, line)
-            in_value = True
-        elif found == "]" and parts:
-            table, parts = parts, ()
-            _note(lines, table, line)
-        elif token["word"] or token["string"]:
-            parts += (_name(found),)
-        line += found.count("\n")
+def key_lines(text: str) -> dict[Key, int]:
+    """Parse a text statement by statement, for the line, from 1, where each table and key first appears.
+
+    Parameters
+    ----------
+    text
+        A whole document that ``tomllib`` reads.
+    """
+    lines: dict[Key, int] = {}
+    table: Key = ()
+    start, statement = 1, ""
+    for number, line in enumerate(text.split("\n"), 1):
+        statement += line + "\n"
+        if number > start and not any(mark in line for mark in _MAY_END):
+            continue
+        try:
+            found = tomllib.loads(statement)
+        except ValueError:
+            continue  # it goes on in the next line
+        header = statement.lstrip().startswith("[")
+        keys = list(_keys(found, () if header else table))
+        for key in keys:
+            lines.setdefault(key, start)
+        table = keys[-1] if header else table
+        start, statement = number + 1, ""
     return lines
 
 
-def line_of(lines: KeyLines, key: Sequence[str]) -> int | None:
-    """The line of a key, or of what holds it; None where neither was found."""
-    for length in range(len(key), 0, -1):
-        line = lines.get(tuple(key[:length]))
-        if line is not None:
-            return line
-    return None
-
-
-def _note(lines: KeyLines, key: tuple[str, ...], line: int) -> None:
-    for length in range(1, DEPTH + 1):
-        lines.setdefault(key[:length], line)
-
-
-def _name(token: str) -> str:
-    if token[0] not in "\"'":
-        return token
-    name: str = tomllib.loads(f"name = {token}")["name"]
-    return name
+def _keys(value: Any, above: Key) -> Iterator[Key]:
+    if isinstance(value, dict) and len(above) < _DEPTH:
+        for name, inner in value.items():
+            yield (*above, name)
+            yield from _keys(inner, (*above, name))

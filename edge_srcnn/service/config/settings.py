@@ -1,203 +1,120 @@
-"""Everything that the service can be told: each setting with its default, its meaning and its limits."""
+"""Everything that the service can be told, with its type, limits and default; systemd/edge-srcnn.toml explains each."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, is_dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from edge_srcnn.engine.backends import AUTO, BACKENDS
+from msgspec import Meta, ValidationError, convert
+
+from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.plan import MAX_THREADS
 from edge_srcnn.loading import SCALES
-from edge_srcnn.service.config.checks import between, check_engine, check_model, check_sinks, check_source, word
-from edge_srcnn.service.config.kinds import NUMBER, RATE, SWITCH, TEXT, TEXTS, WHOLE, Kind
-from edge_srcnn.uri import frame_rate, one_of, region
+from edge_srcnn.service.config.checks import check_engine, check_model, check_sinks, check_source, check_word
+from edge_srcnn.service.config.faults import wanted
+from edge_srcnn.uri import flag, frame_rate, region
 
-PREFIX = "EDGE_SRCNN_"
-"""Of the environment's names for settings."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is known of a setting, but for its place.
-
-    Attributes
-    ----------
-    default
-        None: it is not set.
-    help
-        What it does, in sentences.
-    check
-        Raises ``ValueError`` (limits only) or one of our errors (what was found, too).
-    example
-        A value to show where the default is None.
-    """
-
-    kind: Kind
-    default: Any
-    help: str
-    check: Callable[[Any], object] = lambda _: None
-    example: Any = None
-
-    def take(self, value: Any) -> Any:
-        """The value as it is kept; ``ValueError`` or one of our errors where it is none."""
-        try:
-            taken = self.kind.take(value)
-        except (ValueError, OverflowError) as error:
-            raise ValueError(self.kind.wanted) from error
-        self.check(taken)
-        return taken
-
-    def read(self, text: str) -> Any:
-        """From text to a value that ``take`` takes; ``ValueError`` where there is none."""
-        try:
-            return self.kind.read(text)
-        except ValueError as error:
-            raise ValueError(self.kind.wanted) from error
+Wait = Annotated[float, Meta(ge=0.1, le=3600)]
 
 
-def _setting(kind: Kind, default: Any, help: str, check: Callable[[Any], object], example: Any = None) -> Any:
-    return field(default=default, metadata={"setting": Setting(kind, default, help, check, example)})
-
-
-def _switch(default: bool, help: str) -> Any:
-    return field(default=default, metadata={"setting": Setting(SWITCH, default, help)})
+class Rate(str):
+    """Give frames a second as ``frame_rate`` reads them; a file may hold a number."""
 
 
 @dataclass(frozen=True)
 class Enhance:
-    """How pictures are sharpened, and which part of them."""
+    """Choose how pictures are sharpened, and which part of them."""
 
-    model: str = _setting(
-        TEXT,
-        AUTO,
-        "A bundled model (edge-srcnn models lists them), the full path of a .tflite made by 'edge-srcnn export', or "
-        '"auto": the best bundled model that keeps the rate of the camera, by what it measures all the time; for '
-        "cameras those trained for them, where there are such.",
-        check_model,
-    )
-    scale: int = _setting(
-        WHOLE,
-        2,
-        "Factor of up-scaling: 2, 3 or 4. A model that is named brings its own.",
-        between(SCALES[0], SCALES[-1]),
-    )
-    engine: str = _setting(
-        TEXT,
-        AUTO,
-        f"What computes: {', '.join((AUTO, *BACKENDS))} (no network); edgetpu:usb or edgetpu:0 names one of several.",
-        check_engine,
-    )
-    threads: int | None = _setting(
-        WHOLE,
-        None,
-        "Threads of the interpreter. Not set: as 'edge-srcnn tune' found, or all processors.",
-        lambda threads: EngineOptions.parse(threads=threads),
-        3,
-    )
-    block: str = _setting(
-        TEXT,
-        AUTO,
-        'Packing of pixels into channels: "2x4", "2x4-4x4", "1x1" for none, or "auto". It changes no byte.',
-        lambda block: EngineOptions.parse(block=block),
-    )
-    tile: str = _setting(
-        TEXT,
-        AUTO,
-        'Pixels of the network\'s plane that are worked on at a time, height x width: "128x256", "whole" or "auto".',
-        lambda tile: EngineOptions.parse(tile=tile),
-    )
-    reuse: bool = _switch(True, "Do not compute still parts of the picture again; the result is the same.")
-    isolate: bool = _switch(
-        False, "Run the engine in a process of its own, so that its crash costs a frame. An Edge TPU always has one."
-    )
-    delegate: str | None = _setting(
-        TEXT, None, "A shared library for the interpreter to work with.", word, "/usr/lib/libvx_delegate.so"
-    )
-    delegate_options: tuple[str, ...] = _setting(
-        TEXTS, (), "Options for the delegate, each NAME=VALUE.", partial(Delegate.parse, "")
-    )
-    roi: str | None = _setting(
-        TEXT,
-        None,
-        "Sharpen this region of the camera's picture only: left,top,width,height in pixels.",
-        region,
-        "160,120,320,240",
-    )
-    keep_fps: str | None = _setting(
-        RATE,
-        None,
-        'Frames a second to keep with model = "auto": the best model is taken that keeps them. Not set: as many as the '
-        'camera gives. A number, or text such as "30000/1001".',
-        frame_rate,
-        15,
-    )
+    model: Annotated[str, check_model] = AUTO
+    scale: Annotated[int, Meta(ge=SCALES[0], le=SCALES[-1])] = 2
+    engine: Annotated[str, check_engine] = AUTO
+    threads: Annotated[int, Meta(ge=1, le=MAX_THREADS)] | None = None
+    block: Annotated[str, lambda block: EngineOptions.parse(block=block)] = AUTO
+    tile: Annotated[str, lambda tile: EngineOptions.parse(tile=tile)] = AUTO
+    reuse: bool = True
+    isolate: bool = False
+    delegate: Annotated[str, check_word] | None = None
+    delegate_options: Annotated[tuple[str, ...], partial(Delegate.parse, "")] = ()
+    roi: Annotated[str, region] | None = None
+    keep_fps: Annotated[Rate, frame_rate] | None = None
 
 
 @dataclass(frozen=True)
 class Service:
-    """How the service behaves when cameras, networks and summers do."""
+    """Set the service's retries, its limit of heat, and its log."""
 
-    retry_camera_s: float = _setting(
-        NUMBER, 1.5, "Longest wait, in seconds, between tries to open a lost camera: 0.1 to 3600.", between(0.1, 3600)
-    )
-    retry_sink_s: float = _setting(NUMBER, 10.0, "The same for sinks.", between(0.1, 3600))
-    hot_c: float = _setting(
-        NUMBER,
-        80.0,
-        'From this temperature of the processor on, in degrees Celsius, "auto" takes a faster model: 40 to 120.',
-        between(40, 120),
-    )
-    statistics_s: float = _setting(
-        NUMBER, 60.0, "One line of statistics in the log every so many seconds: 1 to 86400.", between(1, 86400)
-    )
-    log: str = _setting(TEXT, AUTO, 'Lines of the log: "text", "json", or "auto".', one_of(AUTO, "text", "json"))
+    retry_camera_s: Wait = 1.5
+    retry_sink_s: Wait = 10.0
+    hot_c: Annotated[float, Meta(ge=40, le=120)] = 80.0
+    statistics_s: Annotated[float, Meta(ge=1, le=86400)] = 60.0
+    log: Literal["auto", "text", "json"] = "auto"
 
 
 @dataclass(frozen=True)
 class Config:
-    """All of it."""
+    """Hold everything that a file can say: where frames come from, where results go; and the tables."""
 
-    source: str = _setting(
-        TEXT,
-        "picamera2:0?size=640x480&fps=15",
-        "Where frames come from: picamera2:0?size=640x480&fps=15, /dev/video0?size=640x480, rtsp://camera/stream, "
-        "http://camera/stream.mjpg, test: for a test card.",
-        check_source,
-    )
-    sinks: tuple[str, ...] = _setting(
-        TEXTS,
-        ("http://127.0.0.1:8080",),
-        "Where results go, one or more: http://127.0.0.1:8080 serves a page with the live picture to this machine, "
-        "http://0.0.0.0:8080#token_file=/etc/edge-srcnn/token to the network; pictures/?every=60&keep=1000 is a "
-        "folder; front.mp4?segment=600&keep_mb=2000 records; rtsp://server:8554/pi is a server that others read from.",
-        check_sinks,
-    )
+    source: Annotated[str, check_source] = "picamera2:0?size=640x480&fps=15"
+    sinks: Annotated[tuple[str, ...], check_sinks] = ("http://127.0.0.1:8080",)
     enhance: Enhance = field(default_factory=Enhance)
     service: Service = field(default_factory=Service)
 
 
+@dataclass(frozen=True)
+class Setting:
+    """Take values for one setting.
+
+    Attributes
+    ----------
+    kind
+        Its type, with limits for msgspec and functions that check a value.
+    """
+
+    kind: Any
+
+    def take(self, value: Any, *, strict: bool = True) -> Any:
+        """Convert a value of TOML or Python to the one that is kept.
+
+        Raises
+        ------
+        ValueError
+            It is of another type, or out of limits; the text says what to give.
+        EdgeSrcnnError
+            It makes no sense; the text tells the value, too.
+        """
+        try:
+            taken = convert(value, self.kind, strict=strict, dec_hook=_rate)
+        except ValidationError as error:
+            raise ValueError(f"give {wanted(self.kind)}") from error
+        for check in filter(callable, getattr(self.kind, "__metadata__", ())):
+            check(taken)
+        return taken
+
+    def read(self, text: str) -> Any:
+        """Convert the text of an environment's variable; raises what ``take`` does."""
+        if self.kind is bool:
+            return flag(text)
+        return self.take(text.split() if get_args(self.kind)[:1] == (tuple[str, ...],) else text, strict=False)
+
+
+def _rate(kind: type[Rate], value: Any) -> Rate:
+    if type(value) not in (int, float, str):
+        raise ValueError
+    return kind(value)
+
+
+def _settings(record: Any, head: str = "") -> Iterator[tuple[str, Setting]]:
+    for name, kind in get_type_hints(record, include_extras=True).items():
+        if is_dataclass(kind):
+            yield from _settings(kind, f"{name}.")
+        else:
+            optional = type(None) in get_args(kind)  # what is not set; nobody can write it
+            yield head + name, Setting(get_args(kind)[0] if optional else kind)
+
+
+SETTINGS: dict[str, Setting] = dict(_settings(Config))
+"""By key path, such as ``enhance.scale``, in the order of the file."""
 TABLES: dict[str, type[Enhance] | type[Service]] = {"enhance": Enhance, "service": Service}
 """The tables of the file."""
-
-
-def _found() -> dict[str, Setting]:
-    top = {each.name: each.metadata["setting"] for each in fields(Config) if each.name not in TABLES}
-    inside = {f"{table}.{each.name}": each.metadata["setting"] for table in TABLES for each in fields(TABLES[table])}
-    return top | inside
-
-
-SETTINGS: dict[str, Setting] = _found()
-"""By key path, such as ``enhance.scale``, in the order in which people read them."""
-
-
-def names_in(table: str) -> list[str]:
-    """What a table (empty: the top of the file) holds; tables in their brackets."""
-    if table:
-        return [each.name for each in fields(TABLES[table])]
-    return [f"[{each.name}]" if each.name in TABLES else each.name for each in fields(Config)]
-
-
-def variable(path: str) -> str:
-    """The environment's name for a setting."""
-    return PREFIX + path.upper().replace(".", "_")

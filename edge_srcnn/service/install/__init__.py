@@ -1,1 +1,1 @@
-"""The units on the disk: install, remove, how they are."""
+"""Install the service's unit, remove it, and ask systemd how its instances are."""

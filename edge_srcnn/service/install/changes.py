@@ -1,4 +1,4 @@
-"""Installing the service, and removing it without a trace."""
+"""Install the service, and remove it without a trace."""
 
 import os
 import re
@@ -10,15 +10,17 @@ from pathlib import Path
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
 from edge_srcnn.service.install import systemctl
 from edge_srcnn.service.install.location import command, require_open
-from edge_srcnn.service.install.units import CONFIGURATIONS, EXAMPLE, PLACES, installed, shipped
+from edge_srcnn.service.install.units import CONFIGURATIONS, EXAMPLE, PLACES, TEMPLATE, installed, shipped
 from edge_srcnn.system.files import write_whole
 
 ROOT = Path("/")
 USER = "edge-srcnn"
+DEFAULT = "default"
+"""The instance that is meant where no camera is named."""
 
 _UNITS = "etc/systemd/system"
-_ENABLED = ("*/edge-srcnn.service", "*/edge-srcnn@*.service")  # links in multi-user.target.wants and its like
-_CHANGED_BY_THE_USER = ("edge-srcnn.service.d", "edge-srcnn@.service.d", "edge-srcnn@*.service.d")
+_ENABLED = f"*/{systemctl.INSTANCES}"  # links in multi-user.target.wants and its like
+_DROP_INS = f"{systemctl.INSTANCES}.d"
 _PURGED = (CONFIGURATIONS, "var/lib/edge-srcnn", "var/cache/edge-srcnn")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _FILE_MODE = 0o644
@@ -26,19 +28,19 @@ _FILE_MODE = 0o644
 
 @dataclass(frozen=True)
 class Step:
-    """Something that was done, or not: a file or command, and what became of it."""
+    """Tell what was done, or not: a file or command, and what became of it."""
 
     what: str
     result: str
 
 
 def install(cameras: Sequence[str] = (), *, prefix: Path | None = None) -> Iterator[Step]:
-    """Write the units and what they need, each step as it is done; a configuration that is there stays as it is.
+    """Write the unit and what it needs, each step as it is done; a configuration that is there stays as it is.
 
     Parameters
     ----------
     cameras
-        Names of instances; each gets a configuration. Without any, ``edge-srcnn.service`` gets one.
+        Names of instances, each of which gets a configuration; without any, ``default``.
     prefix
         Another place than ``/``: files are written below it, and nothing is run.
 
@@ -59,22 +61,21 @@ def install(cameras: Sequence[str] = (), *, prefix: Path | None = None) -> Itera
         require_open()
     for name, place in PLACES.items():
         yield _write(root / place, installed(name), keep=False)
-    for name in [f"{camera}.toml" for camera in cameras] or [EXAMPLE]:
-        yield _write(root / CONFIGURATIONS / name, shipped(EXAMPLE), keep=True)
+    for camera in cameras or [DEFAULT]:
+        yield _write(root / CONFIGURATIONS / f"{camera}.toml", shipped(EXAMPLE), keep=True)
     if prefix is None:
-        places = {name: str(root / place) for name, place in PLACES.items()}
-        yield _tell("systemd-sysusers", places["edge-srcnn.sysusers"])
-        yield _tell("systemd-tmpfiles", "--create", places["edge-srcnn.tmpfiles"])
+        yield _tell("systemd-sysusers", str(root / PLACES["edge-srcnn.sysusers"]))
+        yield _tell("systemd-tmpfiles", "--create", str(root / PLACES["edge-srcnn.tmpfiles"]))
         yield from _reload()
 
 
 def uninstall(*, purge: bool = False, prefix: Path | None = None) -> Iterator[Step]:
-    """Stop the service and remove what ``install`` wrote, each step as it is done.
+    """Stop all instances and remove what ``install`` wrote, each step as it is done.
 
     Parameters
     ----------
     purge
-        Remove also configurations, recordings, changes to the units, and the service's user.
+        Remove also configurations, recordings, drop-ins of the unit, and the service's user.
     prefix
         Another place than ``/``: nothing is stopped or run.
 
@@ -88,15 +89,14 @@ def uninstall(*, purge: bool = False, prefix: Path | None = None) -> Iterator[St
     root = prefix or ROOT
     if prefix is None:
         _require_root("uninstall")
-    if prefix is None and systemctl.is_running() and (root / PLACES[systemctl.UNIT]).exists():
-        systemctl.stop_ours()
-        yield Step("the service", "stopped")
+        if systemctl.is_running() and (root / PLACES[TEMPLATE]).exists():
+            systemctl.tell("systemctl", "stop", systemctl.INSTANCES)
+            yield Step("the service", "stopped")
     units = root / _UNITS
-    doomed = [link for pattern in _ENABLED for link in units.glob(pattern) if link.is_symlink()]
+    doomed = [link for link in units.glob(_ENABLED) if link.is_symlink()]
     doomed += [root / place for place in PLACES.values()]
     if purge:
-        doomed += [path for pattern in _CHANGED_BY_THE_USER for path in units.glob(pattern)]
-        doomed += [root / place for place in _PURGED]
+        doomed += [*units.glob(_DROP_INS), *(root / place for place in _PURGED)]
     removed = [Step(str(path), "removed") for path in doomed if _remove(path)]
     yield from removed
     if prefix is None and removed:
@@ -106,7 +106,7 @@ def uninstall(*, purge: bool = False, prefix: Path | None = None) -> Iterator[St
 
 
 def check_camera(name: str) -> None:
-    """Make sure that a name can be that of an instance and of a file.
+    """Refuse a name that cannot be that of an instance and of a file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where this program lies, and whether the service's own user can run it from there."""
+"""Find where this program lies, and whether the service's own user can run it from there."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))
 
 
 def command() -> Path:
-    """The ``edge-srcnn`` of the environment that runs now.
+    """Find the ``edge-srcnn`` of the environment that runs now.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def command() -> Path:
 
 
 def hidden_folders() -> list[Path]:
-    """What the command needs of the places that are hidden: a venv, its base Python, an editable install."""
+    """List what the command needs of hidden places: a venv, its base Python, an editable install."""
     hidden = {path for path in _needed() if any(path.is_relative_to(place) for place in HIDDEN)}
     return sorted(path for path in hidden if not any(path != other and path.is_relative_to(other) for other in hidden))
 

@@ -1,26 +1,24 @@
-"""What systemd is asked and told, by its own programs."""
+"""Ask and tell systemd, by its own programs."""
 
 import os
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_srcnn.errors import Unavailable
 
-UNIT = "edge-srcnn.service"
+DEFAULT = "edge-srcnn@default.service"
 INSTANCES = "edge-srcnn@*.service"
 
 _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 _UDEV = Path("/run/udev/control")
 _TIMEOUT_S = 60.0
-_NOT_LOADED = 5  # systemctl's exit status
 _PROPERTIES = "Id,LoadState,ActiveState,SubState,StatusText,NRestarts,Result,UnitFileState"
 
 
 @dataclass(frozen=True)
 class UnitState:
-    """A unit as systemd sees it.
+    """Hold what systemd knows of a unit.
 
     Attributes
     ----------
@@ -48,45 +46,40 @@ class UnitState:
 
 
 def is_running() -> bool:
-    """Whether systemd runs this computer."""
+    """Tell whether systemd runs this computer."""
     return _BOOTED.is_dir()
 
 
 def udev_is_running() -> bool:
-    """Whether udev manages its devices."""
+    """Tell whether udev manages the devices."""
     return _UDEV.exists()
 
 
-def tell(*command: str, unless: Sequence[int] = ()) -> str:
+def tell(*command: str) -> str:
     """Run one of systemd's programs, and give its standard output.
 
     Raises
     ------
     Unavailable
-        It is missing, hangs, or ends in an exit status that is neither 0 nor in ``unless``.
+        It is missing, hangs, or fails.
     """
+    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S,
-            env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
-        )  # fmt: skip
+            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, env=environment
+        )
     except FileNotFoundError as error:
         raise Unavailable(f"{command[0]}: is not installed; apt install systemd") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{' '.join(command)}: {error}") from error
-    if done.returncode != 0 and done.returncode not in unless:
+    if done.returncode != 0:
         said = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
         raise Unavailable(f"{' '.join(command)}: {said}")
     return done.stdout
 
 
-def stop_ours() -> None:
-    """Stop the service and every instance of the template."""
-    tell("systemctl", "stop", UNIT, INSTANCES, unless=[_NOT_LOADED])
-
-
 def unit_states() -> list[UnitState]:
-    """The service, and the template's instances that systemd has in memory: those that run, failed, or are enabled.
+    """Read the state of the default instance, and of those in systemd's memory: they run, failed, or are enabled.
 
     Raises
     ------
@@ -95,8 +88,8 @@ def unit_states() -> list[UnitState]:
     """
     if not is_running():
         raise Unavailable("no systemd is running here; 'edge-srcnn run' serves without it")
-    said = tell("systemctl", "show", f"--property={_PROPERTIES}", UNIT, INSTANCES)
-    found: dict[str, UnitState] = {}
+    said = tell("systemctl", "show", f"--property={_PROPERTIES}", DEFAULT, INSTANCES)
+    found = {}
     for block in said.strip().split("\n\n"):
         known = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if known.get("LoadState") in (None, "not-found"):

@@ -1,4 +1,4 @@
-"""The files that make a service: what they hold here, and where they go."""
+"""Adapt the files that make a service to where this program lies."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,9 +7,9 @@ import edge_srcnn
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.service.install.location import command, hidden_folders
 
+TEMPLATE = "edge-srcnn@.service"
 PLACES = {
-    "edge-srcnn.service": "etc/systemd/system/edge-srcnn.service",
-    "edge-srcnn@.service": "etc/systemd/system/edge-srcnn@.service",
+    TEMPLATE: f"etc/systemd/system/{TEMPLATE}",
     "edge-srcnn.sysusers": "etc/sysusers.d/edge-srcnn.conf",
     "edge-srcnn.tmpfiles": "etc/tmpfiles.d/edge-srcnn.conf",
     "60-edge-srcnn-coral.rules": "etc/udev/rules.d/60-edge-srcnn-coral.rules",
@@ -18,14 +18,14 @@ PLACES = {
 
 CONFIGURATIONS = "etc/edge-srcnn"
 EXAMPLE = "edge-srcnn.toml"
-"""The commented example; the configuration of ``edge-srcnn.service`` is called the same."""
+"""The commented example, which a new instance begins with."""
 
 _SHIPPED_COMMAND = "ExecStart=/usr/bin/edge-srcnn "
 _HOMES = "TemporaryFileSystem=/home:ro /root:ro /run/user:ro\n"
 
 
 def shipped(name: str) -> str:
-    """A file as we ship it.
+    """Read a file as we ship it.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def shipped(name: str) -> str:
 
 
 def installed(name: str) -> str:
-    """A file as it would be installed: units start this environment's command, and see it wherever it lies.
+    """Read a file as it would be installed: the unit starts this environment's command, wherever that lies.
 
     Raises
     ------
@@ -48,34 +48,33 @@ def installed(name: str) -> str:
         The file or the command is missing.
     """
     text = shipped(name)
-    return adapted(text, command(), hidden_folders()) if name.endswith(".service") else text
+    return adapted(text, command(), hidden_folders()) if name == TEMPLATE else text
 
 
 def adapted(unit: str, program: Path, hidden: Sequence[Path]) -> str:
-    """A unit that starts ``program``, for which the ``hidden`` folders are shown to the service."""
+    """Let a unit start ``program``, and show the ``hidden`` folders to it."""
     unit = unit.replace(_SHIPPED_COMMAND, f"ExecStart={_word(program)} ")
     shown = "".join(f"BindReadOnlyPaths={_word(path, colons=True)}\n" for path in hidden)
     return unit.replace(_HOMES, _HOMES + shown)
 
 
 def unit_file(name: str) -> str:
-    """The file that is meant by ``edge-srcnn``, ``edge-srcnn@front``, or its own name.
+    """Find the file that is meant by ``edge-srcnn``, ``edge-srcnn@front``, or its own name.
 
     Raises
     ------
     UsageError
         None is.
     """
-    stem = name.removesuffix(".service")
-    unit = f"{stem.partition('@')[0]}@.service" if "@" in stem else f"{stem}.service"
-    for candidate in (name, unit):
-        if candidate in PLACES:
-            return candidate
+    if name in PLACES:
+        return name
+    if name.removesuffix(".service").partition("@")[0] == "edge-srcnn":
+        return TEMPLATE
     raise UsageError(f"{name}: no file of ours; there are {', '.join(PLACES)}")
 
 
 def _word(path: Path, *, colons: bool = False) -> str:
-    """A path as one word of systemd's syntax; where a colon parts words, also escape that."""
+    """Quote a path as one word of systemd's syntax; where a colon parts words, escape that, too."""
     text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     if colons:
         text = text.replace(":", "\\:")

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_srcnn.errors import CannotWrite, Unavailable
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.system.worker_process import Child
 from edge_srcnn.uri import Uri, one_of, read_options, seconds, whole_number
 
@@ -18,33 +18,35 @@ _ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m"}
 _MARGIN_S, _GOOD_BYE_S = 1.0, 2.0
 
 
-def open_push(uri: Uri) -> "PushSink":
-    """Open a connection for pushing.
+def options(uri: Uri) -> dict[str, Any]:
+    """Read them: codec (h264, h264-hw), kbit (1000 bits a second; 4000), transport (RTSP: tcp, udp), timeout (5 s)."""
+    return read_options(
+        uri, codec=one_of(*_ENCODERS), kbit=whole_number, transport=one_of("tcp", "udp"), timeout=seconds
+    )
 
-    Options, after a ``#``: codec (h264, h264-hw), kbit (1000 bits a second; 4000), transport (RTSP: tcp or udp),
-    timeout (seconds; 5).
+
+def open(uri: Uri) -> "PushSink":
+    """Get ready to push; nothing is connected before the first frame. For the options see ``options``.
 
     Raises
     ------
     Unavailable
         PyAV is not installed.
     """
-    options = read_options(
-        uri, codec=one_of(*_ENCODERS), kbit=whole_number, transport=one_of("tcp", "udp"), timeout=seconds
-    )
+    given = options(uri)
     if importlib.util.find_spec("av") is None:
         raise Unavailable(f"{uri.text}: PyAV is needed to push a stream, and not installed: {CURE}")
     return PushSink(
         uri.target,
         format="rtsp" if uri.scheme.startswith("rtsp") else "flv",
-        encoder=_ENCODERS[options.get("codec", "h264")],
-        bits_per_second=options.get("kbit", 4000) * 1000,
-        transport=options.get("transport", "tcp"),
-        timeout_s=options.get("timeout", TIMEOUT_S),
+        encoder=_ENCODERS[given.get("codec", "h264")],
+        bits_per_second=given.get("kbit", 4000) * 1000,
+        transport=given.get("transport", "tcp"),
+        timeout_s=given.get("timeout", TIMEOUT_S),
     )
 
 
-class PushSink:
+class PushSink(Sink):
     """Connects with the first frame; a server that is gone, or silent, ends it."""
 
     live = True

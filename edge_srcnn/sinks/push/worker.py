@@ -16,7 +16,7 @@ _LOW_LATENCY = {"preset": "ultrafast", "tune": "zerolatency"}
 
 
 def push_stream(**settings: Any) -> Callable[[Frame | None], None]:
-    """A connection, made with the first frame: takes frames, and None to say good-bye."""
+    """Connect with the first frame; take frames, and None to say good-bye."""
     stream = _PushStream(**settings)
 
     def take(frame: Frame | None) -> None:

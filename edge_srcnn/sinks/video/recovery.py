@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def hidden_name(path: Path) -> Path:
-    """A hidden neighbour of ``path`` that is not there."""
+    """Name a hidden neighbour of ``path`` that is not there yet."""
     return next(name for name in _hidden_names(path) if not os.path.exists(name))
 
 

@@ -5,10 +5,10 @@ import os
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
-from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sinks.rotation import Rotation, numbered
 from edge_srcnn.sinks.video.encoder import ENCODERS, options_of
 from edge_srcnn.uri import Uri, flag, one_of, read_options, seconds, whole_number
@@ -24,21 +24,14 @@ _MEGABYTE = 1_000_000
 _TIME_TOLERANCE_S = 1e-6  # sums of rounded times
 
 
-def open_video_sink(uri: Uri) -> "VideoSink":
-    """Open a video file.
+def options(uri: Uri) -> dict[str, Any]:
+    """Read them, without a look at the file that is named.
 
-    Options: codec (h264; h264-hw: the encoder of Raspberry Pi 1 to 4, up to 1920x1080; mjpeg), crf (of h264: 1 good to
+    codec (h264; h264-hw: the encoder of Raspberry Pi 1 to 4, up to 1920x1080; mjpeg), crf (of h264: 1 good to
     51 small; 18), preset (of h264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files),
     keep_mb (megabytes; the oldest files go, those of earlier runs too), overwrite (no).
-
-    Raises
-    ------
-    Unavailable
-        PyAV is not installed.
-    OutputExists
-        The file is there already.
     """
-    options = read_options(
+    given = read_options(
         uri,
         codec=one_of(*ENCODERS),
         crf=whole_number,
@@ -52,54 +45,48 @@ def open_video_sink(uri: Uri) -> "VideoSink":
     path = Path(uri.target)
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{uri.text}: a video file ends in one of {', '.join(SUFFIXES)}")
-    if options.get("codec") == "h264-hw" and path.suffix.lower() == ".mkv":
+    if given.get("codec") == "h264-hw" and path.suffix.lower() == ".mkv":
         raise UsageError(f"{uri.text}: codec=h264-hw describes its stream too late for .mkv; such as .mp4")
+    if {"keep", "keep_mb"} & given.keys() and not {"segment", "segment_mb"} & given.keys():
+        raise UsageError(f"{uri.text}: keep=N and keep_mb=MEGABYTES go with segment=SECONDS or segment_mb=MEGABYTES")
+    return given
+
+
+def open(uri: Uri) -> "VideoSink":
+    """Get ready to write; the file is made with the first frame. For the options see ``options``.
+
+    Raises
+    ------
+    Unavailable
+        PyAV is not installed.
+    OutputExists
+        The file is there already.
+    """
+    given, path = options(uri), Path(uri.target)
     if importlib.util.find_spec("av") is None:
         raise Unavailable(f"{uri.text}: PyAV is needed for video, and not installed: {CURE}")
-    segmented = "segment" in options or "segment_mb" in options
-    if ("keep" in options or "keep_mb" in options) and not segmented:
-        raise UsageError(f"{uri.text}: keep=N and keep_mb=MEGABYTES go with segment=SECONDS or segment_mb=MEGABYTES")
-    if not segmented and os.path.exists(path) and not options.get("overwrite", False):
+    segmented = "segment" in given or "segment_mb" in given
+    if not segmented and os.path.exists(path) and not given.get("overwrite", False):
         raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
-    return VideoSink(
-        uri.text,
-        path,
-        codec=options.get("codec", "h264"),
-        crf=options.get("crf", DEFAULT_CRF),
-        preset=options.get("preset", "veryfast"),
-        segment_s=options.get("segment"),
-        segment_bytes=options["segment_mb"] * _MEGABYTE if "segment_mb" in options else None,
-        keep=options.get("keep"),
-        keep_bytes=options["keep_mb"] * _MEGABYTE if "keep_mb" in options else None,
-        overwrite=options.get("overwrite", False),
-    )
+    return VideoSink(uri.text, path, given)
 
 
-class VideoSink:
-    """Encodes every frame; one file, or one after another."""
+class VideoSink(Sink):
+    """Encodes every frame; one file, or one after another.
 
-    live = False
+    Parameters
+    ----------
+    given
+        As ``options`` reads them.
+    """
 
-    def __init__(
-        self,
-        name: str,
-        path: Path,
-        *,
-        codec: str,
-        crf: int,
-        preset: str,
-        segment_s: float | None,
-        segment_bytes: int | None,
-        keep: int | None,
-        keep_bytes: int | None,
-        overwrite: bool,
-    ) -> None:
-        self.name, self._path, self._codec = name, path, codec
-        self._crf, self._preset = crf, preset
-        self._segment_s, self._segment_bytes = segment_s, segment_bytes
+    def __init__(self, name: str, path: Path, given: dict[str, Any]) -> None:
+        self.name, self._path, self._given = name, path, given
+        self._segment_s: float | None = given.get("segment")
+        self._segment_bytes = given["segment_mb"] * _MEGABYTE if "segment_mb" in given else None
         names = re.compile(rf"{re.escape(path.stem)}-([0-9]{{5,9}}){re.escape(path.suffix)}")
-        self._segments = Rotation(path.parent, names, keep, keep_bytes)
-        self._overwrite = overwrite
+        keep_bytes = given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None
+        self._segments = Rotation(path.parent, names, given.get("keep"), keep_bytes)
         self._stream: Stream | None = None
         self._file: VideoFile | None = None
         self._file_began_s = 0.0
@@ -155,13 +142,14 @@ class VideoSink:
         path = self._next_segment() if self._segmented else self._path
         # what has a file or an end can be done again
         once = stream is None or (stream.companion is None and stream.frames is None)
-        options = options_of(self._codec, crf=self._crf, preset=self._preset, at_once=once)
-        return VideoFile(path, ENCODERS[self._codec], options, rate, companion, durable=companion is None)
+        codec, crf = self._given.get("codec", "h264"), self._given.get("crf", DEFAULT_CRF)
+        settings = options_of(codec, crf=crf, preset=self._given.get("preset", "veryfast"), at_once=once)
+        return VideoFile(path, ENCODERS[codec], settings, rate, companion, durable=companion is None)
 
     def _finish(self, file: "VideoFile") -> None:
         self._file = None
         try:
-            file.finish(overwrite=self._overwrite and not self._segmented, cut=self._was_stopped())
+            file.finish(overwrite=self._given.get("overwrite", False) and not self._segmented, cut=self._was_stopped())
         except OutputExists:
             raise
         except CannotWrite:
@@ -176,7 +164,7 @@ class VideoSink:
         return self._stream is not None and bool(getattr(self._stream.state(), "stopped", False))
 
     def _next_segment(self) -> Path:
-        """The number after the highest; recordings of earlier runs stay."""
+        """Name the segment after the highest number; recordings of earlier runs stay."""
         names = self._segments.pattern
         there = (names.fullmatch(path.name) for path in numbered(self._segments.folder, names))
         self._number = max(self._number, *(int(match[1]) for match in there if match), 0) + 1

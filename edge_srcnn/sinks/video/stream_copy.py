@@ -72,7 +72,7 @@ def _copy_tags(source: Any, target: Any, names: frozenset[str]) -> None:
 
 
 def _turned_aspect(path: str, aspect: Fraction | None) -> Fraction | None:
-    """The shape of a pixel, upright: the frames come turned as the file says."""
+    """Give the shape of a pixel, upright: the frames come turned as the file says."""
     if aspect is None or aspect in (0, 1):
         return aspect
     with av.open(path) as container:

@@ -11,12 +11,11 @@ from time import monotonic
 from typing import Any
 
 from edge_srcnn.errors import SourceLost, Unavailable, UsageError
-from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.planes import Chroma
+from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.sources import Source, silent
 from edge_srcnn.sources.layouts import LAYOUTS, take_apart
 from edge_srcnn.sources.picamera2.controls import read_controls
 from edge_srcnn.sources.picamera2.library import colour_of, import_library, open_camera, reasons
-from edge_srcnn.system.watchdog import no_frame
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +26,8 @@ _OLD_S = 10.0  # a time stamp that is older was taken by another clock
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is asked of a camera.
+class Settings:
+    """Requested settings of a camera.
 
     Attributes
     ----------
@@ -55,40 +54,28 @@ class Wish:
     options: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Picture:
-    """Planes, when the sensor saw them (seconds of ``time.monotonic()``), and the sensor's count of them."""
+class LibcameraCamera(Source):
+    """A camera that runs; its rate is as near to the requested one as it can."""
 
-    luma: UInt8Array
-    chroma: Chroma | None
-    captured_s: float
-    number: int | None
+    live = True
 
-
-class LibcameraCamera:
-    """A camera that runs; opened, read and released in one thread, woken from any.
-
-    Attributes
-    ----------
-    rate
-        Frames a second, as near to the wish as the camera can.
-    colour
-        How its planes are to be read.
-    """
-
-    def __init__(self, name: str, wish: Wish, timeout_s: float) -> None:
-        self._name, self._timeout_s, self._woken = name, timeout_s, Event()
+    def __init__(self, name: str, wanted: Settings, timeout_s: float) -> None:
+        self.timeout_s: float | None = timeout_s
+        self._name, self._limit_s, self._woken = name, timeout_s, Event()
+        self._first_s, self._first_number, self._index = 0.0, 0, -1
         library, self._libcamera = import_library(name)
-        self._camera = open_camera(name, library, wish.number)
+        self._camera: Any = open_camera(name, library, wanted.number)
         try:
-            self._configure(wish)
+            self._configure(wanted)
         except BaseException:
-            self.release()
+            self.close()
             raise
 
-    def read(self) -> Picture:
-        """Wait for the next picture, no longer than the time limit."""
-        request = self._request()
+    def read(self) -> Frame | None:
+        """Wait for the next frame. ``index`` follows the sensor's own count, where it has one."""
+        request = self._completed()
+        if request is None:
+            return None
         now = monotonic()
         try:
             try:
@@ -99,44 +86,54 @@ class LibcameraCamera:
             raise SourceLost(f"{self._name}: the camera broke off ({error})") from error
         luma, chroma = take_apart(self._layout, buffer, self._size, self._stride)
         stamp_s = metadata.get("SensorTimestamp", 0) / 1e9
-        return Picture(luma, chroma, stamp_s if 0 <= now - stamp_s < _OLD_S else now, number)
+        captured_s = stamp_s if 0 <= now - stamp_s < _OLD_S else now
+        number = self._index + 1 + self._first_number if number is None else number
+        if self._index < 0:
+            self._first_s, self._first_number = captured_s, number
+        self._index = max(self._index + 1, number - self._first_number)
+        return Frame(luma, chroma, self._colour, self._index, captured_s - self._first_s, captured_s)
 
     def wake(self) -> None:
         """Call off the capture that waits."""
         self._woken.set()
-        self._camera.cancel_all_and_flush()
+        if (camera := self._camera) is not None:
+            camera.cancel_all_and_flush()
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Stop and close."""
-        self._camera.cancel_all_and_flush()
-        self._camera.close()
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.cancel_all_and_flush()
+            camera.close()
 
-    def _request(self) -> Any:
-        """A completed request of libcamera, to be released by who gets it."""
+    def _completed(self) -> Any:
+        """Wait for a completed request of libcamera, to be released by who gets it; None where it was woken."""
+        if self._woken.is_set():
+            return None
         job = self._camera.capture_request(wait=False)
-        end = monotonic() + self._timeout_s
+        end = monotonic() + self._limit_s
         while True:  # in small steps: picamera2 forgets a capture for good when its own thread dies
             try:
-                return self._camera.wait(job, timeout=min(_STEP_S, self._timeout_s))
+                return self._camera.wait(job, timeout=min(_STEP_S, self._limit_s))
             except TimeoutError as error:
                 if self._woken.is_set():
-                    raise SourceLost(f"{self._name}: closed") from error
+                    return None
                 if monotonic() >= end:
                     self._camera.cancel_all_and_flush()  # else the request would still be served, and never come back
-                    raise SourceLost(no_frame(self._name, self._timeout_s)) from error
-            except CancelledError as error:
-                raise SourceLost(f"{self._name}: closed") from error
-            except Exception as error:  # whatever libcamera's thread met
+                    raise silent(self._name, self._limit_s) from error
+            except (CancelledError, Exception) as error:  # whatever libcamera's thread met
+                if self._woken.is_set():
+                    return None
                 raise SourceLost(f"{self._name}: the camera broke off ({error})") from error
 
-    def _configure(self, wish: Wish) -> None:
+    def _configure(self, wanted: Settings) -> None:
         camera, libcamera = self._camera, self._libcamera
-        controls = read_controls(self._name, wish.controls, camera.camera_controls, wish.options, self._members)
+        controls = read_controls(self._name, wanted.controls, camera.camera_controls, wanted.options, self._members)
         with self._mapped():
             asked = camera.create_video_configuration(
-                main={"format": _FORMAT, "size": wish.size},
+                main={"format": _FORMAT, "size": wanted.size},
                 raw=None,
-                transform=libcamera.Transform(hflip=int(wish.hflip), vflip=int(wish.vflip)),
+                transform=libcamera.Transform(hflip=int(wanted.hflip), vflip=int(wanted.vflip)),
                 colour_space=libcamera.ColorSpace.Sycc(),  # the range and matrix of JPEG
                 display=None,
                 encode=None,
@@ -147,10 +144,10 @@ class LibcameraCamera:
         self._layout, self._size, self._stride = main["format"], tuple(main["size"]), main["stride"]
         if self._layout not in LAYOUTS:
             raise Unavailable(f"{self._name}: the camera gives {self._layout} only; a USB camera is /dev/video0")
-        self.colour = colour_of(given.get("colour_space"))
-        self.rate = self._set_rate(wish.rate, controls)
+        self._colour = colour_of(given.get("colour_space"))
+        self.rate: Fraction | None = self._set_rate(wanted.rate, controls)
         flips = given["transform"]
-        self._warn_of_changes(wish, hflip=bool(flips.hflip), vflip=bool(flips.vflip))
+        self._warn_of_changes(wanted, hflip=bool(flips.hflip), vflip=bool(flips.vflip))
         with self._mapped():
             camera.set_controls(controls)
             camera.start()
@@ -161,19 +158,20 @@ class LibcameraCamera:
         if bounds is None or _DURATION in controls:
             return rate
         shortest, longest = bounds[0], bounds[1]
-        wanted = round(1_000_000 / rate)
-        duration = min(max(wanted, shortest), longest) if 0 < shortest <= longest else wanted
+        nominal = round(1_000_000 / rate)
+        duration = min(max(nominal, shortest), longest) if 0 < shortest <= longest else nominal
         controls[_DURATION] = (duration, duration)
-        return rate if duration == wanted else Fraction(1_000_000, duration).limit_denominator(1001)
+        return rate if duration == nominal else Fraction(1_000_000, duration).limit_denominator(1001)
 
-    def _warn_of_changes(self, wish: Wish, *, hflip: bool, vflip: bool) -> None:
+    def _warn_of_changes(self, wanted: Settings, *, hflip: bool, vflip: bool) -> None:
         log.info("%s: %dx%d, %s in rows of %d bytes", self._name, *self._size, self._layout, self._stride)
-        if (self._size, self.rate) != (wish.size, wish.rate):
+        if (self._size, self.rate) != (wanted.size, wanted.rate):
             asked, got = (
-                f"{w}x{h} at {float(rate):g}" for (w, h), rate in ((wish.size, wish.rate), (self._size, self.rate))
+                f"{w}x{h} at {float(rate):g}"
+                for (w, h), rate in ((wanted.size, wanted.rate), (self._size, self.rate or 0))
             )
             log.warning("%s: asked for %s frames a second, the camera gives %s", self._name, asked, got)
-        if (hflip, vflip) != (wish.hflip, wish.vflip):
+        if (hflip, vflip) != (wanted.hflip, wanted.vflip):
             log.warning("%s: the camera cannot flip its picture so", self._name)
 
     def _members(self, control: str) -> Mapping[str, int]:

@@ -85,10 +85,10 @@ function showSignal() {
   const live = !lost && stage.frame !== null;
   const word = live ? "live" : lost && !waiting ? "lost" : "waiting";
   if (document.body.dataset.signal !== word) document.body.dataset.signal = word;
-  const troubles = lastState?.troubles ?? []; // of a service
-  const said = { live: troubles.length ? "Live, degraded" : "Live", lost: "No signal", waiting: "Connecting" }[word];
+  const errors = lastState?.errors ?? []; // of a service
+  const said = { live: errors.length ? "Live, degraded" : "Live", lost: "No signal", waiting: "Connecting" }[word];
   if ($("signal").textContent !== said) $("signal").textContent = said;
-  $("signal").title = troubles.join("; ");
+  $("signal").title = errors.join("; ");
   $("notice").hidden = live;
   if (live) return;
   $("notice-title").textContent = word === "lost" ? "No signal" : "Waiting for the first picture";

@@ -13,6 +13,8 @@ from PIL import Image
 from edge_srcnn.engine.backends import INTERPRETERS, backend_named
 from tests.edge_srcnn.cli.rights import without_override
 
+pytestmark = pytest.mark.slow
+
 USAGE, BAD_DATA, NO_INPUT, UNAVAILABLE, CANNOT_WRITE = 2, 65, 66, 69, 73  # sysexits.h, and argparse's 2
 FAST = ("-e", "bicubic")
 

@@ -10,6 +10,8 @@ from edge_srcnn.engine.backends import INTERPRETERS, backend_named
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.bundled import find_model
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--size", "64x48", "--seconds", "0.1")
 USAGE, NO_INPUT, UNAVAILABLE = 2, 66, 69  # sysexits.h, and argparse's 2
 

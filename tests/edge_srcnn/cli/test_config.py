@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CONFIG = 78  # EX_CONFIG of sysexits.h
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from edge_srcnn.sources.images import read_picture
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_demonstration_writes_a_picture_and_tells_what_it_shows(run_cli, tmp_path):
     done = run_cli("demo")

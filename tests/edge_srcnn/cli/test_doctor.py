@@ -14,6 +14,8 @@ from edge_srcnn.engine.edgetpu.report import EdgeTpuReport
 from edge_srcnn.measure.doctor import Diagnosis, EngineReport, LiveRung, SelfTest
 from edge_srcnn.models.bundled import bundled_models
 
+pytestmark = pytest.mark.slow
+
 OWN_TEST = {"identical", "within 1 level", *(f"within {levels} levels" for levels in range(2, 7))}
 
 NO_EDGE_TPU = EdgeTpuReport(problem="libedgetpu.so.1: there is no such library")

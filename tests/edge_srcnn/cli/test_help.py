@@ -10,6 +10,8 @@ import pytest
 import edge_srcnn
 from edge_srcnn.cli import COMMAND_GROUP
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = [
     *("upscale", "demo", "bench", "tune", "models", "doctor"),
     *sorted(entry.name for entry in entry_points(group=COMMAND_GROUP)),

@@ -10,6 +10,8 @@ from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.models.bundled import bundled_models, find_model
 from tests.edge_srcnn.bundles import CAMERA_MODEL, CARD, COMMAND, environment_of
 
+pytestmark = pytest.mark.slow
+
 NO_INPUT, BAD_DATA = 66, 65  # sysexits.h
 NAMES = ["srcnn-915-x2", CAMERA_MODEL, "srcnn-915-x3", "srcnn-915-x4"]
 

@@ -29,6 +29,7 @@ def test_statistics_as_one_json_document(run_cli):
     assert state["running_s"] > 0
 
 
+@pytest.mark.slow
 def test_statistics_tell_what_was_done_before_an_error(run_cli, tmp_path):
     (tmp_path / "mine.mp4").touch()
     sinks = ("--sink", "null:", "--sink", "mine.mp4/out.mp4")
@@ -40,6 +41,7 @@ def test_statistics_tell_what_was_done_before_an_error(run_cli, tmp_path):
     assert state["engine"] == "bicubic"
 
 
+@pytest.mark.slow
 def test_without_json_statistics_are_for_people(run_cli):
     done = run_cli("run", "--source", f"{CARD},fps=max,frames=40", "--sink", "null:", *FAST)
     assert (done.returncode, done.stdout) == (0, "")
@@ -47,6 +49,7 @@ def test_without_json_statistics_are_for_people(run_cli):
     assert "null: 40 frames, 0 missed" in done.stderr.replace("::", ":")
 
 
+@pytest.mark.slow
 def test_a_video_goes_through_and_is_whole(run_cli, tmp_path):
     encode(tmp_path / "in.mp4", [flat((20 + 5 * n, 100, 150), 48, 64) for n in range(30)], audio_s=1.2)
     done = run_cli("run", "--source", "in.mp4", "--sink", f"{QUICK}&crf=1", "--sink", "pictures/?format=png", *FAST)
@@ -57,6 +60,7 @@ def test_a_video_goes_through_and_is_whole(run_cli, tmp_path):
     assert files(tmp_path) - files(tmp_path / "pictures") == {"in.mp4", "out.mp4"}
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_becomes_a_video(run_cli, tmp_path):
     (tmp_path / "photos").mkdir()
     for level in range(5):
@@ -67,6 +71,7 @@ def test_a_folder_of_pictures_becomes_a_video(run_cli, tmp_path):
     assert [round(int(planes(frame)[0][0, 0]) / 50) for frame in frames] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_region_is_told_by_its_share(run_cli):
     source = f"{CARD},fps=max,frames=3"
     done = run_cli("run", "-i", source, "-o", "null:", "--roi", "8,4,32,24", "--json", "--threads", "1")
@@ -74,6 +79,7 @@ def test_a_region_is_told_by_its_share(run_cli):
     assert json.loads(done.stdout)["enhanced_share"] == pytest.approx(32 * 24 / (64 * 48))
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_to_be_kept_is_the_target_and_what_helps_is_said_once(run_cli):
     # nothing enhances 1280x960 at 1000 frames a second on these machines
     options = ("--keep-fps", "1000", "--model", "srcnn-915-x2", "--seconds", "8", "--json")
@@ -88,6 +94,7 @@ def test_a_rate_that_is_to_be_kept_is_the_target_and_what_helps_is_said_once(run
     assert f"what helps: {helps}" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_ladder_is_told_with_the_time_of_each_model_and_why_it_was_that_one(run_cli):
     done = run_cli("run", "-i", f"{CARD},fps=20", "-o", "null:", "--seconds", "3", "--threads", "1")
     assert (done.returncode, done.stdout) == (0, "")
@@ -98,6 +105,7 @@ def test_a_ladder_is_told_with_the_time_of_each_model_and_why_it_was_that_one(ru
     assert re.search(rf"^--model auto came to ({'|'.join(rungs)}){why}$", done.stderr, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_page_that_nobody_looks_at_costs_nothing(run_cli):
     done = run_cli("run", "-i", f"{CARD},fps=20", "-o", "http://127.0.0.1:0", "--seconds", "1.5", "--json", *FAST)
     assert done.returncode == 0, done.stderr
@@ -106,6 +114,7 @@ def test_a_page_that_nobody_looks_at_costs_nothing(run_cli):
     assert 0 < state["idle_frames"] + state["dropped"] <= state["frames_in"]
 
 
+@pytest.mark.slow
 def test_it_stops_after_so_many_seconds_with_files_finished(run_cli, tmp_path):
     began = monotonic()
     done = run_cli("run", "--source", f"{CARD},fps=20", "--sink", QUICK, "--seconds", "1.5", "--json", *FAST)
@@ -118,6 +127,7 @@ def test_it_stops_after_so_many_seconds_with_files_finished(run_cli, tmp_path):
     assert files(tmp_path) == {"out.mp4"}
 
 
+@pytest.mark.slow
 def test_segments_keep_to_their_number(run_cli, tmp_path):
     # 15 frames a second
     done = run_cli("run", "--source", f"{CARD},fps=max,frames=70", "--sink", f"{QUICK}&segment=1&keep=2", *FAST)

@@ -14,6 +14,8 @@ pytest.importorskip("av")
 from tests.edge_srcnn.cli.recordings import CANNOT_WRITE, FAST, QUICK, UNAVAILABLE, files
 from tests.edge_srcnn.clips import decode
 
+pytestmark = pytest.mark.slow
+
 
 def jpeg(level: int) -> bytes:
     buffer = io.BytesIO()

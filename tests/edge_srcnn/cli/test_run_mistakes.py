@@ -11,6 +11,8 @@ from tests.edge_srcnn.cli.recordings import BAD_DATA, CANNOT_WRITE, CARD, FAST, 
 from tests.edge_srcnn.cli.rights import without_override
 from tests.edge_srcnn.clips import encode, flat
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fails(tmp_path, monkeypatch, capfd):

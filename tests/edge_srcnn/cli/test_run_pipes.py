@@ -14,6 +14,8 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.cli.recordings import BAD_DATA, CANNOT_WRITE, CARD, FAST, QUICK, UNAVAILABLE, files
 
+pytestmark = pytest.mark.slow
+
 
 def y4m_frames(data: bytes):
     """Header words, and the planes of each frame (4:2:0)."""

@@ -16,6 +16,8 @@ import av
 from tests.edge_srcnn.cli.recordings import CARD, END_S, FAST, QUICK, files, grown, partial, wait_for
 from tests.edge_srcnn.clips import decode, flat
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("source", [f"{CARD},fps=20", f"{CARD},fps=max"], ids=["camera", "file"])

@@ -11,8 +11,10 @@ from edge_srcnn.cli.service import status
 from edge_srcnn.service.install.systemctl import UnitState
 from edge_srcnn.service.install.units import PLACES, installed
 
+pytestmark = pytest.mark.slow
+
 STATES = [
-    UnitState("edge-srcnn.service", "active", "running", "live, 15.0 frames a second", 2, "success", "enabled"),
+    UnitState("edge-srcnn@default.service", "active", "running", "live, 15.0 frames a second", 2, "success", "enabled"),
     UnitState("edge-srcnn@front.service", "failed", "failed", "", 0, "exit-code", "disabled"),
 ]
 
@@ -28,7 +30,7 @@ def test_the_help_of_each_command_says_what_it_does_and_holds_an_example(run_cli
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        ([], "edge-srcnn.service"),
+        ([], "edge-srcnn@.service"),
         (["edge-srcnn@front"], "edge-srcnn@.service"),
         (["edge-srcnn.tmpfiles"], "edge-srcnn.tmpfiles"),
     ],
@@ -41,7 +43,7 @@ def test_print_gives_the_file_as_it_would_be_installed(run_cli, arguments, name)
 def test_print_of_something_else_is_a_usage_error(run_cli):
     done = run_cli("service", "print", "ssh")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("edge-srcnn: ssh: no file of ours; there are edge-srcnn.service, ")
+    assert done.stderr.startswith("edge-srcnn: ssh: no file of ours; there are edge-srcnn@.service, ")
 
 
 def test_install_below_a_prefix_says_what_was_written_and_uninstall_removes_it(run_cli, tmp_path):
@@ -82,11 +84,12 @@ def test_status_tells_of_every_unit_and_fails_when_one_failed(monkeypatch, capsy
     told = capsys.readouterr().out
     if as_json:
         first, second = json.loads(told)
-        assert (first["unit"], first["active"], first["restarts"]) == ("edge-srcnn.service", "active", 2)
+        assert (first["unit"], first["active"], first["restarts"]) == ("edge-srcnn@default.service", "active", 2)
         assert (second["result"], second["at_boot"]) == ("exit-code", "disabled")
     else:
         assert "live, 15.0 frames a second" in told
         assert "last result: exit-code" in told
+        assert re.search(r"^edge-srcnn@front +failed \(failed\) ", told, re.MULTILINE)
 
 
 def test_status_of_units_that_are_well_ends_well(monkeypatch, capsys):

@@ -13,6 +13,8 @@ from edge_srcnn.models.file import read_model
 from edge_srcnn.sources.images import read_picture
 from tests.edge_srcnn.cli.rights import without_override
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--size", "32x24")
 USAGE, NO_INPUT, CANNOT_WRITE = 2, 66, 73  # sysexits.h, and argparse's 2
 

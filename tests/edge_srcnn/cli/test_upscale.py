@@ -42,6 +42,7 @@ def test_a_folder_becomes_a_folder_of_the_same_structure(run_cli, tmp_path, phot
         assert read_picture(tmp_path / "large" / name).pixels.shape == (24, 32, 3)
 
 
+@pytest.mark.slow
 def test_files_and_globs_may_be_mixed(run_cli, tmp_path, photos):
     done = run_cli("upscale", "photos/a.png", "photos/deep/*.webp", "photos/*.bmp", "-o", "large", "-e", "bicubic")
     assert (done.returncode, done.stderr) == (0, "")
@@ -49,6 +50,7 @@ def test_files_and_globs_may_be_mixed(run_cli, tmp_path, photos):
     assert done.stdout.count("\n") == 3
 
 
+@pytest.mark.slow
 def test_tiny_pictures_work(run_cli, tmp_path, texture):
     Image.fromarray(texture(1, 1, 3)).save(tmp_path / "1x1.png")
     Image.fromarray(texture(2, 3, 3)).save(tmp_path / "3x2.png")
@@ -58,6 +60,7 @@ def test_tiny_pictures_work(run_cli, tmp_path, texture):
     assert read_picture(tmp_path / "large/3x2.png").pixels.shape == (8, 12, 3)
 
 
+@pytest.mark.slow
 def test_options_reach_the_network_and_the_encoder(run_cli, tmp_path, photos, model_bytes):
     (tmp_path / "mine.tflite").write_bytes(model_bytes)
     done = run_cli(
@@ -70,6 +73,7 @@ def test_options_reach_the_network_and_the_encoder(run_cli, tmp_path, photos, mo
     assert (read_picture(tmp_path / "out.webp").pixels == expected).all()
 
 
+@pytest.mark.slow
 def test_overwriting_replaces_and_quality_reaches_the_encoder(run_cli, tmp_path, photos):
     (tmp_path / "out.jpg").write_text("mine")
     done = run_cli("upscale", "photos/a.png", "-o", "out.jpg", "-e", "bicubic", "--overwrite", "-q", "100")
@@ -80,12 +84,14 @@ def test_overwriting_replaces_and_quality_reaches_the_encoder(run_cli, tmp_path,
         assert {step for table in image.quantization.values() for step in table} == {1}
 
 
+@pytest.mark.slow
 def test_a_sixteen_bit_picture_is_warned_of_on_one_line(run_cli, tmp_path):
     Image.fromarray(np.full((3, 3), 30_000, np.uint16)).save(tmp_path / "deep.png")
     done = run_cli("upscale", "deep.png", "-o", "out.png", "-e", "bicubic")
     assert (done.returncode, done.stderr) == (0, "WARNING: deep.png: 16 bits a sample, reduced to 8\n")
 
 
+@pytest.mark.slow
 def test_metadata_goes_from_file_to_file(run_cli, tmp_path):
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "Maker"  # orientation: turn right; maker
@@ -98,6 +104,7 @@ def test_metadata_goes_from_file_to_file(run_cli, tmp_path):
         assert dict(image.getexif()) == {0x010F: "Maker"}
 
 
+@pytest.mark.slow
 def test_file_names_that_are_no_text_are_served(run_cli, tmp_path):
     source = os.fsencode(tmp_path) + b"/caf\xe9.png"
     Image.new("L", (3, 3)).save(source)
@@ -109,6 +116,7 @@ def test_file_names_that_are_no_text_are_served(run_cli, tmp_path):
     assert os.listdir(os.fsencode(tmp_path / "large")) == [b"caf\xe9.png"]
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_whole_files_and_nothing_else(tmp_path, texture, cli_environment):
     (tmp_path / "many").mkdir()
     for number in range(150):

@@ -27,6 +27,7 @@ def test_upscale_of_a_video_that_was_cut_off_is_one_line_and_leaves_nothing_behi
     assert files(tmp_path) == {"in.mp4"}
 
 
+@pytest.mark.slow
 def test_upscale_that_is_interrupted_leaves_nothing_behind(start, tmp_path):
     encode(tmp_path / "in.mp4", (flat((20 + n % 200, 100, 110), 240, 320) for n in range(1500)))
     process = start("upscale", "in.mp4", "-o", "out.mp4", *FAST)

@@ -5,6 +5,8 @@ import pytest
 
 from tests.edge_srcnn.machine import SLOWER
 
+pytestmark = pytest.mark.slow
+
 MODEL = "--model", "srcnn-915-x2"
 SOURCE = "test:size=64x48,fps=max,frames=40"
 BAD = (

@@ -16,6 +16,8 @@ from edge_srcnn.system.worker_process import Child
 from tests.edge_srcnn.delegates.build import build_without_a_needed_library, for_another_processor
 from tests.edge_srcnn.delegates.conftest import PLAIN
 
+pytestmark = pytest.mark.slow
+
 TWO = "usb:/sys/bus/usb/devices/2-1 pci:/dev/apex_0"
 
 

@@ -19,6 +19,7 @@ def test_library_version_and_devices(coral, traces):
     )
 
 
+@pytest.mark.slow
 def test_a_library_without_a_device(coral):
     coral.setenv("CORAL_DEVICES", "")
     found = report_edgetpu()
@@ -48,6 +49,7 @@ def test_no_library_is_told_soon(coral, tmp_path):
     assert monotonic() - began < 3
 
 
+@pytest.mark.slow
 def test_the_doctor_shows_it(coral, monkeypatch, capsys):
     monkeypatch.setattr(doctor_module, "bundled_models", dict)  # the self-tests are not asked
     for place in ("", "list"):

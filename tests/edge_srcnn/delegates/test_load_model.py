@@ -11,6 +11,8 @@ from edge_srcnn.loading import load_model
 from edge_srcnn.system import worker_process
 from tests.edge_srcnn.delegates.conftest import PLAIN
 
+pytestmark = pytest.mark.slow
+
 PLANE = np.random.default_rng(0).integers(0, 256, (48, 64)).astype(np.uint8)
 MANY = 24  # planes of 48x64, each of one tile with two RESHAPE nodes; the self-test is the first
 

@@ -16,6 +16,8 @@ from tests.edge_srcnn.delegates.conftest import children, in_shared_memory
 from tests.edge_srcnn.service.running import Watcher, note, running
 from tests.edge_srcnn.web.serving import wait_until
 
+pytestmark = pytest.mark.slow
+
 RECOVERY_S = 2.0
 
 
@@ -37,7 +39,7 @@ def falls(service, said):
 
     def fallen():
         found.update(service.state())
-        return found["phase"] == "degraded" and any(said in trouble for trouble in found["troubles"])
+        return found["phase"] == "degraded" and any(said in error for error in found["errors"])
 
     wait_until(fallen, 10)
     return found
@@ -83,7 +85,7 @@ def test_one_that_cannot_begin_is_told_and_the_processor_works(tmp_path, librari
         service.wait_for_phase("degraded")
         state = service.state()
         assert state["engine"] in ("litert", "tflite")
-        assert f"computes, since {libraries.path(name)} fails" in state["troubles"][0]
+        assert f"computes, since {libraries.path(name)} fails" in state["errors"][0]
         ends(service, in_shared_memory())
 
 
@@ -127,5 +129,5 @@ def test_an_edge_tpu_that_is_not_there_is_told(tmp_path, coral, compiled_model):
     with running(tmp_path, configuration(model=str(compiled_model()), engine="edgetpu:usb")) as service:
         service.wait_for_phase("degraded")
         assert (
-            "computes, since edgetpu:usb fails: libedgetpu.so.1: no Edge TPU is there" in service.state()["troubles"][0]
+            "computes, since edgetpu:usb fails: libedgetpu.so.1: no Edge TPU is there" in service.state()["errors"][0]
         )

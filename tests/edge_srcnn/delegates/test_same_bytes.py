@@ -9,6 +9,8 @@ from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.loading import load_model
 
+pytestmark = pytest.mark.slow
+
 SIZES = ((48, 64), (120, 160), (33, 47), (3, 5), (1, 1), (481, 641))
 
 

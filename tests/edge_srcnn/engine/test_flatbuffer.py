@@ -30,6 +30,7 @@ from tests.edge_srcnn.engine.stacks import (
 )
 
 
+@pytest.mark.slow
 @REPEATABLE
 @given(int8_stacks(some_channels, some_quantization))
 def test_int8_stacks_are_read_as_they_were_written(graph):

@@ -66,6 +66,7 @@ def small(make):
     return write_graph(make(0, ((3, 3), (1, 1)), (1, 2, 1), (True, False)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["shipped", "int8", "float32"])
 def test_a_damaged_graph_is_read_or_refused_and_nothing_else(model_bytes, source):
     whole = parse_model(model_bytes, "").graph
@@ -86,6 +87,7 @@ def test_a_damaged_graph_is_read_or_refused_and_nothing_else(model_bytes, source
     assert 400 < refused < 4000
 
 
+@pytest.mark.slow
 def test_a_damaged_model_file_is_never_read(model_bytes):
     rng, changed = np.random.default_rng(21), 0
     for _ in range(10_000):
@@ -98,6 +100,7 @@ def test_a_damaged_model_file_is_never_read(model_bytes):
     assert changed > 9000
 
 
+@pytest.mark.slow
 def test_a_damaged_zip_under_a_seal_that_fits_is_a_model_error_or_does_not_matter(model_bytes):
     """Whoever wrote the file was broken, not the disk."""
     graph = parse_model(model_bytes, "").graph

@@ -18,6 +18,8 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, as_blocks, float_stack, int8_stack, seeds, sizes, tiles
 
+pytestmark = pytest.mark.slow
+
 SIDES = st.sampled_from([1, 3, 5, 7])
 TEXTS = (
     "1x1",

@@ -12,6 +12,8 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging import bicubic
 from tests.edge_srcnn.networks import on_bicubic
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 24, 32
 TILE = (8, 16)
 TILES = 3 * 2

@@ -24,6 +24,7 @@ def as_int8(pixels: np.ndarray) -> np.ndarray:
     return (pixels.astype(np.int16) - 128).astype(np.int8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", bundled_models())
 def test_the_shipped_graphs_take_int8_pixels_as_they_are(engine, name):
     graph = parse_model(bundled_models()[name].read_bytes(), name).graph

@@ -14,6 +14,8 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.loading import load_model
 from edge_srcnn.models.file import BICUBIC_PLANE
 
+pytestmark = pytest.mark.slow
+
 LEVELS = Quantization(1 / 255, 0)
 """An int8 residual counts whole grey levels."""
 

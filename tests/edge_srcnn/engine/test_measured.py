@@ -38,6 +38,7 @@ def test_a_tuning_makes_the_times_of_its_model_void_and_no_others(tunings_file):
     assert [TuningCache(tunings_file).get_ms(each) for each in (KEY, LARGER, other)] == [None, None, 12.5]
 
 
+@pytest.mark.slow
 def test_the_file_does_not_grow_for_ever(tunings_file):
     for height in range(1, MOST_MEASURED + 3):
         TuningCache(tunings_file).put(replace(KEY, height=height), 1.0)
@@ -46,6 +47,7 @@ def test_the_file_does_not_grow_for_ever(tunings_file):
     assert TuningCache(tunings_file).get_ms(replace(KEY, height=MOST_MEASURED + 2)) == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "measured",
     [

@@ -17,6 +17,7 @@ from tests.edge_srcnn.engine.stacks import (
 )
 
 
+@pytest.mark.slow
 @REPEATABLE
 @given(int8_stacks(some_channels), blocks(), grids)
 def test_the_packed_shapes_are_tile_and_halo_in_blocks(graph, packing, grid):
@@ -32,6 +33,7 @@ def test_the_packed_shapes_are_tile_and_halo_in_blocks(graph, packing, grid):
     assert (packed.input, packed.output, packed.dtype) == (graph.input, graph.output, graph.dtype)
 
 
+@pytest.mark.slow
 @REPEATABLE
 @given(int8_stacks(some_channels), blocks())
 def test_the_halo_in_closed_form(graph, packing):

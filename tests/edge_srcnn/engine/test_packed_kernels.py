@@ -3,6 +3,7 @@
 from math import ceil
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def defined_kernel(weights, inner, outer):
     return made.reshape(oh * ow * outputs, made.shape[3], made.shape[4], ih * iw * inputs)
 
 
+@pytest.mark.slow
 @REPEATABLE
 @given(
     st.tuples(*2 * [st.sampled_from([1, 3, 5, 7, 9])]),

@@ -20,6 +20,8 @@ from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE, golden_plane, pars
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, blocks, float_stacks, int8_stacks, seeds, sizes, tiles
 from tests.edge_srcnn.networks import on_bicubic
 
+pytestmark = pytest.mark.slow
+
 
 def sharpened(graph, engine, plane, setting, *, residual):
     """Raw output and picture of a plane that goes through a ``TiledInference``."""

@@ -33,6 +33,8 @@ from tests.edge_srcnn.engine.stacks import (
     tile_of,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def with_halo(tile, around):
     """The size of a tile with what it has on each side."""

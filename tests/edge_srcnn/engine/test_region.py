@@ -36,6 +36,7 @@ EDGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("block", ["1x1", "2x4"])
 @pytest.mark.parametrize("tile", TILES)

@@ -84,6 +84,7 @@ def test_a_file_that_was_cut_off_anywhere_is_ignored_with_one_warning(tmp_path, 
         assert len(warnings(caplog)) == 1, length
 
 
+@pytest.mark.slow
 def test_no_changed_bit_raises(store, caplog):
     data = json.dumps({"format": 1, "tuned": [ENTRY]}).encode()
     for place in range(len(data)):

@@ -48,6 +48,7 @@ def test_there_and_back_is_where_it_began(side, dtype):
     assert back.tobytes() == plane.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("side", SIDES)
 def test_windows_of_larger_planes_at_odd_places(side, dtype):

@@ -51,6 +51,7 @@ def test_ssim_of_a_plane_smaller_than_the_window(texture, shape):
     assert ssim(texture(*shape), texture(*shape)) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_ssim_is_that_of_scikit_image_as_wang_et_al_defined_it(texture):
     metrics = pytest.importorskip("skimage.metrics")
     truth = texture(40, 56)

@@ -22,6 +22,7 @@ def test_tiles_cover_every_pixel_and_stay_inside(plane, tile):
     assert covered.min() >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plane", PLANES)
 @pytest.mark.parametrize("tile", TILES)
 def test_all_tiles_have_one_size_and_are_as_few_as_can_be(plane, tile):

@@ -5,7 +5,7 @@ import pytest
 
 from edge_srcnn.errors import DelegateLost, ModelError, NoInput, Unavailable
 from edge_srcnn.live import failover as module
-from edge_srcnn.live.failover import MOST_FAILURES, Candidate, Failover
+from edge_srcnn.live.failover import MOST_FAILURES, Candidate, FailoverUpscaler
 from tests.edge_srcnn.service.parts import Engine, frame
 
 FAULT = RuntimeError("the driver is gone")
@@ -35,7 +35,7 @@ def benches():
 
 @pytest.fixture
 def steady(benches):
-    return Failover([bench.candidate for bench in benches])
+    return FailoverUpscaler([bench.candidate for bench in benches])
 
 
 def feed(steady, count):
@@ -44,7 +44,7 @@ def feed(steady, count):
 
 def test_frames_go_through(steady):
     assert all(each is not None and each.size == (32, 24) for each in feed(steady, 3))
-    assert (steady.scale, steady.engine, steady.share, steady.trouble) == (2, "best", 1.0, None)
+    assert (steady.scale, steady.engine, steady.share, steady.last_error) == (2, "best", 1.0, None)
 
 
 def test_a_frame_that_fails_is_left_out_and_counted(steady, benches, caplog):
@@ -62,7 +62,7 @@ def test_ten_in_a_row_begin_the_engine_anew(steady, benches):
     feed(steady, MOST_FAILURES)
     assert len(benches[0].made) == 2
     assert None not in feed(steady, 3)
-    assert (steady.failures, steady.restarts, steady.engine, steady.trouble) == (MOST_FAILURES, 1, "best", None)
+    assert (steady.failures, steady.restarts, steady.engine, steady.last_error) == (MOST_FAILURES, 1, "best", None)
 
 
 def test_an_engine_that_fails_again_gives_way_to_the_lesser_one(steady, benches):
@@ -71,7 +71,7 @@ def test_an_engine_that_fails_again_gives_way_to_the_lesser_one(steady, benches)
     feed(steady, 2 * MOST_FAILURES)
     assert steady.engine == "least"
     assert None not in feed(steady, 5)
-    assert "least computes, since best fails: RuntimeError: the driver is gone" in steady.trouble
+    assert "least computes, since best fails: RuntimeError: the driver is gone" in steady.last_error
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def feed_until(steady, happens):
 
 def test_the_best_engine_is_tried_again_and_again(impatient, benches):
     best, least = benches
-    steady = Failover([best.candidate, least.candidate])
+    steady = FailoverUpscaler([best.candidate, least.candidate])
     feed(steady, 1)
     best.made[0].fault = best.fault = FAULT
     feed_until(steady, lambda: steady.engine == "least")
@@ -98,20 +98,20 @@ def test_the_best_engine_is_tried_again_and_again(impatient, benches):
     feed_until(steady, lambda: len(best.made) >= before + 3)  # each fails its first frame, and is left
     assert steady.failures <= 2 * MOST_FAILURES + 4
     best.fault = None
-    feed_until(steady, lambda: steady.engine == "best" and steady.trouble is None)
+    feed_until(steady, lambda: steady.engine == "best" and steady.last_error is None)
     assert None not in feed(steady, 5)
 
 
 def test_a_delegate_that_is_lost_costs_one_frame(impatient, benches):
     best, least = benches
-    steady = Failover([best.candidate, least.candidate])
+    steady = FailoverUpscaler([best.candidate, least.candidate])
     feed(steady, 1)
     best.made[0].fault = DelegateLost("libedgetpu.so.1: lost (SIGABRT)")
     best.refuses = Unavailable("no Edge TPU is there")
     assert feed(steady, 1) == [None]
     assert None not in feed(steady, 3)
     assert steady.engine == "least"
-    assert "least computes, since best fails: libedgetpu.so.1: lost (SIGABRT)" in steady.trouble
+    assert "least computes, since best fails: libedgetpu.so.1: lost (SIGABRT)" in steady.last_error
     best.refuses = None
     feed_until(steady, lambda: steady.engine == "best")
 
@@ -120,12 +120,12 @@ def test_one_that_may_be_missing_at_the_start_gives_way_until_it_comes(impatient
     best, least = benches
     best.refuses = Unavailable("no Edge TPU is there")
     with pytest.raises(Unavailable):
-        Failover([best.candidate, least.candidate])
-    steady = Failover([replace(best.candidate, may_be_missing=True), least.candidate])
+        FailoverUpscaler([best.candidate, least.candidate])
+    steady = FailoverUpscaler([replace(best.candidate, may_be_missing=True), least.candidate])
     assert None not in feed(steady, 2)
-    assert (steady.engine, steady.trouble) == ("least", "least computes, since best fails: no Edge TPU is there")
+    assert (steady.engine, steady.last_error) == ("least", "least computes, since best fails: no Edge TPU is there")
     best.refuses = None
-    feed_until(steady, lambda: steady.engine == "best" and steady.trouble is None)
+    feed_until(steady, lambda: steady.engine == "best" and steady.last_error is None)
 
 
 def test_an_engine_that_cannot_even_begin_gives_way_too(steady, benches):
@@ -150,7 +150,7 @@ def test_when_nothing_works_it_goes_on_trying(steady, benches):
 def test_what_was_asked_for_and_is_not_there_is_an_error_at_once(benches):
     benches[0].refuses = NoInput("no such model")
     with pytest.raises(NoInput, match="no such model"):
-        Failover([bench.candidate for bench in benches])
+        FailoverUpscaler([bench.candidate for bench in benches])
 
 
 def test_other_engines_take_over_with_the_next_frame(steady):

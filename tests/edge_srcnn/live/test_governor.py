@@ -226,6 +226,7 @@ LOADS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(begin=st.integers(0, 2), loads=LOADS)
 def test_ten_minutes_of_any_load_make_no_more_than_four_steps_in_five_and_trouble_is_never_made_to_wait(begin, loads):

@@ -14,7 +14,7 @@ from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.governor import HOLD_S, PATIENCE_S, Governor
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler
 from edge_srcnn.system.temperature import Heat
-from tests.edge_srcnn.pipeline_parts import wait_for
+from tests.edge_srcnn.live.pipeline_parts import wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 

@@ -1,17 +1,30 @@
-"""Frames from a source through an upscaler into sinks, and what is told of them on the way."""
+"""Frames from a source through an upscaler into sinks: what is told of them, which may be missed, and when it rests."""
 
+import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.live.sink_thread import RECORDER_DEPTH
 from edge_srcnn.loading import load_model
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
-from tests.edge_srcnn.pipeline_parts import Double, Numbers, Recorder, endless, running
+from tests.edge_srcnn.live.pipeline_parts import (
+    SOON_S,
+    Double,
+    Numbers,
+    Recorder,
+    endless,
+    in_step,
+    refuse_from,
+    running,
+    wait_for,
+)
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
@@ -93,3 +106,248 @@ def test_the_test_card_goes_through_bicubic_scaling_whole():
         assert [plane.shape for plane in result.frame.chroma] == [(48, 64)] * 2
         assert result.frame.colour == result.original.colour
     assert [state.written for state in pipeline.state().sinks] == [50, 50]
+
+
+# which frames it may miss, and which not
+
+
+def test_a_file_loses_no_frame_however_slow_the_others_are():
+    slow, quick = Recorder(during=lambda index: sleep(0.004)), Recorder()
+    pipeline = Pipeline(Numbers(range(60)), Double(lambda index: sleep(0.001)), [slow, quick])
+    pipeline.run()
+    assert slow.indices == quick.indices == list(range(60))
+    state = pipeline.state()
+    assert (state.frames_in, state.frames_out, state.dropped) == (60, 60, 0)
+    assert [(sink.written, sink.dropped, sink.error) for sink in state.sinks] == [(60, 0, None)] * 2
+
+
+def test_a_live_source_keeps_the_newest_and_counts_those_that_were_overtaken():
+    all_given = threading.Event()
+
+    def indices() -> Iterator[int]:
+        yield from range(100)
+        all_given.set()
+
+    recorder = Recorder()
+    source = Numbers(indices(), live=True)
+    started = threading.Event()
+    source._between = lambda: started.wait(SOON_S)
+    upscaler = Double(lambda index: (started.set(), all_given.wait(SOON_S)))
+    pipeline = Pipeline(source, upscaler, [recorder])
+    pipeline.run()
+    # the first is taken at once; while it is worked on 99 come, and 98 of them are overtaken
+    assert recorder.indices == [0, 99]
+    state = pipeline.state()
+    assert (state.frames_in, state.frames_out, state.dropped) == (100, 2, 98)
+
+
+@pytest.mark.parametrize(
+    ("indices", "came", "dropped"),
+    [
+        ([0, 1, 2], 3, 0),
+        ([2, 3, 7, 8, 20], 21, 2 + 3 + 11),  # 0, 1; 4, 5, 6; 9 to 19
+        ([0, 100, 200], 201, 198),
+        ([99], 100, 99),
+        ([], 0, 0),
+    ],
+)
+def test_frames_that_the_source_left_out_came_and_were_dropped(indices, came, dropped):
+    recorder = Recorder()
+    pipeline = in_step(indices, [recorder])
+    pipeline.run(pipeline._step)
+    assert recorder.indices == indices
+    state = pipeline.state()
+    assert (state.frames_in, state.frames_out, state.dropped) == (came, len(indices), dropped)
+    assert state.frames_out + state.dropped + state.failed + state.idle_frames == state.frames_in
+
+
+def test_no_more_frames_are_dropped_than_came_whenever_one_looks():
+    # a source that leaves out nine of ten, and an upscaler that loses most of the rest
+    source = Numbers(range(0, 20_000, 10), live=True)
+    pipeline = Pipeline(source, Double(lambda index: sleep(0.001)), [Recorder()])
+    looks = []
+    with running(pipeline) as end:
+        while pipeline.state().frames_in < 19_991:
+            looks.append(pipeline.state())
+        assert end() is None
+    looks.append(pipeline.state())
+    assert all(look.dropped + look.frames_out <= look.frames_in for look in looks)
+    assert looks[-1].dropped + looks[-1].frames_out == looks[-1].frames_in == 19_991
+
+
+def test_a_live_view_of_a_file_misses_frames_and_counts_them():
+    release, view, recording = threading.Event(), None, Recorder()
+    view = Recorder(live=True, during=lambda index: release.wait(SOON_S))
+    pipeline = Pipeline(Numbers(range(50)), Double(), [view, recording])
+    with running(pipeline) as end:
+        wait_for(lambda: pipeline.state().frames_out == 50)
+        release.set()
+        assert end() is None
+    assert recording.indices == list(range(50))
+    assert view.indices[-1] == 49
+    assert view.indices == sorted(view.indices)
+    state = pipeline.state().sinks[0]
+    assert state.written + state.dropped == 50
+    assert state.written == len(view.indices) <= 2
+
+
+def test_a_recording_of_a_camera_bridges_a_slow_disk_and_counts_what_it_misses():
+    release, writing = threading.Event(), threading.Event()
+    recorder = Recorder(during=lambda index: (writing.set(), release.wait(SOON_S)))
+    count = 1 + RECORDER_DEPTH + 7
+    pipeline = in_step(range(count), [recorder])
+    step = pipeline._step
+
+    def progress(frames: int) -> None:
+        if frames == 1:
+            writing.wait(SOON_S)  # the first is with the disk, the others queue behind it
+        if frames == count:
+            release.set()
+        step(frames)
+
+    pipeline.run(progress)
+    assert recorder.indices == [0, *range(count - RECORDER_DEPTH, count)]
+    state = pipeline.state()
+    assert (state.dropped, state.sinks[0].written, state.sinks[0].dropped) == (0, 1 + RECORDER_DEPTH, 7)
+
+
+def test_a_pause_shorter_than_the_limit_loses_nothing():
+    recorder = Recorder(during=lambda index: sleep(0.5 if index == 10 else 0))
+    Pipeline(Numbers(range(40)), Double(), [recorder]).run()
+    assert recorder.indices == list(range(40))
+
+
+# nobody computes what nobody takes
+
+
+BEAT_S = 0.01
+
+
+class Screen(Recorder):
+    """A sink that wants frames while ``watched``; it keeps what it gets, enhanced or not."""
+
+    blocking, on_demand = False, True
+
+    def __init__(self) -> None:
+        super().__init__("screen", live=True)
+        self.watched = False
+        self.plain: list[int] = []
+
+    def wants_frames(self) -> bool:
+        return self.watched
+
+    def write(self, result) -> None:
+        if result.enhanced:
+            super().write(result)
+        else:
+            assert result.frame is result.original
+            self.plain.append(result.frame.index)
+
+
+class Rested(Double):
+    """Counts the frames that it was told of and not given."""
+
+    rests = 0
+
+    def rest(self) -> None:
+        self.rests += 1
+
+
+def camera(indices=None, beat_s: float = BEAT_S) -> Numbers:
+    """Frames at a pace, for ever."""
+    beat = threading.Event()
+    return Numbers(endless() if indices is None else indices, live=True, between=lambda: beat.wait(beat_s))
+
+
+def test_while_nobody_looks_nothing_is_computed_and_the_camera_is_watched():
+    screen, upscaler = Screen(), Rested()
+    pipeline = Pipeline(camera(), upscaler, [screen])
+    with running(pipeline):
+        wait_for(lambda: pipeline.state().idle_frames > 5)
+        state = pipeline.state()
+        assert state.idle
+        assert (state.frames_out, state.fps_out, state.failed) == (0, 0.0, 0)
+        assert state.frames_in >= state.idle_frames
+        assert state.dropped + state.idle_frames <= state.frames_in
+        assert screen.plain and not screen.indices  # who looks at the camera's picture goes on doing so
+        assert upscaler.rests > 5
+
+
+def test_who_begins_to_look_gets_one_of_the_next_two_frames():
+    screen, next_one = Screen(), threading.Semaphore(0)
+    pipeline = Pipeline(Numbers(range(9), live=True, between=next_one.acquire), Double(), [screen])
+    with running(pipeline) as end:
+        for count in range(1, 5):
+            wait_for(lambda count=count: pipeline.state().idle_frames == count)
+            next_one.release()
+        wait_for(lambda: pipeline.state().idle_frames == 5)
+        screen.watched = True
+        next_one.release()
+        wait_for(lambda: screen.indices)
+        assert screen.indices[0] in (4, 5)  # the one at hand, or the next
+        wait_for(lambda: pipeline.state().frames_out + pipeline.state().idle_frames == 6)
+        screen.watched = False
+        next_one.release()
+        wait_for(lambda: pipeline.state().idle)
+        assert screen.indices[-1] <= 5
+        next_one.release(9)
+        assert end() is None
+
+
+def test_the_frame_at_hand_is_taken_where_the_next_one_takes_long():
+    next_one = threading.Event()
+    screen, source = Screen(), Numbers(range(2), live=True, between=lambda: next_one.wait(SOON_S))
+    pipeline = Pipeline(source, Double(), [screen])
+    with running(pipeline) as end:
+        wait_for(lambda: pipeline.state().idle)
+        screen.watched = True
+        wait_for(lambda: screen.indices == [0])
+        state = pipeline.state()
+        assert (state.idle, state.frames_in, state.frames_out, state.idle_frames) == (False, 1, 1, 0)
+        next_one.set()
+        assert end() is None
+    assert screen.indices == [0, 1]
+
+
+def test_a_recording_beside_it_wants_every_frame():
+    screen, recorder = Screen(), Recorder()
+    pipeline = Pipeline(camera(range(20)), Double(), [screen, recorder])
+    pipeline.run()
+    state = pipeline.state()
+    assert not state.idle
+    assert (state.idle_frames, state.frames_out + state.dropped) == (0, 20)
+    assert recorder.indices == screen.indices
+
+
+def test_a_recording_that_has_failed_wants_nothing_any_more():
+    screen, recorder = Screen(), Recorder(during=refuse_from(3))
+    pipeline = Pipeline(camera(), Double(), [screen, recorder])
+    with running(pipeline):
+        wait_for(lambda: pipeline.state().idle)
+
+
+def test_of_a_file_each_frame_is_enhanced_whoever_looks():
+    screen = Screen()
+    pipeline = Pipeline(Numbers(range(20)), Double(), [screen])
+    pipeline.run()
+    state = pipeline.state()
+    assert (state.frames_out, state.idle_frames, state.idle) == (20, 0, False)
+
+
+def test_a_pipeline_that_is_idle_ends_at_once():
+    pipeline = Pipeline(camera(), Double(), [Screen()])
+    with running(pipeline) as end:
+        wait_for(lambda: pipeline.state().idle)
+        began = monotonic()
+        pipeline.stop()
+        assert end() is None
+        assert monotonic() - began < SOON_S / 2
+
+
+def test_frames_that_nobody_wanted_are_neither_written_nor_dropped():
+    screen = Screen()
+    pipeline = Pipeline(camera(), Double(), [screen])
+    with running(pipeline):
+        wait_for(lambda: len(screen.plain) > 5)
+        (state,) = pipeline.state().sinks
+        assert state.written == 0

@@ -18,8 +18,8 @@ from edge_srcnn.loading import load_model
 from edge_srcnn.system.temperature import Heat
 from edge_srcnn.upscaler import Upscaler
 from tests.edge_srcnn.bundles import make_ladder
+from tests.edge_srcnn.live.pipeline_parts import wait_for
 from tests.edge_srcnn.live.test_ladder_upscaler import wait_for_maker
-from tests.edge_srcnn.pipeline_parts import wait_for
 
 SLOW = Fraction(1, 100)  # frames a second: there is room for anything
 
@@ -73,6 +73,7 @@ def test_auto_begins_with_the_fastest_and_goes_to_the_best_that_has_room(live):
     assert upscaler.ladder.rungs == ("fast-s-x2", "fast-m-x2", "fast-l-x2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"reuse": True}, {"isolate": True}], ids=str)
 def test_after_a_step_the_bytes_are_those_of_the_model_that_is_told(live, options):
     upscaler = live(asked=EngineOptions(**options))
@@ -82,6 +83,7 @@ def test_after_a_step_the_bytes_are_those_of_the_model_that_is_told(live, option
         assert (enhanced.luma == alone.upscale(frame(1).luma)).all()
 
 
+@pytest.mark.slow
 def test_times_are_remembered_where_nothing_but_the_models_decides_on_them(live):
     feed(live(asked=EngineOptions(threads=1)))
     feed(live(roi=(0, 0, 8, 8)))

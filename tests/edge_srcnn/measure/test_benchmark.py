@@ -43,6 +43,7 @@ def test_the_figures_hang_together(engine, model):
     assert found.reuse is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", ["1x1", "2x4", "1x4-4x4"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 5)])
 def test_packed_and_plain_put_out_the_same_bytes(engine, model, block, size):
@@ -60,12 +61,14 @@ def test_a_packed_network_that_computes_something_else_is_told_apart(monkeypatch
     assert not measure(model, backend_named(engine), SETTING, (8, 6), seconds=0.001).identical
 
 
+@pytest.mark.slow
 def test_other_ways_are_measured_when_they_are_asked_for(engine, model):
     found = measure(model, backend_named(engine), SETTING, (16, 12), seconds=0.01, compare=True)
     assert set(found.others) == {"float32 TFLite", "bicubic (cv2)", "Lanczos (cv2)", "edge-srcnn, isolated"}
     assert min(found.others.values()) > 0
 
 
+@pytest.mark.slow
 def test_with_reuse_a_still_picture_computes_no_tile_and_a_moving_one_some(engine, model):
     # 400 x 300 in tiles of 128 x 96 at most are 4 x 4; the tenth that moves, 126 x 94 in the middle, is in 2 x 2
     with_reuse = EngineOptions(reuse=True).applied_to(SETTING)
@@ -84,6 +87,7 @@ def test_progress_rises_from_0_to_1(engine, model):
     assert told[-1] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("round_s", "seconds", "rounds"),
     [

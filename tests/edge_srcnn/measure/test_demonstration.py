@@ -9,6 +9,7 @@ from edge_srcnn.measure.demonstration import GAP, LABEL_ROWS, demonstrate
 from edge_srcnn.sources.testcard import draw_test_card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scale", "small", "large", "detail_rows"),
     [
@@ -27,6 +28,7 @@ def test_three_pictures_stand_side_by_side_above_their_details(scale, small, lar
     assert (truth == draw_test_card()[: large[1], : large[0]]).all()
 
 
+@pytest.mark.slow
 def test_its_figures_are_those_of_the_pictures_it_shows(upscalers):
     shown = demonstrate(upscalers(2))
     columns = [shown.picture[LABEL_ROWS : LABEL_ROWS + 480, left : left + 640] for left in (0, 648, 1296)]

@@ -18,6 +18,8 @@ from edge_srcnn.measure.doctor import LiveRung, diagnose
 from edge_srcnn.models import bundled
 from edge_srcnn.models.file import read_model
 
+pytestmark = pytest.mark.slow
+
 OWN_TEST = {"identical", "within 1 level", *(f"within {levels} levels" for levels in range(2, 7))}
 
 

@@ -159,6 +159,7 @@ def test_each_trial_really_computes_by_its_plan(monkeypatch, engine, networks, t
     assert (plane == before).all()
 
 
+@pytest.mark.slow
 def test_the_fastest_wins_and_the_slow_ones_drop_out(engine, networks, texture):
     tiles = [(2, 2), (48, 64), (1, 1), (48, 32), (2, 1), (24, 64)]  # from 1 to 3072 invocations a frame
     trials = [Trial(Plan(PLAIN, tile, 1)) for tile in tiles]

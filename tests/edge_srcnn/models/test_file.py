@@ -104,6 +104,7 @@ def test_a_zip_that_ends_too_early_is_called_truncated(model_bytes, graph, part)
     assert refusal(model_bytes[: len(graph) + int((len(model_bytes) - len(graph)) * part)]) is ModelTruncated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
 def test_one_flipped_byte_anywhere_is_found(model_bytes, flip):
     places = {*range(0, len(model_bytes), 97), *range(len(model_bytes) - 200, len(model_bytes)), *range(16)}

@@ -23,8 +23,8 @@ def load(folder: Path, text: str | bytes, environment=None, flags=None) -> Loade
     return load_config(path, environment or {}, flags or {})
 
 
-def mistakes(folder: Path, text: str | bytes, environment=None, flags=None) -> list[str]:
-    """Every mistake, with the file's name without its folder."""
+def faults(folder: Path, text: str | bytes, environment=None, flags=None) -> list[str]:
+    """Give every fault, with the file's name without its folder."""
     with pytest.raises(BadConfiguration) as caught:
         load(folder, text, environment, flags)
     return [line.replace(f"{folder}/", "") for line in (str(caught.value), *caught.value.others)]

@@ -8,6 +8,8 @@ from time import monotonic
 import numpy as np
 
 from edge_srcnn.imaging.frame import Colour, Frame
+from edge_srcnn.sinks import Sink
+from edge_srcnn.sources import Source
 
 
 def frame(index=0, *, level=100, size=(16, 12), time_s=None):
@@ -17,7 +19,7 @@ def frame(index=0, *, level=100, size=(16, 12), time_s=None):
     return Frame(np.full((height, width), level, np.uint8), None, Colour(), index, seconds, monotonic())
 
 
-class Camera:
+class Camera(Source):
     """Gives so many frames; then ends, waits for ever, or raises."""
 
     live, rate, frames = True, Fraction(10), None
@@ -25,8 +27,12 @@ class Camera:
     def __init__(self, count, then=None, *, live=True):
         self.count, self.then, self.live = count, then, live
         self.closed = threading.Event()
+        self._given = self._give()
 
-    def __iter__(self):
+    def read(self):
+        return next(self._given, None)
+
+    def _give(self):
         for index in range(self.count):
             if self.closed.is_set():
                 return
@@ -35,6 +41,9 @@ class Camera:
             self.closed.wait(30)
         elif self.then is not None and not self.closed.is_set():
             raise self.then
+
+    def wake(self):
+        self.closed.set()
 
     def close(self):
         self.closed.set()
@@ -59,10 +68,8 @@ class Engine:
         self.closed = True
 
 
-class Recorder:
+class Recorder(Sink):
     """Remembers what it gets; raises while ``fault`` is set."""
-
-    live = False
 
     def __init__(self, name="recorder"):
         self.name, self.fault = name, None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edge_srcnn.errors import NoInput
-from edge_srcnn.service.build import Service, rungs
+from edge_srcnn.service.build import Service, candidates
 from edge_srcnn.service.config.settings import Config, Enhance
 from tests.edge_srcnn.bundles import CAMERA_MODEL
 from tests.edge_srcnn.service.faulty_camera import FaultyCamera
@@ -74,11 +74,12 @@ def test_a_model_that_is_named_is_taken_whatever_gives_the_pictures():
         assert chosen(service) == CAMERA_MODEL
 
 
+@pytest.mark.slow
 @in_this_process
 def test_an_engine_of_its_own_process_and_the_ones_below_it_have_the_same_model():
     models = []
-    for rung in rungs(Enhance(isolate=True), camera=True):
-        made = rung.make()
+    for candidate in candidates(Enhance(isolate=True), camera=True):
+        made = candidate.make()
         models.append(made.model)
         made.close()
     assert models == [CAMERA_MODEL, CAMERA_MODEL, None]  # the last is bicubic alone
@@ -131,6 +132,7 @@ def test_a_reload_with_an_unknown_model_changes_nothing():
         pass
 
 
+@pytest.mark.slow
 def test_the_running_service_tells_its_model_and_changes_it_on_sighup(tmp_path, camera_environment):
     for module in ("av", "aiohttp", "simplejpeg", "prometheus_client"):
         pytest.importorskip(module)

@@ -16,6 +16,8 @@ from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import BACK_S, Watcher, config, note, running
 from tests.edge_srcnn.web.serving import get, wait_until
 
+pytestmark = pytest.mark.slow
+
 # what the file that SHIFT names holds is added to the time of day, in seconds
 LIBRARY = r"""
 #define _GNU_SOURCE

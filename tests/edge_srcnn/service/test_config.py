@@ -1,15 +1,24 @@
-"""The configuration: its layers, the defaults, a file, the environment and flags, and the origin of each value."""
+"""The configuration: defaults, a file, the environment and flags, there and back; and the example."""
 
 import inspect
 import json
-from dataclasses import fields
+import re
+import tomllib
+from dataclasses import fields, replace
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from edge_srcnn.engine.backends import AUTO, BACKENDS
 from edge_srcnn.loading import load_model
-from edge_srcnn.service.config.load import load_config
+from edge_srcnn.service.config.faults import wanted
+from edge_srcnn.service.config.load import load_config, variable
 from edge_srcnn.service.config.settings import SETTINGS, Config, Enhance, Service
-from tests.edge_srcnn.service.configurations import load
+from edge_srcnn.service.install.units import EXAMPLE, shipped
+from edge_srcnn.uri import frame_rate
+from tests.edge_srcnn.service.configurations import REPEATABLE, load
 
 FIVE_MINUTES = "front.mp4?segment=300"
 
@@ -109,3 +118,119 @@ def test_nothing_is_written_or_opened_by_looking(tmp_path, monkeypatch):
         loaded = load(tmp_path, f"source = '{source}'\nsinks = {json.dumps(sinks)}").config
         assert (loaded.source, loaded.sinks) == (source, sinks)
     assert [path.name for path in tmp_path.iterdir()] == ["c.toml"]
+
+
+NAMES = st.text("abcdefghij/ ä\"'\\#-", min_size=1, max_size=12).filter(lambda name: name.strip() not in ("", "-"))
+TARGETS = st.builds("/{}".format, NAMES)
+SOURCES = st.one_of(
+    st.sampled_from(["test:", "picamera2:0?size=640x480&fps=15", "http://a/b.mjpg#timeout=3"]),
+    TARGETS,
+)
+SINKS = st.lists(
+    st.one_of(
+        st.sampled_from(["null:", "http://:8080", "http://[::1]:1#quality=9", "rtmp://a/b", "/a.mkv?segment_mb=9"]),
+        NAMES.map("/{}.png/".format),
+    ),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda sink: sink.rstrip("/"),
+).map(tuple)
+SIDES = st.integers(1, 10**6)
+FRACTIONS = st.fractions(Fraction(1, 1000), 1000, max_denominator=1001)
+PARTS = st.one_of(
+    st.just({}),
+    st.builds("{},{},{},{}".format, SIDES, SIDES, SIDES, SIDES).map(lambda text: {"roi": text}),
+    FRACTIONS.map(lambda rate: {"keep_fps": str(rate)}),
+)
+ENHANCES = st.builds(
+    lambda part, **others: Enhance(**part, **others),
+    PARTS,
+    model=st.sampled_from(["auto", "srcnn-915-x3"]),
+    scale=st.integers(2, 4),
+    engine=st.sampled_from(["auto", "litert", "bicubic"]),
+    threads=st.one_of(st.none(), st.integers(1, 1024)),
+    block=st.sampled_from(["auto", "1x1", "2x4-4x4"]),
+    tile=st.one_of(st.sampled_from(["auto", "whole"]), st.builds("{}x{}".format, SIDES, SIDES)),
+    reuse=st.booleans(),
+    isolate=st.booleans(),
+    delegate=st.sampled_from([None, "libvx_delegate.so"]),
+    delegate_options=st.sampled_from([(), ("a=1",), ("a=1", "b=x=y")]),
+)
+SERVICES = st.builds(
+    Service,
+    retry_camera_s=st.floats(0.1, 3600),
+    retry_sink_s=st.floats(0.1, 3600),
+    hot_c=st.floats(40, 120),
+    statistics_s=st.floats(1, 86400),
+    log=st.sampled_from(["auto", "text", "json"]),
+)
+CONFIGS = st.builds(Config, SOURCES, SINKS, ENHANCES, SERVICES)
+
+
+def flat(config: Config) -> dict[str, object]:
+    """Key path to value; what is None is left out."""
+    tables = {"": config, "enhance.": config.enhance, "service.": config.service}
+    values = {head + key: value for head, table in tables.items() for key, value in vars(table).items()}
+    return {path: values[path] for path in SETTINGS if values[path] is not None}
+
+
+@pytest.mark.slow
+@REPEATABLE
+@given(config=CONFIGS)
+def test_a_configuration_written_as_toml_is_read_as_it_was(tmp_path, config):
+    # for these values JSON is TOML
+    text = "".join(f"{path} = {json.dumps(value, ensure_ascii=False)}\n" for path, value in flat(config).items())
+    loaded = load(tmp_path, text)
+    assert loaded.config == config
+    expected = {path: f"{tmp_path}/c.toml line {number}" for number, path in enumerate(flat(config), 1)}
+    assert loaded.origins == dict.fromkeys(SETTINGS, "default") | expected
+
+
+@pytest.mark.slow
+@REPEATABLE
+@given(config=CONFIGS.filter(lambda config: not any(" " in each for each in (config.source, *config.sinks))))
+def test_a_configuration_in_the_environment_is_read_as_it_was(config):
+    texts = {path: " ".join(value) if isinstance(value, tuple) else str(value) for path, value in flat(config).items()}
+    assert load_config(None, {variable(path): text for path, text in texts.items()}).config == config
+
+
+def test_a_number_of_frames_is_kept_as_run_takes_it(tmp_path):
+    for text, rate in (("15", Fraction(15)), ("29.97", Fraction("29.97")), ("'30000/1001'", Fraction(30000, 1001))):
+        kept = load(tmp_path, f"enhance.keep_fps = {text}").config.enhance.keep_fps
+        assert isinstance(kept, str)
+        assert frame_rate(kept) == rate
+
+
+def settings_of(lines: list[str]) -> dict[str, int]:
+    """Give the index of the line of each setting of the example, those behind a # included."""
+    return {found[1]: number for number, line in enumerate(lines) if (found := re.match(r"#?([a-z_]+) = ", line))}
+
+
+def test_the_example_is_the_defaults(tmp_path):
+    assert load(tmp_path, shipped(EXAMPLE)).config == Config()
+
+
+def test_the_example_shows_every_setting_with_a_comment_above_that_tells_its_limits():
+    lines = shipped(EXAMPLE).splitlines()
+    shown = settings_of(lines)
+    assert list(shown) == [path.rpartition(".")[2] for path in SETTINGS]
+    assert max(map(len, lines)) <= 100
+    for path, setting in SETTINGS.items():
+        start = end = shown[path.rpartition(".")[2]]
+        while lines[start - 1].startswith("# "):
+            start -= 1
+        comment = " ".join(line.removeprefix("# ") for line in lines[start:end])
+        limits = re.search(r"[0-9.]+ to [0-9.]+", wanted(setting.kind))
+        assert comment
+        assert limits is None or limits[0] in comment
+
+
+def test_the_example_names_every_engine():
+    assert set((AUTO, *BACKENDS)) <= set(re.findall("[a-z]+", shipped(EXAMPLE).partition("# What computes: ")[2]))
+
+
+def test_what_is_commented_out_in_the_example_is_good_too(tmp_path):
+    text = re.sub(r"^#(?=[a-z_]+ = )", "", shipped(EXAMPLE), flags=re.MULTILINE)
+    assert set(tomllib.loads(text)["enhance"]) == {path[8:] for path in SETTINGS if path.startswith("enhance.")}
+    set_ones = {"threads": 3, "keep_fps": "15", "delegate": "/usr/lib/libvx_delegate.so", "roi": "160,120,320,240"}
+    assert load(tmp_path, text).config == Config(enhance=replace(Config().enhance, **set_ones))

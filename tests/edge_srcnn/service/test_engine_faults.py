@@ -10,7 +10,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.live import failover
-from edge_srcnn.live.failover import MOST_FAILURES, Candidate, Failover
+from edge_srcnn.live.failover import MOST_FAILURES, Candidate, FailoverUpscaler
 from edge_srcnn.loading import load_model
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.service.systemd import Notifier
@@ -103,7 +103,7 @@ def best():
 def steady(best, monkeypatch):
     monkeypatch.setattr(failover, "RETRY_FIRST_S", 0.5)
     monkeypatch.setattr(failover, "RETRY_MOST_S", 0.5)
-    return Failover([Candidate("best", best.make), Candidate("bicubic", Breakable("bicubic").make)])
+    return FailoverUpscaler([Candidate("best", best.make), Candidate("bicubic", Breakable("bicubic").make)])
 
 
 def test_a_frame_that_fails_is_left_out_and_the_next_is_not(tmp_path, best, steady, record_property, caplog):
@@ -129,6 +129,7 @@ def test_ten_in_a_row_begin_the_engine_anew(tmp_path, best, steady, record_prope
     note(record_property, "engine fails ten times", noticed_s=noticed_s, served_again_s=again_s, lost=MOST_FAILURES)
 
 
+@pytest.mark.slow
 def test_one_that_fails_for_good_gives_way_to_bicubic_and_is_tried_again_later(tmp_path, best, steady, record_property):
     with Running(tmp_path, steady) as service:
         best.fails = 10**6
@@ -163,6 +164,7 @@ def test_one_that_fails_for_good_gives_way_to_bicubic_and_is_tried_again_later(t
     assert failed <= 2 * MOST_FAILURES
 
 
+@pytest.mark.slow
 def test_a_hung_engine_silences_the_watchdog_and_ends_in_time(tmp_path, record_property):
     text = config("test:size=64x48,fps=15", f"{tmp_path}/recordings/front.mp4?segment=600")
     with running(tmp_path, text, watchdog_s=2, instead=HANGS) as service:
@@ -170,7 +172,7 @@ def test_a_hung_engine_silences_the_watchdog_and_ends_in_time(tmp_path, record_p
         service.systemd.hear("WATCHDOG")
         (tmp_path / "hang").touch()
         hung_s = monotonic()
-        noticed_s = service.wait_for(lambda state: any("nothing moves" in each for each in state["troubles"])) - hung_s
+        noticed_s = service.wait_for(lambda state: any("nothing moves" in each for each in state["errors"])) - hung_s
         silent_s = monotonic()
         sleep(1.5)
         assert not service.systemd.said("WATCHDOG", since_s=silent_s + 0.1)

@@ -18,6 +18,8 @@ from tests.edge_srcnn.service.faulty_camera import FaultyCamera
 from tests.edge_srcnn.service.running import BACK_S, Watcher, config, note, running
 from tests.edge_srcnn.web.serving import get, wait_until
 
+pytestmark = pytest.mark.slow
+
 LOSSES = 20
 GREYED = 2
 """Of them, so many last until viewers are told; that alone takes 2 s each."""

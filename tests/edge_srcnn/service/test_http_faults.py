@@ -22,6 +22,8 @@ from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import Watcher, config, note, running
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, wait_until
 
+pytestmark = pytest.mark.slow
+
 RATE = 15
 TOKEN = "the-right-word"
 GARBAGE, GUESSES = 1000, 300

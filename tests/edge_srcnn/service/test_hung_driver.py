@@ -1,25 +1,26 @@
 """A camera's driver that never returns: one thread hangs, not one a try, and the watchdog hears of it."""
 
 import threading
-from itertools import islice
 
 import pytest
 
+from edge_srcnn.live import capture as capture_module
 from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.live.failover import Candidate, Failover
-from edge_srcnn.live.reconnecting_source import SteadySource
+from edge_srcnn.live.capture import Capture, Opener
+from edge_srcnn.live.failover import Candidate, FailoverUpscaler
 from edge_srcnn.service import supervisor
 from edge_srcnn.service.supervisor import Supervisor
-from edge_srcnn.system import watchdog
-from edge_srcnn.system.watchdog import Watched
+from edge_srcnn.sources import Source
 from tests.edge_srcnn.service.parts import Camera, Engine, Recorder, frame, wait_until
 
 
-class Hardware:
-    """Pictures without end; its driver hangs in ``open`` as long as ``answers`` is not set."""
+class Hardware(Source):
+    """Frames without end; its driver hangs in ``open`` as long as ``answers`` is not set."""
+
+    live, rate = True, None
 
     def __init__(self):
-        self.answers, self.opened, self.released = threading.Event(), 0, 0
+        self.answers, self.opened, self.closed = threading.Event(), 0, 0
 
     def open(self):
         self.opened += 1
@@ -30,61 +31,54 @@ class Hardware:
         threading.Event().wait(0.005)
         return frame()
 
-    def wake(self):
-        pass
-
-    def release(self):
-        self.released += 1
-
-
-class WatchedCamera:
-    """A source that reads the hardware as our cameras do."""
-
-    live, rate, frames = True, None, None
-
-    def __init__(self, hardware):
-        self._watched = Watched("cam", hardware.open, 0.05)
-
-    def __iter__(self):
-        for index, _ in self._watched.pictures():
-            yield frame(index)
-
     def close(self):
-        self._watched.close()
+        self.closed += 1
 
 
 @pytest.fixture
 def hardware(monkeypatch):
-    monkeypatch.setattr(watchdog, "OPEN_S", 0.1)
-    monkeypatch.setattr(watchdog, "_LOSS_S", 0.02)
+    monkeypatch.setattr(capture_module, "_LOSS_S", 0.02)
     hardware = Hardware()
     yield hardware
     hardware.answers.set()
-    wait_until(lambda: not any(each.name == "camera cam" for each in threading.enumerate()))
+    wait_until(lambda: not any(each.name == "capture cam" for each in threading.enumerate()))
 
 
 @pytest.fixture
 def source(hardware):
-    source = SteadySource(lambda: WatchedCamera(hardware), Backoff(0.05, first_s=0.01))
+    source = Capture(Opener("cam", hardware.open, 0.1), Backoff(0.05, first_s=0.01))
     yield source
     source.close()
 
 
+def taking(source, count):
+    """Take frames in a thread."""
+
+    def work():
+        source.begin()
+        for _ in range(count):
+            if source.take() is None:
+                return
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
 def supervised(source):
-    return Supervisor(source, Failover([Candidate("engine", Engine)]), [Recorder()])
+    return Supervisor(source, FailoverUpscaler([Candidate("engine", Engine)]), [Recorder()])
 
 
 def tries(source, count):
     """Wait for so many more."""
     for _ in range(count):
-        before = source.beat_s
-        wait_until(lambda before=before: source.beat_s > before)
+        before = source.heartbeat_s
+        wait_until(lambda before=before: source.heartbeat_s > before)
 
 
 def test_a_driver_that_hangs_is_called_once_and_holds_one_thread(hardware, source, caplog):
-    thread = threading.Thread(target=lambda: list(islice(source, 3)), daemon=True)
-    thread.start()
-    wait_until(lambda: "the driver does not answer" in (source.trouble or ""))
+    thread = taking(source, 3)
+    wait_until(lambda: "the driver does not answer" in (source.last_error or ""))
     threads = threading.active_count()
     tries(source, 8)
     assert threading.active_count() == threads
@@ -94,35 +88,35 @@ def test_a_driver_that_hangs_is_called_once_and_holds_one_thread(hardware, sourc
     hardware.answers.set()
     thread.join(10)
     assert not thread.is_alive()
-    assert (hardware.opened, source.trouble) == (2, None)
+    assert (hardware.opened, source.last_error) == (2, None)
 
 
+@pytest.mark.slow
 def test_a_driver_that_hangs_too_long_is_not_well_until_it_returns(hardware, source, monkeypatch):
     monkeypatch.setattr(supervisor, "STUCK_S", 1.5)
     service = supervised(source)
     thread = threading.Thread(target=service.run, daemon=True)
     thread.start()
-    wait_until(lambda: source.trouble is not None)
-    assert service.is_well()
-    wait_until(lambda: not service.is_well())
+    wait_until(lambda: source.last_error is not None)
+    assert service.is_healthy()
+    wait_until(lambda: not service.is_healthy())
     assert service.state().phase == "waiting for camera"
-    assert any("driver hangs" in trouble for trouble in service.state().troubles)
+    assert any("driver hangs" in error for error in service.state().errors)
     hardware.answers.set()
-    wait_until(service.is_well)
+    wait_until(service.is_healthy)
     wait_until(lambda: service.state().phase == "live")
     service.stop()
     thread.join(10)
     assert not thread.is_alive()
 
 
-def test_another_camera_that_works_is_well_whatever_hangs(hardware, source, monkeypatch):
+def test_another_camera_that_works_is_healthy_whatever_hangs(hardware, source, monkeypatch):
     monkeypatch.setattr(supervisor, "STUCK_S", 0.0)
     service = supervised(source)
-    thread = threading.Thread(target=lambda: list(source), daemon=True)
-    thread.start()
-    wait_until(lambda: not service.is_well())
-    source.replace(lambda: Camera(3, "waits"))
-    wait_until(service.is_well)
+    thread = taking(source, 10**9)
+    wait_until(lambda: not service.is_healthy())
+    source.replace(Opener("other", lambda: Camera(3, "waits")))
+    wait_until(service.is_healthy)
     source.close()
     thread.join(10)
     assert not thread.is_alive()

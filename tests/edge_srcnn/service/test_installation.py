@@ -8,10 +8,10 @@ import pytest
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
 from edge_srcnn.service.install import changes, systemctl
 from edge_srcnn.service.install.changes import install, uninstall
-from edge_srcnn.service.install.units import EXAMPLE, PLACES, installed, shipped
+from edge_srcnn.service.install.units import EXAMPLE, PLACES, TEMPLATE, installed, shipped
 
 UNITS = Path("etc/systemd/system")
-CONFIGURATION = Path("etc/edge-srcnn/edge-srcnn.toml")
+CONFIGURATION = Path("etc/edge-srcnn/default.toml")
 
 
 def files(root: Path) -> set[str]:
@@ -45,7 +45,7 @@ def test_every_file_comes_to_its_place_and_can_be_read_by_all(tmp_path):
         os.umask(before)
     assert files(tmp_path) == {*PLACES.values(), str(CONFIGURATION)}
     assert {step.result for step in steps} == {"written"}
-    assert (tmp_path / PLACES["edge-srcnn@.service"]).read_text() == installed("edge-srcnn@.service")
+    assert (tmp_path / PLACES[TEMPLATE]).read_text() == installed(TEMPLATE)
     assert (tmp_path / CONFIGURATION).read_text() == shipped(EXAMPLE)
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in files(tmp_path)} == {0o644}
 
@@ -53,14 +53,14 @@ def test_every_file_comes_to_its_place_and_can_be_read_by_all(tmp_path):
 def test_a_repetition_changes_nothing_and_mends_what_was_changed(tmp_path):
     list(install(prefix=tmp_path))
     (tmp_path / CONFIGURATION).write_text("mine")
-    unit = tmp_path / PLACES["edge-srcnn.service"]
+    unit = tmp_path / PLACES[TEMPLATE]
     unit.write_text("broken")
     results = {Path(step.what).name: step.result for step in install(prefix=tmp_path)}
-    assert results.pop("edge-srcnn.toml") == "kept"
-    assert results.pop("edge-srcnn.service") == "written"
+    assert results.pop("default.toml") == "kept"
+    assert results.pop(TEMPLATE) == "written"
     assert set(results.values()) == {"unchanged"}
     assert (tmp_path / CONFIGURATION).read_text() == "mine"
-    assert unit.read_text() == installed("edge-srcnn.service")
+    assert unit.read_text() == installed(TEMPLATE)
 
 
 def test_each_camera_gets_a_configuration(tmp_path):
@@ -114,14 +114,14 @@ def test_only_root_may_and_is_told_the_command(root, told, monkeypatch, action):
 
 def test_a_place_that_cannot_be_written_is_one_error(tmp_path):
     (tmp_path / "etc").write_text("a file")
-    with pytest.raises(CannotWrite, match=r"etc/systemd/system/edge-srcnn.service: cannot be written"):
+    with pytest.raises(CannotWrite, match=r"etc/systemd/system/edge-srcnn@.service: cannot be written"):
         list(install(prefix=tmp_path))
 
 
 def test_uninstall_leaves_configurations_recordings_and_what_is_not_ours(tmp_path):
     list(install(["front"], prefix=tmp_path))
     mine = ["etc/systemd/system/ssh.service", "var/lib/edge-srcnn/front/cam.mp4"]
-    mine += ["etc/systemd/system/edge-srcnn.service.d/override.conf"]
+    mine += ["etc/systemd/system/edge-srcnn@.service.d/override.conf"]
     for name in mine:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -144,9 +144,9 @@ def test_purge_leaves_nothing_but_what_is_behind_a_link(tmp_path):
     (disk / "cam.mp4").touch()
     (tmp_path / "var/cache/edge-srcnn/tuned.json").touch()
     (tmp_path / "var/lib/edge-srcnn").symlink_to(disk)
-    drop_in = tmp_path / UNITS / "edge-srcnn@front.service.d"
-    drop_in.mkdir()
-    (drop_in / "override.conf").touch()
+    for name in ("edge-srcnn@.service.d", "edge-srcnn@front.service.d"):
+        (tmp_path / UNITS / name).mkdir()
+        (tmp_path / UNITS / name / "override.conf").touch()
     list(uninstall(purge=True, prefix=tmp_path))
     assert files(tmp_path) == {"mnt/disk/cam.mp4"}
 
@@ -156,7 +156,7 @@ def test_uninstall_stops_the_service_first_and_tells_systemd_last(root, told):
     told.clear()
     steps = list(uninstall())
     assert steps[0].result == "stopped"
-    assert told[0].startswith("systemctl stop edge-srcnn.service")
+    assert told[0] == "systemctl stop edge-srcnn@*.service"
     assert "systemctl daemon-reload" in told[1:]
     assert not any("userdel" in words for words in told)
     list(install())

@@ -14,6 +14,8 @@ from tests.edge_srcnn.bundles import environment_of, make_ladder
 from tests.edge_srcnn.service.running import Watcher, config, running
 from tests.edge_srcnn.web.serving import get, metric, wait_until
 
+pytestmark = pytest.mark.slow
+
 SOURCE = "test:size=64x48,fps=5"
 
 # A frame takes its real time, which is little at this size, and what the file "load" says for its model; sleeping

@@ -17,6 +17,8 @@ from tests.edge_srcnn.service.faulty_camera import FaultyCamera
 from tests.edge_srcnn.service.running import BACK_S, Watcher, config, note, running
 from tests.edge_srcnn.web.serving import Viewer, wait_until
 
+pytestmark = pytest.mark.slow
+
 SOURCE = "test:size=64x48,fps=15"
 LARGE = "test:size=640x480,fps=15"
 

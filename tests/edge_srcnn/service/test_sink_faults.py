@@ -17,6 +17,8 @@ from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import BACK_S, Watcher, config, note, running
 from tests.edge_srcnn.web.serving import wait_until
 
+pytestmark = pytest.mark.slow
+
 SOURCE = "test:size=160x120,fps=15"
 INTERVAL_S = 1 / 15
 NO_GAP_S = 0.7 * SLOWER

@@ -9,9 +9,8 @@ import pytest
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.service.install import units
 from edge_srcnn.service.install.location import command
-from edge_srcnn.service.install.units import EXAMPLE, PLACES, adapted, installed, shipped, unit_file
+from edge_srcnn.service.install.units import EXAMPLE, PLACES, TEMPLATE, adapted, installed, shipped, unit_file
 
-UNITS = ["edge-srcnn.service", "edge-srcnn@.service"]
 MOST_EXPOSURE = 2.0
 
 
@@ -32,32 +31,28 @@ def test_a_file_that_is_missing_is_an_error_with_a_cure():
 def test_a_wheel_holds_the_files_inside_of_the_package(tmp_path, monkeypatch):
     package = tmp_path / "edge_srcnn"
     (package / "systemd").mkdir(parents=True)
-    (package / "systemd" / "edge-srcnn.service").write_text("of the wheel\n")
+    (package / "systemd" / TEMPLATE).write_text("of the wheel\n")
     monkeypatch.setattr(units.edge_srcnn, "__file__", str(package / "__init__.py"))
-    assert shipped("edge-srcnn.service") == "of the wheel\n"
+    assert shipped(TEMPLATE) == "of the wheel\n"
 
 
-def test_the_template_is_the_service_but_for_names_and_folders():
-    service, template = (settings(shipped(unit)) for unit in UNITS)
-    differing = [(one, other) for one, other in zip(service, template, strict=True) if one != other]
-    assert all(other.replace("/%i", "").replace("%i", "edge-srcnn") != other for _, other in differing)
-    assert [one.partition("=")[0] for one, _ in differing] == [
-        *("Description", "ExecStart", "StateDirectory", "RuntimeDirectory", "WorkingDirectory"),
-    ]
+def test_instances_share_nothing_but_the_cache():
+    lines = dict(line.split("=", 1) for line in settings(shipped(TEMPLATE)) if "=" in line)
+    assert lines["DefaultInstance"] == "default"
+    assert lines["CacheDirectory"] == "edge-srcnn"
+    for name in ("ExecStart", "Description", "StateDirectory", "RuntimeDirectory", "WorkingDirectory"):
+        assert "%i" in lines[name]
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_an_installed_unit_starts_the_command_of_this_environment(unit):
-    config = "%i" if "@" in unit else "edge-srcnn"
-    (line,) = [line for line in settings(installed(unit)) if line.startswith("ExecStart=")]
-    assert line == f"ExecStart={command()} run --config /etc/edge-srcnn/{config}.toml"
+def test_the_installed_unit_starts_the_command_of_this_environment():
+    (line,) = [line for line in settings(installed(TEMPLATE)) if line.startswith("ExecStart=")]
+    assert line == f"ExecStart={command()} run --config /etc/edge-srcnn/%i.toml"
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_program_in_a_home_is_shown_to_the_service_and_nothing_else_of_it(unit):
+def test_a_program_in_a_home_is_shown_to_the_service_and_nothing_else_of_it():
     hidden = [Path("/home/pi/venv"), Path("/root/python")]
-    added = set(settings(adapted(shipped(unit), Path("/home/pi/venv/bin/edge-srcnn"), hidden))) - set(
-        settings(shipped(unit))
+    added = set(settings(adapted(shipped(TEMPLATE), Path("/home/pi/venv/bin/edge-srcnn"), hidden))) - set(
+        settings(shipped(TEMPLATE))
     )
     assert {line for line in added if not line.startswith("ExecStart=")} == {
         "BindReadOnlyPaths=/home/pi/venv",
@@ -66,7 +61,7 @@ def test_a_program_in_a_home_is_shown_to_the_service_and_nothing_else_of_it(unit
 
 
 def test_a_strange_path_is_escaped_in_systemds_way():
-    unit = adapted(shipped(UNITS[0]), Path("/srv/100% mine/edge-srcnn"), [Path("/home/a b/x:y")])
+    unit = adapted(shipped(TEMPLATE), Path("/srv/100% mine/edge-srcnn"), [Path("/home/a b/x:y")])
     assert 'ExecStart="/srv/100%% mine/edge-srcnn" run' in unit
     assert 'BindReadOnlyPaths="/home/a b/x\\:y"\n' in unit
 
@@ -74,11 +69,11 @@ def test_a_strange_path_is_escaped_in_systemds_way():
 @pytest.mark.parametrize(
     ("name", "file"),
     [
-        ("edge-srcnn", "edge-srcnn.service"),
-        ("edge-srcnn.service", "edge-srcnn.service"),
-        ("edge-srcnn@", "edge-srcnn@.service"),
-        ("edge-srcnn@front", "edge-srcnn@.service"),
-        ("edge-srcnn@front.service", "edge-srcnn@.service"),
+        ("edge-srcnn", TEMPLATE),
+        ("edge-srcnn.service", TEMPLATE),
+        ("edge-srcnn@", TEMPLATE),
+        ("edge-srcnn@front", TEMPLATE),
+        ("edge-srcnn@front.service", TEMPLATE),
         ("edge-srcnn.tmpfiles", "edge-srcnn.tmpfiles"),
     ],
 )
@@ -88,7 +83,7 @@ def test_files_are_found_by_the_names_that_systemctl_knows(name, file):
 
 @pytest.mark.parametrize("name", ["", "ssh", "ssh@front", "../edge-srcnn.service", "edge-srcnn.toml"])
 def test_other_files_are_not_ours(name):
-    with pytest.raises(UsageError, match=r"no file of ours; there are edge-srcnn\.service, "):
+    with pytest.raises(UsageError, match=r"no file of ours; there are edge-srcnn@\.service, "):
         unit_file(name)
 
 
@@ -100,18 +95,18 @@ def test_the_udev_rules_know_the_coral_before_and_after_its_firmware_is_loaded_a
 
 
 def test_every_group_of_the_units_is_created():
-    (groups,) = [line for line in settings(shipped(UNITS[0])) if line.startswith("SupplementaryGroups=")]
+    (groups,) = [line for line in settings(shipped(TEMPLATE)) if line.startswith("SupplementaryGroups=")]
     created = [line.split()[1] for line in settings(shipped("edge-srcnn.sysusers")) if line.startswith("g ")]
     assert groups.partition("=")[2].split() == created
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [[], [Path("/home/a b/x:y"), Path("/root/python")]])
-def test_systemd_finds_no_fault_in_a_unit_and_little_exposure(unit, hidden, tmp_path):
+def test_systemd_finds_no_fault_in_a_unit_and_little_exposure(hidden, tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed")
-    path = tmp_path / unit
-    path.write_text(adapted(shipped(unit), Path("/bin/true"), hidden))
+    path = tmp_path / TEMPLATE
+    path.write_text(adapted(shipped(TEMPLATE), Path("/bin/true"), hidden))
     verified = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
     security = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={MOST_EXPOSURE * 10:.0f}"]

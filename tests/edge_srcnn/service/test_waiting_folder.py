@@ -13,6 +13,8 @@ from edge_srcnn.sources.testcard import draw_test_card
 from tests.edge_srcnn.service.running import config, running
 from tests.edge_srcnn.web.serving import get
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def taken_address():

@@ -248,6 +248,7 @@ def test_what_an_encoder_refuses_names_the_file(tmp_path, texture):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_wherever_the_space_ends_a_file_is_whole_or_not_there(tmp_path, suffix, capfd):
     path, noise = tmp_path / f"a{suffix}", np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)

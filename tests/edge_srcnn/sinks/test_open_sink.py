@@ -1,16 +1,16 @@
 """A name says which kind of sink it is; what it cannot be is said in one line."""
 
-import importlib
 import importlib.util
 
 import pytest
 
 from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
-from edge_srcnn.sinks import SINKS, Abandonable, open_sink
+from edge_srcnn.sinks import KINDS, kind_of, open_sink
 from edge_srcnn.sinks.folder import FolderSink
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sinks.video.sink import VideoSink
 from edge_srcnn.sinks.y4m import Y4mSink
+from edge_srcnn.uri import parse_uri
 
 HAS_AV = importlib.util.find_spec("av") is not None
 NEEDS_AV = pytest.mark.skipif(not HAS_AV, reason="PyAV is not installed")
@@ -41,7 +41,6 @@ def test_others(tmp_path):
 def test_videos(tmp_path, suffix):
     sink = open_sink(f"{tmp_path}/out.{suffix}")
     assert isinstance(sink, VideoSink)
-    assert isinstance(sink, Abandonable)
     assert list(tmp_path.iterdir()) == []  # nothing before the first frame
     sink.close()
     assert list(tmp_path.iterdir()) == []
@@ -115,8 +114,22 @@ def test_what_cannot_be_made_is_one_line(tmp_path, monkeypatch, name):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("kind", SINKS)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_has_its_code(kind):
     # none of them may need its library before it is opened
-    module, _, function = SINKS[kind].partition(":")
-    assert callable(getattr(importlib.import_module(module), function))
+    module = kind.load()
+    assert callable(module.options) and callable(module.open)
+
+
+@pytest.mark.parametrize(
+    "name", ["null:", "pictures/", "http://127.0.0.1:0", "rtsp://127.0.0.1/x", "out.mp4", "y4m:out"]
+)
+def test_a_record_says_of_a_sink_what_the_sink_says_of_itself(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    try:
+        sink = open_sink(name)
+    except Unavailable:
+        pytest.skip("a library is not installed")
+    kind = kind_of(parse_uri(name))
+    assert (kind.live, kind.blocking) == (sink.live, sink.blocking)
+    sink.close()

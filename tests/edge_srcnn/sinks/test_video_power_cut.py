@@ -34,6 +34,7 @@ def after_a_cut(folder, suffix, rate, times, options=""):
     sink.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 @pytest.mark.parametrize("rate", [None, Fraction(25)])
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ def seeds(texture) -> dict[str, bytes]:
     return done
 
 
+@pytest.mark.slow
 def test_damage_of_any_kind_ends_in_a_picture_or_in_one_of_our_errors(tmp_path, texture, capfd):
     random = np.random.default_rng(2)
     for name, data in seeds(texture).items():

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("av")
 
-from edge_srcnn.live import pipeline as pipeline_module
+from edge_srcnn.live.capture import Capture, Opener
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.loading import load_model
 from edge_srcnn.sinks.null import NullSink
@@ -15,51 +15,54 @@ from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect
 
 
-def test_who_waits_for_a_silent_camera_can_leave_at_once(camera):
-    source = open_source(f"{camera}/pauses/60#timeout=5")
-    began = []
+def begun(uri):
+    capture = Capture(Opener.of(uri)).open()
+    capture.begin()
+    return capture
+
+
+def until_the_end(capture):
+    frames = []
+    while (frame := capture.take()) is not None:
+        frames.append(frame)
+    return frames
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "wait_s"), [("works", 0.3), ("pauses/60", 1)])
+def test_who_waits_for_a_camera_can_leave_at_once_and_without_an_error(camera, what, wait_s):
+    capture, began = begun(f"{camera}/{what}#timeout=5"), []
 
     def leave():
-        sleep(1)
+        sleep(wait_s)
         began.append(monotonic())
-        source.close()
+        capture.close()
 
     thread = threading.Thread(target=leave)
     thread.start()
-    assert len(list(source)) <= 60
+    assert until_the_end(capture)
     assert monotonic() - began[0] < 1
     thread.join()
+    assert capture.error is None
+    capture.join(SOON_S)
 
 
-def test_a_camera_can_be_closed_from_another_thread(camera):
-    source = open_source(f"{camera}/works#timeout=10")
-    frames = []
-    thread = threading.Thread(target=lambda: frames.extend(source))
-    thread.start()
-    sleep(0.3)
-    began = monotonic()
-    source.close()
-    thread.join(SOON_S)
-    assert not thread.is_alive()
-    assert monotonic() - began < 5
-    assert frames
-
-
-def test_a_camera_that_stalls_can_be_closed_and_ends_in_time_without_an_error(camera):
+@pytest.mark.slow
+def test_a_camera_that_stalls_can_be_woken_and_ends_in_time_without_an_error(camera):
     source = open_source(f"{camera}/pauses/60#timeout=2")
     ended = []
     thread = threading.Thread(target=lambda: ended.append(collect(source)))
     thread.start()
     sleep(1)
-    source.close()
+    source.wake()
     thread.join(SOON_S)
     assert not thread.is_alive()
     assert ended[0][1] is None
 
 
-def test_a_pipeline_on_a_camera_that_stalls_can_be_stopped_long_before_the_time_limit(camera, monkeypatch):
+@pytest.mark.slow
+def test_a_pipeline_on_a_camera_that_stalls_can_be_stopped_long_before_the_time_limit(camera):
     # systemd and Ctrl-C do not wait for a camera
-    monkeypatch.setattr(pipeline_module, "_CLOSE_S", 1.0)
     sink = NullSink()
     with load_model(engine="bicubic") as upscaler:
         pipeline = Pipeline(open_source(f"{camera}/pauses/60#timeout=20"), upscaler, [sink])

@@ -156,12 +156,13 @@ class Watching:
         return self
 
     def __exit__(self, *_):
-        self.source.close()
+        self.source.wake()
         self.thread.join(15)
         assert not self.thread.is_alive()
         assert self.error is None
 
 
+@pytest.mark.slow
 def test_a_watched_folder_gives_what_is_there_and_what_comes(folder):
     with Watching(open_source(f"{folder}?watch=yes&poll=0.05&fps=10")) as watching:
         assert watching.source.frames is None
@@ -192,6 +193,7 @@ def test_a_watched_folder_may_be_emptied(folder):
         watching.wait_for(5)
 
 
+@pytest.mark.slow
 def test_a_file_that_still_grows_is_waited_for(tmp_path, texture, caplog):
     Image.new("L", (8, 6), 1).save(tmp_path / "a.png")
     buffer = io.BytesIO()
@@ -212,6 +214,6 @@ def test_closing_ends_a_watch_at_once(folder):
     with Watching(open_source(f"{folder}?watch=yes&poll=600")) as watching:
         sleep(0.1)
         began = monotonic()
-        watching.source.close()
+        watching.source.wake()
         watching.thread.join(15)
         assert monotonic() - began < 10

@@ -13,6 +13,8 @@ from edge_srcnn.errors import SourceLost, UsageError
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def lost_in_time() -> Iterator[None]:

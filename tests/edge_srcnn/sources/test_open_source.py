@@ -1,11 +1,11 @@
 """A name says which kind of source it is; what it cannot be is said in one line."""
 
-import importlib
-
 import pytest
 
 from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
-from edge_srcnn.sources import EXAMPLES, SOURCES, is_camera, open_source
+from edge_srcnn.kinds import examples
+from edge_srcnn.sources import KINDS, is_camera, kind_of, open_source
+from edge_srcnn.uri import parse_uri
 
 
 def test_a_test_card():
@@ -26,11 +26,29 @@ def test_an_empty_name_is_refused():
         open_source("")
 
 
-@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_has_its_code(kind):
     # none of them may need its library before it is opened
-    module, _, function = SOURCES[kind].partition(":")
-    assert callable(getattr(importlib.import_module(module), function))
+    module = kind.load()
+    assert callable(module.options) and callable(module.open)
+
+
+@pytest.mark.parametrize(
+    ("name", "reopens"),
+    [
+        ("picamera2:0", True),
+        ("/dev/video0", True),
+        ("rtsp://host/stream", True),
+        ("test:", True),
+        ("test:fps=max", False),
+        ("clip.mp4", False),
+        ("photos/", False),
+        ("y4m:-", False),
+    ],
+)
+def test_cameras_and_streams_may_come_back_and_files_end(name, reopens):
+    uri = parse_uri(name)
+    assert kind_of(uri).reopens(uri) == reopens
 
 
 @pytest.mark.parametrize(
@@ -50,7 +68,9 @@ def test_a_missing_video_is_no_input_even_without_its_library(tmp_path):
         open_source(str(tmp_path / "none.mp4"))
 
 
-@pytest.mark.parametrize("name", [text for text in EXAMPLES if ":" not in text or text.startswith("test")])
+@pytest.mark.parametrize(
+    "name", [text for text in examples(KINDS).split(", ") if ":" not in text or text.startswith("test")]
+)
 def test_the_examples_parse(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     try:

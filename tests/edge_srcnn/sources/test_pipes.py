@@ -114,6 +114,7 @@ def test_a_fifo_that_nobody_writes_to_is_lost_in_time(fifo):
     assert 0.5 <= monotonic() - began < SOON_S
 
 
+@pytest.mark.slow
 def test_a_writer_that_stalls_is_lost_in_time_after_its_frames(fifo):
     pictures = moving(5)
     with writing(fifo, y4m(pictures), b"FRAME\nhalf a frame", None):
@@ -142,7 +143,7 @@ def test_what_is_no_y4m_is_said(fifo):
 def test_a_pipe_that_waits_can_be_closed_from_another_thread(fifo):
     with writing(fifo, y4m(moving(5)), None):
         source = open_source(f"y4m:{fifo}?timeout=60")
-        timer = threading.Timer(0.5, source.close)
+        timer = threading.Timer(0.5, source.wake)
         timer.start()
         began = monotonic()
         frames, error = collect(source)

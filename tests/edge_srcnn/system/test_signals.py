@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+import pytest
+
 from edge_srcnn.system.signals import acting_on
 
 SHORT = """
@@ -72,6 +74,7 @@ def test_a_slow_action_does_not_hold_up_another():
         release.set()
 
 
+@pytest.mark.slow
 def test_a_flood_of_signals_hangs_nothing():
     subprocess.run([sys.executable, "-c", SHORT], check=True, timeout=60)
 

@@ -71,6 +71,7 @@ def test_a_worker_that_cannot_start_says_why():
     assert descriptors() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "error", "said"),
     [
@@ -95,6 +96,7 @@ def test_a_child_that_hangs_or_dies_is_noticed_and_gone(how, error, said):
         child.call(1, "well")
 
 
+@pytest.mark.slow
 def test_a_child_that_is_stopped_takes_no_large_request(child):
     os.kill(child._process.pid, signal.SIGSTOP)
     with pytest.raises(TimeoutError, match="nothing was taken"):
@@ -102,6 +104,7 @@ def test_a_child_that_is_stopped_takes_no_large_request(child):
     assert not is_running(child._process.pid)
 
 
+@pytest.mark.slow
 def test_while_it_hangs_other_threads_of_the_owner_go_on(child):
     ticks = []
     ended = threading.Event()

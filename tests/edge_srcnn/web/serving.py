@@ -16,10 +16,9 @@ import numpy as np
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.loading import load_model
-from edge_srcnn.sinks import Result, Stream, open_sink
+from edge_srcnn.sinks import Result, Sink, Stream, open_sink
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
-from edge_srcnn.web.sink import HttpSink
 
 LIMIT_S = 10.0
 _ANY_PORT = "http://127.0.0.1:0"
@@ -47,10 +46,9 @@ def pipeline(
     source: str = "test:size=160x120,fps=30",
     engine: str = "bicubic",
     model: str | None = None,
-) -> Iterator[HttpSink]:
+) -> Iterator[Sink]:
     """The real pipeline, running until the end of the block, with a sink at a free port."""
     sink = open_sink(f"{_ANY_PORT}#{options}")
-    assert isinstance(sink, HttpSink)
     running = Pipeline(open_source(source), load_model(model, engine=engine), [sink, NullSink()])  # which is never idle
     thread = threading.Thread(target=running.run)
     thread.start()
@@ -64,12 +62,11 @@ def pipeline(
 
 
 @contextmanager
-def by_hand(options: str = "", *, address: str = _ANY_PORT) -> Iterator[HttpSink]:
+def by_hand(options: str = "", *, address: str = _ANY_PORT) -> Iterator[Sink]:
     """A sink that shows what the test writes to it."""
     source = open_source("test:size=8x8")
     state = Pipeline(source, load_model(engine="bicubic"), []).state
     sink = open_sink(f"{address}#{options}")
-    assert isinstance(sink, HttpSink)
     sink.begin(Stream(None, None, None, state))
     try:
         yield sink
@@ -92,7 +89,7 @@ def noisy(side: int, seed: int) -> Result:
     return Result(frame, Frame(pixels[::2, ::2].copy(), None, Colour(), seed, 0.0, frame.captured_s), 2)
 
 
-def get(sink: HttpSink, path: str, *, method: str = "GET", **headers: str) -> Answer:
+def get(sink: Sink, path: str, *, method: str = "GET", **headers: str) -> Answer:
     """One request; the names of headers are written with _ for -."""
     place = urlsplit(sink.address)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -110,7 +107,7 @@ def with_query(path: str, query: str) -> str:
 class Viewer:
     """A stream that is open; iterates over its parts: (headers, JPEG). A context manager."""
 
-    def __init__(self, sink: HttpSink, path: str = "/stream.mjpg", *, receive_bytes: int | None = None) -> None:
+    def __init__(self, sink: Sink, path: str = "/stream.mjpg", *, receive_bytes: int | None = None) -> None:
         place = urlsplit(sink.address)
         self.socket = socket.socket()
         if receive_bytes is not None:
@@ -163,7 +160,7 @@ class Viewer:
         return found
 
 
-def metric(sink: HttpSink, name: str, /, **labels: str) -> float:
+def metric(sink: Sink, name: str, /, **labels: str) -> float:
     """The value of one sample of ``/metrics``."""
     inside = ",".join(f'{key}="{value}"' for key, value in labels.items())
     sought = name + (f"{{{inside}}}" if inside else "") + " "

@@ -11,9 +11,8 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.sinks import open_sink
+from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.web import server
-from edge_srcnn.web.sink import HttpSink
 from tests.edge_srcnn.web.serving import LIMIT_S, by_hand, flat, get, with_query
 
 STREAMS = ("/stream.mjpg", "/stream", "/?action=stream")
@@ -23,7 +22,7 @@ TOKEN = "s&c r=t"
 IN_ADDRESS = "s%26c%20r%3Dt"
 
 
-def send_and_wait_for_the_end(sink: HttpSink, data: bytes) -> bytes:
+def send_and_wait_for_the_end(sink: Sink, data: bytes) -> bytes:
     place = urlsplit(sink.address)
     with socket.create_connection((place.hostname, place.port), LIMIT_S) as connection:
         connection.sendall(data)

@@ -109,6 +109,7 @@ def test_the_newest_becomes_old(monkeypatch: pytest.MonkeyPatch) -> None:
     within_loop(check)
 
 
+@pytest.mark.slow
 def test_of_a_slow_source_more_patience_is_had(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FRESH_S", 0.02)
 

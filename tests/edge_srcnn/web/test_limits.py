@@ -12,6 +12,7 @@ from edge_srcnn.web.limits import MOST_IDLE
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, is_cut_off, wait_until
 
 
+@pytest.mark.slow
 def test_those_who_ask_nothing_make_room_and_those_who_look_stay() -> None:
     with by_hand() as sink, Viewer(sink) as viewer, ExitStack() as stack:
         viewer.open()

@@ -16,7 +16,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from tests.edge_srcnn.web.chromium import PROGRAM, Browser, Tab
 from tests.edge_srcnn.web.serving import by_hand, flat, pipeline
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")]
 
 WINDOWS = {"desktop": (1280, 800), "phone": (390, 844)}
 CENTRE = """(() => { const box = document.getElementById("divider").getBoundingClientRect();

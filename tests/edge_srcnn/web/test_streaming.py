@@ -52,6 +52,7 @@ def test_health_fails_when_frames_stop(monkeypatch: pytest.MonkeyPatch) -> None:
         assert get(sink, "/healthz").status == 200
 
 
+@pytest.mark.slow
 def test_viewers_stay_and_are_told_when_frames_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast, "SLOW_S", 0.3)
     monkeypatch.setattr(broadcast, "FRESH_S", 0.3)
@@ -100,6 +101,7 @@ def test_each_frame_is_encoded_once_for_all_viewers() -> None:
         assert metric(sink, "edge_srcnn_clients", view="pair") == 2
 
 
+@pytest.mark.slow
 def test_a_stalled_viewer_does_not_slow_another() -> None:
     with pipeline(source="test:size=160x120,fps=15") as sink, ExitStack() as stack:
         for _ in range(5):
@@ -114,6 +116,7 @@ def test_a_stalled_viewer_does_not_slow_another() -> None:
     assert shown >= 0.8 * made - 2
 
 
+@pytest.mark.slow
 def test_a_slow_viewer_skips_frames_and_sees_new_ones() -> None:
     with by_hand() as sink, Viewer(sink, receive_bytes=8192) as viewer:
         viewer.open()

@@ -58,6 +58,7 @@ def test_a_snapshot_comes_by_https_alone(tmp_path: Path, sink) -> None:
         urllib.request.urlopen(f"{sink.address}/healthz", timeout=5)
 
 
+@pytest.mark.slow
 def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
     tmp_path: Path, sink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
     assert common_name(port) == "second"
 
 
+@pytest.mark.slow
 def test_visitors_who_do_not_shake_hands_make_room_for_those_who_do(tmp_path: Path, sink) -> None:
     sink.write(flat(200))
     place = ("127.0.0.1", int(sink.address.rpartition(":")[2]))

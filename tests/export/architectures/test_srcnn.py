@@ -16,8 +16,8 @@ from edge_srcnn.loading import open_model
 from edge_srcnn.models.file import Training
 from export.architectures import find_architecture
 from export.architectures.srcnn import read_weights
+from export.int8.convert import convert
 from export.packaging import describe
-from export.quantization import convert
 
 Draw = Callable[..., UInt8Array]
 
@@ -83,6 +83,7 @@ FORMS = {
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_file_gives_the_weights_that_were_saved(tmp_path: Path, form: str) -> None:
     save, name = FORMS[form]
@@ -94,6 +95,7 @@ def test_every_form_of_file_gives_the_weights_that_were_saved(tmp_path: Path, fo
         assert np.array_equal(layer.bias, bias)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_upscaling_with_a_file_equals_keras_own_predict(tmp_path: Path, draw: Draw, form: str) -> None:
     save, name = FORMS[form]
@@ -171,7 +173,7 @@ def test_a_network_that_takes_colour_is_no_srcnn(tmp_path: Path) -> None:
 
 
 def test_our_own_checkpoint_is_sent_to_the_right_option(tmp_path: Path) -> None:
-    from export.network import build_model
+    from export.training.network import build_model
 
     build_model(find_architecture("srcnn-915", filters=(8, 4))).save_weights(tmp_path / "step-90.weights.h5")
     with pytest.raises(BadData, match="--start-from, not --weights"):
@@ -214,6 +216,7 @@ def test_other_hdf5_files_hold_no_convolution(tmp_path: Path) -> None:
         read_weights(tmp_path / "x.h5", DIRECT)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_damaged_anywhere_is_read_or_refused_but_never_a_crash(tmp_path: Path) -> None:
     published().save_weights(tmp_path / "whole.weights.h5")
     whole = (tmp_path / "whole.weights.h5").read_bytes()

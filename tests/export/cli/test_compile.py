@@ -234,6 +234,7 @@ def test_a_model_that_would_be_refused_ends_with_65_and_the_cure(cli: Run, tmp_p
     assert not (tmp_path / "arguments").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

@@ -16,8 +16,8 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
 from edge_srcnn.models.bundled import find_model
 from edge_srcnn.models.file import Training, seal_model
-from export.degradation import matlab_bicubic
-from export.evaluation import bicubic_matlab, read_truths
+from export.data.degradation import matlab_bicubic
+from export.judge.evaluation import bicubic_matlab, read_truths
 from export.packaging import describe
 
 Draw = Callable[..., UInt8Array]
@@ -54,6 +54,7 @@ def mine(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
     done = run("--data", pictures, "--scale", "2", "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -70,6 +71,7 @@ def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
     assert figures[find_model(None, 2).stem] > figures["bicubic"], "the bundled network sharpens drawn edges too"
 
 
+@pytest.mark.slow
 def test_a_perfect_picture_is_null_since_json_knows_no_infinity(cli: Cli, mine: Path, tmp_path: Path) -> None:
     Image.new("L", (40, 40), 90).save(tmp_path / "flat.png")
     _, out, _ = cli("--data", tmp_path, "--model", mine, "--json")

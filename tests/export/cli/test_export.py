@@ -17,11 +17,11 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.system import native_stderr
 from export.architectures import find_architecture
-from export.checkpoints import begin_with
-from export.network import build_model
-from export.symmetry import SYMMETRIES, check_symmetric
+from export.training.checkpoints import begin_with
+from export.training.network import build_model
+from export.training.symmetry import SYMMETRIES, check_symmetric
 
-pytestmark = pytest.mark.usefixtures("prompt_clean_up")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 Draw = Callable[..., UInt8Array]
 Process = subprocess.CompletedProcess[str]
@@ -188,7 +188,6 @@ def test_existing_files_end_with_73(exported: tuple[Path, Process], pictures: Pa
         (["--filters", "8²,4"], "--filters '8²,4'"),
         (["--form", "fancy"], "--form 'fancy': use one of residual, direct"),
         (["--degradation", "blur"], "--degradation 'blur': use one of bicubic, cv2, camera"),
-        (["--loss", "mae"], "--loss 'mae': use one of psnr, mse"),
         (["--precision", "int4"], "--precision 'int4': use one of float32, mixed_bfloat16"),
         (["--symmetry", "round"], "--symmetry 'round': use one of none, flips, square"),
         (["--symmetry", "flips", "--filters", "12,6"], "--symmetry flips: filters come in sets of 4, not 12,6; give "),
@@ -303,7 +302,7 @@ def test_an_interrupt_ends_with_130(cli: Callable[..., Ended], tmp_path: Path, m
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("export.exporting.run_export", interrupt)
+    monkeypatch.setattr("export.run.run_export", interrupt)
     assert cli("export", "-o", tmp_path / "out").status == 130
 
 

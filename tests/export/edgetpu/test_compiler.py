@@ -81,6 +81,7 @@ def test_success_with_an_exit_status_is_a_failure(tmp_path: Path) -> None:
     assert "exit status 3" in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", ["sleep 4711", "sleep 4712 & wait", "trap '' TERM; sleep 4713"])
 def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, then: str) -> None:
     began = time.monotonic()
@@ -138,6 +139,7 @@ def test_a_name_that_is_no_program_is_refused(tmp_path: Path, kind: str) -> None
         find_compiler(path)
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_compiler(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib; from export.edgetpu.compiler import compile_graph\n"

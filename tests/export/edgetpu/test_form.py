@@ -27,6 +27,8 @@ from export.edgetpu.form import compiled_form, tpu_form
 from export.edgetpu.network import read_network
 from tests.export.edgetpu.flatbuffers import compiled
 
+pytestmark = pytest.mark.slow
+
 SOME = settings(
     max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

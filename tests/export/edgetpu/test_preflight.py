@@ -18,7 +18,10 @@ from export.edgetpu.preflight import Preflight, preflight
 from export.edgetpu.rules import op_versions
 from tests.export.edgetpu.flatbuffers import FLOAT32, INT8, code, compiled, model, operator, tensor
 
-pytestmark = pytest.mark.filterwarnings("ignore:Statistics for quantized inputs were expected:UserWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Statistics for quantized inputs were expected:UserWarning"),
+]
 
 Converted = Callable[..., bytes]
 CONV_2D, ADD = schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.ADD

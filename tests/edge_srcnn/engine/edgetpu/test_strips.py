@@ -20,6 +20,7 @@ def noise(height, width):
     return np.random.default_rng(height).integers(0, 256, (height, width), np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 @pytest.mark.parametrize("size", [(1, 1), (7, 30), (64, 80), (100, 131)])
 @pytest.mark.parametrize(("name", "tile_columns"), [("srcnn-915-x2", 32), ("fast-s-x2", 64)])

@@ -19,6 +19,8 @@ from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.clips import decode
 
+pytestmark = pytest.mark.slow
+
 SOON_S = 20
 
 # FFmpeg itself can be the server that RTMP is pushed to; in a process of its own, for it holds Python's lock

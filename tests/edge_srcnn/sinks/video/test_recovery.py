@@ -15,6 +15,8 @@ from edge_srcnn.sinks.video.recovery import adopt_leftovers
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.clips import decode
 
+pytestmark = pytest.mark.slow
+
 CONTENT = b"a recording that nobody can play"
 
 

@@ -5,7 +5,7 @@ import pytest
 from edge_srcnn.errors import NoInput, SourceLost, UsageError
 from edge_srcnn.sources import open_source
 from edge_srcnn.sources.v4l2 import camera, device
-from edge_srcnn.sources.v4l2.camera import Capture, Wish
+from edge_srcnn.sources.v4l2.camera import Settings, V4l2Camera
 from edge_srcnn.sources.v4l2.device import formats, pixel_format
 
 # What a camera does is proven on real devices of a real kernel: tests/rigs/vivid.sh
@@ -100,5 +100,5 @@ def test_a_camera_that_vanishes_while_it_is_opened_is_lost_and_no_mistake(
     monkeypatch.setattr(camera, "formats", lambda path: offered)
     monkeypatch.setattr(OpenDevice, "released", False)
     with pytest.raises(kind, match=said):
-        Capture("/dev/video0", Wish((640, 480), None, ("MJPG",)), 1.0)
+        V4l2Camera("/dev/video0", Settings((640, 480), None, ("MJPG",)), 1.0)
     assert OpenDevice.released

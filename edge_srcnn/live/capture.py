@@ -1,0 +1,412 @@
+"""Read a source in a thread of its own, within time limits; where retrying is the policy, open it again and again."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import inf
+from time import monotonic
+
+from edge_srcnn.errors import EdgeSrcnnError, SourceLost, Unavailable, describe, is_retryable
+from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.live.backoff import Backoff
+from edge_srcnn.live.queue import BoundedQueue
+from edge_srcnn.live.statistics import Meter
+from edge_srcnn.live.stuck_threads import STUCK_THREADS
+from edge_srcnn.sources import Source, kind_of, silent
+from edge_srcnn.uri import parse_uri, seconds, without_secrets
+
+log = logging.getLogger(__name__)
+
+OPEN_S = 10.0
+"""A camera may take so long to open, or twice its own time limit where that is longer."""
+
+FILE_DEPTH = 4
+"""Frames of a file that wait for the upscaler."""
+
+_CLOSE_S = 1.5
+_LOSS_S = 0.5  # a camera that was lost may well hang
+_GRACE_S = 0.5  # a source that does not keep its own time limit hangs
+_LOOK_S = 0.1
+_LEAST_STEP_S = 0.001
+_GOOD_S = 5.0
+"""A camera that worked for so long is tried again at once when it gets lost."""
+
+
+@dataclass(frozen=True)
+class Opener:
+    """What opens a source.
+
+    Attributes
+    ----------
+    name
+        For messages; a device has one name, so that it is not opened while a stuck thread holds it.
+    limit_s
+        The call may take so long; None: as long as it takes.
+    """
+
+    name: str
+    open: Callable[[], Source]
+    limit_s: float | None = None
+
+    @classmethod
+    def of(cls, uri: str) -> "Opener":
+        """Open what a name says; ``UsageError`` where it makes no sense."""
+        parsed = parse_uri(uri)
+        kind, limit_s = kind_of(parsed), None
+        if kind.reopens(parsed):
+            kind.options(parsed)
+            limit_s = max(OPEN_S, 2 * seconds(parsed.options.get("timeout", "1")))
+        return cls(parsed.name, lambda: kind.open(parsed), limit_s)
+
+
+class Capture:
+    """Reads a source in one thread, and holds its newest frame, or a few of a file's.
+
+    When the driver hangs, only that thread does: it is abandoned, and ends when the driver lets it. Until then the
+    camera is not opened again, so that there is never more than one such thread a camera. Whoever takes frames
+    enforces the time limits.
+
+    Parameters
+    ----------
+    opener
+        Opens the source.
+    retry
+        How long to wait between tries; None: a source that fails or ends is not opened again.
+
+    Attributes
+    ----------
+    live, rate, frames, companion
+        Of the source; one that is opened again and again is live.
+    error
+        What ended it; None while it goes on, and where the source came to its end.
+    last_error
+        Why there are no frames at the moment; None while they come.
+    losses
+        How often the source was lost.
+    heartbeat_s
+        When it was last seen to do something, in seconds of ``time.monotonic()``.
+    came, skipped
+        Frames that were read, and those that the source itself left out.
+    """
+
+    def __init__(self, opener: Opener, retry: Backoff | None = None) -> None:
+        self.live = True
+        self.rate: Fraction | None = None
+        self.frames: int | None = None
+        self.companion: str | None = None
+        self.error: BaseException | None = None
+        self.last_error: str | None = None
+        self.losses = self.skipped = 0
+        self.came = Meter()
+        self.heartbeat_s = monotonic()
+        self._opener, self._retry = opener, retry
+        self._before: Opener | None = None
+        self._given: Source | None = None  # open, while no thread has it
+        self._queue: BoundedQueue[Frame] = BoundedQueue(1, block=False)
+        self._reader: _Reader | None = None
+        self._lock = threading.Lock()
+        self._opened, self._wanted = threading.Event(), threading.Event()
+        self._closed, self._replaced = threading.Event(), threading.Event()
+        self._next_index, self._offset_s, self._first_s, self._last_s = 0, 0.0, 0.0, 0.0
+        self._since_s: float | None = None
+
+    @classmethod
+    def of(cls, source: Source) -> "Capture":
+        """Read a source that is open already."""
+        capture = cls(Opener("source", lambda: source))
+        capture._given = source
+        capture._take_over(source)
+        return capture
+
+    @property
+    def retries(self) -> bool:
+        """Whether the source is opened again and again."""
+        return self._retry is not None
+
+    @property
+    def dropped(self) -> int:
+        """Frames that a newer one overtook."""
+        return self._queue.dropped
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more frames come."""
+        return self._queue.closed
+
+    def open(self) -> "Capture":
+        """Open the source now, and wait for that; nothing is read before ``begin``.
+
+        Raises
+        ------
+        Exception
+            What opening it raised; ``Unavailable`` where it did not return in time.
+        """
+        self._start()
+        while not self._opened.wait(_LOOK_S):
+            self._enforce_limit()
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def begin(self) -> None:
+        """Begin to read."""
+        self._wanted.set()
+        if self._reader is None and not self._closed.is_set():
+            self._start()
+
+    def take(self, timeout_s: float = inf) -> Frame | None:
+        """Take the newest frame, of a file the next one; None when there are no more, or none came in time."""
+        end_s = monotonic() + timeout_s
+        while True:
+            left_s = max(end_s - monotonic(), 0.0)
+            frame = self._queue.take(min(left_s, _LOOK_S))
+            if frame is not None or self._queue.closed:
+                return frame
+            self._enforce_limit()
+            if left_s <= _LOOK_S:
+                return None
+
+    def replace(self, opener: Opener) -> None:
+        """Go on with another source, from any thread; with the one before, if the other makes no sense."""
+        with self._lock:
+            self._before, self._opener = self._opener, opener
+        if self._retry is not None:
+            self._retry.reset()
+        self._replaced.set()
+        self._wake()
+
+    def close(self) -> None:
+        """End soon; from any thread, more than once."""
+        self._closed.set()
+        self._replaced.set()
+        self._wanted.set()
+        self._queue.close(drop=True)
+        self._wake()
+
+    def join(self, limit_s: float = _CLOSE_S) -> None:
+        """Wait until the source is closed; one that hangs is abandoned."""
+        reader = self._reader
+        if reader is None:
+            if self._given is not None:
+                self._given.close()
+            return
+        reader.join(limit_s)
+        if reader.is_alive():
+            log.warning("%s: the camera is still busy; it is released when its library returns", reader.opener.name)
+            reader.abandon()
+
+    def _start(self, *, wait: bool = False) -> None:
+        self._reader = _Reader(self._opener, lambda reader: self._work(reader, wait=wait))
+        self._reader.start()
+
+    def _wake(self) -> None:
+        with self._lock:
+            reader = self._reader
+            source = None if reader is None else reader.source
+            if reader is not None and source is not None:
+                reader.hurry(_CLOSE_S)
+        if source is not None:
+            source.wake()
+
+    def _enforce_limit(self) -> None:
+        """Abandon a thread that is stuck; by the thread that takes frames."""
+        reader = self._reader
+        if reader is None or not reader.is_overdue():
+            return
+        reader.abandon()
+        if self._closed.is_set():
+            return
+        late = reader.late_error()
+        if self._retry is None:
+            self.error = self.error or late
+            self._queue.close()
+            self._opened.set()
+            return
+        if late is not None and not self._replaced.is_set():
+            self._lose(late)
+        self._start(wait=True)
+
+    def _is_over(self, reader: "_Reader") -> bool:
+        return self._closed.is_set() or reader.abandoned
+
+    def _work(self, reader: "_Reader", *, wait: bool) -> None:
+        """Read until the end; where retrying is the policy, again and again."""
+        if wait:
+            self._pause()
+        again = True
+        while again and not self._is_over(reader):
+            self._replaced.clear()
+            began_s = monotonic()
+            try:
+                again = self._read_to_the_end(reader)
+            except BaseException as error:  # a driver's or library's, too; raised again by whoever takes frames
+                again = not self._is_over(reader) and (self._replaced.is_set() or self._goes_on_after(error))
+            reader.let_go()
+            if again and not self._is_over(reader):
+                if self._retry is not None and monotonic() - began_s > _GOOD_S:
+                    self._retry.reset()
+                self._pause()
+        if not reader.abandoned:
+            self._queue.close()
+            self._opened.set()
+
+    def _pause(self) -> None:
+        if self._retry is None or self._replaced.is_set():
+            return
+        wait_s = self._retry.next_s()
+        self.heartbeat_s = monotonic() + wait_s  # that long it does nothing, and that is well
+        self._replaced.wait(wait_s)
+
+    def _read_to_the_end(self, reader: "_Reader") -> bool:
+        """Open the source and read it; whether it is to be opened again."""
+        self.heartbeat_s = monotonic()
+        with self._lock:
+            reader.opener = opener = self._opener
+        if STUCK_THREADS.holds(opener.name, _LOSS_S):
+            raise Unavailable(
+                f"{opener.name}: the driver does not answer: an earlier call to it has not returned, and no other "
+                "is made meanwhile; if that lasts, plug the camera in anew or start the machine anew"
+            )
+        with reader.within(opener.limit_s, "open"):
+            source = opener.open()
+        with self._lock:
+            reader.source = source
+        if self._is_over(reader):
+            return False
+        self.rate, begins = source.rate, self._next_index
+        if self._retry is None:
+            self._take_over(source)
+            self._wanted.wait()
+        found = False
+        while not (self._is_over(reader) or self._replaced.is_set()):
+            with reader.within(source.timeout_s, "read"):
+                frame = source.read()
+            if self._is_over(reader) or self._replaced.is_set():
+                break
+            if frame is None:
+                if self._retry is not None and source.live:
+                    raise SourceLost("the source ended")
+                return False
+            if not found:
+                found = True
+                self._find(frame)
+            self._give(frame, begins)
+        return True
+
+    def _take_over(self, source: Source) -> None:
+        """Take from the only source what is known of it."""
+        if self._opened.is_set():
+            return
+        self.live, self.rate, self.frames, self.companion = source.live, source.rate, source.frames, source.companion
+        self._queue = BoundedQueue(1 if source.live else FILE_DEPTH, block=not source.live)
+        self._opened.set()
+
+    def _find(self, frame: Frame) -> None:
+        """Take note of the first frame; the times of a source that begins anew go on."""
+        if self._next_index == 0:
+            self._first_s = frame.captured_s - frame.time_s
+        else:
+            self._offset_s = max(frame.captured_s - self._first_s, self._last_s + _LEAST_STEP_S) - frame.time_s
+        if self._since_s is not None:
+            log.warning("frames come again after %.1f s", monotonic() - self._since_s)
+        self.last_error = self._since_s = self._before = None
+
+    def _give(self, frame: Frame, begins: int) -> None:
+        self.heartbeat_s = monotonic()
+        if begins:
+            frame = replace(frame, index=begins + frame.index, time_s=self._offset_s + frame.time_s)
+        self.came.tick()
+        self.skipped += max(frame.index - self._next_index, 0)
+        self._next_index, self._last_s = frame.index + 1, frame.time_s
+        self._queue.put(frame)
+
+    def _goes_on_after(self, error: BaseException) -> bool:
+        if self._retry is None:
+            self.error = error
+            return False
+        if not is_retryable(error):
+            if self._before is not None:
+                log.error("%s; the source before it stays", without_secrets(describe(error)))
+                self._opener, self._before = self._before, None
+                self._replaced.set()
+                return True
+            if self._next_index == 0:  # later it is a camera that made sense: half gone, or back as another
+                self.error = error
+                return False
+        if not isinstance(error, EdgeSrcnnError):
+            log.error("the source failed", exc_info=error)
+        self._lose(error)
+        return True
+
+    def _lose(self, error: BaseException) -> None:
+        self.heartbeat_s = monotonic()
+        why = without_secrets(describe(error))
+        if self._since_s is None:
+            self._since_s = monotonic()
+            self.losses += 1
+        if why != self.last_error:
+            log.warning("%s; trying again", why)
+        self.last_error = why
+
+
+class _Reader(threading.Thread):
+    """The thread that calls a source, and when the call under way is overdue."""
+
+    def __init__(self, opener: Opener, work: Callable[["_Reader"], None]) -> None:
+        super().__init__(name=f"capture {opener.name}", daemon=True)
+        self.opener = opener
+        self.source: Source | None = None
+        self.abandoned = False
+        self._work, self._call, self._due_s = work, "", inf
+
+    def run(self) -> None:
+        """Do the work."""
+        self._work(self)
+
+    @contextmanager
+    def within(self, limit_s: float | None, call: str) -> Iterator[None]:
+        """Limit the time of the call in the block."""
+        self._call, self._due_s = call, inf if limit_s is None else monotonic() + limit_s + _GRACE_S
+        try:
+            yield
+        finally:
+            self._due_s = inf
+
+    def hurry(self, limit_s: float) -> None:
+        """Let the call that is under way take no longer than so many seconds from now."""
+        self._due_s = min(self._due_s, monotonic() + limit_s)
+
+    def is_overdue(self) -> bool:
+        """Whether the call takes longer than it may."""
+        return monotonic() > self._due_s and not self.abandoned and self.is_alive()
+
+    def abandon(self) -> None:
+        """Wait for it no more; it ends when the driver returns."""
+        self.abandoned = True
+        STUCK_THREADS.add(self.opener.name, self)
+
+    def late_error(self) -> EdgeSrcnnError | None:
+        """Say what takes too long; None where it is closing, of which the reason is known."""
+        name, source = self.opener.name, self.source
+        if self._call == "open":
+            return Unavailable(
+                f"{name}: the camera did not open within {self.opener.limit_s or 0:g} s; is it plugged in well? "
+                "Else another program may hold it, or its driver hangs until the next start of the machine"
+            )
+        return None if source is None else silent(name, source.timeout_s or 0.0)
+
+    def let_go(self) -> None:
+        """Close the source."""
+        source, self.source = self.source, None
+        if source is None:
+            return
+        try:
+            with self.within(_CLOSE_S, "close"):
+                source.close()
+        except EdgeSrcnnError as error:
+            log.warning("%s", error)
+        except Exception:
+            log.warning("%s: could not be closed cleanly", self.opener.name, exc_info=True)

@@ -1,0 +1,1 @@
+"""Training pictures: pairs, patches, and how large pictures become small ones."""

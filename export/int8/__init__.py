@@ -1,0 +1,1 @@
+"""From float weights to full int8: balancing, rounding by GPTQ, fake quantization, conversion."""

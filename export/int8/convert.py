@@ -1,0 +1,202 @@
+"""Keras weights to TFLite: float32, or full int8 with weights per channel. The only place that imports TensorFlow."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_srcnn.engine.interpreter import open_interpreter
+from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
+from edge_srcnn.imaging.blocks import to_blocks
+from edge_srcnn.models.file import GOLDEN_SHAPE, LUMA_PLANE
+from edge_srcnn.system.native_stderr import quiet_native_code
+from export.architectures import Architecture, Layer
+from export.data.pairs import Float32Array, Pair
+from export.int8.trace import trace
+
+INPUT_SCALE = 1 / 255
+INPUT_ZERO_POINT = -128
+OUTPUT_SCALE = 1 / 255
+N_REPRESENTATIVE = 256
+_TRACE_ENGINE = "litert"
+
+
+@dataclass(frozen=True)
+class LayerNoise:
+    """Signal-to-noise ratio of one layer's output, float32 against int8, in dB."""
+
+    name: str
+    snr_db: float
+
+
+def representative_dataset(pairs: tuple[Pair, ...], architecture: Architecture, *, seed: int = 0) -> list[Float32Array]:
+    """Cut inputs from the training pictures, float32 ``[1, h, w, u * u]`` in 0..1, one of which spans the whole range.
+
+    The last one pins the input's quantization to scale 1/255 and zero point -128, so that on the device
+    int8 is uint8 XOR 0x80.
+    """
+    rng = np.random.default_rng(seed)
+    h, w = _input_shape(architecture)
+    usable = [pair.plane for pair in pairs if pair.plane.shape[0] >= h and pair.plane.shape[1] >= w]
+    if not usable:
+        raise BadData(f"no training picture is {w}x{h} pixels or more")
+    crops = []
+    for number in range(N_REPRESENTATIVE):
+        plane = usable[number % len(usable)]
+        top, left = rng.integers(plane.shape[0] - h + 1), rng.integers(plane.shape[1] - w + 1)
+        crops.append(plane[top : top + h, left : left + w])
+    crops.append(np.broadcast_to(np.linspace(0, 255, w).round().astype(np.uint8), (h, w)))
+    side = architecture.unshuffle
+    found = []
+    for crop in crops:
+        cells = np.empty((h // side, w // side, side**2), np.uint8)
+        to_blocks(np.ascontiguousarray(crop), cells, (side, side))
+        found.append(cells[None].astype(np.float32) / np.float32(255))
+    return found
+
+
+def _input_shape(architecture: Architecture) -> tuple[int, int]:
+    """Give height and width of a sample in pixels of the plane; the camera's grid is coarser, its pictures smaller."""
+    grain = 2 if architecture.plane == LUMA_PLANE else 1
+    h, w = (side // grain + 2 * architecture.halo_px for side in GOLDEN_SHAPE)
+    return h, w
+
+
+def convert(
+    layers: tuple[Layer, ...], architecture: Architecture, representative: list[Float32Array] | None = None
+) -> bytes:
+    """Write the convolutions as a TFLite flatbuffer: full int8 with a representative dataset, else float32.
+
+    Raises
+    ------
+    Unavailable
+        TensorFlow is not installed.
+    EdgeSrcnnError
+        The converter failed, or left something in float.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise Unavailable("TensorFlow is needed to convert: pip install 'edge-srcnn[export]'") from error
+
+    h, w = (side // architecture.unshuffle for side in _input_shape(architecture))
+    names = architecture.layer_names
+    weights = [(tf.constant(layer.kernel), tf.constant(layer.bias)) for layer in layers]
+
+    def stack(luma: "tf.Tensor") -> "tf.Tensor":
+        x = luma
+        for name, (kernel, bias) in zip(names, weights, strict=True):
+            x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="VALID", name=name), bias)
+            x = x if name == names[-1] else tf.nn.relu(x)
+        return x
+
+    traced = tf.function(
+        stack, input_signature=[tf.TensorSpec((1, h, w, architecture.unshuffle**2), tf.float32, name="luma")]
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced.get_concrete_function()], tf.Module())
+    if representative is not None:
+
+        def samples() -> Iterator[list[Float32Array]]:
+            for sample in representative:
+                yield [sample]
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = samples
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+    try:
+        with quiet_native_code(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")  # said of every int8
+            graph: bytes = converter.convert()
+    except Exception as error:  # the converter raises a dozen kinds; all mean the same to the user
+        raise EdgeSrcnnError(f"TensorFlow could not convert the network: {error}") from error
+    if representative is None:
+        return graph
+    graph = _with_ranges(graph, architecture.range_share, 0 if architecture.residual else INPUT_ZERO_POINT)
+    check_full_int8(graph)
+    return graph
+
+
+def _with_ranges(graph: bytes, share: float, zero_point: int) -> bytes:
+    """Cut the calibrated ranges of hidden layers to a share, and let the output count grey levels: scale 1/255.
+
+    The device adds the residual to a uint8 picture. With whole levels the int8 rounding is the very rounding that a
+    float result meets on its way to uint8; a finer scale would round twice. The last layer's weights and bias do
+    not depend on the output's scale.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(graph))
+    subgraph = model.subgraphs[0]
+    for operator in subgraph.operators[1:] if share != 1.0 else ():
+        source, weights, bias = (subgraph.tensors[number] for number in operator.inputs)
+        finer = np.float32(source.quantization.scale[0]) * np.float32(share)
+        buffer = model.buffers[bias.buffer]
+        counts = np.frombuffer(bytes(buffer.data), np.int32) * np.float64(source.quantization.scale[0]) / finer
+        buffer.data = np.frombuffer(np.rint(counts).astype(np.int32).tobytes(), np.uint8)
+        source.quantization.scale = [float(finer)]
+        bias.quantization.scale = [float(finer * np.float32(scale)) for scale in weights.quantization.scale]
+    quantization = subgraph.tensors[subgraph.outputs[0]].quantization
+    quantization.scale, quantization.zeroPoint = [OUTPUT_SCALE], [zero_point]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def check_full_int8(graph: bytes) -> None:
+    """Refuse a graph in which any tensor stayed float, or whose input is not uint8 XOR 0x80.
+
+    Raises
+    ------
+    EdgeSrcnnError
+        Names the tensor.
+    """
+    network = open_interpreter(_TRACE_ENGINE, graph, 1)
+    quantization = network.input_quantization
+    if network.input.dtype != np.int8 or not np.isclose(quantization.scale, INPUT_SCALE, rtol=1e-5):
+        raise EdgeSrcnnError(
+            f"the input is {network.input.dtype} with scale {quantization.scale:g}; wanted int8, 1/255"
+        )
+    if quantization.zero_point != INPUT_ZERO_POINT:
+        raise EdgeSrcnnError(f"the input's zero point is {quantization.zero_point}; wanted {INPUT_ZERO_POINT}")
+    for tensor in trace(_TRACE_ENGINE, graph, np.zeros(network.input.shape, np.int8)):
+        if tensor.dtype not in (np.int8, np.int32):
+            raise EdgeSrcnnError(f"tensor {tensor.name!r} stayed {tensor.dtype}: the model is not full int8")
+
+
+def layer_noise(
+    float_graph: bytes, int8_graph: bytes, architecture: Architecture, samples: list[Float32Array]
+) -> tuple[LayerNoise, ...]:
+    """Signal-to-noise ratio of each layer over ``samples``: power of the float output over that of the difference."""
+    names = architecture.layer_names
+    signal, noise = np.zeros(len(names)), np.zeros(len(names))
+    for sample in samples:
+        plane = sample[0]
+        real = _outputs(float_graph, plane, architecture)
+        integers = (np.rint(plane * 255).astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8)
+        approximate = _outputs(int8_graph, integers, architecture)
+        for i, (a, b) in enumerate(zip(real, approximate, strict=True)):
+            signal[i] += np.sum(a * a)
+            noise[i] += np.sum((a - b) ** 2)
+    ratio = 10 * np.log10(np.maximum(signal, 1e-30) / np.maximum(noise, 1e-30))
+    return tuple(LayerNoise(name, float(snr)) for name, snr in zip(names, ratio, strict=True))
+
+
+def _outputs(graph: bytes, plane: NDArray[np.generic], architecture: Architecture) -> list[NDArray[np.float64]]:
+    """Output of each layer, found by its shape; layers of one shape follow each other. Scratch tensors have no name."""
+    h, w = plane.shape[:2]
+    shapes = []
+    for kernel, channels in architecture.layers:
+        h, w = h - kernel + 1, w - kernel + 1
+        shapes.append((1, h, w, channels))
+    named = [tensor.values for tensor in trace(_TRACE_ENGINE, graph, plane) if tensor.name]
+    found = []
+    for number, shape in enumerate(shapes):
+        same = [values for values in named if values.shape == shape]
+        # a converter may keep the sum before each activation under the same shape; the last one is the layer's
+        each = len(same) // shapes.count(shape)
+        found.append(same[each * (shapes[:number].count(shape) + 1) - 1])
+    return found

@@ -1,0 +1,1 @@
+"""How good a network is: benchmarks, metrics, and the report."""

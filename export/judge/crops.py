@@ -1,0 +1,37 @@
+"""The pieces of benchmark pictures that a report shows."""
+
+from collections.abc import Mapping, Sequence
+
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.loading import open_model
+from edge_srcnn.models.file import Model
+from export.data.degradation import degrade
+from export.judge.report import Crop
+
+CROP_PX = 96
+PICTURES_OF_A_SET = 4
+
+
+def cut_crops(model: Model, sets: Mapping[str, Sequence[UInt8Array]]) -> tuple[Crop, ...]:
+    """Cut the most textured square of some pictures of each set."""
+    found = []
+    with open_model(model) as upscaler:
+        for name, truths in sets.items():
+            for number, truth in enumerate(truths[:PICTURES_OF_A_SET], 1):
+                small = degrade(model.spec.degradation, truth, model.spec.scale, number)
+                bicubic, sharp = upscale_bicubic(small, model.spec.scale), upscaler.upscale(small)
+                window = _busiest(truth)
+                found.append(Crop(f"{name} {number}", bicubic[window], sharp[window], truth[window]))
+    return tuple(found)
+
+
+def _busiest(plane: UInt8Array) -> tuple[slice, slice]:
+    h, w = (min(side, CROP_PX) for side in plane.shape)
+    corners = [
+        (top, left)
+        for top in range(0, plane.shape[0] - h + 1, CROP_PX // 4)
+        for left in range(0, plane.shape[1] - w + 1, CROP_PX // 4)
+    ]
+    top, left = max(corners, key=lambda corner: float(plane[corner[0] :, corner[1] :][:h, :w].std()))
+    return slice(top, top + h), slice(left, left + w)

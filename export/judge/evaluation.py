@@ -1,0 +1,113 @@
+"""PSNR, SSIM, GMSD and the noise of flat regions beside bicubic, by the protocol of the super-resolution literature.
+
+The truth is the BT.601 Y channel as MATLAB's ``rgb2ycbcr`` gives it, cut to a multiple of the scale; it is made
+small by MATLAB's bicubic (or OpenCV's, or a camera), up-scaled by each method, and compared without a border of
+``scale`` pixels; the figures are means over the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_srcnn.errors import BadData, UsageError
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range
+from edge_srcnn.imaging.metrics import psnr, ssim
+from edge_srcnn.sources.images import find_pictures, read_picture
+from edge_srcnn.upscaler import Upscaler
+from export.data.degradation import degrade as make_small
+from export.data.degradation import imresize, modcrop
+from export.judge.metrics import flat_noise, gmsd
+
+Method = Callable[[UInt8Array, int], UInt8Array]
+"""Up-scales a small luma plane by a factor."""
+
+DEGRADES = {"matlab": "bicubic", "cv2": "cv2", "camera": "camera"}
+"""The degradations of ``export.data.degradation`` by the names that the literature has for them."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One line of the result: the mean figures of a method on a set of pictures.
+
+    Attributes
+    ----------
+    psnr, ssim
+        In dB, and up to 1; higher is better.
+    gmsd, flat_noise
+        See ``export.judge.metrics``; from 0 and in grey levels; lower is better.
+    """
+
+    set: str
+    scale: int
+    degrade: str
+    method: str
+    psnr: float
+    ssim: float
+    gmsd: float
+    flat_noise: float
+
+
+def bicubic_matlab(small: UInt8Array, scale: int) -> UInt8Array:
+    """MATLAB's bicubic up-scaling: the literature's baseline."""
+    return imresize(small, small.shape[0] * scale, small.shape[1] * scale)
+
+
+BASELINES: dict[str, Method] = {"bicubic-matlab": bicubic_matlab, "bicubic": upscale_bicubic}
+
+
+def method_of(upscaler: Upscaler) -> Method:
+    """Make a method of an upscaler, which must be of the scale that it is called with."""
+    return lambda small, scale: upscaler.upscale(small)
+
+
+def read_truths(folder: Path, scale: int) -> list[UInt8Array]:
+    """Y planes of all pictures of a folder, cut to a multiple of ``scale``."""
+    planes = [modcrop(luma_studio_range(read_picture(path).pixels), scale) for path in find_pictures(folder)]
+    smallest = min(min(plane.shape) for plane in planes)
+    if smallest <= 2 * scale:
+        raise BadData(f"{folder}: a picture is too small to be judged at x{scale} ({smallest} pixels)")
+    return planes
+
+
+def read_sets(folders: Sequence[Path], scale: int) -> dict[str, list[UInt8Array]]:
+    """``read_truths`` of several folders, by their names."""
+    names = [folder.resolve().name for folder in folders]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two folders of pictures are called {name!r}; rename one")
+    return {name: read_truths(folder, scale) for name, folder in zip(names, folders, strict=True)}
+
+
+def evaluate(
+    name: str,
+    truths: list[UInt8Array],
+    scale: int,
+    methods: dict[str, Method],
+    *,
+    degrade: str = "matlab",
+    on_step: Callable[[], None] = lambda: None,
+) -> list[Score]:
+    """Judge methods on one set; ``on_step`` is called ``len(truths) * len(methods)`` times.
+
+    All methods get the same small pictures: what a camera does by chance hangs on the picture's number alone.
+
+    Raises
+    ------
+    UsageError
+        ``degrade`` is not one of ``DEGRADES``.
+    """
+    if degrade not in DEGRADES:
+        raise UsageError(f"no degradation is called {degrade!r}; there are {', '.join(DEGRADES)}")
+    figures: dict[str, list[list[float]]] = {method: [] for method in methods}
+    inner = (slice(scale, -scale), slice(scale, -scale))
+    for number, truth in enumerate(truths, 1):
+        small = make_small(DEGRADES[degrade], truth, scale, number)
+        for method, run in methods.items():
+            result = run(small, scale)
+            figures[method].append([judge(result[inner], truth[inner]) for judge in (psnr, ssim, gmsd, flat_noise)])
+            on_step()
+    means = {method: np.mean(rows, axis=0).tolist() for method, rows in figures.items()}
+    return [Score(name, scale, degrade, method, *row) for method, row in means.items()]

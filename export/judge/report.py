@@ -1,0 +1,206 @@
+"""One self-contained HTML file that shows at one look whether a model is good (template: ``report.html``)."""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from string import Template
+
+from PIL import Image
+
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.metrics import psnr
+from export.edgetpu.exporting import TpuExport
+from export.edgetpu.section import render_section
+from export.judge.curve import Point, draw_curve
+
+BASELINE, FULL_PRECISION, QUANTIZED = "bicubic", "float32", "int8"
+"""The methods of the quality table that are compared with one another."""
+
+TOLERATED_LOSS_DB = 0.1
+"""What int8 may cost. A network that puts out the residual loses less, one that puts out pixels far more."""
+
+LAYER_SCALE_DB = 60.0
+CROP_ZOOM = 2
+
+
+@dataclass(frozen=True)
+class QualityRow:
+    """Quality of a method (``bicubic``, ``float32``, ``int8``, others) on a benchmark set; PSNR in dB."""
+
+    set: str
+    method: str
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """What quantization did to a layer: signal-to-noise ratio of its output in dB, float32 against int8."""
+
+    name: str
+    snr_db: float
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The same piece of a picture three times: uint8 ``[h, w]`` each, of one shape."""
+
+    name: str
+    bicubic: UInt8Array
+    sharpened: UInt8Array
+    truth: UInt8Array
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows; where something is empty, the page says so.
+
+    Attributes
+    ----------
+    title
+        Name of the model.
+    facts
+        (label, value): architecture, scale, training data, licence, time, seed, versions, SHA-256 and so on.
+    history
+        (step, held-out PSNR in dB, mean square error of the training patches in 0..1, or nan).
+    bicubic_psnr
+        PSNR in dB of bicubic on the held-out pictures; nan when nothing was trained.
+    tpu
+        What was made for an Edge TPU; None: the page does not speak of it.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    history: tuple[tuple[int, float, float], ...]
+    bicubic_psnr: float
+    quality: tuple[QualityRow, ...]
+    layers: tuple[LayerError, ...]
+    crops: tuple[Crop, ...]
+    tpu: TpuExport | None = None
+
+
+def render_report(report: Report) -> str:
+    """HTML text of the report: it loads nothing from anywhere, and is the same for the same report."""
+    template = resources.files("export.judge").joinpath("report.html").read_text(encoding="utf-8")
+    state, verdict = _verdict(report.quality)
+    return Template(template).substitute(
+        title=escape(report.title),
+        state=state,
+        verdict=escape(verdict),
+        tiles=_tiles(report),
+        quality=_quality(report.quality) or "<tr><td>No benchmark set was measured.</td></tr>",
+        crops="\n".join(map(_crop, report.crops)) or "<p>No pictures were compared.</p>",
+        curves=_curves(report) or "<p>No curve: nothing was trained for this model.</p>",
+        edgetpu=render_section(report.tpu),
+        layers=_layers(report.layers) or "<tr><td>No layer was measured.</td></tr>",
+        facts="\n".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in report.facts),
+    )
+
+
+def _verdict(rows: Sequence[QualityRow]) -> tuple[str, str]:
+    """CSS class and sentence of the judgement."""
+    gain, loss = _worst(rows, BASELINE), _worst(rows, FULL_PRECISION)
+    if gain is None:
+        return "unknown", "Not judged: no benchmark set has both int8 and bicubic."
+    if gain[0] <= 0.0:
+        return "bad", f"Do not use it: on {gain[1]} it is no better than bicubic."
+    if loss is None:
+        return "good", "Good: better than bicubic on every set."
+    if loss[0] < -TOLERATED_LOSS_DB:
+        return "fair", f"Usable: better than bicubic, but int8 costs {-loss[0]:.2f} dB on {loss[1]}."
+    return "good", "Good: better than bicubic on every set, and int8 costs next to nothing."
+
+
+def _worst(rows: Sequence[QualityRow], reference: str) -> tuple[float, str] | None:
+    """Smallest difference int8 - ``reference`` in dB, and its set."""
+    differences = [(_difference(row, rows, reference), row.set) for row in rows if row.method == QUANTIZED]
+    return min((found for found in differences if not math.isnan(found[0])), default=None)
+
+
+def _difference(row: QualityRow, rows: Sequence[QualityRow], reference: str) -> float:
+    """PSNR of a row less that of the ``reference`` method on the same set, in dB; nan when there is none."""
+    return row.psnr - next((r.psnr for r in rows if (r.set, r.method) == (row.set, reference)), math.nan)
+
+
+def _tiles(report: Report) -> str:
+    tiles = []
+    if gain := _worst(report.quality, BASELINE):
+        tiles.append((_number(gain[0], "+.2f"), "int8 over bicubic", f"smallest gain, on {gain[1]}"))
+    if loss := _worst(report.quality, FULL_PRECISION):
+        tiles.append((_number(loss[0], "+.2f"), "int8 against float32", f"largest loss, on {loss[1]}"))
+    if weakest := min(report.layers, key=lambda x: (math.isnan(x.snr_db), x.snr_db), default=None):
+        tiles.append((_number(weakest.snr_db, ".1f"), "weakest layer", f"signal to noise of {weakest.name}"))
+    if best := _best(report):
+        tiles.append((_number(best[1]), "held-out PSNR", f"best of the training, at step {best[0]:,}"))
+    return "\n".join(
+        f"<li><strong>{value} <small>dB</small></strong><b>{label}</b><span>{escape(detail)}</span></li>"
+        for value, label, detail in tiles
+    )
+
+
+def _quality(rows: Sequence[QualityRow]) -> str:
+    lines = []
+    for name in dict.fromkeys(row.set for row in rows):
+        lines.append(f'<tr class="set"><th scope="colgroup" colspan="5">{escape(name)}</th></tr>')
+        for row in (row for row in rows if row.set == name):
+            gain = "" if row.method == BASELINE else _number(_difference(row, rows, BASELINE), "+.2f")
+            loss = _number(_difference(row, rows, FULL_PRECISION), "+.2f") if row.method == QUANTIZED else ""
+            cells = "</td><td>".join((_number(row.psnr), _number(row.ssim, ".4f"), gain, loss))
+            method = escape(row.method)
+            lines.append(f'<tr data-method="{method}"><th scope="row">{method}</th><td>{cells}</td></tr>')
+    return "\n".join(lines)
+
+
+def _layers(layers: Sequence[LayerError]) -> str:
+    return "\n".join(
+        f'<tr><th scope="row">{escape(layer.name)}</th>'
+        f'<td><i style="width:{100 * min(max(0.0, layer.snr_db / LAYER_SCALE_DB), 1.0):.1f}%"></i></td>'
+        f"<td>{_number(layer.snr_db, '.1f')} dB</td></tr>"
+        for layer in layers
+    )
+
+
+def _crop(crop: Crop) -> str:
+    figures = []
+    for label, plane in (("bicubic", crop.bicubic), ("sharpened", crop.sharpened), ("truth", crop.truth)):
+        png = io.BytesIO()
+        Image.fromarray(plane).save(png, "PNG")
+        source = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
+        h, w = CROP_ZOOM * plane.shape[0], CROP_ZOOM * plane.shape[1]
+        image = f'<img src="{source}" width="{w}" height="{h}" alt="{escape(crop.name)}, {label}">'
+        quality = "" if label == "truth" else f"<b>{_number(psnr(plane, crop.truth))} dB</b>"
+        figures.append(f"<figure>{image}<figcaption>{label} {quality}</figcaption></figure>")
+    return f'<article class="crop"><h3>{escape(crop.name)}</h3><div>{"".join(figures)}</div></article>'
+
+
+def _best(report: Report) -> Point | None:
+    """Step and held-out PSNR in dB of the best judgement."""
+    judged = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
+    return max(judged, key=lambda point: point[1], default=None)
+
+
+def _curves(report: Report) -> str:
+    best = _best(report)
+    if best is None:
+        return ""
+    caption = f"<b>Held-out PSNR</b>, dB. Best: {_number(best[1])} at step {best[0]:,}."
+    if math.isfinite(report.bicubic_psnr):
+        caption += f" Dashed: bicubic, {_number(report.bicubic_psnr)}."
+    judged = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
+    curves = draw_curve(caption, judged, best, reference=report.bicubic_psnr)
+    if errors := [(step, mse) for step, _, mse in report.history if 0.0 < mse < math.inf]:
+        caption = "<b>Training error</b>, mean square of patches in 0..1; log scale."
+        curves += draw_curve(caption, errors, errors[-1], log=True)
+    return curves
+
+
+def _number(value: float, form: str = ".2f") -> str:
+    """HTML of a number, with a true minus sign; a dash where nothing was measured."""
+    text = "&ndash;" if math.isnan(value) else format(value, form)
+    if not text.strip("-0."):
+        text = text.lstrip("-")  # a loss of nothing is none
+    return text.replace("-", "&minus;").replace("inf", "&infin;")

@@ -1,0 +1,240 @@
+"""One export from beginning to end: pictures, training, quantization, judgement, files."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from edge_srcnn.errors import CannotWrite, OutputExists
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.loading import open_model
+from edge_srcnn.models.file import BICUBIC, Model, Quality, Training, seal_model
+from edge_srcnn.system.files import write_whole
+from export.architectures import Layer, family
+from export.data.pairs import Split, load_split
+from export.edgetpu.compiler import find_compiler
+from export.edgetpu.exporting import TpuExport, export_for_tpu
+from export.int8.balancing import balance_layers
+from export.int8.convert import LayerNoise, convert, layer_noise, representative_dataset
+from export.int8.fine_tuning import fine_tune, fine_tuning_plan
+from export.int8.gptq import round_layers
+from export.job import ExportJob
+from export.judge.crops import cut_crops
+from export.judge.evaluation import BASELINES, DEGRADES, Method, Score, evaluate, method_of, read_sets
+from export.judge.report import LayerError, QualityRow, Report, render_report
+from export.packaging import describe, model_card, quality_rows
+from export.training.checkpoints import TrainingState
+from export.training.network import layers_of
+from export.training.teacher import read_teachers, teach
+from export.training.train import Progress, train
+
+HELD_OUT = "held-out"
+_THREADS = "TF_NUM_INTRAOP_THREADS"  # TensorFlow's own; without it there are as many as processors
+N_NOISE_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export made: files by kind, the scores, the pictures that could not be used, the Edge TPU's part."""
+
+    files: dict[str, Path]
+    scores: tuple[Score, ...]
+    skipped: tuple[str, ...]
+    tpu: TpuExport | None = None
+
+
+def run_export(
+    job: ExportJob,
+    *,
+    on_stage: Callable[[str], None] = lambda stage: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Exported:
+    """Do all of it; ``on_stage`` is told what begins, ``on_progress`` how far the training is.
+
+    Raises
+    ------
+    EdgeSrcnnError
+        See ``edge_srcnn.errors``. Files are written at the very end, each whole or not at all.
+    """
+    files = job.targets()
+    compiler = find_compiler() if job.edgetpu else None
+    for path in (*files.values(), *((job.tpu_files.compiled,) if compiler else ())):
+        if os.path.exists(path) and not job.overwrite:
+            raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
+
+    on_stage("reading pictures")
+    split = load_split(list(job.data), job.patches, seed=job.plan.seed)
+    # all that can be wrong with the pictures shows before the training, not after it
+    sets = _sets(job, split)
+    seed = job.plan.seed
+    representative = representative_dataset(split.train, job.architecture, seed=seed) if job.int8 else []
+    if job.restart:
+        _drop(job.training_folder)
+    layers, state, bicubic_psnr = _obtain_layers(job, split, on_stage, on_progress)
+
+    on_stage("quantizing")
+    graphs = {"float32": convert(layers, job.architecture)}
+    if job.int8:
+        balanced = balance_layers(layers, representative) if job.architecture.balanced else layers
+        rounded = round_layers(balanced, representative, range_share=job.architecture.range_share, seed=seed)
+        if job.qat_steps:
+            on_stage("training, rounded")
+            folder = job.training_folder / "rounded"
+            plan = fine_tuning_plan(job.plan, job.qat_steps)
+            rounded = fine_tune(
+                rounded, job.architecture, job.patches, split, plan, representative, folder, on_progress
+            )
+        graphs["int8"] = convert(rounded, job.architecture, representative)
+    training = _training_facts(job, split, state)
+    models = {
+        kind: describe(
+            job.architecture,
+            graph,
+            quantization=kind,
+            degradation=job.degradation,
+            training=training,
+        )
+        for kind, graph in graphs.items()
+    }
+
+    on_stage("judging")
+    scores = _judge(job, models, sets)
+    shipped = "int8" if job.int8 else "float32"
+    models = {kind: _with_quality(model, scores, list(sets), kind) for kind, model in models.items()}
+    noise: tuple[LayerNoise, ...] = ()
+    if job.int8:
+        samples = representative[:N_NOISE_SAMPLES]
+        noise = layer_noise(graphs["float32"], graphs["int8"], job.architecture, samples)
+
+    on_stage("writing")
+    for kind in ("int8", "float32"):
+        if kind in files:
+            model = models[kind]
+            write_whole(files[kind], seal_model(model.spec, model.graph, model.golden), overwrite=job.overwrite)
+    tpu = None
+    if job.edgetpu:
+        on_stage("compiling")
+        tpu = export_for_tpu(models["int8"], job.tpu_files, compiler, overwrite=job.overwrite)
+        files |= {"compiled": tpu.compiled} if tpu.compiled else {}
+    report = Report(
+        title=job.name,
+        facts=_facts(models[shipped], split, state),
+        history=state.history,
+        bicubic_psnr=bicubic_psnr,
+        quality=tuple(QualityRow(s.set, s.method, s.psnr, s.ssim) for s in scores),
+        layers=tuple(LayerError(layer.name, layer.snr_db) for layer in noise),
+        crops=cut_crops(models[shipped], sets),
+        tpu=tpu,
+    )
+    write_whole(files["card"], model_card(models[shipped].spec).encode(), overwrite=job.overwrite)
+    write_whole(files["report"], render_report(report).encode(), overwrite=job.overwrite)
+    return Exported(files, tuple(scores), split.skipped, tpu)
+
+
+def _obtain_layers(
+    job: ExportJob, split: Split, on_stage: Callable[[str], None], on_progress: Callable[[Progress], None]
+) -> tuple[tuple[Layer, ...], TrainingState, float]:
+    if job.weights is not None:
+        layers = family(job.architecture.family).read_weights(job.weights, job.architecture)
+        return layers, TrainingState(), float("nan")
+    if job.teachers:
+        on_stage("asking the teachers")
+        split = teach(
+            split,
+            read_teachers(job.teachers, job.architecture),
+            job.output,
+            lambda done: on_progress(Progress(done, 0, float("nan"), 0.0)),
+        )
+    on_stage("training")
+    trained = train(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from)
+    return layers_of(trained.model), trained.state, trained.bicubic_psnr
+
+
+def _training_facts(job: ExportJob, split: Split, state: TrainingState) -> Training:
+    learned = job.weights is None or job.qat_steps > 0
+    names = tuple(folder.resolve().name for folder in job.data) or ("scikit-image photographs",)
+    return Training(
+        data=names if learned else (),
+        licence=job.licence,
+        pictures=split.n_pictures if learned else 0,
+        steps=state.step,
+        minutes=job.plan.minutes if job.weights is None else None,  # not those it took: the same steps, the same file
+        seed=job.plan.seed,
+        held_out_psnr=round(state.best_psnr, 3) if state.history else None,
+        weights=job.weights.name if job.weights is not None else None,
+        command=job.command,
+        qat_steps=job.qat_steps,
+        differs=differs(state) if learned else None,
+    )
+
+
+def differs(state: TrainingState) -> str | None:
+    """Say why the same command would not give the same bytes; None: it would."""
+    if len(state.lengths) > 1:
+        return "this one was continued after a training of another length"
+    if keras.distribution.list_devices("gpu"):
+        return "this one was trained on a GPU, which adds up in any order"
+    if threads := os.environ.get(_THREADS):
+        return f"this one was trained with {_THREADS}={threads}, and what threads add up depends on their number"
+    return None
+
+
+def _drop(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise CannotWrite(f"{folder}: cannot be removed ({error.strerror})") from error
+
+
+def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
+    found = (
+        read_sets(job.evaluate_on, job.scale)
+        if job.evaluate_on
+        else {HELD_OUT: [pair.truth for pair in split.held_out]}
+    )
+    how = "" if job.degradation == BICUBIC else f" {job.degradation}"
+    return {f"{name}{how}": truths for name, truths in found.items()}
+
+
+def _judge(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
+    methods: dict[str, Method] = {**BASELINES}
+    methods |= {kind: method_of(open_model(model)) for kind, model in models.items()}
+    degrade = next(name for name, degradation in DEGRADES.items() if degradation == job.degradation)
+    return [
+        score for name, truths in sets.items() for score in evaluate(name, truths, job.scale, methods, degrade=degrade)
+    ]
+
+
+def _with_quality(model: Model, scores: Sequence[Score], sets: list[str], kind: str) -> Model:
+    table = {(s.set, s.method): (round(s.psnr, 4), round(s.ssim, 5)) for s in scores}
+    quality: tuple[Quality, ...] = quality_rows(table, sets, kind)
+    return replace(model, spec=replace(model.spec, quality=quality))
+
+
+def _facts(model: Model, split: Split, state: TrainingState) -> tuple[tuple[str, str], ...]:
+    spec, training = model.spec, model.spec.training
+    filters = ", ".join(str(outputs) for _, outputs in spec.layers[:-1])
+    shape = " ".join(f"{k}x{k}" for k, _ in spec.layers)
+    facts = {
+        "Network": f"{spec.architecture}: {shape}, filters {filters}, {'residual' if spec.residual else 'direct'}",
+        "Scale": f"x{spec.scale}",
+        "Numbers": spec.quantization,
+        "Low-resolution pictures": spec.degradation,
+        "Weights": training.weights or f"trained here, {training.steps} steps in {state.seconds / 60:.1f} minutes",
+        "Trained after rounding": f"{training.qat_steps} steps" if training.qat_steps else "",
+        "Training pictures": f"{training.pictures} of {', '.join(training.data)}" if training.data else "",
+        "Licence of the data": training.licence,
+        "Seed": str(training.seed),
+        "Command": training.command or "",
+        "Files skipped": str(len(split.skipped)) if split.skipped else "",
+        "Best weights": f"step {state.best_step}" if state.history else "",
+        "Graph SHA-256": spec.graph_sha256,
+        "Made by": f"{spec.created_by}, Keras back end {keras.backend.backend()}",
+        "Versions": ", ".join(f"{name} {version}" for name, version in spec.versions.items()),
+    }
+    return tuple((label, value) for label, value in facts.items() if value)

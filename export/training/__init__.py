@@ -1,0 +1,1 @@
+"""The training: plan, network, optimizer, losses, teachers, checkpoints."""

@@ -1,0 +1,31 @@
+"""What a training makes small. All take and give pictures ``[batch, h, w, 1]`` in 0..1, and one figure a picture."""
+
+from typing import Any
+
+import keras
+
+PSNR_FLOOR = 1e-3
+"""Mean square error (30 dB) below which a patch counts less and less: those without detail are as good as done."""
+
+
+TAUGHT_FLOOR = 1e-5
+"""The same (50 dB) beside the pictures of teachers, which a network comes much nearer to than to the truth."""
+
+
+def psnr(truth: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:
+    """Logarithm of each patch's mean square error: what a benchmark averages is the PSNR, not the error.
+
+    Squares alone leave the training to the few patches with the largest error, mostly texture that no small network can
+    restore. As in Chen et al., "HINet" (2021), section 3.4, but for the floor.
+    """
+    return keras.ops.log(mse(truth, output) + floor)
+
+
+def mse(truth: Any, output: Any) -> Any:
+    """Mean square error."""
+    return keras.ops.mean(keras.ops.square(truth - output), axis=(1, 2, 3))
+
+
+def taught_psnr(truth: Any, output: Any) -> Any:
+    """Logarithm of each patch's mean square error beside what teachers made of it."""
+    return psnr(truth, output, TAUGHT_FLOOR)

@@ -1,0 +1,72 @@
+"""How a training goes: its length, its learning rate, and every other knob."""
+
+import math
+from dataclasses import dataclass
+
+from edge_srcnn.errors import UsageError
+from export.architectures import Architecture
+
+OPTIMIZERS = ("muon", "adam")
+ADAM_RATE = 2e-3
+
+
+def usual_rate(optimizer: str, architecture: Architecture) -> float:
+    """Give the peak of the learning rate that suits an optimizer and a network."""
+    return ADAM_RATE if optimizer == "adam" else architecture.muon_rate
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Every knob of a training.
+
+    Attributes
+    ----------
+    steps, minutes
+        How long: exactly one of the two is given. Minutes count training time, over all restarts.
+    optimizer
+        One of ``OPTIMIZERS``.
+    learning_rate, final_rate
+        Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
+    epoch_steps
+        Steps between two checkpoints, each with a judgement on the held-out pictures.
+    symmetry
+        One of ``export.training.symmetry.SYMMETRIES``: what the network's filters are, and stay.
+    expand
+        Channels between the two kernels whose product each kernel is in training, see
+        ``export.training.expansion``; 0: none.
+    precision
+        Keras dtype policy: ``float32``, or ``mixed_bfloat16``, twice as fast on processors with bfloat16 units.
+    """
+
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int = 64
+    optimizer: str = "muon"
+    learning_rate: float = 2e-2
+    final_rate: float = 1e-5
+    warmup: float = 0.02
+    epoch_steps: int = 500
+    precision: str = "float32"
+    seed: int = 0
+    symmetry: str = "none"
+    expand: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise UsageError("give either --steps or --minutes")
+        if not (self.steps or self.minutes or 0) > 0:  # nan, too
+            raise UsageError("--steps and --minutes must be more than 0")
+        if self.expand and self.symmetry != "none":
+            raise UsageError(f"--symmetry {self.symmetry} trains kernels as they are: give --expand 0")
+
+    def progress(self, step: int, seconds: float) -> float:
+        """How much of the training is done, 0..1."""
+        done = step / self.steps if self.steps else seconds / (60.0 * (self.minutes or 1.0))
+        return min(done, 1.0)
+
+    def rate(self, progress: float) -> float:
+        """Learning rate: linear warm-up, then half a cosine (Loshchilov & Hutter, "SGDR", equation 5)."""
+        if progress < self.warmup:
+            return self.learning_rate * max(progress / self.warmup, 0.01)
+        phase = (progress - self.warmup) / (1.0 - self.warmup)
+        return self.final_rate + (self.learning_rate - self.final_rate) * (1 + math.cos(math.pi * phase)) / 2

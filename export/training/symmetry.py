@@ -1,0 +1,150 @@
+"""Networks that give of a picture turned or mirrored what they give of the picture, turned or mirrored.
+
+Filters come in sets, in which each is the first one turned or mirrored: Cohen & Welling, "Group Equivariant
+Convolutional Networks" (2016), as weights of ordinary convolutions, so that nothing but the training knows of it. Each
+patch teaches there what else all of its symmetric copies would have to teach.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isqrt, prod, sqrt
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_srcnn.errors import UsageError
+from export.architectures import Architecture
+from export.data.patches import turned
+
+SQUARE = tuple(range(8))
+"""The symmetries of the square, as ``export.data.patches.turned`` counts them."""
+
+LEAST_DIFFERENCE = 1e-3
+"""Share of its norm by which a kernel may miss its symmetry: more than any sum in float32 does."""
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """A group of symmetries of the square; the identity first."""
+
+    name: str
+    elements: tuple[int, ...]
+
+    @property
+    def order(self) -> int:
+        """How many elements it has, and filters a set."""
+        return len(self.elements)
+
+
+SYMMETRIES = {
+    symmetry.name: symmetry
+    for symmetry in (
+        Symmetry("none", SQUARE[:1]),
+        Symmetry("flips", SQUARE[::2]),
+        Symmetry("square", SQUARE),
+    )
+}
+"""By name: no symmetry; left and right, top and bottom; these and quarter turns."""
+
+
+def check_filters(symmetry: Symmetry, architecture: Architecture) -> None:
+    """Raise UsageError where filters do not make up whole sets."""
+    filters = [outputs for _, outputs in architecture.layers[:-1]]
+    if any(n % symmetry.order for n in filters):
+        raise UsageError(
+            f"--symmetry {symmetry.name}: filters come in sets of {symmetry.order}, not {','.join(map(str, filters))};"
+            " give other filters, or --symmetry none"
+        )
+
+
+def averaged(weights: Sequence[Any], symmetry: Symmetry) -> list[Any]:
+    """Average all weights of a network, or their gradients, over the group: the symmetric ones that are nearest.
+
+    ``weights`` are kernels ``[k, k, inputs, outputs]`` and biases ``[outputs]`` by turns, first layer to last. The
+    network's own input and output channels are blocks of pixels, which are turned; all others are sets, which are
+    permuted.
+    """
+    if symmetry.order == 1:
+        return list(weights)
+    means = []
+    for number, each in enumerate(weights):
+        places = _places(tuple(each.shape), symmetry, number == 0, number >= len(weights) - 2)
+        copies = keras.ops.take(keras.ops.reshape(each, (-1,)), places, axis=0)
+        means.append(keras.ops.reshape(keras.ops.mean(copies, axis=0), each.shape))
+    return means
+
+
+def begin_symmetric(model: keras.Model, symmetry: Symmetry) -> None:
+    """Make random weights symmetric; they spread as before."""
+    variables = model.trainable_variables
+    for variable, mean in zip(variables, averaged([v.value for v in variables], symmetry), strict=True):
+        spread = sqrt(symmetry.order) if len(variable.shape) > 1 else 1.0
+        variable.assign(spread * mean)
+
+
+def check_symmetric(model: keras.Model, symmetry: Symmetry, what: str) -> None:
+    """Raise UsageError where the weights of a network, which came from ``what``, lack a symmetry."""
+    values = [variable.value for variable in model.trainable_variables]
+    for value, mean in zip(values, averaged(values, symmetry), strict=True):
+        weights, nearest = (keras.ops.convert_to_numpy(each) for each in (value, mean))
+        if np.linalg.norm(weights - nearest) > LEAST_DIFFERENCE * np.linalg.norm(weights):
+            raise UsageError(f"{what}: its filters come in no sets of {symmetry.name!r}; give --symmetry none")
+
+
+class SymmetricGradients:
+    """Mixed into an optimizer of Keras: gradients are averaged over the group before they are used."""
+
+    symmetry: Symmetry
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        """Average, then do as the optimizer does."""
+        return super().apply(averaged(grads, self.symmetry), trainable_variables)  # type: ignore[misc]  # Keras has it
+
+
+@lru_cache(maxsize=256)
+def _places(shape: tuple[int, ...], symmetry: Symmetry, pixels_in: bool, pixels_out: bool) -> NDArray[np.int64]:
+    """Find, for each element, where in the flattened weights each weight of the transformed ones comes from.
+
+    ``pixels_in``, ``pixels_out``: the input, the output channels are a block of pixels, not sets.
+    """
+    index = np.arange(prod(shape)).reshape(shape)
+    pixels = (False, False, pixels_in, pixels_out) if len(shape) > 1 else (pixels_out,)
+    return np.stack([_transformed(index, number, symmetry, pixels).ravel() for number in range(symmetry.order)])
+
+
+def _transformed(
+    weights: NDArray[np.int64], number: int, symmetry: Symmetry, pixels: tuple[bool, ...]
+) -> NDArray[np.int64]:
+    if weights.ndim > 1:
+        weights = turned(weights, symmetry.elements[number])
+    for axis in range(2 if weights.ndim > 1 else 0, weights.ndim):
+        channels = weights.shape[axis]
+        permuted = (
+            _turned_block(channels, symmetry.elements[number])
+            if pixels[axis]
+            else (_permutation(channels, number, symmetry))
+        )
+        weights = np.take(weights, permuted, axis=axis)
+    return weights
+
+
+def _turned_block(channels: int, element: int) -> NDArray[np.int64]:
+    """Tell which pixel of a square block, row by row, comes to each place."""
+    side = isqrt(channels)
+    return turned(np.arange(channels).reshape(side, side), element).ravel()
+
+
+def _permutation(channels: int, number: int, symmetry: Symmetry) -> NDArray[np.int64]:
+    """Which channel each one becomes: sets stay together, and filter h of one is turned into filter ``number`` x h."""
+    probe = np.arange(9).reshape(3, 3)
+    copies = [turned(probe, element) for element in symmetry.elements]
+    become = [_index(turned(copy, symmetry.elements[number]), copies) for copy in copies]
+    within = np.argsort(become)
+    return (np.arange(channels).reshape(-1, symmetry.order)[:, within]).ravel()
+
+
+def _index(wanted: NDArray[np.int64], copies: list[NDArray[np.int64]]) -> int:
+    return next(i for i, copy in enumerate(copies) if np.array_equal(copy, wanted))
