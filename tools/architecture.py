@@ -7,17 +7,17 @@ FILE = Path(__file__).resolve().parent.parent / "docs" / "architecture.svg"
 
 WAY = (
     (
-        "Source: one thread for each camera",
+        "Source: one thread reads it (live/capture.py)",
         (
             ("camera module, by libcamera", "sources/picamera2/camera.py"),
             ("USB camera, by V4L2", "sources/v4l2/device.py"),
             ("network camera or file, by FFmpeg", "sources/video.py"),
             ("JPEG decoded, without RGB", "sources/mjpeg.py"),
             ("Frame: luma uint8 [h, w], chroma, tags, time", "imaging/frame.py"),
-            ("camera lost: reopen", "live/reconnecting_source.py"),
+            ("camera lost or hung: reopen", "live/capture.py"),
         ),
     ),
-    "the newest frame, or a bounded queue (files): system/queue.py",
+    "the newest frame, or a bounded queue (files): live/queue.py",
     (
         "Pipeline: the thread that computes (live/pipeline.py)",
         (
@@ -42,7 +42,7 @@ WAY = (
     ),
     "enhanced frame: one slot or queue for each sink",
     (
-        "Sink: one thread for each (live/sink_thread.py)",
+        "Sink: one thread for each but the page (live/sink_thread.py)",
         (
             ("page and streams", "web/sink.py"),
             ("recording", "sinks/video/sink.py"),
@@ -53,7 +53,7 @@ WAY = (
     ),
     "the newest result",
     (
-        "Page: one event loop (web/server.py)",
+        "Page: one event loop (web/sink.py)",
         (
             ("encoded once for each view", "web/broadcast.py"),
             ("enhanced, bicubic, half of each", "web/views.py"),

@@ -49,7 +49,7 @@ def test_a_variable_that_is_nearly_one_of_ours_is_a_fault(name, meant):
         ("ENHANCE_REUSE", "maybe", 'enhance.reuse: found text "maybe"; give yes or no'),
         ("SERVICE_HOT_C", "nan", 'service.hot_c: found text "nan"; give a number, 40 to 120'),
         ("SERVICE_LOG", "loud", 'service.log: found text "loud"; give one of auto, json, text'),
-        ("SINKS", "null: foo:1", "sinks: foo:1: no sink is called 'foo'; such as out.mp4"),
+        ("SINKS", "null: foo:1", "sinks: foo:1: no sink is called 'foo'; give one such as http://"),
     ],
 )
 def test_a_fault_in_the_environment_says_so(tmp_path, name, value, said):
@@ -113,7 +113,7 @@ def test_a_fault_of_a_flag_says_so(tmp_path):
         ("service.log = 'x'", 'service.log: found text "x"; give one of auto, json, text'),
         ("enhance.roi = 5", "enhance.roi: found 5; give text in quotes"),
         ("source = ''", "source: a source or sink needs a name"),
-        ("source = 'foo:1'", "source: foo:1: no source is called 'foo'; such as picamera2:0"),
+        ("source = 'foo:1'", "source: foo:1: no source is called 'foo'; give one such as picamera2:0"),
         ("source = 'a.mp4?fps'\nsinks=['rtsp://h/#x']", "sinks: rtsp://h/#x: options are name=value"),
         ("source = 'y4m:'", "source: y4m:: a service has no standard input"),
         ("source = '/dev/stdin'", "source: /dev/stdin: a service has no standard input"),
