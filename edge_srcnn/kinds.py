@@ -79,7 +79,7 @@ def find_kind(uri: Uri, kinds: Sequence[Kind], role: str) -> Kind:
     for kind in kinds:
         if uri.scheme in (kind.schemes or (kind.name,)) if uri.scheme else kind.opens(uri):
             return kind
-    few = " or ".join(kind.example.partition(",")[0] for kind in kinds[:2])
+    few = ", ".join(kind.example for kind in kinds[:3])
     raise UsageError(f"{uri.text}: no {role} is called {uri.scheme!r}; give one such as {few}")
 
 
