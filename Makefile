@@ -19,7 +19,7 @@ SOURCES := pyproject.toml edge_srcnn/__init__.py
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
-demo: $(RUNTIME)/.made  ## up-scale a test card, then go live on a moving one (DEMO_SOURCE, DEMO_SECONDS); Ctrl-C ends it
+demo: $(RUNTIME)/.made  ## upscale a test card, then go live on a moving one (DEMO_SOURCE, DEMO_SECONDS); Ctrl-C ends it
 	$(RUNTIME)/bin/edge-srcnn demo -o edge-srcnn-demo.png
 	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--sink null: --seconds $(DEMO_SECONDS))
 

@@ -1,4 +1,4 @@
-"""The classic recipe: build the Keras SRCNN, load published weights, up-scale a grey picture, save it."""
+"""The classic recipe: build the Keras SRCNN, load published weights, upscale a grey picture, save it."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class Srcnn:
         set_layers(self.model, read_weights(Path(path), self.architecture))
 
     def upscale(self, grey: UInt8Array, scale: int) -> UInt8Array:
-        """Up-scale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, not a pixel lost at the borders."""
+        """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, not a pixel lost at the borders."""
         padded = mirror_pad(upscale_bicubic(grey, scale), self.architecture.halo_px)
         luma = padded[None, :, :, None].astype(np.float32) / np.float32(255)
         sharp = keras.ops.convert_to_numpy(self.model(luma, training=False))[0, :, :, 0]

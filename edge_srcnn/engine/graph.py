@@ -58,7 +58,7 @@ class Convolution:
         return int(self.weights.shape[1]), int(self.weights.shape[2])
 
     def result(self, shape: Shape) -> Shape:
-        """The shape that an input of ``shape`` becomes."""
+        """Give the shape that an input of ``shape`` becomes."""
         height, width = (
             (side - kernel) // stride + 1 for side, kernel, stride in zip(shape, self.kernel, self.stride, strict=False)
         )
@@ -72,7 +72,7 @@ class Reshape:
     shape: Shape
 
     def result(self, shape: Shape) -> Shape:
-        """The new shape."""
+        """Give the new shape."""
         return self.shape
 
 

@@ -136,7 +136,7 @@ class LumaUpscaler:
 
 
 def _part(region: Tile | None, first_row: int, band: UInt8Array) -> Tile | None:
-    """What of a region lies in a band, in the band's own rows."""
+    """Cut a region to a band, in the band's own rows."""
     if region is None:
         return None
     top = min(max(region.top - first_row, 0), len(band))

@@ -32,7 +32,7 @@ def window_layer(layer: Convolution, window: int) -> Convolution:
 
 
 def pack_layer(layer: Convolution, inner: Block, outer: Block) -> Convolution:
-    """The convolution on blocks that does what ``layer`` does on pixels."""
+    """Pack ``layer``: a convolution that does on blocks what it does on pixels."""
     times = outer[0] * outer[1]
     return Convolution(
         weights=pack_kernel(layer.weights, inner, outer),

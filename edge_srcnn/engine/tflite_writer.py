@@ -142,7 +142,7 @@ class _Writer:
         return bytes(self._builder.Output())
 
     def _table(self, name: str, **fields: int) -> int:
-        """A table of the schema; fields are numbers or offsets of children that are written already."""
+        """Write a table of the schema; fields are numbers or offsets of children that are written already."""
         getattr(tflite, f"{name}Start")(self._builder)
         for field, value in fields.items():
             getattr(tflite, f"{name}Add{field}")(self._builder, value)

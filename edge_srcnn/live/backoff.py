@@ -21,10 +21,10 @@ class Backoff:
         self._next_s = self._first_s
 
     def next_s(self) -> float:
-        """The next wait in seconds: up to a quarter shorter than its turn."""
+        """Draw the next wait in seconds: up to a quarter shorter than its turn."""
         wait_s, self._next_s = self._next_s, min(self._next_s * 2, self._most_s)
         return wait_s * random.uniform(1 - _JITTER, 1)
 
     def reset(self) -> None:
-        """It works again: the next wait is short."""
+        """Make the next wait short: it works again."""
         self._next_s = self._first_s

@@ -148,7 +148,7 @@ class FailoverUpscaler(Forwarding):
             self._fail_over(min(self._number + self._fresh, len(self._candidates) - 1), why)
 
     def _fail_over(self, candidate: int, why: str) -> None:
-        """The same engine again, or a lesser one; if that cannot even begin, the next."""
+        """Begin the same engine again, or a lesser one; if that cannot begin, the next."""
         self.restarts += 1
         for number in range(candidate, len(self._candidates)):
             made = self._made(self._candidates[number])

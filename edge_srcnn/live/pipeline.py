@@ -41,7 +41,7 @@ class FrameUpscaler(Protocol):
         ...
 
     def upscale_frame(self, frame: Frame) -> Frame | None:
-        """The same frame, larger and sharper; None: it failed, and the next one may not."""
+        """Upscale a frame; None: it failed, and the next one may not."""
         ...
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ class Pipeline:
             worker.finish(whole=whole, patient=patient)
 
     def state(self) -> State:
-        """A look at it, from any thread."""
+        """Look at the pipeline, from any thread."""
         sizes, idle = self._sizes or (None, None), self._at_hand is not None
         unwanted, skipped = self._unwanted, self._capture.skipped
         if idle:

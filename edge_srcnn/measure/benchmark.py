@@ -225,7 +225,7 @@ def _measure_reuse(network: Network, backend: Backend, plan: Plan, luma: UInt8Ar
 def _other_ways(
     network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int
 ) -> dict[str, Callable[[], object]]:
-    """What people have otherwise: the same network in float32 and not packed, and filters."""
+    """Time what people have otherwise: the same network in float32 and not packed, and filters."""
     in_float32 = replace(network, graph=_in_float32(network.graph))
     _, real = _ready(in_float32, backend, Plan(PLAIN, plan.tile, plan.threads), scale)
     bigger = (luma.shape[1] * scale, luma.shape[0] * scale)
@@ -238,7 +238,7 @@ def _other_ways(
 
 
 def _in_float32(graph: Graph) -> Graph:
-    """The same network with real weights. A float graph is given back as it is."""
+    """Convert a network to real weights; a float graph is given back as it is."""
     if graph.dtype == np.float32:
         return graph
     layers, scale = [], np.float32(graph.input.scale)

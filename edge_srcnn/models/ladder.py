@@ -41,7 +41,7 @@ def ladder_of(bundled: Collection[str], scale: int, *, camera: bool = False, liv
     bundled
         Names of all bundled models.
     scale
-        Factor of up-scaling.
+        Factor of upscaling.
     camera
         The pictures come from a camera: models that were trained for such pictures, as soon as one is bundled. Others
         are not mixed in, since they treat noise in another way, and a step would be seen.

@@ -166,7 +166,7 @@ class Supervisor:
         return now - self._capture.heartbeat_s < SILENT_S
 
     def state(self) -> ServiceState:
-        """A look at it, from any thread."""
+        """Look at the service, from any thread."""
         state = self._pipeline.state()
         return ServiceState(
             **{each.name: getattr(state, each.name) for each in fields(State)},

@@ -25,7 +25,7 @@ class Notifier:
         self.watchdog_s = _watchdog_s(environment)
 
     def ready(self, status: str) -> None:
-        """It works; also at the end of ``reloading``."""
+        """Say that it works; also at the end of ``reloading``."""
         self._send("READY=1", f"STATUS={status}")
 
     def status(self, text: str) -> None:
@@ -37,11 +37,11 @@ class Notifier:
         self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """The configuration is read again."""
+        """Say that the configuration is read again."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={clock_gettime_ns(CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
-        """It ends."""
+        """Say that it ends."""
         self._send("STOPPING=1", "STATUS=stopping")
 
     def _send(self, *lines: str) -> None:

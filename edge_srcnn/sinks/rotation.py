@@ -45,7 +45,7 @@ class Rotation:
 
 
 def numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
-    """The files of a folder whose names fit, the oldest first."""
+    """List the files of a folder whose names fit, the oldest first."""
     if not os.path.isdir(folder):
         return []
     fit = (path for path in folder.iterdir() if pattern.fullmatch(path.name))

@@ -17,7 +17,7 @@ _TEXT = (
 
 
 def draw_test_card() -> UInt8Array:
-    """The card, uint8 ``[HEIGHT, WIDTH, 3]`` in R, G, B. 640 is no multiple of 3: whoever divides it by 3 crops."""
+    """Draw the card, uint8 ``[HEIGHT, WIDTH, 3]`` in R, G, B. 640 is no multiple of 3: who divides by 3 crops."""
     card = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
     _text(card[0:190])
     card[196:206, 16:-16] = np.linspace(0, 255, WIDTH - 32).astype(np.uint8)[:, None]
@@ -53,7 +53,7 @@ def _fine_lines(area: UInt8Array) -> None:
 
 
 def _star(area: UInt8Array) -> None:
-    """A Siemens star of 36 spokes."""
+    """Draw a Siemens star of 36 spokes."""
     h, w = area.shape[:2]
     y, x = np.mgrid[:h, :w] - np.array([h / 2, w / 2])[:, None, None]
     wave = np.clip(128 + 260 * np.sin(18 * np.arctan2(y, x)), INK, PAPER)

@@ -207,7 +207,7 @@ def _frame(decoded: Any, index: int, time_s: float) -> Frame:
 
 
 def _duration_s(container: Any, stream: Any) -> float | None:
-    """What a file says of its video's length; None where it says it of all its streams together."""
+    """Read what a file says of its video's length; None where it says it of all its streams together."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     told = stream.metadata.get("DURATION", "")  # Matroska: 00:01:02.500000000

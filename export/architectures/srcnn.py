@@ -65,7 +65,7 @@ def describe(spec: ModelSpec) -> str:
     form = "the residual over the bicubic picture" if spec.residual else "the picture itself (the paper's direct form)"
     return (
         f"SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {filters} filters,\n"
-        f"on the luma plane of a bicubically up-scaled picture. Puts out {form}. Numbers: {spec.quantization}."
+        f"on the luma plane of a bicubically upscaled picture. Puts out {form}. Numbers: {spec.quantization}."
     )
 
 

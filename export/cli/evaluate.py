@@ -31,7 +31,7 @@ def evaluate(
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Make pictures small, up-scale them, and compare with the truth: mean figures of luma.
+    """Make pictures small, upscale them, and compare with the truth: mean figures of luma.
 
     PSNR and SSIM: more is better. GMSD (damage to edges) and flat noise (grey levels in the flattest parts): less is.
     """

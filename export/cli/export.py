@@ -50,7 +50,7 @@ def export(
         str | None,
         typer.Option("--form", help="residual, or the paper's direct. (default: residual; direct with --weights)"),
     ] = None,
-    scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor of up-scaling.")] = 2,
+    scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor of upscaling.")] = 2,
     data: Annotated[
         list[Path] | None,
         typer.Option("--data", "-d", help="Training pictures (recursive); may be repeated. (default: scikit-image's)"),

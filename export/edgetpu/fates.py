@@ -14,7 +14,7 @@ _OLD_CONVERTER = "convert it with TensorFlow 2.5, or leave the step to the host"
 _VERSION_CURES = {
     "CONV_2D": "a grouped convolution: use groups=1, or a depthwise one",
     "GELU": "use ReLU or ReLU6",
-    "TILE": "nearest up-sampling: do it on the host, or by Conv2DTranspose",
+    "TILE": "nearest upsampling: do it on the host, or by Conv2DTranspose",
 }
 _FULL_INT8 = "convert the model to full int8"
 _ON_THE_HOST = "leave the step to the host"

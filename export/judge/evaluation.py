@@ -1,7 +1,7 @@
 """PSNR, SSIM, GMSD and the noise of flat regions beside bicubic, by the protocol of the super-resolution literature.
 
 The truth is the BT.601 Y channel as MATLAB's ``rgb2ycbcr`` gives it, cut to a multiple of the scale; it is made
-small by MATLAB's bicubic (or OpenCV's, or a camera), up-scaled by each method, and compared without a border of
+small by MATLAB's bicubic (or OpenCV's, or a camera), upscaled by each method, and compared without a border of
 ``scale`` pixels; the figures are means over the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
 """
 
@@ -22,7 +22,7 @@ from export.data.degradation import imresize, modcrop
 from export.judge.metrics import flat_noise, gmsd
 
 Method = Callable[[UInt8Array, int], UInt8Array]
-"""Up-scales a small luma plane by a factor."""
+"""Upscales a small luma plane by a factor."""
 
 DEGRADES = {"matlab": "bicubic", "cv2": "cv2", "camera": "camera"}
 """The degradations of ``export.data.degradation`` by the names that the literature has for them."""
@@ -51,7 +51,7 @@ class Score:
 
 
 def bicubic_matlab(small: UInt8Array, scale: int) -> UInt8Array:
-    """MATLAB's bicubic up-scaling: the literature's baseline."""
+    """MATLAB's bicubic upscaling: the literature's baseline."""
     return imresize(small, small.shape[0] * scale, small.shape[1] * scale)
 
 

@@ -211,7 +211,7 @@ def bicubic():
 
 @pytest.fixture
 def upscale(bicubic):
-    """Up-scale one video into a file; gives its outcome."""
+    """Upscale one video into a file; gives its outcome."""
 
     def run(source: Path, target: Path, *, overwrite: bool = False, progress=lambda job, done, total: None):
         jobs = plan_jobs([str(source)], target)

@@ -102,7 +102,7 @@ def check_subtitles_are_kept() -> None:
 
 
 def goes_through_the_network(source: Path) -> Path:
-    """Up-scale it by the real engine, and prove the same."""
+    """Upscale it by the real engine, and prove the same."""
     target = FOLDER / f"sharp-{source.name}"
     our_cli("upscale", source, "-o", target)
     is_twice(source, target)

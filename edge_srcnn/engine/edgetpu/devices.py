@@ -28,7 +28,7 @@ def pci_nodes(root: Path = ROOT) -> list[Path]:
 
 
 def users_of(node: Path) -> list[int]:
-    """Processes that have a device file open, as far as we may see."""
+    """List the processes that have a device file open, as far as we may see."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

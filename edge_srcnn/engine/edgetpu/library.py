@@ -22,7 +22,7 @@ _ELF, _CLASS, _MACHINE = b"\x7fELF", slice(4, 6), slice(18, 20)
 
 
 def why_not_loaded(library: str, error: OSError) -> str:
-    """What the dynamic linker means when it refuses ``library``, a name or a path."""
+    """Explain why the dynamic linker refuses ``library``, a name or a path."""
     text = " ".join(str(error).split())
     name, missing = Path(library).name, _MISSING.match(text)
     if missing and Path(missing[1]).name != name:

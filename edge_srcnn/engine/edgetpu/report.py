@@ -46,7 +46,7 @@ def report_edgetpu() -> EdgeTpuReport:
 
 
 def edgetpu_worker() -> Callable[[], EdgeTpuReport]:
-    """What the child does."""
+    """Make what the child does."""
     return _look
 
 

@@ -33,7 +33,7 @@ def edgetpu_engines(engine: str) -> list[str]:
 
 
 def edgetpu_device(engine: str) -> str:
-    """What ``edgetpu``, ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0`` or ``edgetpu:usb:1`` names to libedgetpu.
+    """Translate ``edgetpu``, ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0`` or ``edgetpu:usb:1`` for libedgetpu.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def edgetpu_library() -> ctypes.CDLL:
 
 
 def edgetpu_version(library: ctypes.CDLL) -> str:
-    """What libedgetpu says of itself."""
+    """Read the version that libedgetpu gives."""
     library.edgetpu_version.restype = ctypes.c_char_p
     return bytes(library.edgetpu_version()).decode(errors="replace")
 

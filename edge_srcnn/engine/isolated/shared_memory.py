@@ -24,7 +24,7 @@ class SharedMemory:
         self._bytes: mmap.mmap | None = None
 
     def plane(self, offset: int, shape: tuple[int, int]) -> UInt8Array:
-        """A uint8 plane ``[h, w]`` that begins at a byte; not to be kept beyond the next call."""
+        """View a uint8 plane ``[h, w]`` that begins at a byte; not to be kept beyond the next call."""
         height, width = shape
         end = offset + height * width
         if self._bytes is None or len(self._bytes) < end:

@@ -190,7 +190,7 @@ class LibcameraCamera(Source):
 
 
 def _number(request: Any) -> int | None:
-    """The sensor's count of a frame."""
+    """Read the sensor's count of a frame."""
     try:
         return int(next(iter(request.request.buffers.values())).metadata.sequence)
     except (AttributeError, StopIteration):

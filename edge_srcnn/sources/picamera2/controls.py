@@ -14,7 +14,7 @@ Members = Callable[[str], Mapping[str, int]]
 def read_controls(
     name: str, texts: Mapping[str, str], known: Mapping[str, Bounds], options: tuple[str, ...], members: Members
 ) -> dict[str, Any]:
-    """Controls by name with values of the type that libcamera wants.
+    """Read controls by name, with values of the type that libcamera wants.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _TRANSFERS = {"Rec709": 1, "Linear": 8, "Srgb": 13}  # code points of ITU-T H.27
 
 
 def import_library(name: str) -> tuple[Any, Any]:
-    """The modules ``picamera2`` and ``libcamera``.
+    """Import the modules ``picamera2`` and ``libcamera``.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def import_library(name: str) -> tuple[Any, Any]:
 
 
 def open_camera(name: str, library: Any, number: int) -> Any:
-    """A ``Picamera2``.
+    """Open a ``Picamera2``.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def colour_of(space: Any) -> Colour:
 
 
 def reasons(error: BaseException | None) -> str:
-    """An exception's text and those of its causes, from the outside in."""
+    """Join an exception's text and those of its causes, from the outside in."""
     texts = []
     while error is not None:
         texts.append(str(error))

@@ -63,7 +63,7 @@ def check_camera(path: str) -> None:
 
 
 def formats(path: str) -> list[str]:
-    """The names (FOURCC) of the pixel formats that the device offers, in its order."""
+    """List the names (FOURCC) of the pixel formats that the device offers, in its order."""
     names: list[str] = []
     while (answer := _ask(path, _ENUM_FMT, struct.pack("2I", len(names), _CAPTURE), 64)) is not None:
         names.append(_name(struct.unpack_from("I", answer, 44)[0]))
@@ -71,7 +71,7 @@ def formats(path: str) -> list[str]:
 
 
 def pixel_format(path: str) -> PixelFormat | None:
-    """The format that the device is set to; None where it does not say."""
+    """Read the format that the device is set to; None where it does not say."""
     answer = _ask(path, _G_FMT, struct.pack("I", _CAPTURE), 208)
     if answer is None:
         return None
@@ -117,7 +117,7 @@ def _ask(path: str, request: int, question: bytes, size: int) -> bytes | None:
 
 
 def _cameras() -> str:
-    """The video devices of this machine that capture, with what they call themselves."""
+    """List the video devices of this machine that capture, with what they call themselves."""
     paths = sorted(glob("/dev/video*"), key=lambda path: (len(path), path))
     if not paths:
         return "this machine has no /dev/video*; is the camera plugged in? dmesg tells whether the kernel saw it"

@@ -1,4 +1,4 @@
-"""Bicubic up-scaling against Keys' formula, and in bands against in one piece."""
+"""Bicubic upscaling against Keys' formula, and in bands against in one piece."""
 
 import cv2
 import numpy as np
