@@ -96,7 +96,7 @@ class FakePicamera2:
     def wait(self, job: int, timeout: float) -> Request:
         while self.hangs.is_set():
             threading.Event().wait(0.01)
-        if self.sioverlap.is_set():
+        if self.silent.is_set():
             if self.cancelled.wait(timeout):
                 raise CancelledError
             raise TimeoutError

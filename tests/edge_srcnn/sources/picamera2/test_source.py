@@ -205,7 +205,7 @@ def test_a_request_that_cannot_be_given_back_is_a_lost_camera(
 
 def test_waking_ends_a_capture_that_waits_and_closing_may_be_called_twice(library: type[FakePicamera2]):
     source, iterator, camera = running(library, 30)
-    camera.sioverlap.set()
+    camera.silent.set()
     ended: queue.Queue[int] = queue.Queue()
     threading.Thread(target=lambda: ended.put(len(list(iterator)))).start()
     time.sleep(0.1)
