@@ -204,7 +204,7 @@ def check_a_camera_that_breaks_off_is_lost_and_can_be_opened_again() -> None:
 
 
 def check_a_library_that_hangs_does_not_hang_us() -> None:
-    capture, hang = Picamera2.capture_request, threading.Event()
+    its_own, hang = Picamera2.capture_request, threading.Event()
     try:
         with camera("&timeout=1") as source:
             Picamera2.capture_request = lambda *_, **__: hang.wait()
@@ -214,7 +214,7 @@ def check_a_library_that_hangs_does_not_hang_us() -> None:
             assert capture.take() is None and "no frame came" in str(capture.error)
             assert time.monotonic() - began < 2
     finally:
-        Picamera2.capture_request = capture
+        Picamera2.capture_request = its_own
         hang.set()
     time.sleep(1)
     with camera() as source:
