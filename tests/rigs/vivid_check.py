@@ -14,6 +14,7 @@ from vivid_devices import DEVICE, WEBCAM, control, dropped, jpeg, webcam
 
 from edge_srcnn.errors import NoInput, SourceLost, Unavailable, UsageError
 from edge_srcnn.imaging.frame import Colour, Frame
+from edge_srcnn.live.capture import Capture
 from edge_srcnn.sources import Source, open_source
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
@@ -82,11 +83,14 @@ def check_frames_come_at_the_rate_with_the_drivers_time() -> None:
 
 def check_the_newest_frame_counts_and_the_others_are_counted() -> None:
     with camera("&fps=30") as source:
-        iterator = iter(source)
-        next(iterator)
+        capture = Capture.of(source)
+        capture.begin()
+        capture.take()
         time.sleep(0.5)
-        waited, fresh = next(iterator), next(iterator)
-    assert time.monotonic() - waited.captured_s < 0.25 and waited.index > 5
+        waited, now_s, fresh = capture.take(), time.monotonic(), capture.take()
+        capture.close()
+        capture.join()
+    assert now_s - waited.captured_s < 0.25 and waited.index > 5
     assert fresh.index == waited.index + 1
 
 
