@@ -1,7 +1,7 @@
 """Runs the cases in TensorFlow 2.5 on CPython 3.9. Reference kernels must agree byte for byte.
 
 The fast kernels of 2021 (ruy) and those of today (XNNPACK) round differently where a result lies between two levels:
-they may differ by one level, in 1 pixel of 1000 at most. Packed and plain graph agree byte for byte in either.
+they may differ by one level for each hidden layer but one, in 1 pixel of 1000 for each of these at most. Packed and plain graph agree byte for byte in either.
 """
 
 import pathlib
@@ -44,7 +44,7 @@ def check(case):
         if kind == "reference":
             good = made.tobytes() == stored[kind].tobytes() and same_as_plain
         else:
-            good = apart.max() <= stored["levels"] and (apart > 0).mean() <= 0.001 and same_as_plain
+            good = apart.max() <= stored["levels"] and (apart > 0).mean() <= 0.001 * stored["levels"] and same_as_plain
         text = "identical to LiteRT's"
         if apart.any():
             text = f"{(apart > 0).sum()} of {apart.size} differ from LiteRT's, by {apart.max()}"
