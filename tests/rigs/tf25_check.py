@@ -1,7 +1,8 @@
 """Runs the cases in TensorFlow 2.5 on CPython 3.9. Reference kernels must agree byte for byte.
 
 The fast kernels of 2021 (ruy) and those of today (XNNPACK) round differently where a result lies between two levels:
-they may differ by one level for each hidden layer but one, in 1 pixel of 1000 for each of these at most. Packed and plain graph agree byte for byte in either.
+they may differ by one level for each hidden layer but one, in 1 pixel of 1000 for each of these at most. Packed and
+plain graph agree byte for byte in either.
 """
 
 import pathlib
