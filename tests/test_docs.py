@@ -41,3 +41,11 @@ def test_every_target_of_make_is_listed() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony is not None
     assert set(phony[1].split()) == {line.split()[0] for line in listed.splitlines()}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_units_that_a_document_names_are_instances_of_the_template(document: Path) -> None:
+    commands = re.findall(r"(?:systemctl|journalctl) [^`\n]*", document.read_text())
+    named = [word for command in commands for word in command.partition("#")[0].split() if "edge-srcnn" in word]
+    assert not [word for word in named if not re.fullmatch(r"edge-srcnn@\w+(?:\.service)?,?", word)]
+    assert "/etc/edge-srcnn/edge-srcnn.toml" not in document.read_text()
