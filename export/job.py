@@ -27,13 +27,13 @@ class ExportJob:
     start_from
         Weights of the same architecture with which the training begins; of another scale, all but the last layer.
     teachers
-        Models whose pictures are learned instead of the truth.
+        Models whose pictures are learned instead of the ground truth.
     patch_px
         Side of a training patch in pixels of the plane; None: what suits the network.
     int8, float32
         Which models to write.
     qat_steps
-        Steps of quantization-aware fine-tuning after the rounding; 0 for none.
+        Steps of quantization-aware fine-tuning after GPTQ; 0 for none.
     edgetpu
         Whether to write the int8 model's form for an Edge TPU too, and to compile it where the compiler is.
     command
@@ -65,7 +65,7 @@ class ExportJob:
         if self.edgetpu and not self.int8:
             raise UsageError("--edgetpu needs --int8: an Edge TPU computes nothing else")
         if self.qat_steps and not self.int8:
-            raise UsageError("--qat-steps needs --int8: it trains the rounded network")
+            raise UsageError("--qat-steps needs --int8: it trains the quantized network")
         if self.teachers and self.weights is not None:
             raise UsageError("--weights are packaged as they are: nothing is left to teach; drop --teacher")
         check_filters(SYMMETRIES[self.plan.symmetry], self.architecture)

@@ -113,7 +113,7 @@ def model_card(spec: ModelSpec) -> str:
 - Made by {spec.created_by}; {versions}.
 - SHA-256 of the graph: `{spec.graph_sha256}`.
 {_again(training)}
-PSNR (dB) / SSIM on luma, against truths made small {_SMALL.get(spec.degradation, f"by `{spec.degradation}`")}:
+PSNR (dB) / SSIM on luma, against ground truths downscaled {_SMALL.get(spec.degradation, f"by `{spec.degradation}`")}:
 
 | set | bicubic (OpenCV) | float32 | {spec.quantization} |
 |---|---|---|---|
@@ -124,10 +124,10 @@ PSNR (dB) / SSIM on luma, against truths made small {_SMALL.get(spec.degradation
 
 def _origin(training: Training) -> str:
     pictures = f"{training.pictures} pictures of {', '.join(training.data)}"
-    rounded = f"{training.qat_steps} steps with the weights rounded" if training.qat_steps else ""
+    quantized = f"{training.qat_steps} steps with the weights quantized" if training.qat_steps else ""
     if training.weights:
-        return f"published weights `{training.weights}`" + (f", then {rounded} on {pictures}" if rounded else "")
-    return f"{pictures}; {training.steps} steps, {f'then {rounded}, ' if rounded else ''}seed {training.seed}"
+        return f"published weights `{training.weights}`" + (f", then {quantized} on {pictures}" if quantized else "")
+    return f"{pictures}; {training.steps} steps, {f'then {quantized}, ' if quantized else ''}seed {training.seed}"
 
 
 def _again(training: Training) -> str:

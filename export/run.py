@@ -1,4 +1,4 @@
-"""One export from beginning to end: pictures, training, quantization, judgement, files."""
+"""One export from beginning to end: pictures, training, quantization, evaluation, files."""
 
 import os
 import shutil
@@ -17,14 +17,14 @@ from export.architectures import Layer, family
 from export.data.pairs import Split, load_split
 from export.edgetpu.compiler import find_compiler
 from export.edgetpu.exporting import TpuExport, export_for_tpu
+from export.evaluation.crops import cut_crops
+from export.evaluation.evaluate import BASELINES, DEGRADES, Method, Score, evaluate, method_of, read_sets
+from export.evaluation.report import LayerError, QualityRow, Report, render_report
 from export.int8.balancing import balance_layers
 from export.int8.convert import LayerNoise, convert, layer_noise, representative_dataset
 from export.int8.fine_tuning import fine_tune, fine_tuning_plan
 from export.int8.gptq import round_layers
 from export.job import ExportJob
-from export.judge.crops import cut_crops
-from export.judge.evaluation import BASELINES, DEGRADES, Method, Score, evaluate, method_of, read_sets
-from export.judge.report import LayerError, QualityRow, Report, render_report
 from export.packaging import describe, model_card, quality_rows
 from export.training.checkpoints import TrainingState
 from export.training.network import layers_of
@@ -79,15 +79,15 @@ def run_export(
     graphs = {"float32": convert(layers, job.architecture)}
     if job.int8:
         balanced = balance_layers(layers, representative) if job.architecture.balanced else layers
-        rounded = round_layers(balanced, representative, range_share=job.architecture.range_share, seed=seed)
+        quantized = round_layers(balanced, representative, range_share=job.architecture.range_share, seed=seed)
         if job.qat_steps:
-            on_stage("training, rounded")
-            folder = job.training_folder / "rounded"
+            on_stage("training, quantized")
+            folder = job.training_folder / "quantized"
             plan = fine_tuning_plan(job.plan, job.qat_steps)
-            rounded = fine_tune(
-                rounded, job.architecture, job.patches, split, plan, representative, folder, on_progress
+            quantized = fine_tune(
+                quantized, job.architecture, job.patches, split, plan, representative, folder, on_progress
             )
-        graphs["int8"] = convert(rounded, job.architecture, representative)
+        graphs["int8"] = convert(quantized, job.architecture, representative)
     training = _training_facts(job, split, state)
     models = {
         kind: describe(
@@ -100,8 +100,8 @@ def run_export(
         for kind, graph in graphs.items()
     }
 
-    on_stage("judging")
-    scores = _judge(job, models, sets)
+    on_stage("evaluating")
+    scores = _evaluate(job, models, sets)
     shipped = "int8" if job.int8 else "float32"
     models = {kind: _with_quality(model, scores, list(sets), kind) for kind, model in models.items()}
     noise: tuple[LayerNoise, ...] = ()
@@ -193,20 +193,20 @@ def _drop(folder: Path) -> None:
 
 def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
     found = (
-        read_sets(job.evaluate_on, job.scale)
-        if job.evaluate_on
-        else {HELD_OUT: [pair.truth for pair in split.held_out]}
+        read_sets(job.evaluate_on, job.scale) if job.evaluate_on else {HELD_OUT: [pair.hr for pair in split.held_out]}
     )
     how = "" if job.degradation == BICUBIC else f" {job.degradation}"
-    return {f"{name}{how}": truths for name, truths in found.items()}
+    return {f"{name}{how}": hr_planes for name, hr_planes in found.items()}
 
 
-def _judge(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
+def _evaluate(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
     methods: dict[str, Method] = {**BASELINES}
     methods |= {kind: method_of(open_model(model)) for kind, model in models.items()}
     degrade = next(name for name, degradation in DEGRADES.items() if degradation == job.degradation)
     return [
-        score for name, truths in sets.items() for score in evaluate(name, truths, job.scale, methods, degrade=degrade)
+        score
+        for name, hr_planes in sets.items()
+        for score in evaluate(name, hr_planes, job.scale, methods, degrade=degrade)
     ]
 
 
@@ -226,7 +226,7 @@ def _facts(model: Model, split: Split, state: TrainingState) -> tuple[tuple[str,
         "Numbers": spec.quantization,
         "Low-resolution pictures": spec.degradation,
         "Weights": training.weights or f"trained here, {training.steps} steps in {state.seconds / 60:.1f} minutes",
-        "Trained after rounding": f"{training.qat_steps} steps" if training.qat_steps else "",
+        "Trained after GPTQ": f"{training.qat_steps} steps" if training.qat_steps else "",
         "Training pictures": f"{training.pictures} of {', '.join(training.data)}" if training.data else "",
         "Licence of the data": training.licence,
         "Seed": str(training.seed),

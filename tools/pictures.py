@@ -36,17 +36,17 @@ def command(*arguments: str | Path) -> None:
 
 def before_after(file: Path, scale: int = 2) -> None:
     """Upscale the photograph, downscaled before, with and without the network; lay enlarged crops side by side."""
-    truth = Image.fromarray(data.astronaut())
+    hr = Image.fromarray(data.astronaut())
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder, "small.png")
-        truth.resize((truth.width // scale, truth.height // scale), Image.Resampling.BICUBIC).save(small)
+        hr.resize((hr.width // scale, hr.height // scale), Image.Resampling.BICUBIC).save(small)
         crops = {}
         for label, engine in (("bicubic", "bicubic"), ("edge-srcnn", "auto")):
             large = Path(folder, f"{label}.png")
             command("upscale", small, "-o", large, "--scale", str(scale), "--engine", engine, "--quiet")
             with Image.open(large) as picture:
                 crops[label] = picture.convert("RGB").crop(CROP)
-    crops["original"] = truth.crop(CROP)
+    crops["original"] = hr.crop(CROP)
     side_by_side(crops).save(file, quality=88, method=6)
 
 

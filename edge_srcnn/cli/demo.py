@@ -19,7 +19,7 @@ def demo(
     ] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Upscale a built-in test card, and write bicubic | edge-srcnn | truth side by side."""
+    """Upscale a built-in test card, and write bicubic | edge-srcnn | ground truth side by side."""
     from edge_srcnn.cli.console import print_json, print_table
     from edge_srcnn.imaging.picture import Metadata
     from edge_srcnn.loading import load_model
@@ -55,4 +55,4 @@ def demo(
         ],
         numbers_from=1,
     )
-    typer.echo(f"\nbicubic | edge-srcnn | truth: {output.resolve()}")
+    typer.echo(f"\nbicubic | edge-srcnn | ground truth: {output.resolve()}")

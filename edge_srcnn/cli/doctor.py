@@ -8,7 +8,7 @@ from edge_srcnn.errors import Unavailable
 
 if TYPE_CHECKING:
     from edge_srcnn.engine.edgetpu.report import EdgeTpuReport
-    from edge_srcnn.measure.doctor import LiveRung
+    from edge_srcnn.measure.doctor import LiveModel
 
 EXAMPLES = (
     "Example: [bold]edge-srcnn doctor --json[/bold]. Exit status: 0 all well, 1 a self-test failed, 69 no engine."
@@ -35,7 +35,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
         origin = "as tuned here" if found.tuned else "by the table; 'edge-srcnn tune' measures"
         typer.echo(f"the best model computes 640x480 with {found.setting} ({origin})")
         if found.live:
-            typer.echo(f"live, the fastest first: {', '.join(map(_of_rung, found.live))}")
+            typer.echo(f"live, the fastest first: {', '.join(map(_of_model, found.live))}")
         typer.echo("")
         print_table(
             ["engine", "package", "version", ""],
@@ -52,9 +52,9 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document 
         raise typer.Exit(1)
 
 
-def _of_rung(rung: "LiveRung") -> str:
-    took = "not timed yet" if rung.frame_ms is None else f"{rung.frame_ms:.3g} ms"
-    return f"{rung.model} ({took}{', tuned' if rung.tuned else ''})"
+def _of_model(live: "LiveModel") -> str:
+    took = "not timed yet" if live.frame_ms is None else f"{live.frame_ms:.3g} ms"
+    return f"{live.model} ({took}{', tuned' if live.tuned else ''})"
 
 
 def _of_edgetpu(report: "EdgeTpuReport") -> str:

@@ -187,7 +187,7 @@ def _notes(sets: list[str], timing: "dict[str, Any] | None") -> "Iterator[str]":
     """Explain the columns."""
     yield "for: what made the pictures small; --model auto takes camera for cameras."
     if sets:
-        yield f"{', '.join(sets)}: PSNR of luma in dB, int8, of pictures made small so; and the gain over bicubic."
+        yield f"{', '.join(sets)}: PSNR of luma in dB, int8, of pictures downscaled so; and the gain over bicubic."
     yield "MAC/px: multiply-accumulates for each pixel of the result. kB: of the file."
     if timing:
         width, height = timing["frame_px"]

@@ -40,7 +40,7 @@ def report(state: "State", *, json: bool) -> None:
         print_json(asdict(state))
         return
     typer.echo(_line(state) if state.frames_out or state.idle else "no frame came", err=True)
-    if state.ladder is not None and len(state.ladder.rungs) > 1 and any(state.ladder.frame_ms):
+    if state.ladder is not None and len(state.ladder.models) > 1 and any(state.ladder.frame_ms):
         for line in _of_ladder(state.ladder):
             typer.echo(line, err=True)
     for each in state.sinks:
@@ -77,9 +77,9 @@ def _reason(state: "State") -> str:
 def _of_ladder(ladder: "LadderState") -> Iterator[str]:
     """Say which models there were to choose from, which one it came to, and why."""
     times = [f"{ms:.3g} ms" if ms else "not tried" for ms in ladder.frame_ms]
-    tried = ", ".join(f"{name} {time}" for name, time in zip(ladder.rungs, times, strict=True))
+    tried = ", ".join(f"{name} {time}" for name, time in zip(ladder.models, times, strict=True))
     yield f"a frame takes: {tried}"
-    present, fps = ladder.rungs[ladder.rung], ladder.target_fps
+    present, fps = ladder.models[ladder.index], ladder.target_fps
     why = (
         ", which keeps up"
         if fps is None
@@ -88,7 +88,7 @@ def _of_ladder(ladder: "LadderState") -> Iterator[str]:
     if ladder.too_slow:
         why = ", the fastest there is"
     elif ladder.hot:
-        why = f", since the processor is in trouble: {ladder.hot}"
+        why = f", since the processor is hot or throttled: {ladder.hot}"
     steps = sum(each.count for each in ladder.steps)
     if ladder.last_step:
         why = f" after {steps} step{'s'[: steps - 1]}; the last time it {ladder.last_step}"

@@ -1,4 +1,4 @@
-"""Picture quality against a truth: PSNR and SSIM, as the super-resolution literature computes them."""
+"""Picture quality against the ground truth: PSNR and SSIM, as the super-resolution literature computes them."""
 
 import cv2
 import numpy as np
@@ -10,24 +10,24 @@ SSIM_SIGMA_PX = 1.5
 SSIM_K1, SSIM_K2 = 0.01, 0.03
 
 
-def psnr(picture: UInt8Array, truth: UInt8Array) -> float:
+def psnr(picture: UInt8Array, hr: UInt8Array) -> float:
     """Peak signal-to-noise ratio in dB, peak 255; infinite for equal pictures.
 
     Both are uint8 of the same shape.
     """
-    difference = picture.astype(np.float64) - truth.astype(np.float64)
+    difference = picture.astype(np.float64) - hr.astype(np.float64)
     mse = float(np.mean(difference * difference))
     return float("inf") if mse == 0.0 else float(10.0 * np.log10(255.0**2 / mse))
 
 
-def ssim(picture: UInt8Array, truth: UInt8Array) -> float:
+def ssim(picture: UInt8Array, hr: UInt8Array) -> float:
     """Mean structural similarity of two luma planes, 1.0 for equal ones.
 
     Gaussian window of 11x11, sigma 1.5, K = (0.01, 0.03), only windows that lie wholly inside: Wang et al.,
     "Image quality assessment: from error visibility to structural similarity" (2004), section III-C, and
-    its MATLAB reference. Both planes are uint8 ``[h, w]``; one smaller than the window is judged whole.
+    its MATLAB reference. Both planes are uint8 ``[h, w]``; one smaller than the window is compared whole.
     """
-    x, y = picture.astype(np.float64), truth.astype(np.float64)
+    x, y = picture.astype(np.float64), hr.astype(np.float64)
     window = min(SSIM_WINDOW_PX, *x.shape)
     window -= 1 - window % 2
     kernel = cv2.getGaussianKernel(window, SSIM_SIGMA_PX)

@@ -1,4 +1,4 @@
-"""Planes of chroma: coarser or finer, larger, turned."""
+"""Planes of chroma: coarser or finer, larger, rotated."""
 
 import cv2
 import numpy as np
@@ -26,10 +26,10 @@ def resample_chroma(chroma: Chroma, height: int, width: int) -> Chroma:
 
 
 def quarter_turns(degrees: float) -> int:
-    """How often a picture must be turned left by 90 degrees that is to be shown turned by ``degrees``."""
+    """How often a picture must be rotated left by 90 degrees that is to be shown rotated by ``degrees``."""
     return round(degrees / 90) % 4
 
 
-def turned(plane: UInt8Array, turns: int) -> UInt8Array:
+def rotate(plane: UInt8Array, turns: int) -> UInt8Array:
     """Turn a plane left ``turns`` times; contiguous."""
     return np.ascontiguousarray(np.rot90(plane, turns)) if turns else plane

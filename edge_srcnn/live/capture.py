@@ -78,7 +78,7 @@ class Capture:
 
     Attributes
     ----------
-    live, rate, frames, companion
+    live, rate, frames, stream_copy
         Of the source; one that is opened again and again is live.
     error
         What ended it; None while it goes on, and where the source came to its end.
@@ -96,7 +96,7 @@ class Capture:
         self.live = True
         self.rate: Fraction | None = None
         self.frames: int | None = None
-        self.companion: str | None = None
+        self.stream_copy: str | None = None
         self.error: BaseException | None = None
         self.last_error: str | None = None
         self.losses = self.skipped = 0
@@ -257,7 +257,7 @@ class Capture:
         if self._retry is None or self._replaced.is_set():
             return
         wait_s = self._retry.next_s()
-        self.heartbeat_s = monotonic() + wait_s  # that long it does nothing, and that is well
+        self.heartbeat_s = monotonic() + wait_s  # that long it does nothing, as it should
         self._replaced.wait(wait_s)
 
     def _read_to_the_end(self, reader: "_Reader") -> bool:
@@ -300,7 +300,12 @@ class Capture:
         """Take from the only source what is known of it."""
         if self._opened.is_set():
             return
-        self.live, self.rate, self.frames, self.companion = source.live, source.rate, source.frames, source.companion
+        self.live, self.rate, self.frames, self.stream_copy = (
+            source.live,
+            source.rate,
+            source.frames,
+            source.stream_copy,
+        )
         self._queue = BoundedQueue(1 if source.live else FILE_DEPTH, block=not source.live)
         self._opened.set()
 

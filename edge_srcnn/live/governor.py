@@ -1,8 +1,8 @@
 """The policy of live video: when to take a faster model, and when a better one. It reads no clock and starts nothing.
 
-Behind or hot for ``HOLD_S``: one rung down. Room for the next rung, and cool, for ``PATIENCE_S``: one rung up. Never
+Behind or hot for ``HOLD_S``: one model down. Room for the next one, and cool, for ``PATIENCE_S``: one model up. Never
 more than ``MOST_STEPS`` steps in ``WINDOW_S`` seconds. Steps down are never refused for that reason: a step up is
-taken only if it leaves enough steps to get back to the fastest rung within the window.
+taken only if it leaves enough steps to get back to the fastest model within the window.
 """
 
 from collections import Counter, deque
@@ -16,7 +16,7 @@ PATIENCE_S, MOST_PATIENCE_S = 20.0, 300.0
 MOST_STEPS, WINDOW_S = 4, 300.0
 
 SPARE = 0.8
-"""A rung has room when a frame takes at most this part of the time between two frames."""
+"""A model has room when a frame takes at most this part of the time between two frames."""
 
 HEAT_SETTLE_S = 10.0
 """After a step because of heat, the next one for that reason waits so long: a heat sink is slow."""
@@ -25,7 +25,7 @@ _FULL = 0.95  # of the time between two frames: no time is left for anything els
 _LOST = 0.03  # of the frames
 _COOL_C = 5.0
 _PROVEN_S = 60.0  # a step up that holds for so long was right
-_UNKNOWN_RATIO = 2.0  # by what a rung that was never measured is at least slower than the one below it
+_UNKNOWN_RATIO = 2.0  # by what a model that was never measured is at least slower than the one below it
 
 
 class Direction(StrEnum):
@@ -60,7 +60,7 @@ class Look:
     frame_s
         Mean time of the engine for a frame, in seconds.
     better_s
-        What the next better rung would take, in seconds; None where it was never measured, or there is none.
+        What the next better model would take, in seconds; None where it was never measured, or there is none.
     heat
         Of the processor.
     """
@@ -76,19 +76,19 @@ class Look:
 
 @dataclass(frozen=True)
 class Step:
-    """One rung down or up.
+    """One model down or up.
 
     Attributes
     ----------
-    rung
-        The number of the rung to go to, 0 being the fastest.
+    index
+        The number of the model to go to, 0 being the fastest.
     text
         The reason in words, with figures.
     """
 
     direction: Direction
     reason: Reason
-    rung: int
+    index: int
     text: str
 
     def __str__(self) -> str:
@@ -110,9 +110,9 @@ class LadderState:
 
     Attributes
     ----------
-    rungs
+    models
         Names of the models, the fastest first.
-    rung
+    index
         The number of the present one, 0 being the fastest.
     last_step
         The last step, and its reason in words; None before there was one.
@@ -123,13 +123,13 @@ class LadderState:
     hot
         What is the matter with the processor, in words; None while it is cool.
     too_slow
-        In figures: even the fastest rung is too slow; None while it is not.
+        In figures: even the fastest model is too slow; None while it is not.
     frame_ms
-        Milliseconds that a frame took with each rung when it was tried; None for one that was not.
+        Milliseconds that a frame took with each model when it was tried; None for one that was not.
     """
 
-    rungs: tuple[str, ...]
-    rung: int
+    models: tuple[str, ...]
+    index: int
     last_step: str | None
     steps: tuple[StepCount, ...]
     target_fps: float | None
@@ -143,14 +143,14 @@ class Governor:
 
     Parameters
     ----------
-    rungs
+    models
         How many there are.
     hot_c
         From so many degrees Celsius on the processor is hot; it is cool again 5 below that.
 
     Attributes
     ----------
-    rung
+    index
         The number of the present one, 0 being the fastest.
     steps
         How many were taken, by direction and reason.
@@ -159,16 +159,16 @@ class Governor:
     hot
         What is the matter with the processor, in words; None while it is cool.
     too_slow
-        Even the fastest rung is too slow, or the only one: the figures, in words. None while it is not so.
+        Even the fastest model is too slow, or the only one: the figures, in words. None while it is not so.
     """
 
-    def __init__(self, rungs: int, hot_c: float = 80.0) -> None:
-        self.rung = 0
+    def __init__(self, models: int, hot_c: float = 80.0) -> None:
+        self.index = 0
         self.steps: Counter[tuple[Direction, Reason]] = Counter()
         self.last: Step | None = None
         self.hot: str | None = None
         self.too_slow: str | None = None
-        self._rungs, self._hot_c = rungs, hot_c
+        self._models, self._hot_c = models, hot_c
         self._taken_s: deque[float] = deque(maxlen=MOST_STEPS)
         self._behind_s: float | None = None  # since when
         self._hot_s: float | None = None
@@ -178,12 +178,12 @@ class Governor:
         self._up_s: float | None = None  # the last step up, while it is not proven
 
     def highest(self, now_s: float) -> int:
-        """Tell the best rung to begin on: one that enough steps are left for to leave it again."""
-        return min(self._rungs - 1, MOST_STEPS - self._recent(now_s))
+        """Tell the best model to begin on: one that enough steps are left for to leave it again."""
+        return min(self._models - 1, MOST_STEPS - self._recent(now_s))
 
-    def begin(self, rung: int) -> None:
-        """Begin on a rung, which is no step."""
-        self.rung = rung
+    def begin(self, index: int) -> None:
+        """Begin on a model, which is no step."""
+        self.index = index
         self._begin_anew()
 
     def decide(self, look: Look) -> Step | None:
@@ -198,23 +198,23 @@ class Governor:
             return self._up(look)
         self._room_s = None
         if behind is not None and _held(self._behind_s, look.now_s, HOLD_S):
-            if self.rung:
-                return Step(Direction.DOWN, Reason.BEHIND, self.rung - 1, behind)
+            if self.index:
+                return Step(Direction.DOWN, Reason.BEHIND, self.index - 1, behind)
             self.too_slow = behind
-        elif self.hot is not None and self.rung and self._cooled_long_enough(look.now_s):
-            return Step(Direction.DOWN, Reason.HOT, self.rung - 1, self.hot)
+        elif self.hot is not None and self.index and self._cooled_long_enough(look.now_s):
+            return Step(Direction.DOWN, Reason.HOT, self.index - 1, self.hot)
         return None
 
-    def state(self, rungs: tuple[str, ...], target_fps: float | None) -> LadderState:
+    def state(self, models: tuple[str, ...], target_fps: float | None) -> LadderState:
         """Look at it, from any thread."""
         counts = sorted(self.steps.copy().items())
         steps = tuple(StepCount(str(way), str(reason), count) for (way, reason), count in counts)
         last = None if self.last is None else str(self.last)
-        return LadderState(rungs, self.rung, last, steps, target_fps, self.hot, self.too_slow)
+        return LadderState(models, self.index, last, steps, target_fps, self.hot, self.too_slow)
 
     def take(self, step: Step, now_s: float) -> None:
         """Note that a step was taken."""
-        self.rung, self.last = step.rung, step
+        self.index, self.last = step.index, step
         self.steps[step.direction, step.reason] += 1
         self._taken_s.append(now_s)
         self._begin_anew()
@@ -227,7 +227,7 @@ class Governor:
             self._cooling_until_s = now_s + HEAT_SETTLE_S
 
     def refuse(self, step: Step) -> None:
-        """Note that a step was not taken: the other rung cannot be made, or is too slow after all."""
+        """Note that a step was not taken: the other model cannot be made, or is too slow after all."""
         self._begin_anew()
         if step.direction == Direction.UP:
             self._lose_patience()
@@ -247,7 +247,7 @@ class Governor:
         self._patience_s = min(self._patience_s * 2, MOST_PATIENCE_S)
 
     def _up(self, look: Look) -> Step | None:
-        if self.rung + 1 >= self._rungs or look.target_fps is None or not self._is_cool(look.heat):
+        if self.index + 1 >= self._models or look.target_fps is None or not self._is_cool(look.heat):
             self._room_s = None
             return None
         known, budget_s = look.better_s is not None, SPARE / look.target_fps
@@ -259,11 +259,11 @@ class Governor:
         if not _held(self._room_s, look.now_s, self._patience_s) or not self._leaves_a_way_back(look.now_s):
             return None
         took = f"{better_s * 1000:.0f} ms a frame" if known else f"{look.frame_s * 1000:.0f} ms a frame before"
-        return Step(Direction.UP, Reason.ROOM, self.rung + 1, f"{took}, and {1000 / look.target_fps:.0f} ms to spend")
+        return Step(Direction.UP, Reason.ROOM, self.index + 1, f"{took}, and {1000 / look.target_fps:.0f} ms to spend")
 
     def _leaves_a_way_back(self, now_s: float) -> bool:
-        """Whether after a step up as many steps are left in the window as lead down to the fastest rung."""
-        return MOST_STEPS - (self._recent(now_s) + 1) >= self.rung + 1
+        """Whether after a step up as many steps are left in the window as lead down to the fastest model."""
+        return MOST_STEPS - (self._recent(now_s) + 1) >= self.index + 1
 
     def _recent(self, now_s: float) -> int:
         return sum(now_s - taken_s <= WINDOW_S for taken_s in self._taken_s)

@@ -1,6 +1,6 @@
 """Live video on a ladder of models: measures them, watches the present one, and steps without a gap.
 
-The next rung's engine is made, and computes its first frames, in a thread of its own while the present one goes on.
+The next model's engine is made, and computes its first frames, in a thread of its own while the present one goes on.
 """
 
 import logging
@@ -32,12 +32,12 @@ class LadderUpscaler(Forwarding):
 
     Parameters
     ----------
-    rungs
+    models
         Names of models, the fastest first. With one alone nothing is stepped.
     make
         Makes the upscaler of a model; also called in another thread.
     governor
-        Decides. It may have been another upscaler's before: the rung stays.
+        Decides. It may have been another upscaler's before: the model stays.
     target_fps
         Gives the frames a second that are to be kept, as far as anybody knows; what the camera gives counts too.
     key_for
@@ -53,7 +53,7 @@ class LadderUpscaler(Forwarding):
 
     def __init__(
         self,
-        rungs: Sequence[str],
+        models: Sequence[str],
         make: Callable[[str], FrameUpscaler],
         governor: Governor,
         *,
@@ -62,11 +62,11 @@ class LadderUpscaler(Forwarding):
         heat: Callable[[], Heat],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._rungs, self._make, self._governor = tuple(rungs), make, governor
+        self._models, self._make, self._governor = tuple(models), make, governor
         self._nominal_fps, self._heat, self._clock = target_fps, heat, clock
-        self._upscaler = make(self._rungs[governor.rung])
+        self._upscaler = make(self._models[governor.index])
         self._seen = LoadWindow()
-        self._size: tuple[int, int] | None = None  # of the frames that the rung was chosen for
+        self._size: tuple[int, int] | None = None  # of the frames that the model was chosen for
         self._computing = threading.Lock()
         self._timer = FrameTimer(key_for, self._computing, clock)
         self._maker: threading.Thread | None = None
@@ -77,14 +77,14 @@ class LadderUpscaler(Forwarding):
 
     @property
     def ladder(self) -> LadderState:
-        """Tell the rungs, the present one, and why it is that."""
-        rungs = self._rungs if len(self._rungs) > 1 else (self.model or self.engine,)
-        seconds = [self._timer.seconds.get(name) for name in rungs]
+        """Tell the models, the present one, and why it is that."""
+        models = self._models if len(self._models) > 1 else (self.model or self.engine,)
+        seconds = [self._timer.seconds.get(name) for name in models]
         frame_ms = tuple(None if each is None else each * 1000 for each in seconds)
-        return replace(self._governor.state(rungs, self._target_fps()), frame_ms=frame_ms)
+        return replace(self._governor.state(models, self._target_fps()), frame_ms=frame_ms)
 
     def upscale_frame(self, frame: Frame) -> Frame | None:
-        """Enhance a frame, by the next rung if its engine is ready."""
+        """Enhance a frame, by the next model if its engine is ready."""
         self._take()
         with self._computing:
             began_s = self._clock()
@@ -116,7 +116,7 @@ class LadderUpscaler(Forwarding):
             maker.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
 
     def _mind(self, frame: Frame, now_s: float) -> None:
-        """Find out whether another rung is called for; never waits."""
+        """Find out whether another model is called for; never waits."""
         if self._maker is not None:
             if not self._maker.is_alive():
                 self._maker = None
@@ -126,7 +126,7 @@ class LadderUpscaler(Forwarding):
             target_fps = self._target_fps()
             if target_fps is not None:
                 self._size = frame.size
-                if len(self._rungs) > 1:
+                if len(self._models) > 1:
                     self._in_a_thread(lambda: self._begin(frame, target_fps))
             return
         if self._made is not None or now_s - self._seen.since_s(now_s) < LOOK_S:
@@ -139,7 +139,10 @@ class LadderUpscaler(Forwarding):
 
     def _look(self, now_s: float) -> Look:
         target_fps, seen = self._target_fps(), self._seen
-        present, better = self._rungs[self._governor.rung], self._rungs[self._governor.rung + 1 :][:1]
+        present, better = (
+            self._models[self._governor.index],
+            self._models[self._governor.index + 1 :][:1],
+        )
         better_s, seconds = None, self._timer.seconds
         if better and present in seconds and better[0] in seconds:
             better_s = seen.frame_s * seconds[better[0]] / seconds[present]
@@ -153,45 +156,47 @@ class LadderUpscaler(Forwarding):
 
     def _tell(self) -> None:
         """Log what no step helps against, once."""
-        governor, present = self._governor, self._rungs[self._governor.rung]
+        governor, present = self._governor, self._models[self._governor.index]
         if governor.too_slow and "slow" not in self._told:
             self._told.add("slow")
-            even = "even " if len(self._rungs) > 1 else ""
+            even = "even " if len(self._models) > 1 else ""
             width, height = self._size or (0, 0)
             log.warning(
                 "%s%s is too slow (%s), so frames are dropped; what helps: a smaller size of the source, --reuse,"
                 " 'edge-srcnn tune --model %s --size %dx%d'",
                 *(even, present, governor.too_slow, present, width, height),
             )
-        if governor.hot and governor.rung == 0 and "hot" not in self._told:
+        if governor.hot and governor.index == 0 and "hot" not in self._told:
             self._told.add("hot")
-            log.warning("the processor is in trouble (%s), and there is no faster model to step down to", governor.hot)
+            log.warning(
+                "the processor is hot or throttled (%s), and there is no faster model to step down to", governor.hot
+            )
 
     def _begin(self, frame: Frame, target_fps: float) -> None:
-        """Choose the best rung that has room, by times that are remembered or measured now."""
-        limit_s, present = SPARE / target_fps, self._governor.rung
+        """Choose the best model that has room, by times that are remembered or measured now."""
+        limit_s, present = SPARE / target_fps, self._governor.index
         best, made = 0, None
-        for rung, name in enumerate(self._rungs[: self._governor.highest(self._clock()) + 1]):
+        for index, name in enumerate(self._models[: self._governor.highest(self._clock()) + 1]):
             upscaler, seconds = None, self._timer.known_s(name, frame.size)
             if seconds is None:
-                upscaler = self._upscaler if rung == present else self._make(name)
+                upscaler = self._upscaler if index == present else self._make(name)
                 seconds = self._timer.time(name, upscaler, frame, limit_s, live=upscaler is self._upscaler).least_s
-            if rung and seconds > limit_s:
+            if index and seconds > limit_s:
                 _close(upscaler, unless=self._upscaler)
                 break
             _close(made, unless=self._upscaler)
-            best, made = rung, upscaler
+            best, made = index, upscaler
             if seconds > limit_s:  # the ones above it are slower still
                 break
-        name = self._rungs[best]
+        name = self._models[best]
         took = f"{self._timer.seconds[name] * 1000:.0f} ms a frame, and {1000 / target_fps:.0f} ms between two"
         log.info("%s is chosen: %s", name, took)
         if best != present:
             self._hand_over(_Made(made or self._warm(name, frame), best, None))
 
     def _step(self, step: Step, frame: Frame) -> None:
-        """Make the next rung ready; a better one must keep up with this frame, however much of it moves."""
-        name = self._rungs[step.rung]
+        """Make the next model ready; a better one must keep up with this frame, however much of it moves."""
+        name = self._models[step.index]
         upscaler = self._warm(name, frame)
         target_fps = self._target_fps()
         if step.direction == Direction.UP and target_fps is not None:
@@ -202,7 +207,7 @@ class LadderUpscaler(Forwarding):
                 upscaler.close()
                 self._governor.refuse(step)
                 return
-        self._hand_over(_Made(upscaler, step.rung, step))
+        self._hand_over(_Made(upscaler, step.index, step))
 
     def _warm(self, name: str, frame: Frame) -> FrameUpscaler:
         """Make the upscaler of a model, and let it compute a frame, which is when it gets its memory."""
@@ -227,7 +232,7 @@ class LadderUpscaler(Forwarding):
         if made is None:
             return
         if made.step is None:
-            self._governor.begin(made.rung)
+            self._governor.begin(made.index)
         else:
             self._governor.take(made.step, self._clock())
         before, self._upscaler = self._upscaler, made.upscaler
@@ -235,7 +240,7 @@ class LadderUpscaler(Forwarding):
         self._seen = LoadWindow()
         if made.step is not None:
             level = logging.INFO if made.step.direction == Direction.UP else logging.WARNING
-            log.log(level, "%s: %s", self._rungs[made.step.rung], made.step)
+            log.log(level, "%s: %s", self._models[made.step.index], made.step)
 
     def _in_a_thread(self, work: Callable[[], None]) -> None:
         self._maker = threading.Thread(target=self._guarded, args=(work,), name="ladder", daemon=True)
@@ -257,7 +262,7 @@ class _Made:
     """An upscaler that is ready to take over; the step that it is for, or None at the beginning."""
 
     upscaler: FrameUpscaler
-    rung: int
+    index: int
     step: Step | None
 
 

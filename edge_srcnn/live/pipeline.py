@@ -55,7 +55,7 @@ class OnLadder(Protocol):
 
     @property
     def ladder(self) -> LadderState | None:
-        """Tell the rungs, the present one, and why it is that; None where there is no ladder at the moment."""
+        """Tell the models, the present one, and why it is that; None where there is no ladder at the moment."""
         ...
 
 
@@ -180,7 +180,7 @@ class Pipeline:
         self._began = monotonic()
         whole = False
         capture = self._capture
-        stream = Stream(capture.rate, capture.frames, capture.companion, self._told)
+        stream = Stream(capture.rate, capture.frames, capture.stream_copy, self._told)
         try:
             for worker in self._workers:
                 worker.start(stream)

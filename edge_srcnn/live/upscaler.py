@@ -71,9 +71,9 @@ class LiveUpscalers:
         if not first.backend().has_network:
             return load(self._model, first, scale=self._scale, camera=self._camera)
         if self._governor is None:
-            self._governor = Governor(len(self._rungs), self._hot_c)
+            self._governor = Governor(len(self._models), self._hot_c)
         return LadderUpscaler(
-            self._rungs,
+            self._models,
             self._enhancing,
             self._governor,
             target_fps=self._target_fps,
@@ -82,11 +82,11 @@ class LiveUpscalers:
         )
 
     @cached_property
-    def _rungs(self) -> tuple[str, ...]:
+    def _models(self) -> tuple[str, ...]:
         if not is_auto(self._model):
             return (str(self._model),)
-        rungs = live_ladder(self._scale, camera=self._camera).rungs
-        return rungs[-1:] if may_be_missing(candidates(self._options)[0]) else rungs
+        models = live_ladder(self._scale, camera=self._camera).models
+        return models[-1:] if may_be_missing(candidates(self._options)[0]) else models
 
     def _enhancing(self, name: str) -> FrameUpscaler:
         upscaler = load(name, self._options, scale=self._scale, camera=self._camera)

@@ -36,20 +36,20 @@ class Demonstration:
 
 
 def demonstrate(upscaler: Upscaler) -> Demonstration:
-    """Draw, soften, upscale, judge, and compose ``bicubic | edge-srcnn | truth``."""
+    """Draw, soften, upscale, measure, and compose ``bicubic | edge-srcnn | ground truth``."""
     scale = upscaler.scale
     card = draw_test_card()
-    truth = card[: card.shape[0] // scale * scale, : card.shape[1] // scale * scale]
-    small_size = (truth.shape[1] // scale, truth.shape[0] // scale)
+    hr = card[: card.shape[0] // scale * scale, : card.shape[1] // scale * scale]
+    small_size = (hr.shape[1] // scale, hr.shape[0] // scale)
     # Pillow's bicubic is antialiased and has a = -0.5: the networks were trained on such pictures
-    small = np.asarray(Image.fromarray(truth).resize(small_size, Image.Resampling.BICUBIC))
+    small = np.asarray(Image.fromarray(hr).resize(small_size, Image.Resampling.BICUBIC))
     bicubic = upscale_bicubic(small, scale)
     sharp = upscaler.upscale(small)
-    planes = [luma_full_range(picture) for picture in (bicubic, sharp, truth)]
+    planes = [luma_full_range(picture) for picture in (bicubic, sharp, hr)]
     return Demonstration(
-        picture=_side_by_side({"bicubic": bicubic, "edge-srcnn": sharp, "truth": truth}),
+        picture=_side_by_side({"bicubic": bicubic, "edge-srcnn": sharp, "ground truth": hr}),
         input_size=small_size,
-        output_size=(truth.shape[1], truth.shape[0]),
+        output_size=(hr.shape[1], hr.shape[0]),
         milliseconds=median_ms(lambda: upscaler.upscale(small), N_TIMED),
         bicubic_psnr=psnr(planes[0], planes[2]),
         bicubic_ssim=ssim(planes[0], planes[2]),

@@ -62,7 +62,7 @@ class SelfTest:
 
 
 @dataclass(frozen=True)
-class LiveRung:
+class LiveModel:
     """A model that live video may take: whether it was tuned here, and what a frame of ``FRAME`` took, if it ran."""
 
     model: str
@@ -86,7 +86,7 @@ class Diagnosis:
     tuned: bool
     self_tests: tuple[SelfTest, ...]
     edge_tpu: EdgeTpuReport
-    live: tuple[LiveRung, ...] = ()
+    live: tuple[LiveModel, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -128,11 +128,11 @@ def _plan(engine: str | None) -> tuple[str, bool]:
         return f"nothing ({error})", False
 
 
-def _live(engine: str | None) -> tuple[LiveRung, ...]:
+def _live(engine: str | None) -> tuple[LiveModel, ...]:
     """Look up the models of live video, the fastest first."""
     try:
-        names = live_ladder(2).rungs if engine else ()
-        return tuple(LiveRung(name, *_known_of(name, backend_named(engine or AUTO))[1:]) for name in names)
+        names = live_ladder(2).models if engine else ()
+        return tuple(LiveModel(name, *_known_of(name, backend_named(engine or AUTO))[1:]) for name in names)
     except EdgeSrcnnError:  # the self-tests tell
         return ()
 

@@ -35,7 +35,7 @@ from edge_srcnn.errors import (
 )
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.edgetpu import TpuForm, read_form, write_form
-from edge_srcnn.models.truncation import cut_short
+from edge_srcnn.models.truncated import is_truncated
 
 FORMAT = 2
 """Version of the metadata; a file with a higher one is refused. Format 1 knew SRCNN alone, and is read as such."""
@@ -220,7 +220,7 @@ def parse_model(data: bytes, where: str) -> Model:
     if data[4:8] != _MAGIC and not _sealed(data):
         raise NotAModel(f"{where}: not a TFLite model (no {_MAGIC.decode()} at byte 4)")
     if not _sealed(data):
-        if cut_short(data):
+        if is_truncated(data):
             raise ModelTruncated(f"{where}: the file ends too early; copy it again")
         if SPEC_NAME.encode() in data:
             raise ModelAltered(f"{where}: its seal is damaged; copy it again")

@@ -1,4 +1,4 @@
-"""The rungs of ``--model auto``: which of the bundled models it chooses from, from the fastest to the best."""
+"""The models of ``--model auto``: which of the bundled models it chooses from, from the fastest to the best."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ class Ladder:
 
     Attributes
     ----------
-    rungs
+    models
         Names, from the fastest to the best; at least one.
     """
 
-    rungs: tuple[str, ...]
+    models: tuple[str, ...]
 
     @property
     def best(self) -> str:
         """Name the last one."""
-        return self.rungs[-1]
+        return self.models[-1]
 
 
 def ladder_of(bundled: Collection[str], scale: int, *, camera: bool = False, live: bool = False) -> Ladder:
-    """Choose the rungs among the bundled models.
+    """Choose the models among the bundled models.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def ladder_of(bundled: Collection[str], scale: int, *, camera: bool = False, liv
     """
     families = LIVE if live else STILL
     for ending in (f"-x{scale}-{CAMERA}", f"-x{scale}") if camera else (f"-x{scale}",):
-        rungs = tuple(family + ending for family in families if family + ending in bundled)
-        if rungs:
-            return Ladder(rungs)
+        models = tuple(family + ending for family in families if family + ending in bundled)
+        if models:
+            return Ladder(models)
     for_cameras = f"{OTHERWISE}-x{scale}-{CAMERA}"
     return Ladder((for_cameras if camera and for_cameras in bundled else f"{OTHERWISE}-x{scale}",))

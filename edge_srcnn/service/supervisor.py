@@ -1,4 +1,4 @@
-"""What the service is doing, and whether that is well: a small state machine over a pipeline."""
+"""What the service is doing, and whether it is healthy: a small state machine over a pipeline."""
 
 import json
 import logging
@@ -206,7 +206,7 @@ class Supervisor:
 
     def _errors(self, state: State) -> list[str]:
         ladder = state.ladder
-        heat = f"the processor is in trouble: {ladder.hot}" if ladder is not None and ladder.hot else None
+        heat = f"the processor is hot or throttled: {ladder.hot}" if ladder is not None and ladder.hot else None
         failed_over = None if self._failover is None else self._failover.last_error
         found = [failed_over, heat, *(sink.error for sink in state.sinks)]
         if not self.is_healthy():

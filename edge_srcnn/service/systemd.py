@@ -15,7 +15,7 @@ class Notifier:
     Attributes
     ----------
     watchdog_s
-        So often at least systemd wants to hear that all is well; None: it does not ask.
+        So often at least systemd wants to hear a heartbeat; None: it does not ask.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -33,7 +33,7 @@ class Notifier:
         self._send(f"STATUS={text}")
 
     def watchdog(self) -> None:
-        """All is well."""
+        """Send a heartbeat."""
         self._send("WATCHDOG=1")
 
     def reloading(self) -> None:

@@ -36,7 +36,7 @@ class Stream:
     ----------
     rate, frames
         Of the source, where they are known.
-    companion
+    stream_copy
         A file whose sound and subtitles belong to the frames.
     state
         Tells how the pipeline is doing.
@@ -44,7 +44,7 @@ class Stream:
 
     rate: Fraction | None
     frames: int | None
-    companion: str | None
+    stream_copy: str | None
     state: Callable[[], Any]
 
 

@@ -23,7 +23,7 @@ class Source(Protocol):
         Nominal frames a second, or None where nobody knows.
     frames
         How many there will be, or None where nobody knows.
-    companion
+    stream_copy
         A file whose sound and subtitles belong to the frames, or None.
     timeout_s
         ``read`` returns within so many seconds; None: it waits for as long as the next frame takes.
@@ -32,7 +32,7 @@ class Source(Protocol):
     live: bool
     rate: Fraction | None
     frames: int | None = None
-    companion: str | None = None
+    stream_copy: str | None = None
     timeout_s: float | None = None
 
     def read(self) -> "Frame | None":

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, Unavailable
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, turned
+from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, rotate
 from edge_srcnn.sources import Source
 from edge_srcnn.sources.pipe import Pipe
 from edge_srcnn.system.fifo import is_fifo
@@ -73,7 +73,7 @@ class Video(Source):
 
     Attributes
     ----------
-    companion
+    stream_copy
         The file, whose sound and subtitles belong to the frames; None for a stream.
     """
 
@@ -114,7 +114,7 @@ class Video(Source):
         # packets that hold no picture may take one limit, and the wait for the next packet another
         self.timeout_s = 2 * timeout_s if timeout_s is not None and self.live else None
         self._pictures = self._decode_all()
-        self.companion = target if timeout_s is None and isinstance(target, str) else None
+        self.stream_copy = target if timeout_s is None and isinstance(target, str) else None
 
     def read(self) -> Frame | None:
         """Decode the next frame; a live stream that ends is lost."""
@@ -179,7 +179,7 @@ class Video(Source):
 
     def _check_whole(self, frames: int, last_s: float) -> None:
         """FFmpeg takes a file that was cut off for one that ends; compare with what the file says of itself."""
-        if self.companion is None or self._closed.is_set():
+        if self.stream_copy is None or self._closed.is_set():
             return
         expected_s = _duration_s(self._container, self._stream)
         ends_s = last_s + (float(1 / self.rate) if self.rate else 0.0)
@@ -198,9 +198,9 @@ def _frame(decoded: Any, index: int, time_s: float) -> Frame:
     luma, chroma = planes_of(decoded)
     turns = quarter_turns(decoded.rotation)
     if turns:
-        luma = turned(luma, turns)
+        luma = rotate(luma, turns)
         if chroma is not None:
-            chroma = turned(chroma[0], turns), turned(chroma[1], turns)
+            chroma = rotate(chroma[0], turns), rotate(chroma[1], turns)
             if chroma[0].shape[0] < luma.shape[0] and chroma[0].shape[1] == luma.shape[1]:  # 4:2:2 on its side
                 chroma = resample_chroma(chroma, *luma.shape)
     return Frame(luma, chroma, colour_of(decoded), index, time_s, now)

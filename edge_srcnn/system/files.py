@@ -15,7 +15,7 @@ _NAME_CHARACTERS = 50  # of up to 4 bytes each; a file system's names hold 255 b
 
 @contextmanager
 def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
-    """Write into a temporary neighbour of ``path``, which takes its name when all is well and on the disk.
+    """Write into a temporary neighbour of ``path``, which takes its name when all of it is on the disk.
 
     Missing folders are made. On any error, an interruption included, the neighbour is removed and ``path``
     is what it was.

@@ -10,7 +10,7 @@ MOST_IDLE = 100
 """Connections that ask nothing; browsers keep some open, and who opens thousands keeps others out."""
 
 
-class Crowd:
+class ConnectionLimit:
     """Knows the connections that are being answered."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Crowd:
 
         return attend
 
-    def thin_out(self, connections: Sequence[Any]) -> None:
+    def close_idle(self, connections: Sequence[Any]) -> None:
         """Cut off the idle ones that are too many; ``connections`` are those of the server, the oldest first."""
         idle = [each for each in connections if each not in self._answered and each.transport is not None]
         for each in idle[: max(len(idle) - MOST_IDLE, 0)]:

@@ -66,8 +66,8 @@ def _of_pipeline(state: Any) -> Iterator[Metric]:
 
 
 def _of_ladder(ladder: Any) -> Iterator[Metric]:
-    present = {model: number == ladder.rung for number, model in enumerate(ladder.rungs)}
-    yield _gauges("rung", "1 for the model that enhances, of those to choose from.", "model", present)
+    present = {model: number == ladder.index for number, model in enumerate(ladder.models)}
+    yield _gauges("active_model", "1 for the model that enhances, of those to choose from.", "model", present)
     steps = CounterMetricFamily(
         _PREFIX + "ladder_steps", "Steps to a faster or a better model.", labels=["direction", "reason"]
     )

@@ -17,7 +17,7 @@ from edge_srcnn.web.auth import add_headers, host_check, token_check
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.handshakes import accept_handshakes
 from edge_srcnn.web.jpeg import MAX_SIDE_PX
-from edge_srcnn.web.limits import Crowd
+from edge_srcnn.web.limits import ConnectionLimit
 from edge_srcnn.web.metrics import registry
 from edge_srcnn.web.routes import Routes
 from edge_srcnn.web.tls import Certificate
@@ -131,9 +131,13 @@ class HttpSink(Sink):
 
     async def _serve(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="jpeg") as encoder:
-            stopping, broadcast, crowd = asyncio.Event(), Broadcast(self._settings.quality, encoder), Crowd()
+            stopping, broadcast, connection_limit = (
+                asyncio.Event(),
+                Broadcast(self._settings.quality, encoder),
+                ConnectionLimit(),
+            )
             runner = web.AppRunner(
-                self._application(broadcast, crowd),
+                self._application(broadcast, connection_limit),
                 access_log=None,  # it would hold tokens
                 logger=visitors_log,
                 handler_cancellation=True,  # a viewer that leaves while no frames come is seen to leave
@@ -154,7 +158,7 @@ class HttpSink(Sink):
                 self._ready.set_result((asyncio.get_running_loop(), stopping, broadcast))
                 while not stopping.is_set():
                     broadcast.check_signal()
-                    crowd.thin_out(runner.server.connections if runner.server else ())
+                    connection_limit.close_idle(runner.server.connections if runner.server else ())
                     if certificate is not None:
                         certificate.refresh()
                     with suppress(TimeoutError):
@@ -164,8 +168,8 @@ class HttpSink(Sink):
                     accepting.cancel()
                 await _end(runner, broadcast)
 
-    def _application(self, broadcast: Broadcast, crowd: Crowd) -> web.Application:
-        checks = [crowd.middleware()]
+    def _application(self, broadcast: Broadcast, connection_limit: ConnectionLimit) -> web.Application:
+        checks = [connection_limit.middleware()]
         if is_loopback(self._listener):
             checks.append(host_check(self._place.host))
         if self._settings.token is not None:

@@ -12,7 +12,7 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.models.file import LUMA_PLANE, ModelSpec
 from export.architectures import SCALES, Architecture, Layer
 
-RUNGS: dict[str, dict[int, str]] = {
+LADDER: dict[str, dict[int, str]] = {
     "fast-s": dict.fromkeys(SCALES, "fast-c8d4"),
     "fast-m": dict.fromkeys(SCALES, "fast-c16d4"),
     "fast-l": dict.fromkeys(SCALES, "fast-c24d5"),
@@ -20,7 +20,7 @@ RUNGS: dict[str, dict[int, str]] = {
 }
 """The networks that are shipped, by scale, from the fastest to the best."""
 
-EXAMPLES = (*RUNGS, "fast-c16d4", "fast-c16d4k3", "fast-c32d4b2")
+EXAMPLES = (*LADDER, "fast-c16d4", "fast-c16d4k3", "fast-c32d4b2")
 
 WIDTHS, DEPTHS, FIRST_KERNELS, BLOCKS = range(1, 129), range(1, 25), (3, 5, 7), (1, 2)
 KERNEL = 3
@@ -35,7 +35,7 @@ _GRAMMAR = re.compile(
 
 
 def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, residual: bool = True) -> Architecture:
-    """Describe the network of a name: one of ``RUNGS``, or ``fast-cWdN[kK][bB]``.
+    """Describe the network of a name: one of ``LADDER``, or ``fast-cWdN[kK][bB]``.
 
     W channels, N convolutions before the last one, the first of them KxK, all others 3x3. K is 5, or 3 where the
     network reads blocks of BxB pixels.
@@ -49,11 +49,11 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
         raise UsageError(f"--filters is for srcnn alone; {name} has its width in its name (fast-c16d4: 16 channels)")
     if not residual:
         raise UsageError(f"{name} puts out the residual: --form direct and --weights are for srcnn alone")
-    spelled = RUNGS[name][scale] if name in RUNGS else name
+    spelled = LADDER[name][scale] if name in LADDER else name
     parts = _GRAMMAR.fullmatch(spelled)
     if parts is None:
         raise UsageError(
-            f"--arch {name!r}: use {', '.join(RUNGS)}, or fast-cWdN: W channels, N convolutions before the last one;"
+            f"--arch {name!r}: use {', '.join(LADDER)}, or fast-cWdN: W channels, N convolutions before the last one;"
             " after that k3, k5 or k7 for the first kernel, and b2 for blocks of 2x2 pixels"
         )
     width, depth, block = int(parts["width"]), int(parts["depth"]), int(parts["block"] or 1)
@@ -74,7 +74,7 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
     shuffle = block * scale
     return Architecture(
         family="fast",
-        name=name if name in RUNGS else spelling,
+        name=name if name in LADDER else spelling,
         spelling=spelling,
         scale=scale,
         layers=((kernel, width), *((KERNEL, width),) * (depth - 1), (KERNEL, shuffle**2)),

@@ -33,7 +33,7 @@ def compile_model(
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Accept that some operations run on the CPU.")
     ] = False,
-    check_only: Annotated[bool, typer.Option("--check-only", help="Judge the model; compile nothing.")] = False,
+    check_only: Annotated[bool, typer.Option("--check-only", help="Check the model; compile nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
@@ -49,7 +49,7 @@ def compile_model(
     from edge_srcnn.errors import Unavailable
     from edge_srcnn.models.bundled import find_model
     from export.cli.preflight import print_preflight, spinner
-    from export.edgetpu.compilation import adopt, compile_prepared, prepare
+    from export.edgetpu.compilation import compile_prepared, keep_compiled, prepare
     from export.edgetpu.compiler import CompilationFailed, find_compiler
     from export.edgetpu.elsewhere import instructions, missing
     from export.edgetpu.files import TpuFiles, name_of
@@ -64,7 +64,7 @@ def compile_model(
         if check_only:
             return
         if compiled is not None:
-            adopt(prepared, compiled, files, allow_partial=allow_partial, overwrite=overwrite)
+            keep_compiled(prepared, compiled, files, allow_partial=allow_partial, overwrite=overwrite)
             facts["compiled"] = str(files.compiled)
         elif program is None:
             ready = _ready_file(prepared, path, files.ready, overwrite=overwrite)

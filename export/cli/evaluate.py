@@ -8,7 +8,7 @@ import typer
 from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from export.judge.evaluation import Method
+    from export.evaluation.evaluate import Method
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn evaluate --data set5/ --scale 2[/bold] · "
@@ -25,13 +25,13 @@ def evaluate(
     degrade: Annotated[
         str,
         typer.Option(
-            "--degrade", help="How pictures are made small: matlab, cv2, or camera (lens, noise, mosaic, JPEG)."
+            "--degrade", help="How pictures are downscaled: matlab, cv2, or camera (lens, noise, mosaic, JPEG)."
         ),
     ] = "matlab",
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Make pictures small, upscale them, and compare with the truth: mean figures of luma.
+    """Downscale pictures, upscale them, and compare with the ground truth: mean figures of luma.
 
     PSNR and SSIM: more is better. GMSD (damage to edges) and flat noise (grey levels in the flattest parts): less is.
     """
@@ -40,8 +40,8 @@ def evaluate(
 
     from edge_srcnn.cli.console import print_json, print_table, progress_bar
     from edge_srcnn.loading import load_model
-    from export.judge.evaluation import BASELINES, DEGRADES, method_of, read_sets
-    from export.judge.evaluation import evaluate as judge
+    from export.evaluation.evaluate import BASELINES, DEGRADES, method_of, read_sets
+    from export.evaluation.evaluate import evaluate as evaluate_set
 
     if degrade not in DEGRADES:
         raise UsageError(f"--degrade {degrade!r}: use one of {', '.join(DEGRADES)}")
@@ -58,9 +58,11 @@ def evaluate(
     sets = read_sets(data, scale)
     scores = []
     with progress_bar() as bar:
-        task = bar.add_task("judging", total=len(methods) * sum(map(len, sets.values())))
-        for set_name, truths in sets.items():
-            scores += judge(set_name, truths, scale, methods, degrade=degrade, on_step=lambda: bar.advance(task))
+        task = bar.add_task("evaluating", total=len(methods) * sum(map(len, sets.values())))
+        for set_name, hr_planes in sets.items():
+            scores += evaluate_set(
+                set_name, hr_planes, scale, methods, degrade=degrade, on_step=lambda: bar.advance(task)
+            )
     if json:
         # JSON knows no infinity: the PSNR of a perfect picture is null
         print_json([{**asdict(score), "psnr": score.psnr if isfinite(score.psnr) else None} for score in scores])

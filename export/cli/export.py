@@ -66,7 +66,7 @@ def export(
         str,
         typer.Option(
             "--degradation",
-            help="How training pictures are made small: bicubic, cv2, or camera (lens, noise, mosaic, JPEG by chance).",
+            help="How training pictures are downscaled: bicubic, cv2, or camera (lens, noise, mosaic, JPEG by chance).",
         ),
     ] = "bicubic",
     weights: Annotated[
@@ -123,12 +123,12 @@ def export(
         str | None,
         typer.Option(
             "--symmetry",
-            help="Filters that come turned and mirrored: none, flips, or square."
+            help="Filters that come rotated and flipped: none, flips, or square."
             " (default: none; srcnn-935 and srcnn-955: square, if the filters make up sets of 8)",
         ),
     ] = None,
     qat_steps: Annotated[
-        int, typer.Option("--qat-steps", min=0, help="Then train the rounded int8 network on, for so many batches.")
+        int, typer.Option("--qat-steps", min=0, help="Then train the quantized network on, for so many batches.")
     ] = 0,
     precision: Annotated[
         str, typer.Option("--precision", help="float32, or mixed_bfloat16 (faster where the processor has it).")
@@ -143,7 +143,7 @@ def export(
         "exported"
     ),
 ) -> None:
-    """Train a network, quantize it, judge it, and package it. A training that is killed goes on where it stopped."""
+    """Train a network, quantize it, evaluate it, and package it. A training that is killed goes on where it stopped."""
     if backend is not None:
         _one_of("--backend", backend, BACKENDS)
         os.environ["KERAS_BACKEND"] = backend

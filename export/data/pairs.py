@@ -1,4 +1,4 @@
-"""Read folders of pictures, and make training pairs: what the network reads, and the truth."""
+"""Read folders of pictures, and make training pairs: what the network reads, and the ground truth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,13 +55,13 @@ class PatchSpec:
     ----------
     plane
         What the network reads: ``BICUBIC_PLANE`` or ``LUMA_PLANE``. Patches of a luma plane have the residual over the
-        bicubic picture as their goal, those of a bicubic plane the truth.
+        bicubic picture as their goal, those of a bicubic plane the ground truth.
     halo_px, patch_px
         In pixels of the plane.
     block_px
         The network reads blocks of this side; patches are whole blocks, and begin anywhere.
     min_std
-        Least standard deviation of a patch of the truth, in grey levels.
+        Least standard deviation of a patch of the ground truth, in grey levels.
     draws
         Where the degradation is random, each training picture is degraded so many times.
     """
@@ -81,7 +81,7 @@ class PatchSpec:
 
     @property
     def upsampling(self) -> int:
-        """Give the pixels of the truth for each pixel of the plane, down and across."""
+        """Give the pixels of the ground truth for each pixel of the plane, down and across."""
         return self.scale if self.plane == LUMA_PLANE else 1
 
     @property
@@ -104,7 +104,7 @@ class PatchSpec:
         return slice(top, top + self.size_px), slice(left, left + self.size_px)
 
     def goal(self, top: int, left: int) -> tuple[slice, slice]:
-        """Give the place of that patch in the truth, without a halo."""
+        """Give the place of that patch in the ground truth, without a halo."""
         first, side = self.halo_px, self.patch_px * self.upsampling
         y, x = ((at + first) * self.upsampling for at in (top, left))
         return slice(y, y + side), slice(x, x + side)
@@ -135,29 +135,29 @@ class Pair:
     ----------
     plane
         What the network reads, uint8 ``[h, w]``.
-    truth
+    hr
         The sharp picture, uint8 ``[h * upsampling, w * upsampling]``.
     base
-        The bicubic picture, uint8, as large as the truth; the plane itself, where the network reads that.
+        The bicubic picture, uint8, as large as the ground truth; the plane itself, where the network reads that.
     residual
-        What teachers add to the base, int16 in 64ths of a grey level; None: the truth is the goal.
+        What teachers add to the base, int16 in 64ths of a grey level; None: the ground truth is the goal.
     """
 
     plane: UInt8Array
-    truth: UInt8Array
+    hr: UInt8Array
     base: UInt8Array
     residual: NDArray[np.int16] | None = None
 
     def goal(self, place: tuple[slice, slice], *, adds: bool) -> NDArray[np.int16]:
-        """Give what a network should put out at a place of the truth, int16 in 64ths of a grey level.
+        """Give what a network should put out at a place of the ground truth, int16 in 64ths of a grey level.
 
         ``adds``: it puts out what is to be added to the base, not the picture.
         """
         base = self.base[place].astype(np.int16) * np.int16(GREY_LEVEL)
         if self.residual is not None:
             return self.residual[place] if adds else base + self.residual[place]
-        truth = self.truth[place].astype(np.int16) * np.int16(GREY_LEVEL)
-        return truth - base if adds else truth
+        hr = self.hr[place].astype(np.int16) * np.int16(GREY_LEVEL)
+        return hr - base if adds else hr
 
 
 @dataclass(frozen=True)
@@ -230,19 +230,19 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
 
 
 def make_pairs(luma: UInt8Array, spec: PatchSpec, seed: tuple[int, ...] = (0,)) -> Iterator[Pair]:
-    """Pairs of one luma plane: as it is when small, shrunk (MATLAB bicubic) when large.
+    """Make pairs of one luma plane: as it is when small, shrunk (MATLAB bicubic) when large.
 
-    Each of its sizes comes in ``spec.versions`` pairs, one after the other, of one truth. What a random degradation
+    Each of its sizes comes in ``spec.versions`` pairs, one after the other, of one HR plane. What a random degradation
     draws hangs on ``seed`` (numbers from 0), on the size, and on the number of the version.
     """
     h, w = luma.shape
     factors = SHRINK_FACTORS if min(h, w) >= LARGE_PX else (1.0,)
     for size, factor in enumerate(factors):
         plane = luma if factor == 1.0 else imresize(luma, round(h * factor), round(w * factor))
-        truth = modcrop(plane, spec.scale)
-        if min(truth.shape) < spec.least_px:
+        hr = modcrop(plane, spec.scale)
+        if min(hr.shape) < spec.least_px:
             continue
         for version in range(spec.versions):
-            small = degrade(spec.degradation, truth, spec.scale, (*seed, size, version))
+            small = degrade(spec.degradation, hr, spec.scale, (*seed, size, version))
             base = upscale_bicubic(small, spec.scale)
-            yield Pair(small if spec.plane == LUMA_PLANE else base, truth, base)
+            yield Pair(small if spec.plane == LUMA_PLANE else base, hr, base)

@@ -29,7 +29,7 @@ class PatchSampler:
     def batch(self, n: int) -> tuple[Float32Array, Float32Array]:
         """Cut a batch: planes 0..1 ``[batch, size, size, 1]``, and goals ``[batch, side, side, 1]``.
 
-        Goals are the truth in 0..1 or, beside luma planes, the residual in the same unit.
+        Goals are the ground truth in 0..1 or, beside luma planes, the residual in the same unit.
         """
         spec = self._spec
         rng = np.random.default_rng((self._seed, n))
@@ -44,15 +44,15 @@ class PatchSampler:
             top, left = (min(at, side - spec.size_px) for at, side in zip(corner, pair.plane.shape, strict=True))
             x[i] = pair.plane[spec.window(top, left)]
             y[i] = pair.goal(spec.goal(top, left), adds=spec.plane == LUMA_PLANE)
-        return _unit(_turned_each(x, symmetry)), _unit(_turned_each(y, symmetry), 255 * GREY_LEVEL)
+        return _unit(_d4_transform_each(x, symmetry)), _unit(_d4_transform_each(y, symmetry), 255 * GREY_LEVEL)
 
 
 def centre_crops(
     pairs: tuple[Pair, ...], spec: PatchSpec, crop_px: int = 128
 ) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """Cut one central crop of each pair (0..1), for judging a network while it trains.
+    """Cut one central crop of each pair (0..1), for evaluating a network while it trains.
 
-    Returns planes ``[n, c + 2 halo, c + 2 halo, 1]``, and truths and bicubic pictures ``[n, c', c', 1]``, where ``c'``
+    Returns planes ``[n, c + 2 halo, c + 2 halo, 1]``, HR planes and bicubic pictures ``[n, c', c', 1]``, where ``c'``
     is ``crop_px``, or what the smallest pair allows, and ``c`` is that in pixels of the plane.
     """
     whole = crop_px // spec.upsampling + 2 * spec.halo_px
@@ -62,10 +62,10 @@ def centre_crops(
     for pair in pairs:
         top, left = ((side - cut.size_px) // 2 for side in pair.plane.shape)
         goal = cut.goal(top, left)
-        crops.append((pair.plane[cut.window(top, left)], pair.truth[goal], pair.base[goal]))
+        crops.append((pair.plane[cut.window(top, left)], pair.hr[goal], pair.base[goal]))
     to_unit = np.float32(1 / 255)
-    planes, truths, bases = (np.stack(planes)[..., None] * to_unit for planes in zip(*crops, strict=True))
-    return planes, truths, bases
+    planes, hr_planes, bases = (np.stack(planes)[..., None] * to_unit for planes in zip(*crops, strict=True))
+    return planes, hr_planes, bases
 
 
 def _unit(levels: NDArray[np.generic], white: int = 255) -> Float32Array:
@@ -73,28 +73,28 @@ def _unit(levels: NDArray[np.generic], white: int = 255) -> Float32Array:
     return levels[..., None].astype(np.float32) / np.float32(white)
 
 
-def _turned_each(patches: NDArray[Scalar], symmetry: NDArray[np.int64]) -> NDArray[Scalar]:
+def _d4_transform_each(patches: NDArray[Scalar], symmetry: NDArray[np.int64]) -> NDArray[Scalar]:
     """Turn each patch of ``[n, side, side]`` by its own symmetry."""
     out = np.empty_like(patches)
     for number in range(8):
         chosen = np.flatnonzero(symmetry == number)
-        out[chosen] = turned(patches[chosen].transpose(1, 2, 0), number).transpose(2, 0, 1)
+        out[chosen] = d4_transform(patches[chosen].transpose(1, 2, 0), number).transpose(2, 0, 1)
     return out
 
 
 def _textured_corners(index: int, pair: Pair, spec: PatchSpec) -> NDArray[np.int64]:
-    """Find the places (pair index, top, left) whose truth has texture, on a grid of half a patch."""
+    """Find the places (pair index, top, left) whose ground truth has texture, on a grid of half a patch."""
     h, w = pair.plane.shape
     found = [
         (index, top, left)
         for top in range(0, h - spec.size_px + 1, spec.patch_px // 2)
         for left in range(0, w - spec.size_px + 1, spec.patch_px // 2)
-        if pair.truth[spec.goal(top, left)].std() > spec.min_std
+        if pair.hr[spec.goal(top, left)].std() > spec.min_std
     ]
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-def turned(patch: NDArray[Scalar], symmetry: int) -> NDArray[Scalar]:
+def d4_transform(patch: NDArray[Scalar], symmetry: int) -> NDArray[Scalar]:
     """One of the eight symmetries of the square: quarter turns, and from 4 on a mirroring after them."""
     copy = np.rot90(patch, symmetry % 4)
     return copy[:, ::-1] if symmetry >= 4 else copy

@@ -9,10 +9,10 @@ from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model, parse_model, seal_model
 from edge_srcnn.system.files import write_whole
 from export.edgetpu.compiler import TIMEOUT_S, CompilationFailed, Compiled, compile_graph
-from export.edgetpu.fates import COMPILED_OPERATOR
 from export.edgetpu.files import TpuFiles
 from export.edgetpu.form import TILE, compiled_form, tpu_form
 from export.edgetpu.network import read_network
+from export.edgetpu.op_placement import COMPILED_OPERATOR
 from export.edgetpu.preflight import Preflight, preflight
 
 ELSEWHERE = "elsewhere"
@@ -47,7 +47,7 @@ class Prepared:
 
 
 def prepare(path: Path, tile: tuple[int, int] | None = None) -> Prepared:
-    """Read a model, bring it into its form for the TPU, and judge it.
+    """Read a model, bring it into its form for the TPU, and check it.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def compile_prepared(
     return made
 
 
-def adopt(
+def keep_compiled(
     prepared: Prepared, source: Path, files: TpuFiles, *, allow_partial: bool = False, overwrite: bool = False
 ) -> None:
     """Write the model file of what a compiler on another machine made.

@@ -7,9 +7,9 @@ from typing import Any
 
 from edge_srcnn.errors import ModelUnsupported
 from edge_srcnn.models.edgetpu import TpuForm
-from export.edgetpu.fates import CPU, NOWHERE, TPU, Fate, fates
 from export.edgetpu.memory import CACHE_BYTES, activation_bytes, parameter_bytes, usb_bytes
 from export.edgetpu.network import Network, Operator, Tensor, damage_is_told, read_network
+from export.edgetpu.op_placement import CPU, NOWHERE, TPU, OpPlacement, placements
 from export.edgetpu.rules import TILE_BYTES, doubt
 
 FULL, PARTIAL, IMPOSSIBLE = "full", "partial", "impossible"
@@ -40,7 +40,7 @@ class Preflight:
     """
 
     verdict: str
-    operations: tuple[Fate, ...]
+    operations: tuple[OpPlacement, ...]
     obstacles: tuple[str, ...]
     warnings: tuple[str, ...]
     activation_bytes: int
@@ -76,7 +76,7 @@ class Preflight:
 
 
 def preflight(data: bytes, form: TpuForm | None = None) -> Preflight:
-    """Judge a model.
+    """Check whether a model compiles.
 
     Parameters
     ----------
@@ -92,15 +92,15 @@ def preflight(data: bytes, form: TpuForm | None = None) -> Preflight:
     """
     network = read_network(data)
     with damage_is_told():
-        return _judge(network, form)
+        return _check(network, form)
 
 
-def _judge(network: Network, form: TpuForm | None) -> Preflight:
-    each = list(fates(network))
-    mapped = [operator for operator, fate in zip(network.operators, each, strict=True) if fate.runs_on == TPU]
-    operations = tuple(replace(fate, count=count) for fate, count in Counter(each).items())
+def _check(network: Network, form: TpuForm | None) -> Preflight:
+    each = list(placements(network))
+    mapped = [operator for operator, placement in zip(network.operators, each, strict=True) if placement.runs_on == TPU]
+    operations = tuple(replace(placement, count=count) for placement, count in Counter(each).items())
     obstacles = tuple(dict.fromkeys(_obstacles(network, operations)))
-    on_cpu = any(fate.runs_on == CPU for fate in operations)
+    on_cpu = any(placement.runs_on == CPU for placement in operations)
     activations = activation_bytes(mapped)
     runs = 1
     if form is not None:
@@ -118,11 +118,11 @@ def _judge(network: Network, form: TpuForm | None) -> Preflight:
     )
 
 
-def _obstacles(network: Network, operations: tuple[Fate, ...]) -> Iterator[str]:
+def _obstacles(network: Network, operations: tuple[OpPlacement, ...]) -> Iterator[str]:
     """Tell what makes the compiler give up, and what to change."""
-    for fate in operations:
-        if fate.runs_on == NOWHERE:
-            yield f"{fate.operation} version {fate.version}: {fate.why}; {fate.cure}"
+    for placement in operations:
+        if placement.runs_on == NOWHERE:
+            yield f"{placement.operation} version {placement.version}: {placement.why}; {placement.cure}"
     if network.subgraphs != 1:
         yield f"the model has {network.subgraphs} subgraphs, the compiler takes 1: convert without loops and branches"
     for tensor in _tensors(network):
@@ -131,7 +131,7 @@ def _obstacles(network: Network, operations: tuple[Fate, ...]) -> Iterator[str]:
             name, text = tensor.name or tensor.number, str(shape).replace("None", "?")
             yield f"tensor {name} has shape {text}, not a fixed one: give keras.Input a shape and batch_size=1"
             break
-    if all(fate.runs_on == CPU for fate in operations):
+    if all(placement.runs_on == CPU for placement in operations):
         floats = any(tensor.dtype == "float32" for tensor in _tensors(network))
         if floats:
             yield "the model is not quantized: convert it to full int8, with a representative dataset"

@@ -17,7 +17,7 @@ from export.training.network import build_model, convolutions_of, layers_of, set
 WEIGHT_STEPS, OUTPUT_STEPS = 127, 255
 
 
-class RoundedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has no types
+class FakeQuantConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has no types
     """A convolution with weights per channel, and an output, of 8 bits.
 
     ``step`` is the distance of two output values; 0 leaves the output as it is, while its range is being measured.
@@ -38,7 +38,7 @@ class RoundedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ha
         super().load_own_variables(store)
         self.step.assign(store["2"])
 
-    def rounded_kernel(self) -> Any:
+    def quantized_kernel(self) -> Any:
         """Round the kernel as the converter does, with the gradient of the real one."""
         largest = keras.ops.max(keras.ops.abs(self.kernel), axis=(0, 1, 2), keepdims=True)
         step = keras.ops.maximum(keras.ops.stop_gradient(largest) / WEIGHT_STEPS, 1e-12)
@@ -46,16 +46,16 @@ class RoundedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ha
 
     def call(self, inputs: Any) -> Any:
         """Convolve; VALID, float32."""
-        out = keras.ops.conv(inputs, self.rounded_kernel(), padding="valid") + self.bias
+        out = keras.ops.conv(inputs, self.quantized_kernel(), padding="valid") + self.bias
         out = self.activation(out)
         step = keras.ops.maximum(self.step, 1e-12)
-        rounded = keras.ops.round(keras.ops.minimum(out, OUTPUT_STEPS * step) / step) * step
-        return _straight_through(out, keras.ops.where(self.step > 0, rounded, out))
+        quantized = keras.ops.round(keras.ops.minimum(out, OUTPUT_STEPS * step) / step) * step
+        return _straight_through(out, keras.ops.where(self.step > 0, quantized, out))
 
 
-def build_rounded(architecture: Architecture, layers: tuple[Layer, ...]) -> keras.Model:
-    """Build the network of ``build_model`` with rounded convolutions and the weights of a trained one."""
-    model = build_model(architecture, RoundedConvolution)
+def build_fake_quantized(architecture: Architecture, layers: tuple[Layer, ...]) -> keras.Model:
+    """Build the network of ``build_model`` with fake-quantized convolutions and the weights of a trained one."""
+    model = build_model(architecture, FakeQuantConv2D)
     set_layers(model, layers)
     return model
 
@@ -75,10 +75,10 @@ def measure_ranges(model: keras.Model, samples: list[Float32Array], range_share:
     last.step.assign(1 / OUTPUT_STEPS)
 
 
-def rounded_layers(model: keras.Model) -> tuple[Layer, ...]:
-    """Take the weights out of ``build_rounded``'s network, on their grids, for luma in 0..1."""
-    return layers_of(model, RoundedConvolution.rounded_kernel)
+def quantized_layers(model: keras.Model) -> tuple[Layer, ...]:
+    """Take the weights out of ``build_fake_quantized``'s network, on their grids, for luma in 0..1."""
+    return layers_of(model, FakeQuantConv2D.quantized_kernel)
 
 
-def _straight_through(exact: Any, rounded: Any) -> Any:
-    return exact + keras.ops.stop_gradient(rounded - exact)
+def _straight_through(exact: Any, quantized: Any) -> Any:
+    return exact + keras.ops.stop_gradient(quantized - exact)

@@ -1,4 +1,4 @@
-"""Quantization-aware fine-tuning: a network that is rounded already learns what its rounding still costs."""
+"""Quantization-aware fine-tuning: a network that is quantized already learns what that still costs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.architectures import Architecture, Layer
 from export.data.pairs import Float32Array, PatchSpec, Split
-from export.int8.fake_quant import build_rounded, measure_ranges, rounded_layers
+from export.int8.fake_quant import build_fake_quantized, measure_ranges, quantized_layers
 from export.training.checkpoints import Checkpoints
 from export.training.plan import TrainingPlan
 from export.training.train import Progress, fingerprint, fit
@@ -17,7 +17,7 @@ RATE = 2e-5
 
 
 def fine_tuning_plan(plan: TrainingPlan, steps: int) -> TrainingPlan:
-    """So many more steps of a training's own batches and loss, at a rate that suits rounded weights."""
+    """So many more steps of a training's own batches and loss, at a rate that suits quantized weights."""
     length = replace(plan, steps=steps, minutes=None, precision="float32", symmetry="none")
     return replace(length, optimizer="adam", learning_rate=RATE, final_rate=RATE / 100)
 
@@ -32,7 +32,7 @@ def fine_tune(
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[Layer, ...]:
-    """Train rounded layers on.
+    """Train quantized layers on.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def fine_tune(
     BadData, CannotWrite
         As those of ``export.training.train.train``.
     """
-    model = build_rounded(architecture, layers)
+    model = build_fake_quantized(architecture, layers)
     samples = representative[:N_RANGE_SAMPLES]
     began_with = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in layers)
     checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with), expendable=True)
@@ -64,4 +64,4 @@ def fine_tune(
         before_epoch=lambda: measure_ranges(model, samples, architecture.range_share),
         never_worse=True,
     )
-    return rounded_layers(trained.model)
+    return quantized_layers(trained.model)

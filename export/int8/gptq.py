@@ -2,8 +2,8 @@
 
 Rounding each weight to its nearest step costs SRCNN up to 0.1 dB: neighbouring pixels are almost equal, so the errors
 of a filter's 81 weights add up to an error of brightness. Here each weight's rounding error is made good by those
-that are not rounded yet, in the metric of the layer's real inputs: Frantar et al., "GPTQ" (2022), algorithm 1, per
-output channel. What is left of the mean goes into the bias, and each layer is refitted to what the rounded layers
+that are not quantized yet, in the metric of the layer's real inputs: Frantar et al., "GPTQ" (2022), algorithm 1, per
+output channel. What is left of the mean goes into the bias, and each layer is refitted to what the quantized layers
 before it really put out (Nagel et al., "Up or Down?" (2020), section 4). The converter then finds every weight on a
 step of its own grid, and rounds nothing any more.
 """
@@ -46,32 +46,32 @@ def round_layers(
     """
     rng = np.random.default_rng(seed)
     exact = [sample[0].astype(np.float32) for sample in samples]
-    rounded = exact
+    quantized = exact
     found = []
     for number, layer in enumerate(layers):
         last = number == len(layers) - 1
-        x_exact, x_rounded = _rows(exact, rounded, layer.kernel.shape[0], rng)
-        found.append(_round_layer(layer, x_exact, x_rounded))
+        x_exact, x_quantized = _rows(exact, quantized, layer.kernel.shape[0], rng)
+        found.append(_round_layer(layer, x_exact, x_quantized))
         if not last:
             exact = [np.maximum(convolve(plane, layer), 0) for plane in exact]
-            outputs = [np.maximum(convolve(plane, found[-1]), 0) for plane in rounded]
-            rounded = _on_grid(outputs, range_share)
+            outputs = [np.maximum(convolve(plane, found[-1]), 0) for plane in quantized]
+            quantized = _on_grid(outputs, range_share)
     return tuple(found)
 
 
-def _round_layer(layer: Layer, x_exact: Float64Array, x_rounded: Float64Array) -> Layer:
-    """Fit the layer to its rounded inputs, then round it; rows are inputs ``[n, taps]``."""
+def _round_layer(layer: Layer, x_exact: Float64Array, x_quantized: Float64Array) -> Layer:
+    """Fit the layer to its quantized inputs, then round it; rows are inputs ``[n, taps]``."""
     taps = x_exact.shape[1]
     kernel = layer.kernel.reshape(taps, -1).astype(np.float64)
-    mean_exact, mean_rounded = x_exact.mean(axis=0), x_rounded.mean(axis=0)
-    centred = x_rounded - mean_rounded
+    mean_exact, mean_quantized = x_exact.mean(axis=0), x_quantized.mean(axis=0)
+    centred = x_quantized - mean_quantized
     hessian = centred.T @ centred / len(centred)
     hessian[np.diag_indices(taps)] += DAMPING * np.trace(hessian) / taps + TINY
-    # the least change of the kernel that maps the rounded inputs to the exact outputs
+    # the least change of the kernel that maps the quantized inputs to the exact outputs
     missed = centred.T @ ((x_exact - mean_exact - centred) @ kernel) / len(centred)
     fitted = kernel + np.linalg.solve(hessian, missed)
     on_grid = np.stack([_round_channel(column, hessian) for column in fitted.T], axis=1)
-    bias = layer.bias + mean_exact @ kernel - mean_rounded @ on_grid
+    bias = layer.bias + mean_exact @ kernel - mean_quantized @ on_grid
     return Layer(on_grid.reshape(layer.kernel.shape).astype(np.float32), bias.astype(np.float32))
 
 
@@ -97,12 +97,12 @@ def _round_channel(weights: Float64Array, hessian: Float64Array) -> Float64Array
 
 
 def _rows(
-    exact: list[Float32Array], rounded: list[Float32Array], kernel_px: int, rng: np.random.Generator
+    exact: list[Float32Array], quantized: list[Float32Array], kernel_px: int, rng: np.random.Generator
 ) -> tuple[Float64Array, Float64Array]:
     """Draw the same random input windows of both, as rows ``[n, kernel * kernel * channels]`` in the kernel's order."""
     per_sample = max(N_ROWS // len(exact), 1)
     pairs: tuple[list[Float32Array], list[Float32Array]] = ([], [])
-    for planes in zip(exact, rounded, strict=True):
+    for planes in zip(exact, quantized, strict=True):
         h, w = (side - kernel_px + 1 for side in planes[0].shape[:2])
         chosen = rng.integers(h, size=per_sample), rng.integers(w, size=per_sample)
         for rows, plane in zip(pairs, planes, strict=True):

@@ -1,4 +1,4 @@
-"""What a training makes small. All take and give pictures ``[batch, h, w, 1]`` in 0..1, and one figure a picture."""
+"""What a training minimizes. All take and give pictures ``[batch, h, w, 1]`` in 0..1, and one figure a picture."""
 
 from typing import Any
 
@@ -9,23 +9,23 @@ PSNR_FLOOR = 1e-3
 
 
 TAUGHT_FLOOR = 1e-5
-"""The same (50 dB) beside the pictures of teachers, which a network comes much nearer to than to the truth."""
+"""The same (50 dB) beside the pictures of teachers, which a network comes much nearer to than to the ground truth."""
 
 
-def psnr(truth: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:
+def psnr(hr: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:
     """Logarithm of each patch's mean square error: what a benchmark averages is the PSNR, not the error.
 
     Squares alone leave the training to the few patches with the largest error, mostly texture that no small network can
     restore. As in Chen et al., "HINet" (2021), section 3.4, but for the floor.
     """
-    return keras.ops.log(mse(truth, output) + floor)
+    return keras.ops.log(mse(hr, output) + floor)
 
 
-def mse(truth: Any, output: Any) -> Any:
+def mse(hr: Any, output: Any) -> Any:
     """Mean square error."""
-    return keras.ops.mean(keras.ops.square(truth - output), axis=(1, 2, 3))
+    return keras.ops.mean(keras.ops.square(hr - output), axis=(1, 2, 3))
 
 
-def taught_psnr(truth: Any, output: Any) -> Any:
+def taught_psnr(hr: Any, output: Any) -> Any:
     """Logarithm of each patch's mean square error beside what teachers made of it."""
-    return psnr(truth, output, TAUGHT_FLOOR)
+    return psnr(hr, output, TAUGHT_FLOOR)

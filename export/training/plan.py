@@ -28,7 +28,7 @@ class TrainingPlan:
     learning_rate, final_rate
         Peak and end of the cosine; ``warmup`` is the share of the training during which the rate climbs.
     epoch_steps
-        Steps between two checkpoints, each with a judgement on the held-out pictures.
+        Steps between two checkpoints, each with an evaluation on the held-out pictures.
     symmetry
         One of ``export.training.symmetry.SYMMETRIES``: what the network's filters are, and stay.
     expand

@@ -1,6 +1,6 @@
-"""Networks that give of a picture turned or mirrored what they give of the picture, turned or mirrored.
+"""Networks that give of a picture rotated or flipped what they give of the picture, rotated or flipped.
 
-Filters come in sets, in which each is the first one turned or mirrored: Cohen & Welling, "Group Equivariant
+Filters come in sets, in which each is the first one rotated or flipped: Cohen & Welling, "Group Equivariant
 Convolutional Networks" (2016), as weights of ordinary convolutions, so that nothing but the training knows of it. Each
 patch teaches there what else all of its symmetric copies would have to teach.
 """
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
-from export.data.patches import turned
+from export.data.patches import d4_transform
 
 SQUARE = tuple(range(8))
-"""The symmetries of the square, as ``export.data.patches.turned`` counts them."""
+"""The symmetries of the square, as ``export.data.patches.d4_transform`` counts them."""
 
 LEAST_DIFFERENCE = 1e-3
 """Share of its norm by which a kernel may miss its symmetry: more than any sum in float32 does."""
@@ -64,7 +64,7 @@ def averaged(weights: Sequence[Any], symmetry: Symmetry) -> list[Any]:
     """Average all weights of a network, or their gradients, over the group: the symmetric ones that are nearest.
 
     ``weights`` are kernels ``[k, k, inputs, outputs]`` and biases ``[outputs]`` by turns, first layer to last. The
-    network's own input and output channels are blocks of pixels, which are turned; all others are sets, which are
+    network's own input and output channels are blocks of pixels, which are rotated; all others are sets, which are
     permuted.
     """
     if symmetry.order == 1:
@@ -119,11 +119,11 @@ def _transformed(
     weights: NDArray[np.int64], number: int, symmetry: Symmetry, pixels: tuple[bool, ...]
 ) -> NDArray[np.int64]:
     if weights.ndim > 1:
-        weights = turned(weights, symmetry.elements[number])
+        weights = d4_transform(weights, symmetry.elements[number])
     for axis in range(2 if weights.ndim > 1 else 0, weights.ndim):
         channels = weights.shape[axis]
         permuted = (
-            _turned_block(channels, symmetry.elements[number])
+            _d4_transform_block(channels, symmetry.elements[number])
             if pixels[axis]
             else (_permutation(channels, number, symmetry))
         )
@@ -131,17 +131,17 @@ def _transformed(
     return weights
 
 
-def _turned_block(channels: int, element: int) -> NDArray[np.int64]:
+def _d4_transform_block(channels: int, element: int) -> NDArray[np.int64]:
     """Tell which pixel of a square block, row by row, comes to each place."""
     side = isqrt(channels)
-    return turned(np.arange(channels).reshape(side, side), element).ravel()
+    return d4_transform(np.arange(channels).reshape(side, side), element).ravel()
 
 
 def _permutation(channels: int, number: int, symmetry: Symmetry) -> NDArray[np.int64]:
-    """Which channel each one becomes: sets stay together, and filter h of one is turned into filter ``number`` x h."""
+    """Which channel each one becomes: sets stay together, and filter h of one becomes filter ``number`` x h."""
     probe = np.arange(9).reshape(3, 3)
-    copies = [turned(probe, element) for element in symmetry.elements]
-    become = [_index(turned(copy, symmetry.elements[number]), copies) for copy in copies]
+    copies = [d4_transform(probe, element) for element in symmetry.elements]
+    become = [_index(d4_transform(copy, symmetry.elements[number]), copies) for copy in copies]
     within = np.argsort(become)
     return (np.arange(channels).reshape(-1, symmetry.order)[:, within]).ravel()
 

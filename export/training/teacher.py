@@ -22,7 +22,7 @@ from edge_srcnn.models.file import BICUBIC_PLANE, Model, read_model
 from edge_srcnn.system.files import whole_file
 from export.architectures import Architecture
 from export.data.pairs import GREY_LEVEL, Float32Array, Pair, Split
-from export.data.patches import turned
+from export.data.patches import d4_transform
 
 _ENGINE = "litert"
 
@@ -106,10 +106,10 @@ def _lessons(interpreter: Interpreter, model: Model, pair: Pair) -> Iterator[Flo
     bicubic = model.spec.plane == BICUBIC_PLANE
     plane, base = (pair.base if bicubic else pair.plane), pair.base
     for number in range(8):
-        out = run_float(interpreter, model, np.ascontiguousarray(turned(plane, number)))
+        out = run_float(interpreter, model, np.ascontiguousarray(d4_transform(plane, number)))
         if not model.spec.residual:
-            out = out - turned(base, number)
-        yield turned_back(out, number)
+            out = out - d4_transform(base, number)
+        yield d4_inverse(out, number)
 
 
 def run_float(interpreter: Interpreter, model: Model, plane: UInt8Array) -> Float32Array:
@@ -133,7 +133,7 @@ def run_float(interpreter: Interpreter, model: Model, plane: UInt8Array) -> Floa
     return levels
 
 
-def turned_back(picture: NDArray[np.float32], symmetry: int) -> NDArray[np.float32]:
-    """Undo ``turned``."""
+def d4_inverse(picture: NDArray[np.float32], symmetry: int) -> NDArray[np.float32]:
+    """Undo ``d4_transform``."""
     copy = picture[:, ::-1] if symmetry >= 4 else picture
     return np.rot90(copy, -(symmetry % 4))

@@ -121,14 +121,14 @@ def fit(
     """
     optimizer = make_optimizer(plan)
     sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed)
-    judge = _Judge(*centre_crops(split.held_out, spec), adds=spec.plane == LUMA_PLANE)
+    held_out = _HeldOut(*centre_crops(split.held_out, spec), adds=spec.plane == LUMA_PLANE)
     model.compile(optimizer=optimizer)
     state = checkpoints.restore(model)
     if (length := (plan.steps, plan.minutes)) not in state.lengths[-1:]:
         state = replace(state, lengths=(*state.lengths, length))
     if never_worse and not state.history:
         optimizer.build(model.trainable_variables)  # or it would be missing from the checkpoint
-        psnr = judge.psnr(model)
+        psnr = held_out.psnr(model)
         state = replace(state, best_psnr=psnr, best_step=0, history=((0, psnr, math.nan),))
         checkpoints.save(model, state)
     taught = any(pair.residual is not None for pair in split.train)
@@ -139,25 +139,25 @@ def fit(
             metrics=[mse],
             jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
         )
-        keeper = _Keeper(plan, state, judge, checkpoints, on_progress, before_epoch)
+        schedule = _Schedule(plan, state, held_out, checkpoints, on_progress, before_epoch)
         model.fit(
             _Batches(sampler, plan.epoch_steps, state.step),
-            epochs=10**9,  # the keeper stops it
+            epochs=10**9,  # the schedule stops it
             initial_epoch=state.step // plan.epoch_steps,
-            callbacks=[keeper],
+            callbacks=[schedule],
             shuffle=False,  # else the batches of an epoch come in another order after a restart
             verbose=0,
         )
-        state = keeper.state
+        state = schedule.state
     checkpoints.load(model, state.best_step)
-    return Trained(model, state, judge.bicubic_psnr)
+    return Trained(model, state, held_out.bicubic_psnr)
 
 
-class _Judge:
+class _HeldOut:
     """Measures the PSNR of networks, and of bicubic, on the held-out crops; ``adds``: to bicubic, what they put out."""
 
-    def __init__(self, x: Float32Array, truth: Float32Array, base: Float32Array, *, adds: bool) -> None:
-        self._x, self._truth, self._base, self._adds = x, truth, base, adds
+    def __init__(self, x: Float32Array, hr: Float32Array, base: Float32Array, *, adds: bool) -> None:
+        self._x, self._hr, self._base, self._adds = x, hr, base, adds
         self.bicubic_psnr = self._psnr(base)
 
     def psnr(self, model: keras.Model) -> float:
@@ -171,26 +171,26 @@ class _Judge:
         return self._psnr(self._base + pictures if self._adds else pictures)
 
     def _psnr(self, pictures: Float32Array) -> float:
-        error = np.clip(pictures, 0.0, 1.0).astype(np.float64) - self._truth
+        error = np.clip(pictures, 0.0, 1.0).astype(np.float64) - self._hr
         mse = np.maximum(np.mean(error * error, axis=(1, 2, 3)), 1e-10)
         return float(np.mean(-10.0 * np.log10(mse)))
 
 
-class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets the learning rate, judges, saves, and stops when the training is done."""
+class _Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Sets the learning rate, evaluates, saves, and stops when the training is done."""
 
     def __init__(
         self,
         plan: TrainingPlan,
         state: TrainingState,
-        judge: _Judge,
+        held_out: _HeldOut,
         checkpoints: Checkpoints,
         on_progress: Callable[[Progress], None],
         before_epoch: Callable[[], None],
     ) -> None:
         super().__init__()
         self.state = state
-        self._plan, self._judge, self._checkpoints, self._on_progress = plan, judge, checkpoints, on_progress
+        self._plan, self._held_out, self._checkpoints, self._on_progress = plan, held_out, checkpoints, on_progress
         self._before_epoch = before_epoch
         self._step = state.step
         self._seconds = state.seconds
@@ -221,7 +221,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             self._keep(logs)
 
     def _keep(self, logs: dict[str, float] | None) -> None:
-        psnr = self._judge.psnr(self.model)
+        psnr = self._held_out.psnr(self.model)
         better = psnr > self.state.best_psnr
         collapsed = not psnr >= self.state.best_psnr - COLLAPSE_DB  # nan, too
         if collapsed and not self.state.history:
@@ -282,7 +282,7 @@ def _unusual(settings: PatchSpec | TrainingPlan) -> dict[str, Any]:
 
 
 def _digest(pair: Pair) -> str:
-    pixels = hashlib.sha256(str(pair.truth.shape).encode())
-    for plane in (pair.truth, pair.plane, pair.residual):
+    pixels = hashlib.sha256(str(pair.hr.shape).encode())
+    for plane in (pair.hr, pair.plane, pair.residual):
         pixels.update(b"" if plane is None else plane.tobytes())
     return pixels.hexdigest()

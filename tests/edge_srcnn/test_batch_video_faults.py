@@ -1,4 +1,4 @@
-"""Videos that cannot be made larger: an error in one line, and nothing left behind."""
+"""Videos that cannot be made larger: an error in one line, and no file remains."""
 
 import os
 from pathlib import Path

@@ -123,7 +123,7 @@ def test_both_interpreters_make_the_same_picture_to_a_level(upscalers, texture):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_network_brings_the_test_card_a_decibel_nearer_to_the_truth(engine, upscalers, family):
+def test_the_network_brings_the_test_card_a_decibel_nearer_to_the_ground_truth(engine, upscalers, family):
     card = draw_test_card()
     small = np.asarray(Image.fromarray(card).resize((320, 240), Image.Resampling.BICUBIC))
     sharp, soft = (

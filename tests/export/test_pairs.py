@@ -1,4 +1,4 @@
-"""Pictures to pairs: sizes, degradations and their chance; and that input and truth belong together."""
+"""Pictures to pairs: sizes, degradations and their chance; and that input and ground truth belong together."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -24,34 +24,34 @@ SPEC = PatchSpec(scale=2, halo_px=6)
 def test_large_pictures_are_shrunk_twice(draw: Draw) -> None:
     luma = draw(0, 400, 500)
     half, two_thirds = make_pairs(luma, SPEC)
-    assert np.array_equal(half.truth, imresize(luma, 200, 250))
-    assert np.array_equal(two_thirds.truth, imresize(luma, 260, 325)[:, :324])
+    assert np.array_equal(half.hr, imresize(luma, 200, 250))
+    assert np.array_equal(two_thirds.hr, imresize(luma, 260, 325)[:, :324])
 
 
 def test_small_pictures_stay_as_they_are(draw: Draw) -> None:
     luma = draw(0, 399, 600)
     (pair,) = make_pairs(luma, SPEC)
-    assert np.array_equal(pair.truth, luma[:398])
+    assert np.array_equal(pair.hr, luma[:398])
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_pair_is_a_picture_and_its_bicubic_shadow(draw: Draw, scale: int) -> None:
     (pair,) = make_pairs(draw(0, 101, 103), PatchSpec(scale, halo_px=6))
-    assert pair.truth.shape == pair.plane.shape
-    assert all(side % scale == 0 for side in pair.truth.shape)
-    assert np.array_equal(pair.plane, upscale_bicubic(matlab_bicubic(pair.truth, scale), scale))
+    assert pair.hr.shape == pair.plane.shape
+    assert all(side % scale == 0 for side in pair.hr.shape)
+    assert np.array_equal(pair.plane, upscale_bicubic(matlab_bicubic(pair.hr, scale), scale))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_network_on_luma_reads_the_small_picture(draw: Draw, scale: int) -> None:
     (pair,) = make_pairs(draw(0, 101, 103), PatchSpec(scale, halo_px=3, patch_px=16, plane=LUMA_PLANE))
-    assert np.array_equal(pair.plane, matlab_bicubic(pair.truth, scale))
+    assert np.array_equal(pair.plane, matlab_bicubic(pair.hr, scale))
     assert np.array_equal(pair.base, upscale_bicubic(pair.plane, scale))
 
 
 def test_the_degradation_is_the_one_that_was_asked_for(draw: Draw) -> None:
     (pair,) = make_pairs(draw(0), PatchSpec(2, halo_px=6, degradation="cv2"))
-    assert np.array_equal(pair.plane, upscale_bicubic(cv2_bicubic(pair.truth, 2), 2))
+    assert np.array_equal(pair.plane, upscale_bicubic(cv2_bicubic(pair.hr, 2), 2))
 
 
 CAMERA = PatchSpec(2, halo_px=6, degradation="camera")
@@ -63,8 +63,8 @@ def inputs(pairs: Iterable[Pair]) -> list[bytes]:
 
 def test_a_random_degradation_is_drawn_several_times_for_each_size(draw: Draw) -> None:
     pairs = list(make_pairs(draw(0, 400, 500), CAMERA))
-    assert [pair.truth.shape for pair in pairs] == [(200, 250)] * 4 + [(260, 324)] * 4
-    assert all(pair.truth is pairs[0].truth for pair in pairs[:4]), "one truth, not four copies of it"
+    assert [pair.hr.shape for pair in pairs] == [(200, 250)] * 4 + [(260, 324)] * 4
+    assert all(pair.hr is pair[0].hr for pair in pairs[:4]), "one ground truth, not four copies of it"
     assert len(set(inputs(pairs))) == 8
     assert len(list(make_pairs(draw(0), replace(CAMERA, draws=7)))) == 7
 
@@ -114,18 +114,18 @@ def test_held_out_pictures_have_one_version_of_each_size(tmp_path: Path, draw: D
     for number in range(4):
         Image.fromarray(draw(number, 400, 400)).save(tmp_path / f"{number}.png")
     split = load_split([tmp_path], CAMERA)
-    assert [pair.truth.shape for pair in split.held_out] == [(200, 200), (260, 260)]
+    assert [pair.hr.shape for pair in split.held_out] == [(200, 200), (260, 260)]
     assert len(split.train) == 3 * 2 * 4
 
 
 @pytest.mark.parametrize("degradation", ["bicubic", "camera"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_input_and_truth_lie_on_top_of_each_other(draw: Draw, scale: int, degradation: str) -> None:
+def test_input_and_ground_truth_lie_on_top_of_each_other(draw: Draw, scale: int, degradation: str) -> None:
     pair, *_ = make_pairs(draw(5, 120, 120), PatchSpec(scale, halo_px=6, degradation=degradation))
-    truth, blurred = pair.truth.astype(float)[8:-8, 8:-8], pair.plane.astype(float)
+    hr, blurred = pair.hr.astype(float)[8:-8, 8:-8], pair.plane.astype(float)
 
     def error(dy: int, dx: int) -> float:
-        return float(np.mean((blurred[8 + dy : 112 + dy, 8 + dx : 112 + dx] - truth) ** 2))
+        return float(np.mean((blurred[8 + dy : 112 + dy, 8 + dx : 112 + dx] - hr) ** 2))
 
     errors = {(dy, dx): error(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
     assert min(errors, key=lambda shift: errors[shift]) == (0, 0)

@@ -63,7 +63,7 @@ def test_patches_fit_the_network_and_the_degradation(tmp_path: Path) -> None:
     assert (patches.scale, patches.halo_px, patches.degradation) == (3, 8, "cv2")
 
 
-def test_a_network_for_cameras_is_judged_by_what_cameras_deliver(data: Path, tmp_path: Path) -> None:
+def test_a_network_for_cameras_is_evaluated_by_what_cameras_deliver(data: Path, tmp_path: Path) -> None:
     made = run_export(ExportJob(TINY, PLAN, tmp_path, data=(data,), degradation="camera"))
     assert made.files["int8"].name == "srcnn-915-x2-camera.tflite"
     assert {(score.set, score.degrade) for score in made.scores} == {("held-out camera", "camera")}
@@ -77,7 +77,7 @@ def test_a_network_for_cameras_is_judged_by_what_cameras_deliver(data: Path, tmp
 
 def test_it_goes_from_pictures_to_files(done: tuple[ExportJob, Exported, list[str]]) -> None:
     job, made, stages = done
-    assert stages == ["reading pictures", "training", "quantizing", "judging", "writing"]
+    assert stages == ["reading pictures", "training", "quantizing", "evaluating", "writing"]
     names = {"srcnn-915-x2.tflite", "srcnn-915-x2-float32.tflite", "srcnn-915-x2.md", "srcnn-915-x2.html"}
     assert files_of(job.output) == {*names, "srcnn-915-x2.training"}
     assert {path.name for path in made.files.values()} == names
@@ -107,7 +107,7 @@ def test_pictures_that_could_not_be_used_are_told(done: tuple[ExportJob, Exporte
     assert "broken.png" in skipped
 
 
-def test_every_method_is_judged_on_the_held_out_pictures(done: tuple[ExportJob, Exported, list[str]]) -> None:
+def test_every_method_is_evaluated_on_the_held_out_pictures(done: tuple[ExportJob, Exported, list[str]]) -> None:
     _, made, _ = done
     assert [(score.set, score.method) for score in made.scores] == [
         ("held-out", method) for method in ("bicubic-matlab", "bicubic", "float32", "int8")
@@ -165,7 +165,7 @@ def test_a_training_of_another_length_is_continued_and_the_card_says_so(data: Pa
     made = run_export(replace(job, plan=replace(PLAN, steps=4), overwrite=True))
     card = made.files["card"].read_text()
     assert "its bytes differ: this one was continued after a training of another length:" in card
-    assert "pictures of holidays; 4 steps, then 2 steps with the weights rounded, seed 0." in card
+    assert "pictures of holidays; 4 steps, then 2 steps with the weights quantized, seed 0." in card
 
 
 def test_a_folder_given_as_a_dot_has_its_name_in_the_card(
@@ -231,6 +231,6 @@ def test_published_weights_that_were_trained_on_name_the_pictures(data: Path, we
     card = made.files["card"].read_text()
     n = read_model(made.files["int8"]).spec.training.pictures
     assert n > 0
-    assert "Weights: published weights `trained_SRCNN.weights.h5`, then 2 steps with the weights rounded on" in card
+    assert "Weights: published weights `trained_SRCNN.weights.h5`, then 2 steps with the weights quantized on" in card
     assert f" on {n} pictures of holidays." in card
     assert "as published" not in card

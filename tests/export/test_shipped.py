@@ -16,7 +16,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import BICUBIC, ModelSpec, read_model
 from edge_srcnn.models.ladder import ladder_of
-from export.judge.evaluation import DEGRADES, evaluate, read_truths
+from export.evaluation.evaluate import DEGRADES, evaluate, read_ground_truths
 from export.packaging import model_card
 
 FORBIDDEN = ("t91", "bsds")
@@ -44,7 +44,7 @@ AMPLIFIED = 2
 """A network sharpens: one level in its input moves its output as two levels would, at the most."""
 
 
-def rounding_db(psnr: float, truths: Sequence[UInt8Array], share: float) -> float:
+def rounding_db(psnr: float, hr_planes: Sequence[UInt8Array], share: float) -> float:
     """Five standard deviations of a mean PSNR, in dB, if ``share`` of the pixels go to either neighbouring level.
 
     A pixel whose exact value lies half-way becomes the level above or below; with errors e that adds +-2e to N * MSE
@@ -53,7 +53,7 @@ def rounding_db(psnr: float, truths: Sequence[UInt8Array], share: float) -> floa
     """
     mse = 255**2 / 10 ** (psnr / 10)
     one_pixel = 20 / log(10) * np.sqrt(share / mse)
-    return float(5 * one_pixel * np.sqrt(sum(1 / truth.size for truth in truths)) / len(truths))
+    return float(5 * one_pixel * np.sqrt(sum(1 / hr.size for hr in hr_planes)) / len(hr_planes))
 
 
 DATA = os.environ.get("EDGE_SRCNN_DATA")
@@ -79,11 +79,11 @@ def test_there_is_one_for_each_scale_and_some_for_cameras() -> None:
     assert set(bundled_models()) == SHIPPED
 
 
-def test_each_rung_of_a_ladder_is_better_and_costs_more_work_than_the_one_below() -> None:
+def test_each_model_of_a_ladder_is_better_and_costs_more_work_than_the_one_below() -> None:
     for scale, camera in ((2, False), (3, False), (4, False), (2, True)):
-        rungs = ladder_of(bundled_models(), scale, camera=camera).rungs
-        specs = [read_model(bundled_models()[name]).spec for name in rungs]
-        assert [spec.family for spec in specs] == ["fast"] * (3 if rungs[-1].endswith("-camera") else 4)
+        models = ladder_of(bundled_models(), scale, camera=camera).models
+        specs = [read_model(bundled_models()[name]).spec for name in models]
+        assert [spec.family for spec in specs] == ["fast"] * (3 if models[-1].endswith("-camera") else 4)
         for lower, higher in pairwise(specs):
             assert higher.macs_per_pixel > lower.macs_per_pixel
             for one, other in zip(lower.quality, higher.quality, strict=True):
@@ -120,13 +120,13 @@ def test_int8_costs_next_to_nothing(spec: ModelSpec) -> None:
 def test_its_quality_is_what_it_says(path: Path, spec: ModelSpec) -> None:
     """On Set5, as ``edge-srcnn evaluate`` measures it."""
     said = next(quality for quality in spec.quality if quality.set.startswith("set5"))
-    truths = read_truths(Path(DATA or "") / "eval" / "set5", spec.scale)
+    hr_planes = read_ground_truths(Path(DATA or "") / "eval" / "set5", spec.scale)
     degrade = next(name for name, kind in DEGRADES.items() if kind == spec.degradation)
     with load_model(path) as upscaler:
         methods = {"bicubic": upscale_bicubic, "int8": lambda small, scale: upscaler.upscale(small)}
-        bicubic, int8 = evaluate("set5", truths, spec.scale, methods, degrade=degrade)
+        bicubic, int8 = evaluate("set5", hr_planes, spec.scale, methods, degrade=degrade)
     share = LUMA_SHARE if spec.scale == 2 and spec.degradation == BICUBIC else SHARE
     for found, card, gain in ((bicubic, said.bicubic_psnr, 1), (int8, said.psnr, AMPLIFIED)):
-        rounding = gain * rounding_db(card, truths, share)
+        rounding = gain * rounding_db(card, hr_planes, share)
         assert rounding < INT8_COSTS_DB / 5, "finer than what a worse network would show"
         assert found.psnr == pytest.approx(card, abs=CARD_DB + rounding)

@@ -1,6 +1,6 @@
 """What models make of real clips, every frame: noise in flat places and halos beside bicubic's, in grey levels.
 
-There is no truth to compare with. *Noise* is the deviation within the flattest fifth of bicubic's 16x16 blocks;
+There is no ground truth to compare with. *Noise* is the deviation within the flattest fifth of bicubic's 16x16 blocks;
 *halo* is how far pixels leave the range of the 5x5 source pixels around them, in the mean over the picture. Where the
 last model is worst, ``OUT`` gets a PNG: bicubic above, models below it in their order, three times as large; left the
 flat place whose noise grew most, right the largest halo.
@@ -67,7 +67,7 @@ def lumas(clip: Path) -> Iterator[UInt8Array]:
         source.close()
 
 
-def judge(clip: Path, names: list[str], out: Path) -> dict[str, dict[str, float]]:
+def measure_clip(clip: Path, names: list[str], out: Path) -> dict[str, dict[str, float]]:
     """Mean and worst frame of bicubic and of each model, and the picture of the last model's worst frame."""
     found: dict[str, list[Figures]] = {name: [] for name in ("bicubic", *names)}
     worst = -np.inf
@@ -110,4 +110,4 @@ if __name__ == "__main__":
     folder, out, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     out.mkdir(parents=True, exist_ok=True)
     found = sorted(path for path in folder.iterdir() if path.suffix in CLIPS)
-    print(json.dumps({clip.name: judge(clip, names, out) for clip in found}, indent=2))  # noqa: T201  # its purpose
+    print(json.dumps({clip.name: measure_clip(clip, names, out) for clip in found}, indent=2))  # noqa: T201  # its purpose

@@ -35,12 +35,22 @@ from edge_srcnn.loading import read_named
 from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph, picture_for
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import read_model
-from export.architectures.fast import RUNGS
+from export.architectures.fast import LADDER
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.rigs.front_page import HEIGHT, SCALE, WIDTH, YARDSTICKS, ceiling_table, draw, front_page, pi_table, rungs  # noqa: E402
+from tests.rigs.front_page import (  # noqa: E402  # the root of the repository must come first
+    HEIGHT,
+    SCALE,
+    WIDTH,
+    YARDSTICKS,
+    ceiling_table,
+    draw,
+    front_page,
+    ladder_networks,
+    pi_table,
+)
 from tests.rigs.instructions import CEILING, PROCESSORS, REFERENCE, random_network  # noqa: E402
 
 NETWORKS = (
@@ -81,10 +91,10 @@ def quality(runs: Path, name: str) -> dict[str, Any]:
 
 
 def shipped() -> dict[str, float]:
-    """Read what the bundled models of the rungs have on Set5, as far as there are any."""
-    models = {rung: bundled_models().get(f"{rung}-x{SCALE}") for rung in RUNGS}
-    found = {rung: read_model(path).spec.quality for rung, path in models.items() if path}
-    return {rung: round(q.psnr, 2) for rung, rows in found.items() for q in rows if q.set == "set5"}
+    """Read what the bundled models of the ladder have on Set5, as far as there are any."""
+    models = {name: bundled_models().get(f"{name}-x{SCALE}") for name in LADDER}
+    found = {name: read_model(path).spec.quality for name, path in models.items() if path}
+    return {name: round(q.psnr, 2) for name, rows in found.items() for q in rows if q.set == "set5"}
 
 
 def times(names: Sequence[str], scale: int = SCALE) -> dict[str, Any]:
@@ -201,7 +211,7 @@ def main() -> None:
     if wanted.only == "times":
         print(json.dumps(times(names, wanted.scale)))  # noqa: T201  # read by the process that asked
         return
-    names_measured = names if wanted.network else [*names, *(rung for rung in rungs() if rung not in names)]
+    names_measured = names if wanted.network else [*names, *(name for name in ladder_networks() if name not in names)]
     results = wanted.docs / "front.json"
     front: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
     front = {key: front.get(key, {}) for key in ("macs", "quality", "shipped", "times", "instructions")}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from export.architectures.fast import RUNGS
+from export.architectures.fast import LADDER
 from tests.rigs.instructions import CEILING, PROCESSORS, REFERENCE, frame
 
 SCALE, WIDTH, HEIGHT = 2, 640, 480
@@ -52,9 +52,9 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def rungs() -> list[str]:
+def ladder_networks() -> list[str]:
     """Give the networks that are shipped for x2, the fastest first."""
-    return [of[SCALE].removeprefix("fast-") for of in RUNGS.values()]
+    return [of[SCALE].removeprefix("fast-") for of in LADDER.values()]
 
 
 def shares(front: dict[str, Any], name: str) -> dict[str, float]:
@@ -106,12 +106,12 @@ def expected_ms(front: dict[str, Any], name: str, cpu: str) -> tuple[float, floa
 
 
 def pi_table(front: dict[str, Any]) -> str:
-    """Render what docs/pi.md says of each rung."""
-    head = ["", *(f"`{rung}`" for rung in RUNGS)]
+    """Render what docs/pi.md says of each model."""
+    head = ["", *(f"`{name}`" for name in LADDER)]
     lines = [head]
     for cpu, label in RASPBERRY.items():
         cells = []
-        for name in rungs():
+        for name in ladder_networks():
             most, least = expected_ms(front, name, cpu)
             digits = 1 if most > 100 else 0
             cells.append(f"{1000 / most:.{digits}f} to {1000 / least:.{digits}f}")
@@ -120,12 +120,14 @@ def pi_table(front: dict[str, Any]) -> str:
 
 
 def ceiling_table(front: dict[str, Any]) -> str:
-    """Render the share of the int8 ceiling that each rung reaches."""
+    """Render the share of the int8 ceiling that each model reaches."""
     kinds = [*(kind for kind in INSTRUCTION_SETS if kind in front["times"]), *PROCESSORS]
     lines = [["", *((INSTRUCTION_SETS | RASPBERRY)[kind] for kind in kinds)]]
-    for rung, name in zip(("`srcnn-915`", *(f"`{rung}`" for rung in RUNGS)), (REFERENCE, *rungs()), strict=True):
+    for label, name in zip(
+        ("`srcnn-915`", *(f"`{name}`" for name in LADDER)), (REFERENCE, *ladder_networks()), strict=True
+    ):
         reached = of_ceiling(front, name)
-        lines.append([rung, *(f"{reached[kind]:.0%}".replace("%", " %") for kind in kinds)])
+        lines.append([label, *(f"{reached[kind]:.0%}".replace("%", " %") for kind in kinds)])
     return _markdown(lines)
 
 
@@ -237,9 +239,9 @@ def _panel(
     blocks = [name.endswith("b2") for name in names]
     line = [points[n] for n in pareto(points)]
     shipped = [
-        (rung, shares(front, name)[kind], front["shipped"][rung])
-        for rung, name in zip(RUNGS, rungs(), strict=True)
-        if rung in front["shipped"]
+        (label, shares(front, name)[kind], front["shipped"][label])
+        for label, name in zip(LADDER, ladder_networks(), strict=True)
+        if label in front["shipped"]
     ]
     axes.plot(*zip(*line, strict=True), color="#1a6faf", linewidth=1.4, alpha=0.5, zorder=1)
     steps = max(front["quality"][name]["steps"] for name in names)

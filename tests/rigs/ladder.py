@@ -23,7 +23,7 @@ from tests.rigs.live import Viewer
 
 SETTLE_S, MEASURED_S = 3.0, 20.0
 STEP_S = 40.0
-"""So long a load may need until the ladder has found its rung."""
+"""So long a load may need until the ladder has found its model."""
 
 CARD = "test:size=640x480,fps={}"
 WINDOW_S, MOST_STEPS = 300.0, 4
@@ -140,7 +140,7 @@ def rate() -> dict[str, Any]:
             viewer = started.viewer()
             time.sleep(SETTLE_S)
             figures[f"fps_{fps}"] = measure(started, viewer, fps)
-            figures["rungs"] = started.state()["ladder"]["rungs"]
+            figures["models"] = started.state()["ladder"]["models"]
             if fps == 15:
                 with busy(1):
                     time.sleep(STEP_S)

@@ -30,7 +30,7 @@ MINUTES = 60.0
 EVERY_S = 20.0
 WARM_S = 60.0
 BACK_S, SINK_BACK_S = 2.0, 12.0
-"""Allowed after a repair: until viewers see live pictures; until a recorder or an engine is well again."""
+"""Allowed after a repair: until viewers see live pictures; until a recorder or an engine is healthy again."""
 
 GROWN_KB, GROWN_THREADS, GROWN_FILES = 5_000, 3, 4
 """Allowed from the third quarter to the last, each by its median: until then arenas fill up to what was ever needed."""
@@ -117,8 +117,8 @@ def nothing() -> None:
     """It mends itself."""
 
 
-def is_well(service: Service, folder: Path) -> bool:
-    """Live, no sink is in trouble, and recordings and pictures really grow."""
+def is_healthy(service: Service, folder: Path) -> bool:
+    """Live, no sink has an error, and recordings and pictures really grow."""
     with suppress(OSError, AssertionError, ValueError):
         state = service.state()
         newest = (max(each.stat().st_mtime for each in (folder / name).iterdir()) for name in FOLDERS)
@@ -188,7 +188,7 @@ def soak(minutes: float) -> dict[str, Any]:
                 failures.append(f"{kind}: no live picture within {BACK_S} s of the repair")
             else:
                 returns.append(seen)
-            if within(SINK_BACK_S, lambda: is_well(service, folder)) is None:
+            if within(SINK_BACK_S, lambda: is_healthy(service, folder)) is None:
                 failures.append(f"{kind}: not well within {SINK_BACK_S} s: {service.state()['status']}")
             if viewer.broken is not None or service.process.poll() is not None:
                 failures.append(f"{kind}: the viewer was cut off ({viewer.broken}), or the service ended")

@@ -19,7 +19,7 @@ from edge_srcnn.sinks.video.container import container_options
 from edge_srcnn.sinks.video.encoder import MJPEG, bit_rate, gop_size
 from edge_srcnn.sinks.video.keyframes import KeyFrames
 from edge_srcnn.sinks.video.recovery import can_be_played, hidden_name
-from edge_srcnn.sinks.video.stream_copy import Companion
+from edge_srcnn.sinks.video.stream_copy import StreamCopy
 
 _TIME_BASE = Fraction(1, 90000)
 _UNKNOWN_RATE = Fraction(25)
@@ -37,7 +37,7 @@ class VideoFile:
         FFmpeg's encoder and its options.
     rate
         Frames a second, if it is known.
-    companion
+    stream_copy
         A file whose sound and subtitles are copied.
     durable
         True: what was written until a power cut can be played, under the hidden name. False: smaller, starts faster.
@@ -49,7 +49,7 @@ class VideoFile:
         encoder: str,
         options: dict[str, str],
         rate: Fraction | None,
-        companion: str | None,
+        stream_copy: str | None,
         *,
         durable: bool,
     ) -> None:
@@ -61,11 +61,11 @@ class VideoFile:
         with writing(f"{self.path}: cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.partial.open("xb")
-            fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for a leftover
+            fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for one that a power cut left
             self._container: Any = av.open(
                 str(self.partial), "w", options=container_options(path.suffix, durable=durable)
             )
-        self._companion = None if companion is None else Companion(companion)
+        self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy)
         self._stream: Any = None
         self._size: tuple[int, int] | None = None
         self._keys = KeyFrames(self._time_base) if durable else None
@@ -85,7 +85,7 @@ class VideoFile:
                 raise CannotWrite(f"{self.path}: the picture's size changed, which a video file cannot say")
             picture = av_frame(luma, chroma, self._format, frame.colour)
             picture.time_base = self._time_base
-            start = 0.0 if self._companion is None else self._companion.video_start_s
+            start = 0.0 if self._stream_copy is None else self._stream_copy.video_start_s
             picture.pts = max(round((frame.time_s - self._first_s + start) / self._time_base), self._last + 1)
             picture.duration = round(1 / self._rate / self._time_base)
             self._last = picture.pts
@@ -108,10 +108,10 @@ class VideoFile:
         with self._file, writing(f"{self.path}: cannot be written"):
             try:
                 self._mux(self._stream.encode(None))
-                if self._companion is not None:
+                if self._stream_copy is not None:
                     end_s = float(self._last * self._time_base + 1 / self._rate)
-                    self._companion.mux_until(end_s if cut else None)
-                    self._companion.close()
+                    self._stream_copy.mux_until(end_s if cut else None)
+                    self._stream_copy.close()
                 self._container.close()
             except BaseException:
                 self._let_go()
@@ -125,8 +125,8 @@ class VideoFile:
     def discard(self) -> None:
         """Stop, and leave nothing behind."""
         with suppress(av.FFmpegError, OSError):
-            if self._companion is not None:
-                self._companion.close()
+            if self._stream_copy is not None:
+                self._stream_copy.close()
             self._container.close()
         self._file.close()
         with suppress(OSError):
@@ -151,10 +151,10 @@ class VideoFile:
         set_tags(stream.codec_context, frame.colour)
         if self._time_base != _TIME_BASE:
             stream.codec_context.max_b_frames = 0  # AVI cannot say their order
-        if self._companion is not None:
-            if self._companion.aspect is not None:
-                stream.codec_context.sample_aspect_ratio = self._companion.aspect
-            self._companion.begin(self._container, stream)
+        if self._stream_copy is not None:
+            if self._stream_copy.aspect is not None:
+                stream.codec_context.sample_aspect_ratio = self._stream_copy.aspect
+            self._stream_copy.begin(self._container, stream)
         self._stream, self._first_s, self._size = stream, frame.time_s, frame.size
 
     def _let_go(self) -> None:
@@ -175,8 +175,8 @@ class VideoFile:
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:
-            if self._companion is not None and packet.dts is not None:
-                self._companion.mux_until(float(packet.dts * packet.time_base))
+            if self._stream_copy is not None and packet.dts is not None:
+                self._stream_copy.mux_until(float(packet.dts * packet.time_base))
             key_came = self._keys is not None and self._keys.has_come(packet.pts)
             self._container.mux(packet)
             if key_came:

@@ -18,7 +18,7 @@ def hidden_name(path: Path) -> Path:
     return next(name for name in _hidden_names(path) if not os.path.exists(name))
 
 
-def adopt_leftovers(path: Path) -> list[Path]:
+def recover_recordings(path: Path) -> list[Path]:
     """Give what can be played a visible name, beside ``path``; what another process is writing stays as it is.
 
     Of ``out.mp4`` they become ``out-recovered-1.mp4``, of a segment ``out-00007.mp4`` the segment.
@@ -26,7 +26,7 @@ def adopt_leftovers(path: Path) -> list[Path]:
     if not os.access(path.parent, os.R_OK | os.X_OK):  # or there is none
         return []
     pattern = re.compile(rf"\.({re.escape(path.stem)}(-[0-9]+)?)\.part(-[0-9]+)?{re.escape(path.suffix)}")
-    adopted = []
+    recovered = []
     for hidden in sorted(path.parent.iterdir()):
         match = pattern.fullmatch(hidden.name)
         if match is None:
@@ -40,9 +40,9 @@ def adopt_leftovers(path: Path) -> list[Path]:
                 segment = hidden.with_name(f"{match[1]}{path.suffix}") if match[2] else None
                 visible = _visible_name(path, segment)
                 hidden.rename(visible)
-                adopted.append(visible)
+                recovered.append(visible)
                 log.warning("%s: was cut off; what there is of it is %s now", hidden, visible)
-    return adopted
+    return recovered
 
 
 def _visible_name(path: Path, segment: Path | None) -> Path:

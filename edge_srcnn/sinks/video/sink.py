@@ -95,10 +95,10 @@ class VideoSink(Sink):
     def begin(self, stream: Stream) -> None:
         """Keep what the files need to know, and look after what an earlier run had to leave."""
         self._stream = stream
-        if stream.companion is None:
-            from edge_srcnn.sinks.video.recovery import adopt_leftovers
+        if stream.stream_copy is None:
+            from edge_srcnn.sinks.video.recovery import recover_recordings
 
-            adopt_leftovers(self._path)
+            recover_recordings(self._path)
         if self._segmented:
             self._segments.begin()
 
@@ -116,7 +116,7 @@ class VideoSink(Sink):
 
     def abandon(self) -> None:
         """Give up a video that was to be as long as its source; recordings of a camera are finished by ``close``."""
-        if self._file is not None and self._stream is not None and self._stream.companion is not None:
+        if self._file is not None and self._stream is not None and self._stream.stream_copy is not None:
             self._file.discard()
             self._file = None
 
@@ -138,13 +138,13 @@ class VideoSink(Sink):
 
         stream = self._stream
         rate: Fraction | None = None if stream is None else stream.rate
-        companion = None if stream is None or self._segmented else stream.companion
+        stream_copy = None if stream is None or self._segmented else stream.stream_copy
         path = self._next_segment() if self._segmented else self._path
         # what has a file or an end can be done again
-        once = stream is None or (stream.companion is None and stream.frames is None)
+        once = stream is None or (stream.stream_copy is None and stream.frames is None)
         codec, crf = self._given.get("codec", "h264"), self._given.get("crf", DEFAULT_CRF)
         settings = options_of(codec, crf=crf, preset=self._given.get("preset", "veryfast"), at_once=once)
-        return VideoFile(path, ENCODERS[codec], settings, rate, companion, durable=companion is None)
+        return VideoFile(path, ENCODERS[codec], settings, rate, stream_copy, durable=stream_copy is None)
 
     def _finish(self, file: "VideoFile") -> None:
         self._file = None
@@ -153,7 +153,7 @@ class VideoSink(Sink):
         except OutputExists:
             raise
         except CannotWrite:
-            if self._stream is not None and self._stream.companion is not None:
+            if self._stream is not None and self._stream.stream_copy is not None:
                 file.discard()  # half of a video that was to be whole
             raise
         if self._segmented:

@@ -16,7 +16,7 @@ _OF_THE_FILE = frozenset({"title", "artist", "album", "author", "comment", "copy
 _OF_A_STREAM = frozenset({"language", "title", "handler_name"})
 
 
-class Companion:
+class StreamCopy:
     """The other streams of the source file, copied packet by packet in step with the pictures."""
 
     def __init__(self, path: str) -> None:
@@ -24,7 +24,7 @@ class Companion:
         self._container: Any = av.open(path)
         video: Any = self._container.streams.video[0]
         self.video_start_s = float((video.start_time or 0) * video.time_base)
-        self.aspect = _turned_aspect(path, video.sample_aspect_ratio)
+        self.aspect = _upright_aspect(path, video.sample_aspect_ratio)
         self._output: Any = None
         self._copies: dict[int, Any] = {}
         self._packets: Iterator[Any] = iter(())
@@ -71,7 +71,7 @@ def _copy_tags(source: Any, target: Any, names: frozenset[str]) -> None:
             target.metadata[name] = text
 
 
-def _turned_aspect(path: str, aspect: Fraction | None) -> Fraction | None:
+def _upright_aspect(path: str, aspect: Fraction | None) -> Fraction | None:
     """Give the shape of a pixel, upright: the frames come turned as the file says."""
     if aspect is None or aspect in (0, 1):
         return aspect

@@ -79,7 +79,7 @@ async function takeSnapshot() {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   } catch (error) {
-    showTrouble(error instanceof TypeError ? "The server does not answer." : error.message);
+    showError(error instanceof TypeError ? "The server does not answer." : error.message);
   } finally {
     $("snapshot").disabled = false;
   }

@@ -17,9 +17,9 @@ function address(path, query = {}) {
 }
 
 const stage = new Stage($("stage"), $("picture"), showControls);
-const stream = new PictureStream((view) => address("stream.mjpg", { view }), showFrame, showTrouble);
+const stream = new PictureStream((view) => address("stream.mjpg", { view }), showFrame, showError);
 let comparing = true;
-let trouble = null;
+let lastError = null;
 let lastState = null;
 
 function follow() {
@@ -27,13 +27,13 @@ function follow() {
 }
 
 function showFrame(frame) {
-  trouble = null;
+  lastError = null;
   stage.show(frame);
   if (document.body.dataset.signal !== "live" && lastState?.signal !== false) showSignal();
 }
 
-function showTrouble(text) {
-  trouble = text;
+function showError(text) {
+  lastError = text;
   showSignal();
 }
 
@@ -48,7 +48,7 @@ async function look() {
       showFigures(lastState);
     } catch (error) {
       lastState = null;
-      trouble = error instanceof TypeError ? "The server does not answer." : error.message;
+      lastError = error instanceof TypeError ? "The server does not answer." : error.message;
     }
     showSignal();
   }
@@ -80,8 +80,8 @@ function duration(ms) {
 }
 
 function showSignal() {
-  const lost = trouble !== null || lastState?.signal === false;
-  const waiting = lost && trouble === null && lastState.picture_age_s === null;
+  const lost = lastError !== null || lastState?.signal === false;
+  const waiting = lost && lastError === null && lastState.picture_age_s === null;
   const live = !lost && stage.frame !== null;
   const word = live ? "live" : lost && !waiting ? "lost" : "waiting";
   if (document.body.dataset.signal !== word) document.body.dataset.signal = word;
@@ -93,8 +93,8 @@ function showSignal() {
   if (live) return;
   $("notice-title").textContent = word === "lost" ? "No signal" : "Waiting for the first picture";
   const told = lastState?.phase === "waiting for camera" ? lastState.status : "";
-  const old = word === "lost" && trouble === null ? `The last picture is ${ago(lastState.picture_age_s)} old.` : "";
-  $("notice-text").textContent = trouble ?? [old, told].filter(Boolean).join(" ");
+  const old = word === "lost" && lastError === null ? `The last picture is ${ago(lastState.picture_age_s)} old.` : "";
+  $("notice-text").textContent = lastError ?? [old, told].filter(Boolean).join(" ");
 }
 
 function ago(seconds) {

@@ -53,13 +53,13 @@ async function* partsOf(body) {
 
 /**
  * Keeps a stream open, and opens it again when it breaks.
- * onFrame gets {enhanced: ImageBitmap, bicubic: ImageBitmap or null}, onTrouble a text, or null when it is over.
+ * onFrame gets {enhanced: ImageBitmap, bicubic: ImageBitmap or null}, onError a text, or null when it is over.
  */
 class PictureStream {
-  constructor(address, onFrame, onTrouble) {
+  constructor(address, onFrame, onError) {
     this.address = address;
     this.onFrame = onFrame;
-    this.onTrouble = onTrouble;
+    this.onError = onError;
     this.stopper = null;
     this.waiting = null;
     this.decoding = false;
@@ -85,7 +85,7 @@ class PictureStream {
       try {
         const response = await fetch(this.address(view), { signal, cache: "no-store" });
         if (!response.ok) throw new Error((await response.text()).trim());
-        this.onTrouble(null);
+        this.onError(null);
         let bicubic = null;
         for await (const part of partsOf(response.body)) {
           wait = 500;
@@ -102,7 +102,7 @@ class PictureStream {
         throw new Error("The stream has ended.");
       } catch (error) {
         if (signal.aborted) return;
-        this.onTrouble(error instanceof TypeError ? "The server does not answer." : error.message);
+        this.onError(error instanceof TypeError ? "The server does not answer." : error.message);
       }
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
@@ -118,7 +118,7 @@ class PictureStream {
         const [sharp, soft] = await Promise.all([enhanced, bicubic].map(bitmapOf));
         if (!signal.aborted) this.onFrame({ enhanced: sharp, bicubic: soft });
       } catch (error) {
-        this.onTrouble("A picture cannot be read.");
+        this.onError("A picture cannot be read.");
       }
     }
     this.decoding = false;

@@ -9,7 +9,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation.encoding import jpeg
 from export.data.degradation.lens import blur, disc, gaussian, streak
 from export.data.degradation.processing import denoise, sharpen
-from export.data.degradation.resize import Levels, mean_of_areas, resample, rounded
+from export.data.degradation.resize import Levels, mean_of_areas, resample, to_uint8
 from export.data.degradation.sensor import Noise, expose
 
 Range = tuple[float, float]
@@ -87,7 +87,7 @@ def camera(plane: UInt8Array, scale: int, rng: np.random.Generator, faults: Came
         image = denoise(image, rng.uniform(*faults.denoise))
     if rng.random() < faults.sharpen_share:
         image = sharpen(image, rng.uniform(*faults.sharpen))
-    picture = rounded(image)
+    picture = to_uint8(image)
     if rng.random() < faults.jpeg_share:
         picture = jpeg(picture, round(rng.uniform(*faults.jpeg_quality)))
     return picture

@@ -28,7 +28,7 @@ def imresize(plane: UInt8Array, height: int, width: int) -> UInt8Array:
     processor and its threads, and pixels are to be the same everywhere. What differs from a half by no more than such
     sums do counts as a half.
     """
-    return rounded(np.round(_resampled(plane, height, width), _CERTAIN_DECIMALS))
+    return to_uint8(np.round(_resampled(plane, height, width), _CERTAIN_DECIMALS))
 
 
 def resample(plane: Levels, height: int, width: int) -> Levels:
@@ -50,7 +50,7 @@ def _interpolated(plane: NDArray[np.float64], height: int) -> NDArray[np.float64
     return out
 
 
-def rounded(plane: NDArray[np.floating[Any]]) -> UInt8Array:
+def to_uint8(plane: NDArray[np.floating[Any]]) -> UInt8Array:
     """Round to the nearest uint8 levels, halves upwards."""
     out: UInt8Array = np.clip(np.floor(plane + 0.5), 0, 255).astype(np.uint8)
     return out

@@ -1,6 +1,6 @@
 """What a sensor does: light is counted behind a mosaic of colours, with noise, and made a picture again.
 
-The light is grey, as the truth is; red, green and blue sites see the same of it, each with noise of its own.
+The light is grey, as the ground truth is; red, green and blue sites see the same of it, each with noise of its own.
 That noise is then as a camera's is: spread over neighbours by the demosaicing, stronger in the dark by the curve.
 """
 

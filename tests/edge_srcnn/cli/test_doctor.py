@@ -11,7 +11,7 @@ import typer
 
 from edge_srcnn.cli.doctor import doctor
 from edge_srcnn.engine.edgetpu.report import EdgeTpuReport
-from edge_srcnn.measure.doctor import Diagnosis, EngineReport, LiveRung, SelfTest
+from edge_srcnn.measure.doctor import Diagnosis, EngineReport, LiveModel, SelfTest
 from edge_srcnn.models.bundled import bundled_models
 
 pytestmark = pytest.mark.slow
@@ -82,7 +82,7 @@ def test_what_is_wrong_shows_in_the_report_and_in_the_exit_status(monkeypatch, c
 
 
 def test_the_models_of_live_video_are_told_with_what_is_known_of_them(monkeypatch, capsys):
-    live = LiveRung("fast-s-x2", True, 9.876), LiveRung("fast-m-x2", False, 123.4), LiveRung("fast-l-x2", True, None)
+    live = LiveModel("fast-s-x2", True, 9.876), LiveModel("fast-m-x2", False, 123.4), LiveModel("fast-l-x2", True, None)
     monkeypatch.setattr("edge_srcnn.measure.doctor.diagnose", lambda: replace(found("2.3.0", ok=True), live=live))
     doctor()
     shown = "fast-s-x2 (9.88 ms, tuned), fast-m-x2 (123 ms), fast-l-x2 (not timed yet, tuned)"

@@ -86,7 +86,7 @@ def test_a_rate_that_is_to_be_kept_is_the_target_and_what_helps_is_said_once(run
     done = run_cli("run", "-i", "test:size=640x480,fps=1000", "-o", "null:", *options)
     assert done.returncode == 0, done.stderr
     state = json.loads(done.stdout)
-    assert (state["enhanced_share"], state["ladder"]["rungs"]) == (1.0, ["srcnn-915-x2"])
+    assert (state["enhanced_share"], state["ladder"]["models"]) == (1.0, ["srcnn-915-x2"])
     assert state["ladder"]["target_fps"] <= 1000
     assert state["dropped"] + state["frames_out"] <= state["frames_in"]
     assert done.stderr.count("srcnn-915-x2 is too slow") == 1
@@ -98,11 +98,11 @@ def test_a_rate_that_is_to_be_kept_is_the_target_and_what_helps_is_said_once(run
 def test_a_ladder_is_told_with_the_time_of_each_model_and_why_it_was_that_one(run_cli):
     done = run_cli("run", "-i", f"{CARD},fps=20", "-o", "null:", "--seconds", "3", "--threads", "1")
     assert (done.returncode, done.stdout) == (0, "")
-    rungs = live_ladder(2).rungs
-    tried = ", ".join(rf"{rung} (\d[\d.e+]* ms|not tried)" for rung in rungs)
+    models = live_ladder(2).models
+    tried = ", ".join(rf"{model} (\d[\d.e+]* ms|not tried)" for model in models)
     assert re.search(rf"^a frame takes: {tried}$", done.stderr, re.MULTILINE)
     why = r"(, the best with time to spare at 20 frames a second, 50 ms apart| after \d steps?; the last time it .*)"
-    assert re.search(rf"^--model auto came to ({'|'.join(rungs)}){why}$", done.stderr, re.MULTILINE)
+    assert re.search(rf"^--model auto came to ({'|'.join(models)}){why}$", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.slow

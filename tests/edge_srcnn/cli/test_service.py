@@ -92,7 +92,7 @@ def test_status_tells_of_every_unit_and_fails_when_one_failed(monkeypatch, capsy
         assert re.search(r"^edge-srcnn@front +failed \(failed\) ", told, re.MULTILINE)
 
 
-def test_status_of_units_that_are_well_ends_well(monkeypatch, capsys):
+def test_status_of_healthy_units_is_a_success(monkeypatch, capsys):
     monkeypatch.setattr("edge_srcnn.service.install.systemctl.unit_states", lambda: STATES[:1])
     status()
     assert "active (running)" in capsys.readouterr().out

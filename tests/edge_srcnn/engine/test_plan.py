@@ -114,7 +114,7 @@ def test_the_cores_of_a_raspberry_pi_get_the_ends_that_take_the_fewest_instructi
 @pytest.mark.parametrize(
     ("better", "lesser"), [("avx512_vnni", "avx2"), ("avx_vnni", "avx2"), ("asimddp", "asimd"), ("asimd", "fp")]
 )
-def test_a_processor_is_judged_by_the_best_that_it_has(networks, better, lesser):
+def test_a_processor_is_evaluated_by_the_best_that_it_has(networks, better, lesser):
     network = on_bicubic(networks.random())
     alone, together = (default_plan(network, processor(*flags), 1) for flags in ((better,), (better, lesser)))
     assert together == alone

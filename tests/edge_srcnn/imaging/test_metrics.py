@@ -23,10 +23,10 @@ def test_psnr_does_not_wrap_and_has_no_direction(texture):
 
 
 def test_psnr_of_one_wrong_pixel_in_a_hundred():
-    truth = np.zeros((10, 10), np.uint8)
-    wrong = truth.copy()
+    hr = np.zeros((10, 10), np.uint8)
+    wrong = hr.copy()
     wrong[3, 3] = 255
-    assert psnr(wrong, truth) == pytest.approx(20)
+    assert psnr(wrong, hr) == pytest.approx(20)
 
 
 def test_equal_pictures_have_infinite_psnr_and_ssim_of_one(texture):
@@ -54,9 +54,9 @@ def test_ssim_of_a_plane_smaller_than_the_window(texture, shape):
 @pytest.mark.slow
 def test_ssim_is_that_of_scikit_image_as_wang_et_al_defined_it(texture):
     metrics = pytest.importorskip("skimage.metrics")
-    truth = texture(40, 56)
-    noisy = np.clip(truth + np.random.default_rng(3).normal(0, 12, truth.shape), 0, 255).astype(np.uint8)
+    hr = texture(40, 56)
+    noisy = np.clip(hr + np.random.default_rng(3).normal(0, 12, hr.shape), 0, 255).astype(np.uint8)
     expected = metrics.structural_similarity(
-        noisy, truth, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        noisy, hr, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
-    assert ssim(noisy, truth) == pytest.approx(expected, abs=1e-6)
+    assert ssim(noisy, hr) == pytest.approx(expected, abs=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, turned, upscale_chroma
+from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, rotate, upscale_chroma
 
 
 def flat(height, width, values=(90, 240)):
@@ -64,8 +64,8 @@ def test_degrees_become_quarter_turns_to_the_left(degrees, turns):
 
 def test_a_plane_is_turned_to_the_left():
     plane = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
-    assert turned(plane, 0) is plane
-    assert turned(plane, 1).tolist() == [[3, 6], [2, 5], [1, 4]]
-    assert turned(plane, 2).tolist() == [[6, 5, 4], [3, 2, 1]]
-    assert turned(plane, 3).tolist() == [[4, 1], [5, 2], [6, 3]]
-    assert all(turned(plane, turns).flags.c_contiguous for turns in range(4))
+    assert rotate(plane, 0) is plane
+    assert rotate(plane, 1).tolist() == [[3, 6], [2, 5], [1, 4]]
+    assert rotate(plane, 2).tolist() == [[6, 5, 4], [3, 2, 1]]
+    assert rotate(plane, 3).tolist() == [[4, 1], [5, 2], [6, 3]]
+    assert all(rotate(plane, turns).flags.c_contiguous for turns in range(4))

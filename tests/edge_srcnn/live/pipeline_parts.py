@@ -39,7 +39,7 @@ class Numbers(Source):
     ) -> None:
         self.live, self.rate, self.frames = live, Fraction(25), None
         self.closed = threading.Event()
-        self.companion = None
+        self.stream_copy = None
         self._indices, self._between, self._error = indices, between, error
         self._given = self._give()
 

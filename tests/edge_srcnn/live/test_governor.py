@@ -23,15 +23,15 @@ from edge_srcnn.system.temperature import Heat
 COOL, WARM, HOT = (Heat(celsius, ()) for celsius in (60.0, 77.0, 82.0))
 UNKNOWN = Heat(None, ())
 FPS = 25.0
-TABLE_S = (0.005, 0.012, 0.03)  # of a frame, by rung: 40 ms are between two
+TABLE_S = (0.005, 0.012, 0.03)  # of a frame, by model: 40 ms are between two
 
 
 class Machine:
     """A governor on a machine whose load and heat a test sets; time goes on in steps of a second."""
 
-    def __init__(self, rung: int = 0, times_s: tuple[float, ...] = TABLE_S) -> None:
+    def __init__(self, index: int = 0, times_s: tuple[float, ...] = TABLE_S) -> None:
         self.governor = Governor(len(times_s), hot_c=80)
-        self.governor.begin(rung)
+        self.governor.begin(index)
         self.now_s, self.load, self.heat, self.times_s = 0.0, 1.0, COOL, times_s
         self.knows_better = True
         self.taken: list[tuple[float, str]] = []
@@ -48,31 +48,31 @@ class Machine:
         return [text for _, text in self.taken[begin:]]
 
     def look(self) -> Look:
-        rung = self.governor.rung
-        frame_s = self.times_s[rung] * self.load
+        index = self.governor.index
+        frame_s = self.times_s[index] * self.load
         fps = min(1 / frame_s, FPS)
-        better = self.times_s[rung + 1 :][:1]
+        better = self.times_s[index + 1 :][:1]
         better_s = better[0] * self.load if better and self.knows_better else None
         return Look(self.now_s, FPS, fps, 1 - fps / FPS, frame_s, better_s, self.heat)
 
 
 def test_what_keeps_up_and_has_no_room_above_it_stays():
-    machine = Machine(rung=1)
+    machine = Machine(index=1)
     machine.times_s = (0.005, 0.012, 0.033)  # eight tenths of 40 ms are 32
     assert machine.run(600) == []
 
 
-def test_behind_for_three_seconds_is_one_rung_down():
-    machine = Machine(rung=2)
+def test_behind_for_three_seconds_is_one_model_down():
+    machine = Machine(index=2)
     machine.load = 1.5  # 45 ms of 40
     assert machine.run(HOLD_S) == []
     assert machine.run(1) == ["down behind"]
-    assert machine.governor.rung == 1
+    assert machine.governor.index == 1
     assert machine.run(PATIENCE_S) == []
 
 
 def test_behind_for_less_is_nothing():
-    machine = Machine(rung=2)
+    machine = Machine(index=2)
     for _ in range(20):
         machine.load = 1.5
         assert machine.run(HOLD_S) == []
@@ -81,14 +81,14 @@ def test_behind_for_less_is_nothing():
 
 
 def test_frames_that_are_lost_are_behind_however_quick_the_engine_seems():
-    machine = Machine(rung=1)
+    machine = Machine(index=1)
     look = Look(0.0, FPS, 14.2, 0.4, 0.01, None, COOL)
     steps = [machine.governor.decide(Look(**{**vars(look), "now_s": float(second)})) for second in range(5)]
     assert [step and str(step) for step in steps][3] == "stepped down: 14.2 of 25 frames a second"
 
 
-def test_hot_for_three_seconds_is_one_rung_down_and_another_one_later():
-    machine = Machine(rung=2)
+def test_hot_for_three_seconds_is_one_model_down_and_another_one_later():
+    machine = Machine(index=2)
     machine.heat = HOT
     assert machine.run(HOLD_S + 1) == ["down hot"]
     assert str(machine.governor.last) == "stepped down: 82 °C"
@@ -96,42 +96,42 @@ def test_hot_for_three_seconds_is_one_rung_down_and_another_one_later():
     assert machine.run(HEAT_SETTLE_S - 1) == []
     assert machine.run(1 + HOLD_S) == ["down hot"]
     assert machine.run(60) == []  # there is no faster one
-    assert machine.governor.rung == 0
+    assert machine.governor.index == 0
 
 
 def test_throttling_counts_as_much_as_heat():
-    machine = Machine(rung=1)
+    machine = Machine(index=1)
     machine.heat = Heat(60.0, ("it is throttled",))
     assert machine.run(HOLD_S + 1) == ["down hot"]
     assert str(machine.governor.last) == "stepped down: it is throttled"
 
 
 def test_nothing_is_stepped_for_heat_that_nobody_measures():
-    machine = Machine(rung=2)
+    machine = Machine(index=2)
     machine.heat = UNKNOWN
     assert machine.run(600) == []
 
 
-def test_room_for_twenty_seconds_is_one_rung_up():
-    machine = Machine(rung=0)
+def test_room_for_twenty_seconds_is_one_model_up():
+    machine = Machine(index=0)
     assert machine.run(PATIENCE_S) == []
     assert machine.run(1) == ["up room"]
     assert str(machine.governor.last) == "stepped up: 12 ms a frame, and 40 ms to spend"
     assert machine.run(PATIENCE_S + 1) == ["up room"]
-    assert machine.governor.rung == 2
+    assert machine.governor.index == 2
     assert machine.run(600) == []
 
 
 def test_it_must_be_cool_by_five_degrees_to_step_up():
-    machine = Machine(rung=0)
+    machine = Machine(index=0)
     machine.heat = WARM
     assert machine.run(600) == []
     machine.heat = COOL
     assert machine.run(PATIENCE_S + 1) == ["up room"]
 
 
-def test_a_rung_that_was_never_measured_is_tried_where_twice_the_time_has_room():
-    machine = Machine(rung=0)
+def test_a_model_that_was_never_measured_is_tried_where_twice_the_time_has_room():
+    machine = Machine(index=0)
     machine.knows_better = False
     machine.times_s = (0.0161, 0.02)
     assert machine.run(60) == []
@@ -140,15 +140,15 @@ def test_a_rung_that_was_never_measured_is_tried_where_twice_the_time_has_room()
 
 
 def test_a_step_up_that_was_a_mistake_makes_patient():
-    machine = Machine(rung=0, times_s=(0.005, 0.012))
+    machine = Machine(index=0, times_s=(0.005, 0.012))
     waits, before = [], 0.0
     for _ in range(3):
         machine.load = 1.0
-        while machine.governor.rung == 0:
+        while machine.governor.index == 0:
             machine.run(1)
         waits.append(machine.now_s - before)
         machine.load = 8.0
-        while machine.governor.rung == 1:
+        while machine.governor.index == 1:
             machine.run(1)
         before = machine.now_s
     assert waits[0] == PATIENCE_S + 1
@@ -169,8 +169,8 @@ def test_a_step_that_is_refused_makes_patient_too_but_not_for_ever():
     assert gaps[-1] == pytest.approx(MOST_PATIENCE_S, abs=2)
 
 
-def test_the_fastest_rung_that_is_too_slow_stays_and_says_so():
-    machine = Machine(rung=0)
+def test_the_fastest_model_that_is_too_slow_stays_and_says_so():
+    machine = Machine(index=0)
     machine.load = 20.0
     assert machine.run(60) == []
     assert machine.governor.too_slow == "10.0 of 25 frames a second"
@@ -196,7 +196,7 @@ def test_without_a_rate_nothing_is_stepped_but_for_heat():
 
 
 def test_a_rest_forgets_what_was_seen():
-    machine = Machine(rung=2)
+    machine = Machine(index=2)
     machine.load, machine.heat = 1.5, HOT
     machine.run(HOLD_S)
     machine.governor.rest()
@@ -205,7 +205,7 @@ def test_a_rest_forgets_what_was_seen():
 
 
 def test_steps_are_counted_by_direction_and_reason():
-    machine = Machine(rung=2)
+    machine = Machine(index=2)
     machine.load = 1.5
     machine.run(10)
     machine.load = 1.0
@@ -229,14 +229,14 @@ LOADS = st.lists(
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(begin=st.integers(0, 2), loads=LOADS)
-def test_ten_minutes_of_any_load_make_no_more_than_four_steps_in_five_and_trouble_is_never_made_to_wait(begin, loads):
-    machine = Machine(rung=begin)
+def test_ten_minutes_of_any_load_make_no_more_than_four_steps_in_five_and_heat_never_waits(begin, loads):
+    machine = Machine(index=begin)
     for seconds, load, heat, knows in loads:
         machine.load, machine.heat, machine.knows_better = load, heat, knows
         for _ in range(seconds):
             held_s = 0.0 if machine.governor._behind_s is None else machine.now_s - machine.governor._behind_s
-            # a step down is never refused: whoever is behind for longer is on the fastest rung
-            assert held_s <= HOLD_S or machine.governor.rung == 0
+            # a step down is never refused: whoever is behind for longer is on the fastest model
+            assert held_s <= HOLD_S or machine.governor.index == 0
             machine.run(1)
         if machine.now_s > 600:
             break
@@ -246,7 +246,7 @@ def test_ten_minutes_of_any_load_make_no_more_than_four_steps_in_five_and_troubl
 
 
 def test_a_load_that_comes_and_goes_does_not_make_it_flap():
-    machine = Machine(rung=1)
+    machine = Machine(index=1)
     for _ in range(60):
         machine.load = 1.0
         machine.run(5)

@@ -18,7 +18,7 @@ from tests.edge_srcnn.live.pipeline_parts import wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
-RUNGS = ("small", "middle", "large")
+LADDER = ("small", "middle", "large")
 FPS = 25.0
 COOL, HOT = Heat(50.0, ()), Heat(85.0, ())
 
@@ -125,10 +125,10 @@ def bench(monkeypatch, tmp_path):
 def on_ladder(bench):
     made = []
 
-    def make(rungs=RUNGS, governor=None, fps=FPS, **options):
-        governor = governor or Governor(len(rungs), hot_c=80)
+    def make(models=LADDER, governor=None, fps=FPS, **options):
+        governor = governor or Governor(len(models), hot_c=80)
         upscaler = LadderUpscaler(
-            rungs,
+            models,
             bench.make,
             governor,
             target_fps=lambda: fps,
@@ -160,7 +160,7 @@ def test_the_best_that_has_room_is_chosen_within_a_second(bench, on_ladder, midd
     upscaler, camera = on_ladder()
     camera.run(1)
     assert upscaler.model == chosen
-    assert upscaler.ladder.rungs[upscaler.ladder.rung] == chosen
+    assert upscaler.ladder.models[upscaler.ladder.index] == chosen
     assert upscaler.ladder.steps == ()
     assert camera.out[0][1] == "small"  # the first picture waits for nothing
     assert camera.longest_gap_s() < 0.2
@@ -179,7 +179,7 @@ def test_what_was_measured_is_remembered_and_not_measured_again(bench, on_ladder
     assert [model.model for model in bench.made[before:]] == ["small", "large"]
 
 
-def test_a_rung_that_is_far_too_slow_is_not_timed_alone_and_those_above_it_not_at_all(bench, on_ladder):
+def test_a_model_that_is_far_too_slow_is_not_timed_alone_and_those_above_it_not_at_all(bench, on_ladder):
     bench.times_s |= {"middle": 5.0}
     _, camera = on_ladder()
     camera.run(1)
@@ -270,14 +270,14 @@ def test_when_even_the_fastest_is_too_slow_frames_are_dropped_and_the_log_says_o
 
 def test_a_named_model_is_not_stepped_and_gives_the_same_line(bench, on_ladder, caplog):
     bench.times_s |= {"middle": 0.09}
-    upscaler, camera = on_ladder(rungs=("middle",))
+    upscaler, camera = on_ladder(models=("middle",))
     camera.run(30)
     assert len(bench.made) == 1
-    assert upscaler.ladder.rungs == ("middle",)
+    assert upscaler.ladder.models == ("middle",)
     assert sum("middle is too slow" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_the_rung_stays_when_the_engine_is_made_anew(bench, on_ladder):
+def test_the_model_stays_when_the_engine_is_made_anew(bench, on_ladder):
     governor = Governor(3, hot_c=80)
     _, camera = on_ladder(governor=governor)
     camera.run(2)
@@ -340,7 +340,13 @@ def test_an_engine_that_is_ready_after_the_end_is_let_go(bench):
 
     slow = Slow()
     upscaler = LadderUpscaler(
-        RUNGS, slow.make, Governor(3), target_fps=lambda: FPS, key_for=slow.key_for, heat=lambda: COOL, clock=slow.clock
+        LADDER,
+        slow.make,
+        Governor(3),
+        target_fps=lambda: FPS,
+        key_for=slow.key_for,
+        heat=lambda: COOL,
+        clock=slow.clock,
     )
     frame = Frame(np.zeros((12, 16), np.uint8), None, Colour(), 0, 0.0, 0.0)
     upscaler.upscale_frame(frame)

@@ -31,11 +31,11 @@ pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
 def test_sinks_are_told_of_the_stream_and_get_both_frames():
     source, recorder = Numbers(range(3)), Recorder()
-    source.frames, source.companion = 3, "clip.mp4"
+    source.frames, source.stream_copy = 3, "clip.mp4"
     pipeline = Pipeline(source, Double(), [recorder])
     pipeline.run()
     stream = recorder.stream
-    assert (stream.rate, stream.frames, stream.companion) == (Fraction(25), 3, "clip.mp4")
+    assert (stream.rate, stream.frames, stream.stream_copy) == (Fraction(25), 3, "clip.mp4")
     assert stream.state().frames_out == 3
     result = recorder.last
     assert (result.scale, result.original.size, result.frame.size) == (2, (8, 6), (16, 12))

@@ -70,7 +70,7 @@ def test_auto_begins_with_the_fastest_and_goes_to_the_best_that_has_room(live):
     feed(upscaler, 1)
     upscaler.upscale_frame(frame(1))
     assert upscaler.model == "fast-l-x2"
-    assert upscaler.ladder.rungs == ("fast-s-x2", "fast-m-x2", "fast-l-x2")
+    assert upscaler.ladder.models == ("fast-s-x2", "fast-m-x2", "fast-l-x2")
 
 
 @pytest.mark.slow
@@ -108,10 +108,10 @@ def test_a_named_model_has_no_ladder(live, ladder_bundle):
         upscaler = live(name)
         feed(upscaler, 3)
         assert upscaler.model == "fast-m-x2"
-        assert upscaler.ladder.rungs == ("fast-m-x2",)
+        assert upscaler.ladder.models == ("fast-m-x2",)
 
 
-def test_the_region_goes_from_rung_to_rung(live):
+def test_the_region_goes_from_candidate_to_candidate(live):
     upscaler = live(roi=(4, 4, 12, 8))
     feed(upscaler)
     assert upscaler.model == "fast-l-x2"
@@ -132,11 +132,11 @@ def test_bicubic_alone_has_no_ladder(live):
 def test_a_delegate_has_the_best_live_model_and_no_ladder():
     # which is not made here: a machine that has such a library is needed for that
     upscalers = LiveUpscalers(options=EngineOptions(delegate=Delegate("/usr/lib/libvx_delegate.so")))
-    assert upscalers._rungs == ("fast-l-x2",)
-    assert LiveUpscalers(options=EngineOptions("edgetpu"))._rungs == ("fast-l-x2",)
+    assert upscalers._models == ("fast-l-x2",)
+    assert LiveUpscalers(options=EngineOptions("edgetpu"))._models == ("fast-l-x2",)
 
 
-def test_the_rung_stays_when_it_is_made_anew(live):
+def test_the_candidate_stays_when_it_is_made_anew(live):
     upscalers = LiveUpscalers(rate=lambda: SLOW, heat=lambda: Heat(None, ()))
     first = upscalers.make()
     feed(first)

@@ -24,17 +24,17 @@ def test_three_pictures_stand_side_by_side_above_their_details(scale, small, lar
     assert (shown.input_size, shown.output_size) == (small, large)
     rows = LABEL_ROWS + large[1] + GAP + detail_rows
     assert shown.picture.shape == (rows, 3 * large[0] + 2 * GAP, 3)
-    truth = shown.picture[LABEL_ROWS : LABEL_ROWS + large[1], 2 * (large[0] + GAP) :]
-    assert (truth == draw_test_card()[: large[1], : large[0]]).all()
+    hr = shown.picture[LABEL_ROWS : LABEL_ROWS + large[1], 2 * (large[0] + GAP) :]
+    assert (hr == draw_test_card()[: large[1], : large[0]]).all()
 
 
 @pytest.mark.slow
 def test_its_figures_are_those_of_the_pictures_it_shows(upscalers):
     shown = demonstrate(upscalers(2))
     columns = [shown.picture[LABEL_ROWS : LABEL_ROWS + 480, left : left + 640] for left in (0, 648, 1296)]
-    bicubic, sharp, truth = (luma_full_range(column) for column in columns)
-    assert (shown.bicubic_psnr, shown.psnr) == (psnr(bicubic, truth), psnr(sharp, truth))
-    assert (shown.bicubic_ssim, shown.ssim) == (ssim(bicubic, truth), ssim(sharp, truth))
+    bicubic, sharp, hr = (luma_full_range(column) for column in columns)
+    assert (shown.bicubic_psnr, shown.psnr) == (psnr(bicubic, hr), psnr(sharp, hr))
+    assert (shown.bicubic_ssim, shown.ssim) == (ssim(bicubic, hr), ssim(sharp, hr))
     assert shown.psnr > shown.bicubic_psnr
     assert shown.ssim > shown.bicubic_ssim
     assert shown.milliseconds > 0

@@ -14,7 +14,7 @@ from edge_srcnn.engine.interpreter import TfliteBackend
 from edge_srcnn.engine.plan import Plan
 from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.measure import doctor
-from edge_srcnn.measure.doctor import LiveRung, diagnose
+from edge_srcnn.measure.doctor import LiveModel, diagnose
 from edge_srcnn.models import bundled
 from edge_srcnn.models.file import read_model
 
@@ -110,12 +110,12 @@ def test_it_tells_what_is_known_of_the_models_of_live_video(only, engine, monkey
     only(engine)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(doctor, "bundled_models", dict)  # the self-tests are not asked
-    names = bundled.live_ladder(2).rungs
-    assert diagnose().live == tuple(LiveRung(name, tuned=False, frame_ms=None) for name in names)
+    names = bundled.live_ladder(2).models
+    assert diagnose().live == tuple(LiveModel(name, tuned=False, frame_ms=None) for name in names)
     key = tuning_key(read_model(bundled.find_model(names[0], 2)), backend_named(engine), 2 * 480, 2 * 640)
     TuningCache().put(key, 1, Plan(Blocks((1, 1), (1, 1)), (77, 99), 1))
     TuningCache().put(key, 12.5)
-    assert diagnose().live[0] == LiveRung(names[0], tuned=True, frame_ms=12.5)
+    assert diagnose().live[0] == LiveModel(names[0], tuned=True, frame_ms=12.5)
     only()
     assert diagnose().live == ()
 

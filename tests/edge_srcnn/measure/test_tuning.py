@@ -38,7 +38,7 @@ def test_auto_is_the_best_one_and_that_for_cameras_is_alike():
     assert names(models_to_tune("auto", 3)) == [["srcnn-915-x3"]]
 
 
-def test_auto_is_every_rung_of_a_ladder(monkeypatch, tmp_path):
+def test_auto_is_every_model_of_a_ladder(monkeypatch, tmp_path):
     monkeypatch.setattr(bundled, "BUNDLED", make_ladder(tmp_path / "models"))
     # the first two are the same network with other weights, see make_ladder
     assert names(models_to_tune("auto", 2)) == [["fast-s-x2", "fast-m-x2"], ["fast-l-x2"]]
@@ -49,11 +49,11 @@ def test_every_model_that_auto_may_come_to_is_among_them(scale):
     groups = models_to_tune("auto", scale)
     found = {name for group in names(groups) for name in group}
     for camera in (False, True):
-        assert set(bundled.live_ladder(scale, camera=camera).rungs) <= found
+        assert set(bundled.live_ladder(scale, camera=camera).models) <= found
         assert bundled.find_model("auto", scale, camera=camera).stem in found
     for group in groups:
         assert len({model.spec.layers for model in group}) == 1
-    assert names(groups)[0][0] == bundled.live_ladder(scale).rungs[0], "the fastest comes first"
+    assert names(groups)[0][0] == bundled.live_ladder(scale).models[0], "the fastest comes first"
 
 
 @pytest.mark.parametrize(("name", "scale", "error"), [("nowhere", 2, NoInput), ("auto", 7, UsageError)])

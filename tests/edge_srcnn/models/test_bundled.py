@@ -26,9 +26,9 @@ def test_the_best_one_is_the_largest_fast_one_and_live_the_largest_that_may_keep
     (tmp_path / "fast-s-x2-camera.tflite").touch()
     assert [find_model(name, scale).stem for scale in (2, 3, 4)] == ["fast-xl-x2", "fast-s-x3", "srcnn-915-x4"]
     assert find_model(name, 2, camera=True).stem == "fast-s-x2-camera"
-    assert live_ladder(2).rungs == ("fast-s-x2", "fast-l-x2")
-    assert live_ladder(2, camera=True).rungs == ("fast-s-x2-camera",)
-    assert live_ladder(3, camera=True).rungs == ("fast-s-x3",)
+    assert live_ladder(2).models == ("fast-s-x2", "fast-l-x2")
+    assert live_ladder(2, camera=True).models == ("fast-s-x2-camera",)
+    assert live_ladder(3, camera=True).models == ("fast-s-x3",)
 
 
 @pytest.mark.usefixtures("with_camera_model")

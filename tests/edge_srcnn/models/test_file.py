@@ -88,7 +88,7 @@ def test_a_file_of_another_kind_is_no_model(data):
     assert refusal(data) is NotAModel
 
 
-def test_a_file_cut_short_at_any_length_is_refused(model_bytes, graph):
+def test_a_file_truncated_at_any_length_is_refused(model_bytes, graph):
     lengths = {*range(0, len(model_bytes), 101), *range(len(model_bytes) - 300, len(model_bytes))}
     for length in sorted(lengths):
         refusal(model_bytes[:length])

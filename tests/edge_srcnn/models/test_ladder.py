@@ -1,4 +1,4 @@
-"""Which of the bundled models are the rungs, by scale, kind of picture, and whether it is live."""
+"""Which of the bundled models are the models, by scale, kind of picture, and whether it is live."""
 
 import pytest
 
@@ -11,7 +11,7 @@ ALL = CLEAN | CAMERA | PAPER
 
 
 @pytest.mark.parametrize(
-    ("bundled", "scale", "camera", "live", "rungs"),
+    ("bundled", "scale", "camera", "live", "models"),
     [
         (ALL, 2, False, True, ("fast-s-x2", "fast-m-x2", "fast-l-x2")),
         (ALL, 4, False, True, ("fast-s-x4", "fast-m-x4", "fast-l-x4")),
@@ -29,7 +29,7 @@ ALL = CLEAN | CAMERA | PAPER
         ((), 4, False, True, ("srcnn-915-x4",)),
     ],
 )
-def test_the_rungs_are_those_that_are_bundled_the_fastest_first(bundled, scale, camera, live, rungs):
+def test_the_models_are_those_that_are_bundled_the_fastest_first(bundled, scale, camera, live, models):
     ladder = ladder_of(bundled, scale, camera=camera, live=live)
-    assert ladder.rungs == rungs
-    assert ladder.best == rungs[-1]
+    assert ladder.models == models
+    assert ladder.best == models[-1]

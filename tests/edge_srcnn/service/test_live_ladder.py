@@ -88,22 +88,22 @@ def test_load_and_heat_step_down_and_their_end_up_again_without_a_gap(service, i
         first_s = viewer.sees(live=True, since_s=0.0)
         service.wait_for(on("l"), 60)
         ladder = service.state()["ladder"]
-        assert ladder["rungs"] == ["fast-s-x2", "fast-m-x2", "fast-l-x2"]
-        assert ladder["rung"] == 2
+        assert ladder["models"] == ["fast-s-x2", "fast-m-x2", "fast-l-x2"]
+        assert ladder["index"] == 2
         begun_s = monotonic()
 
         inject(**{"fast-l-x2": 0.4})  # of 0.2 s
         service.wait_for(on("m"))
         assert service.state()["ladder"]["last_step"].startswith("stepped down: ")
-        assert metric(service, "edge_srcnn_rung", model="fast-m-x2") == 1
-        assert metric(service, "edge_srcnn_rung", model="fast-l-x2") == 0
+        assert metric(service, "edge_srcnn_active_model", model="fast-m-x2") == 1
+        assert metric(service, "edge_srcnn_active_model", model="fast-l-x2") == 0
         assert metric(service, "edge_srcnn_ladder_steps_total", direction="down", reason="behind") >= 1
         assert "fast-m-x2: stepped down: " in service.log
 
         inject(celsius=82.0)
         service.wait_for(on("s"))
         assert service.state()["ladder"]["last_step"] == "stepped down: 82 °C"
-        service.wait_for(lambda state: state["status"] == "the processor is in trouble: 82 °C")
+        service.wait_for(lambda state: state["status"] == "the processor is hot or throttled: 82 °C")
         assert service.state()["phase"] == "degraded"
 
         inject()
@@ -137,7 +137,7 @@ def test_a_reload_with_a_named_model_leaves_the_ladder_and_back_again_enters_it(
         text = service.config.read_text()
         service.config.write_text(text.replace("[enhance]\n", '[enhance]\nmodel = "fast-s-x2"\n'))
         service.send(signal.SIGHUP)
-        service.wait_for(lambda state: state["model"] == "fast-s-x2" and state["ladder"]["rungs"] == ["fast-s-x2"])
+        service.wait_for(lambda state: state["model"] == "fast-s-x2" and state["ladder"]["models"] == ["fast-s-x2"])
         inject(**{"fast-s-x2": 0.5})
         wait_until(lambda: "fast-s-x2 is too slow" in service.log, 30)
         inject()

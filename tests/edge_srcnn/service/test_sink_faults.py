@@ -32,7 +32,7 @@ def recorder(service):
 
 
 def goes_on(service, more=10):
-    """Wait until the second sink is well and has written more; how long that took is up to the caller."""
+    """Wait until the second sink is healthy and has written more; how long that took is up to the caller."""
     written = recorder(service)["written"]
     return service.wait_for(lambda s: s["sinks"][1]["error"] is None and s["sinks"][1]["written"] >= written + more)
 

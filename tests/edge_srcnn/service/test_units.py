@@ -110,5 +110,5 @@ def test_systemd_finds_no_fault_in_a_unit_and_little_exposure(hidden, tmp_path):
     verified = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
     security = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={MOST_EXPOSURE * 10:.0f}"]
-    judged = subprocess.run([*security, path], capture_output=True, text=True)
-    assert judged.returncode == 0, judged.stdout
+    analysed = subprocess.run([*security, path], capture_output=True, text=True)
+    assert analysed.returncode == 0, analysed.stdout

@@ -33,9 +33,9 @@ def noise(count, height=48, width=64):
         yield Result(frame, frame, 2)
 
 
-def record(name, these, rate=Fraction(25), companion=None):
+def record(name, these, rate=Fraction(25), stream_copy=None):
     sink = open_sink(str(name))
-    sink.begin(Stream(rate, None, companion, lambda: None))
+    sink.begin(Stream(rate, None, stream_copy, lambda: None))
     try:
         for result in these:
             sink.write(result)

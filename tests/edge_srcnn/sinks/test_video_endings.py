@@ -55,7 +55,7 @@ def test_a_file_is_replaced_where_it_is_asked_for(tmp_path):
     assert len(decode(tmp_path / "out.mp4")) == 4
 
 
-def test_what_a_run_that_was_killed_left_behind_is_not_destroyed_by_the_next_one(tmp_path):
+def test_what_a_run_that_was_killed_wrote_is_not_destroyed_by_the_next_one(tmp_path):
     # a power cut leaves the recording under its hidden name; the service starts again by itself
     for name in (f"{tmp_path}/out.mp4?{FAST}", f"{tmp_path}/part.mp4?{FAST}&segment=1"):
         sink = open_sink(name)

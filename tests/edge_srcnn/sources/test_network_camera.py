@@ -28,7 +28,7 @@ def lost_in_time() -> Iterator[None]:
 
 def test_a_network_camera_is_live_and_its_frames_come_in_order(camera):
     source = open_source(f"{camera}/works#timeout=10")
-    assert (source.live, source.frames, source.companion) == (True, None, None)
+    assert (source.live, source.frames, source.stream_copy) == (True, None, None)
     frames = []
     for frame in source:
         frames.append(frame)

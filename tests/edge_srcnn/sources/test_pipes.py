@@ -71,7 +71,7 @@ def test_y4m_through_a_fifo_is_bit_exact(fifo, scheme, space, down, across):
         pictures = [planes[:1] for planes in pictures]
     with writing(fifo, y4m(pictures, space, "F30000:1001 Ip A1:1")):
         source = open_source(f"{scheme}{fifo}")
-        assert (source.live, source.rate, source.companion) == (False, Fraction(30000, 1001), None)
+        assert (source.live, source.rate, source.stream_copy) == (False, Fraction(30000, 1001), None)
         frames = list(source)
     assert all(same_planes(frame, planes) for frame, planes in zip(frames, pictures, strict=True))
     assert [frame.time_s for frame in frames] == [pytest.approx(i * 1001 / 30000) for i in range(5)]

@@ -20,7 +20,7 @@ def test_every_frame_of_a_file_comes_as_it_is(tmp_path, name, down, across):
     path = encode(tmp_path / "clip.mp4", pictures, format=name, tags=(1, 1, 1, 1), rate=Fraction(30000, 1001))
     source = open_source(str(path))
     assert (source.live, source.rate, source.frames) == (False, Fraction(30000, 1001), 12)
-    assert source.companion == str(path)
+    assert source.stream_copy == str(path)
     frames = list(source)
     assert [frame.index for frame in frames] == list(range(12))
     assert [frame.time_s for frame in frames] == [pytest.approx(i * 1001 / 30000, abs=1e-4) for i in range(12)]

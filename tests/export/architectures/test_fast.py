@@ -7,7 +7,7 @@ import pytest
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.file import LUMA_PLANE
 from export.architectures import SCALES, Architecture, family, find_architecture
-from export.architectures.fast import RUNGS
+from export.architectures.fast import LADDER
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_multiplications_are_those_that_were_counted_by_hand(name: str, macs: in
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_rungs_grow_from_the_fastest_to_the_best(scale: int) -> None:
-    networks = [find_architecture(name, scale) for name in RUNGS]
+def test_models_grow_from_the_fastest_to_the_best(scale: int) -> None:
+    networks = [find_architecture(name, scale) for name in LADDER]
     assert [network.name for network in networks] == ["fast-s", "fast-m", "fast-l", "fast-xl"]
     assert all(network == find_architecture(network.name, scale) for network in networks)
     assert all(network.spelling.startswith("fast-c") for network in networks)
@@ -66,11 +66,11 @@ def test_rungs_grow_from_the_fastest_to_the_best(scale: int) -> None:
     assert macs == sorted(set(macs))
 
 
-def test_a_rung_is_the_network_that_it_spells_under_another_name() -> None:
-    rung = find_architecture("fast-m", 3)
-    spelled = find_architecture(rung.spelling, 3)
-    assert rung.identity == spelled.identity
-    assert rung.name != spelled.name
+def test_a_model_is_the_network_that_it_spells_under_another_name() -> None:
+    index = find_architecture("fast-m", 3)
+    spelled = find_architecture(index.spelling, 3)
+    assert index.identity == spelled.identity
+    assert index.name != spelled.name
 
 
 @pytest.mark.parametrize(

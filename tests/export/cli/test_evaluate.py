@@ -17,7 +17,7 @@ from edge_srcnn.imaging.metrics import psnr
 from edge_srcnn.models.bundled import find_model
 from edge_srcnn.models.file import Training, seal_model
 from export.data.degradation import matlab_bicubic
-from export.judge.evaluation import bicubic_matlab, read_truths
+from export.evaluation.evaluate import bicubic_matlab, read_ground_truths
 from export.packaging import describe
 
 Draw = Callable[..., UInt8Array]
@@ -87,8 +87,8 @@ def test_the_figures_are_those_of_the_protocol(cli: Cli, pictures: Path, mine: P
     status, out, _ = cli("--data", pictures, "--model", mine, "--scale", "2", "--json")
     assert status == 0
     (matlab, *_) = json.loads(out)
-    truths = read_truths(pictures, 2)
-    shaved = [(bicubic_matlab(matlab_bicubic(truth, 2), 2)[2:-2, 2:-2], truth[2:-2, 2:-2]) for truth in truths]
+    hr_planes = read_ground_truths(pictures, 2)
+    shaved = [(bicubic_matlab(matlab_bicubic(hr, 2), 2)[2:-2, 2:-2], hr[2:-2, 2:-2]) for hr in hr_planes]
     assert matlab["psnr"] == pytest.approx(np.mean([psnr(*pair) for pair in shaved]))
 
 
@@ -155,6 +155,6 @@ def test_pictures_that_are_too_small_or_damaged_end_with_65(cli: Cli, mine: Path
     Image.fromarray(draw(0, 4, 4)).save(tmp_path / "tiny.png")
     status, _, err = cli("--data", tmp_path, "--model", mine)
     assert status == 65
-    assert "too small to be judged at x2" in err
+    assert "too small to be evaluated at x2" in err
     (tmp_path / "tiny.png").write_text("hello")
     assert cli("--data", tmp_path, "--model", mine)[0] == 65

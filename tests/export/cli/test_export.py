@@ -133,7 +133,7 @@ def test_the_filters_have_the_symmetry_that_was_asked_for(
     assert {name for name in SYMMETRIES if _keeps(model, name)} == {"none", symmetry}
 
 
-def test_a_network_for_another_scale_begins_with_the_body_of_a_rung(
+def test_a_network_for_another_scale_begins_with_the_body_of_a_model(
     cli: Callable[..., Ended], pictures: Path, tmp_path: Path
 ) -> None:
     common = ("export", "--steps", "1", "--batch", "2", "--float32", "--data", pictures, "-o", tmp_path)

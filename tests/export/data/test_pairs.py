@@ -16,8 +16,8 @@ Draw = Callable[..., UInt8Array]
 SPEC = PatchSpec(scale=2, halo_px=6)
 
 
-def truths(split: Split) -> list[bytes]:
-    return [pair.truth.tobytes() for pair in (*split.train, *split.held_out)]
+def hr_planes(split: Split) -> list[bytes]:
+    return [pair.hr.tobytes() for pair in (*split.train, *split.held_out)]
 
 
 def numbered(height: int, width: int, number: int) -> UInt8Array:
@@ -54,7 +54,7 @@ def test_a_picture_named_by_two_folders_is_used_once(tmp_path: Path, draw: Draw)
         Image.fromarray(draw(seed, 64, 64)).save(inner / f"{seed}.png")
     split = load_split([tmp_path, inner, tmp_path / "inner" / ".." / "inner"], SPEC)
     assert split.n_pictures == 4
-    assert len(set(truths(split))) == 4, "else a held-out picture would be trained on"
+    assert len(set(hr_planes(split))) == 4, "else a held-out picture would be trained on"
 
 
 def test_damaged_and_tiny_pictures_are_skipped_and_listed(tmp_path: Path, draw: Draw) -> None:
@@ -83,7 +83,7 @@ def test_a_folder_without_pictures_is_no_input(tmp_path: Path) -> None:
         load_split([tmp_path], SPEC)
 
 
-def test_one_picture_is_too_few_to_train_and_to_judge(tmp_path: Path, draw: Draw) -> None:
+def test_one_picture_is_too_few_to_train_and_to_evaluate(tmp_path: Path, draw: Draw) -> None:
     Image.fromarray(draw(0)).save(tmp_path / "only.png")
     with pytest.raises(BadData, match="1 usable pictures of 1; training needs 2"):
         load_split([tmp_path], SPEC)
@@ -93,8 +93,8 @@ def test_one_picture_is_too_few_to_train_and_to_judge(tmp_path: Path, draw: Draw
 
 
 def test_the_same_seed_gives_the_same_split_and_another_one_another(pictures: Path) -> None:
-    assert truths(load_split([pictures], SPEC, seed=3)) == truths(load_split([pictures], SPEC, seed=3))
-    assert truths(load_split([pictures], SPEC, seed=3)) != truths(load_split([pictures], SPEC, seed=4))
+    assert hr_planes(load_split([pictures], SPEC, seed=3)) == hr_planes(load_split([pictures], SPEC, seed=3))
+    assert hr_planes(load_split([pictures], SPEC, seed=3)) != hr_planes(load_split([pictures], SPEC, seed=4))
 
 
 @pytest.mark.parametrize(("share", "n"), [(0.06, 1), (0.0, 1), (0.25, 5), (0.5, 10)])
@@ -110,7 +110,7 @@ def test_no_piece_of_a_held_out_picture_is_trained_on(tmp_path: Path) -> None:
     for number in range(12):  # large ones: each gives two pairs
         Image.fromarray(numbered(400, 400, number)).save(tmp_path / f"{number}.png")
     split = load_split([tmp_path], SPEC, held_out=0.25)
-    trained, held_out = ({int(pair.truth[0, 0]) for pair in pairs} for pairs in (split.train, split.held_out))
+    trained, held_out = ({int(pair.hr[0, 0]) for pair in pairs} for pairs in (split.train, split.held_out))
     assert len(trained) == 9
     assert len(held_out) == 3
     assert trained.isdisjoint(held_out)
@@ -122,7 +122,7 @@ def test_full_and_studio_range_alternate(tmp_path: Path) -> None:
     for number in range(10):
         Image.new("RGB", (50, 50), "white").save(tmp_path / f"{number}.png")
     split = load_split([tmp_path], SPEC)
-    whites = [int(pair.truth[0, 0]) for pair in (*split.held_out, *split.train)]
+    whites = [int(pair.hr[0, 0]) for pair in (*split.held_out, *split.train)]
     assert whites == [235, 255] * 5
 
 
@@ -131,5 +131,5 @@ def test_colour_is_weighed_as_the_two_ranges_want_it(tmp_path: Path, draw: Draw)
     for name in ("a.png", "b.png"):
         Image.fromarray(colour).save(tmp_path / name)
     split = load_split([tmp_path], SPEC)
-    assert np.array_equal(split.held_out[0].truth, luma_studio_range(colour))
-    assert np.array_equal(split.train[0].truth, luma_full_range(colour))
+    assert np.array_equal(split.held_out[0].hr, luma_studio_range(colour))
+    assert np.array_equal(split.train[0].hr, luma_full_range(colour))

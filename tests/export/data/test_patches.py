@@ -1,4 +1,4 @@
-"""Pairs to patches: where they are cut, how they are turned; and crops for judging."""
+"""Pairs to patches: where they are cut, how they are rotated and flipped; and crops for evaluation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ def test_a_patch_is_its_input_without_the_halo(draw: Draw) -> None:
     assert x.shape == (64, 44, 44, 1)
     assert y.shape == (64, 32, 32, 1)
     assert x.dtype == y.dtype == np.float32
-    assert np.array_equal(x[:, 6:-6, 6:-6], y), "input and truth are turned alike"
+    assert np.array_equal(x[:, 6:-6, 6:-6], y), "input and ground truth are turned alike"
 
 
 @pytest.mark.parametrize("halo_px", [0, 6, 8])
@@ -58,9 +58,9 @@ def test_flat_patches_are_never_drawn() -> None:
     # Left half flat, right half a checkerboard of 100 and 156: standard deviation 28 there, 0 in flat places.
     y, x = np.indices((200, 200))
     plane = np.where(x < 100, 128, np.where((y + x) % 2 == 0, 100, 156)).astype(np.uint8)
-    _, truth = PatchSampler((identity_pair(plane),), PatchSpec(2, halo_px=6), batch=256).batch(0)
+    _, hr = PatchSampler((identity_pair(plane),), PatchSpec(2, halo_px=6), batch=256).batch(0)
     # The filter looks before the jitter of up to 7 pixels; 12 of 28 is a fifth of the patch at least.
-    textured = np.mean(truth[..., 0] * 255 != 128, axis=(1, 2))
+    textured = np.mean(hr[..., 0] * 255 != 128, axis=(1, 2))
     assert textured.min() > 0.15
 
 
@@ -94,8 +94,8 @@ def test_batches_depend_on_the_seed_and_the_number_alone(draw: Draw) -> None:
 def test_patches_come_from_every_picture() -> None:
     y, x = np.indices((64, 64))
     pairs = tuple(identity_pair(np.where((y + x) % 2 == 0, a, a + 40).astype(np.uint8)) for a in (0, 100, 200))
-    _, truth = PatchSampler(pairs, SPEC).batch(0)
-    assert set(np.rint(np.mean(truth * 255, axis=(1, 2, 3)))) == {20, 120, 220}
+    _, hr = PatchSampler(pairs, SPEC).batch(0)
+    assert set(np.rint(np.mean(hr * 255, axis=(1, 2, 3)))) == {20, 120, 220}
 
 
 def test_places_are_jittered() -> None:
@@ -140,7 +140,7 @@ def test_patches_are_whole_blocks() -> None:
         replace(LUMA, patch_px=17, block_px=2)
 
 
-def test_texture_is_looked_for_in_the_truth() -> None:
+def test_texture_is_looked_for_in_the_ground_truth() -> None:
     y, x = np.indices((240, 240))
     checkerboard = np.where((y + x) % 2 == 0, 100, 156).astype(np.uint8)
     flat = np.full((80, 80), 128, np.uint8)
@@ -149,11 +149,13 @@ def test_texture_is_looked_for_in_the_truth() -> None:
         PatchSampler((Pair(checkerboard[:80, :80], enlarged(flat, 3), checkerboard),), LUMA)
 
 
-# --- crops for judging ---
+# --- crops for evaluation ---
 
 
 @pytest.mark.parametrize(("block_px", "side"), [(1, 31), (2, 30)])
-def test_centre_crops_of_luma_are_whole_blocks_beside_truth_and_bicubic(draw: Draw, block_px: int, side: int) -> None:
+def test_centre_crops_of_luma_are_whole_blocks_beside_ground_truth_and_bicubic(
+    draw: Draw, block_px: int, side: int
+) -> None:
     plane = draw(0, 39, 60)
     pair = Pair(plane, enlarged(plane, 3), enlarged(255 - plane, 3))
     x, y, base = centre_crops((pair,), replace(LUMA, block_px=block_px))

@@ -57,7 +57,7 @@ def test_a_partial_success_says_what_runs_on_the_cpu() -> None:
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_failure_is_explained_whatever_the_exit_status(name: str, status: int, tmp_path: Path) -> None:
     log, words = FAILURES[name]
-    error = refusal(stand_in(tmp_path, log, output=b"leftover", status=status))
+    error = refusal(stand_in(tmp_path, log, output=b"of_another", status=status))
     assert words in str(error)
     assert error.log == log
     assert isinstance(error, EdgeSrcnnError)

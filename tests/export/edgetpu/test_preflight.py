@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from edge_srcnn.errors import ModelError, ModelUnsupported, NotAModel
 from edge_srcnn.models.file import Model
-from export.edgetpu.fates import Fate
 from export.edgetpu.form import tpu_form
+from export.edgetpu.op_placement import OpPlacement
 from export.edgetpu.preflight import Preflight, preflight
 from export.edgetpu.rules import op_versions
 from tests.export.edgetpu.flatbuffers import FLOAT32, INT8, code, compiled, model, operator, tensor
@@ -27,8 +27,8 @@ Converted = Callable[..., bytes]
 CONV_2D, ADD = schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.ADD
 
 
-def row(found: Preflight, operation: str) -> Fate:
-    (only,) = {fate for fate in found.operations if fate.operation == operation}
+def row(found: Preflight, operation: str) -> OpPlacement:
+    (only,) = {placement for placement in found.operations if placement.operation == operation}
     return only
 
 
@@ -100,8 +100,8 @@ def test_uint8_ends_are_quantized_on_the_tpu(converted: Converted) -> None:
 def test_float_ends_are_quantized_on_the_cpu(converted: Converted) -> None:
     found = preflight(converted("one", tf.float32))
     assert found.verdict == "partial"
-    fates = {fate.operation: fate.runs_on for fate in found.operations}
-    assert fates == {"QUANTIZE": "CPU", "CONV_2D": "TPU", "DEQUANTIZE": "CPU"}
+    placements = {placement.operation: placement.runs_on for placement in found.operations}
+    assert placements == {"QUANTIZE": "CPU", "CONV_2D": "TPU", "DEQUANTIZE": "CPU"}
     assert "inference_input_type=tf.int8" in found.summary
 
 
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_an_error(converted: Converted) -> None:
 
 def test_what_follows_a_step_of_the_cpu_stays_there(converted: Converted) -> None:
     found = preflight(converted("leaky"))
-    assert [fate.runs_on for fate in found.operations] == ["TPU", "CPU", "CPU"]
+    assert [placement.runs_on for placement in found.operations] == ["TPU", "CPU", "CPU"]
     assert found.operations[2].why == "comes after LEAKY_RELU, which left the TPU"
 
 
@@ -254,7 +254,7 @@ def test_damaged_bytes_raise_nothing_but_model_errors(
     data = np.frombuffer(converted(name), np.uint8).copy()
     for place, value in changed:  # tables stand before and behind the constants
         data[8 + place % (min(400, len(data)) if tables else len(data)) - 8] = value
-    judge(data.tobytes())
+    check(data.tobytes())
 
 
 @FUZZ
@@ -263,7 +263,7 @@ def test_wild_offsets_raise_nothing_but_model_errors(converted: Converted, name:
     data = bytearray(converted(name))
     place = 4 * (place % (len(data) // 4))
     data[place : place + 4] = value.to_bytes(4, "little")
-    judge(bytes(data))
+    check(bytes(data))
 
 
 @FUZZ
@@ -275,16 +275,16 @@ def test_extreme_numbers_raise_nothing_but_model_errors(
     for place, value in changed:
         place = 8 + 4 * (place % (len(data) // 4 - 2))
         data[place : place + 4] = value.to_bytes(4, "little")
-    judge(bytes(data))
+    check(bytes(data))
 
 
 @FUZZ
 @given(st.binary(max_size=300))
 def test_noise_raises_nothing_but_model_errors(noise: bytes) -> None:
-    judge(noise[:4] + b"TFL3" + noise[4:])
+    check(noise[:4] + b"TFL3" + noise[4:])
 
 
-def judge(data: bytes) -> None:
+def check(data: bytes) -> None:
     try:
         json.dumps(preflight(data).document())
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""Full int8: read back from the flatbuffer itself, and judged against the float network."""
+"""Full int8: read back from the flatbuffer itself, and compared with the float network."""
 
 from collections import Counter
 from collections.abc import Callable

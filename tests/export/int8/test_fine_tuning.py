@@ -1,4 +1,4 @@
-"""The rounded network is the one that the converter writes, and goes on learning as it."""
+"""The quantized network is the one that the converter writes, and goes on learning as it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from export.int8.convert import convert
-from export.int8.fake_quant import WEIGHT_STEPS, build_rounded, measure_ranges, rounded_layers
+from export.int8.fake_quant import WEIGHT_STEPS, build_fake_quantized, measure_ranges, quantized_layers
 from export.int8.fine_tuning import RATE, fine_tune, fine_tuning_plan
 from export.int8.gptq import round_layers
 from export.int8.trace import trace
@@ -26,13 +26,13 @@ def rounded(small: Any) -> Any:
 
 @pytest.mark.parametrize("moved", [0.0, 0.3])
 def test_in_training_it_computes_what_the_int8_model_will(either: Any, moved: float) -> None:
-    model = build_rounded(either.architecture, round_layers(either.layers, either.representative))
+    model = build_fake_quantized(either.architecture, round_layers(either.layers, either.representative))
     random = np.random.default_rng(0)
     for variable in model.trainable_variables:  # off the grid, as training moves them
         step = np.abs(np.array(variable)).max() / WEIGHT_STEPS
         variable.assign_add(moved * step * random.random(variable.shape))
     measure_ranges(model, either.representative, either.architecture.range_share)
-    graph = convert(rounded_layers(model), either.architecture, either.representative)
+    graph = convert(quantized_layers(model), either.architecture, either.representative)
     stack, differences = stack_of(model), []
     for sample in either.representative[:8]:
         trained = np.rint(keras.ops.convert_to_numpy(stack(sample)) * 255)
@@ -45,7 +45,7 @@ def test_in_training_it_computes_what_the_int8_model_will(either: Any, moved: fl
 
 
 def test_gradients_pass_as_if_nothing_were_rounded(small: Any, rounded: Any) -> None:
-    model = build_rounded(small.architecture, rounded)
+    model = build_fake_quantized(small.architecture, rounded)
     measure_ranges(model, small.representative, small.architecture.range_share)
     before = [np.array(weight) for weight in model.trainable_variables]
     model.compile(keras.optimizers.SGD(1e-3), loss="mse")
@@ -89,7 +89,7 @@ def test_fine_tuned_weights_lie_on_the_grid_and_a_second_call_reads_them_again(
         assert np.array_equal(layer.kernel, same.kernel)
         assert np.array_equal(layer.bias, same.bias)
         assert np.abs(layer.bias - old.bias).max() > 0, "it has moved"
-    assert first[-1].bias < bright[-1].bias, "and towards the truth"
+    assert first[-1].bias < bright[-1].bias, "and towards the ground truth"
 
 
 def test_the_fine_tuning_of_an_earlier_network_makes_room(small: Any, rounded: Any, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_finished_training_can_be_made_longer(split: Split, tmp_path: Path) ->
 def test_other_pictures_of_the_same_sizes_are_another_training(split: Split, tmp_path: Path) -> None:
     train(TINY, SPEC, split, PLAN, tmp_path)
     first = split.train[0]
-    turned = replace(split, train=(replace(first, truth=first.truth[::-1].copy()), *split.train[1:]))
+    turned = replace(split, train=(replace(first, hr=first.hr[::-1].copy()), *split.train[1:]))
     with pytest.raises(UsageError, match="of other settings or pictures"):
         train(TINY, SPEC, turned, PLAN, tmp_path)
 

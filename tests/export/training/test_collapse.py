@@ -20,18 +20,18 @@ from tests.export.trainings import PLAN, SPEC, TINY, interrupted, same, stored
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 
-def spoil_at(monkeypatch: pytest.MonkeyPatch, judgement: int, value: float) -> list[float]:
-    """Ruin the network just before a judgement; returns the learning rates that the judgements found."""
-    real = training._Judge.psnr
+def spoil_at(monkeypatch: pytest.MonkeyPatch, evaluation: int, value: float) -> list[float]:
+    """Ruin the network just before an evaluation; returns the learning rates that the evaluations found."""
+    real = training._HeldOut.psnr
     rates: list[float] = []
 
-    def judged(self: Any, model: keras.Model) -> float:
+    def spoilt(self: Any, model: keras.Model) -> float:
         rates.append(float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)))
-        if len(rates) == judgement:
+        if len(rates) == evaluation:
             model.set_weights([np.full_like(weight, value) for weight in model.get_weights()])
         return real(self, model)
 
-    monkeypatch.setattr(training._Judge, "psnr", judged)
+    monkeypatch.setattr(training._HeldOut, "psnr", spoilt)
     return rates
 
 

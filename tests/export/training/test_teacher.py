@@ -14,12 +14,12 @@ from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import LUMA_PLANE, read_model
 from export.architectures import find_architecture
 from export.data.pairs import GREY_LEVEL, Pair, Split, make_pairs, patch_spec
-from export.data.patches import PatchSampler, turned
+from export.data.patches import PatchSampler, d4_transform
 from export.job import ExportJob
 from export.training.losses import PSNR_FLOOR, TAUGHT_FLOOR, psnr, taught_psnr
 from export.training.network import layers_of
 from export.training.plan import TrainingPlan
-from export.training.teacher import read_teachers, run_float, teach, turned_back
+from export.training.teacher import d4_inverse, read_teachers, run_float, teach
 from export.training.train import train
 
 pytestmark = pytest.mark.slow
@@ -84,29 +84,29 @@ def test_lessons_are_kept_for_the_next_training_and_computed_anew_where_they_are
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_each_rotation_and_flip_is_turned_back(number: int) -> None:
+def test_each_rotation_and_flip_is_inverse_transform(number: int) -> None:
     picture = np.arange(12, dtype=np.float32).reshape(3, 4)
-    assert np.array_equal(turned_back(turned(picture, number), number), picture)
+    assert np.array_equal(d4_inverse(d4_transform(picture, number), number), picture)
 
 
 def test_a_lesson_is_the_mean_over_rotations_flips_and_teachers(draw: Any, tmp_path: Path) -> None:
     (pair,) = pairs(draw, 2)
     teachers = [read_model(bundled_models()[name]) for name in ("fast-s-x2", "fast-m-x2")]
     taught = teach(Split((pair,), (pair,), 1), teachers, tmp_path)
-    expected = np.zeros(pair.truth.shape)
+    expected = np.zeros(pair.hr.shape)
     for teacher in teachers:
         interpreter = open_interpreter("litert", teacher.graph, 1)
         for number in range(8):
-            plane = np.ascontiguousarray(turned(pair.plane, number))
-            expected += turned_back(run_float(interpreter, teacher, plane), number) / 16
+            plane = np.ascontiguousarray(d4_transform(pair.plane, number))
+            expected += d4_inverse(run_float(interpreter, teacher, plane), number) / 16
     assert taught.train[0].residual is not None
     assert np.abs(taught.train[0].residual / GREY_LEVEL - expected).max() <= 0.5 / GREY_LEVEL + 1e-4
-    assert taught.held_out[0].residual is None, "judged by the truth"
+    assert taught.held_out[0].residual is None, "evaluated by the ground truth"
 
 
 def test_the_goal_of_a_taught_pair_is_the_teachers_picture(draw: Any) -> None:
     (pair,) = pairs(draw, 3)
-    residual = np.full(pair.truth.shape, 3 * GREY_LEVEL + 1, np.int16)
+    residual = np.full(pair.hr.shape, 3 * GREY_LEVEL + 1, np.int16)
     taught = replace(pair, residual=residual)
     everywhere = (slice(None), slice(None))
     assert np.array_equal(taught.goal(everywhere, adds=True), residual)
@@ -115,14 +115,14 @@ def test_the_goal_of_a_taught_pair_is_the_teachers_picture(draw: Any) -> None:
     assert goals == pytest.approx((3 + 1 / GREY_LEVEL) / 255)
 
 
-def test_the_goal_of_a_pair_is_the_truth(draw: Any) -> None:
+def test_the_goal_of_a_pair_is_the_ground_truth(draw: Any) -> None:
     (pair,) = pairs(draw, 3)
     everywhere = (slice(None), slice(None))
-    assert np.array_equal(pair.goal(everywhere, adds=False) / GREY_LEVEL, pair.truth)
-    assert np.array_equal(pair.goal(everywhere, adds=True) / GREY_LEVEL, pair.truth.astype(int) - pair.base)
+    assert np.array_equal(pair.goal(everywhere, adds=False) / GREY_LEVEL, pair.hr)
+    assert np.array_equal(pair.goal(everywhere, adds=True) / GREY_LEVEL, pair.hr.astype(int) - pair.base)
 
 
-def test_a_student_comes_nearer_to_its_teacher_than_the_truth_lets_it(draw: Any, tmp_path: Path) -> None:
+def test_a_student_comes_nearer_to_its_teacher_than_the_ground_truth_lets_it(draw: Any, tmp_path: Path) -> None:
     split = Split(pairs(draw, 1, 2, 3), pairs(draw, 4), 4)
     teacher = read_model(bundled_models()["fast-m-x2"])
     plan = TrainingPlan(steps=150, batch=8, epoch_steps=50, learning_rate=1e-2)
@@ -135,7 +135,7 @@ def test_a_student_comes_nearer_to_its_teacher_than_the_truth_lets_it(draw: Any,
         assert layers_of(trained.model)[0].kernel.shape == (5, 5, 1, 8)
         return float(np.mean((out - goals.goal(place, adds=True) / GREY_LEVEL) ** 2))
 
-    assert distance("taught", teach(split, [teacher], tmp_path)) < distance("truth", split)
+    assert distance("taught", teach(split, [teacher], tmp_path)) < distance("ground truth", split)
 
 
 def test_a_checkpoint_of_other_lessons_is_not_continued(draw: Any, tmp_path: Path) -> None:
@@ -147,10 +147,10 @@ def test_a_checkpoint_of_other_lessons_is_not_continued(draw: Any, tmp_path: Pat
         train(FAST, SPEC, taught, plan, tmp_path)
 
 
-def test_the_loss_beside_teachers_goes_on_where_the_truth_lets_go() -> None:
-    truth, near = np.zeros((1, 2, 2, 1), np.float32), np.full((1, 2, 2, 1), 0.003, np.float32)
-    by_truth, by_teacher = (float(np.asarray(loss(truth, near))[0]) for loss in (psnr, taught_psnr))
-    assert by_truth - np.log(PSNR_FLOOR) == pytest.approx(np.log1p(9e-6 / PSNR_FLOOR), abs=1e-4)
+def test_the_loss_beside_teachers_goes_on_where_the_ground_truth_lets_go() -> None:
+    hr, near = np.zeros((1, 2, 2, 1), np.float32), np.full((1, 2, 2, 1), 0.003, np.float32)
+    by_ground_truth, by_teacher = (float(np.asarray(loss(hr, near))[0]) for loss in (psnr, taught_psnr))
+    assert by_ground_truth - np.log(PSNR_FLOOR) == pytest.approx(np.log1p(9e-6 / PSNR_FLOOR), abs=1e-4)
     assert by_teacher - np.log(TAUGHT_FLOOR) == pytest.approx(np.log1p(9e-6 / TAUGHT_FLOOR), abs=1e-4)
     assert by_teacher - np.log(TAUGHT_FLOOR) > 0.5
 

@@ -26,12 +26,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 # --- it learns ---
 
 
-def test_a_fast_network_is_judged_by_what_it_adds_to_the_bicubic_picture(fast: Any) -> None:
+def test_a_fast_network_is_evaluated_by_what_it_adds_to_the_bicubic_picture(fast: Any) -> None:
     trained: Trained = fast.trained
     assert trained.state.best_psnr > trained.bicubic_psnr + 0.1, "at step 0 the network is bicubic"
-    x, truth, base = centre_crops(fast.split.held_out, fast.spec)
+    x, hr, base = centre_crops(fast.split.held_out, fast.spec)
     out = np.clip(base + keras.ops.convert_to_numpy(trained.model(x, training=False)), 0, 1).astype(np.float64)
-    psnr = float(np.mean(-10 * np.log10(np.mean((out - truth) ** 2, axis=(1, 2, 3)))))
+    psnr = float(np.mean(-10 * np.log10(np.mean((out - hr) ** 2, axis=(1, 2, 3)))))
     assert psnr == pytest.approx(trained.state.best_psnr, abs=1e-3)
 
 
@@ -43,18 +43,18 @@ def test_a_short_training_is_better_than_step_0_on_pictures_it_never_saw(small: 
     assert losses[-1] < losses[0]
 
 
-def test_the_returned_network_has_the_weights_of_the_best_judgement(small: Any) -> None:
+def test_the_returned_network_has_the_weights_of_the_best_evaluation(small: Any) -> None:
     trained: Trained = small.trained
-    x, truth, _ = centre_crops(small.split.held_out, small.spec)
+    x, hr, _ = centre_crops(small.split.held_out, small.spec)
     out = np.clip(keras.ops.convert_to_numpy(trained.model(x, training=False)), 0, 1).astype(np.float64)
-    psnr = float(np.mean(-10 * np.log10(np.mean((out - truth) ** 2, axis=(1, 2, 3)))))
+    psnr = float(np.mean(-10 * np.log10(np.mean((out - hr) ** 2, axis=(1, 2, 3)))))
     assert psnr == pytest.approx(trained.state.best_psnr, abs=1e-3)
     assert trained.state.best_psnr == max(row[1] for row in trained.state.history)
 
 
-def test_bicubic_is_judged_on_the_same_crops(small: Any) -> None:
-    _, truth, base = centre_crops(small.split.held_out, small.spec)
-    error = base.astype(np.float64) - truth
+def test_bicubic_is_evaluated_on_the_same_crops(small: Any) -> None:
+    _, hr, base = centre_crops(small.split.held_out, small.spec)
+    error = base.astype(np.float64) - hr
     psnr = float(np.mean(-10 * np.log10(np.mean(error**2, axis=(1, 2, 3)))))
     assert small.trained.bicubic_psnr == pytest.approx(psnr, abs=1e-6)
 
@@ -62,7 +62,7 @@ def test_bicubic_is_judged_on_the_same_crops(small: Any) -> None:
 def test_progress_is_told_and_ends_at_1(split: Split, tmp_path: Path) -> None:
     told: list[Progress] = []
     train(TINY, SPEC, split, replace(PLAN, steps=12, epoch_steps=6), tmp_path, told.append)
-    assert [progress.step for progress in told] == [6, 10, 12], "each judgement, and every tenth step"
+    assert [progress.step for progress in told] == [6, 10, 12], "each evaluation, and every tenth step"
     assert [progress.done for progress in told] == pytest.approx([6 / 12, 10 / 12, 1.0])
     assert all(progress.psnr > 10 for progress in told)
     assert told[0].seconds <= told[1].seconds <= told[2].seconds

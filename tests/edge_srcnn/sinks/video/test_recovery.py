@@ -11,7 +11,7 @@ pytest.importorskip("av")
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.loading import load_model
 from edge_srcnn.sinks import open_sink
-from edge_srcnn.sinks.video.recovery import adopt_leftovers
+from edge_srcnn.sinks.video.recovery import recover_recordings
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.clips import decode
 
@@ -75,7 +75,7 @@ def test_a_recording_that_goes_on_is_left_alone(tmp_path):
         end = monotonic() + 60
         while not any(path.stat().st_size > 10_000 for path in hidden(tmp_path)) and monotonic() < end:
             sleep(0.05)
-        assert adopt_leftovers(tmp_path / "out.mkv") == []
+        assert recover_recordings(tmp_path / "out.mkv") == []
         assert len(hidden(tmp_path)) == 1
     finally:
         process.terminate()
@@ -87,10 +87,10 @@ def test_what_cannot_be_played_and_what_is_not_ours_stays(tmp_path):
     names = [".out.part.mkv", ".other.part.mkv", ".out.part.mp4", ".out.mkv"]
     for name in names:
         (tmp_path / name).write_bytes(CONTENT)
-    assert adopt_leftovers(tmp_path / "out.mkv") == []
+    assert recover_recordings(tmp_path / "out.mkv") == []
     record(f"{tmp_path}/out.mkv")
     assert all((tmp_path / name).read_bytes() == CONTENT for name in names)
 
 
-def test_a_folder_that_is_not_there_has_no_leftovers(tmp_path):
-    assert adopt_leftovers(tmp_path / "later" / "out.mkv") == []
+def test_a_folder_that_is_not_there_has_nothing_to_recover(tmp_path):
+    assert recover_recordings(tmp_path / "later" / "out.mkv") == []

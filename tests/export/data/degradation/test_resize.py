@@ -12,7 +12,7 @@ from export.data.degradation.resize import (
     mean_of_areas,
     modcrop,
     resample,
-    rounded,
+    to_uint8,
 )
 
 # Keys (1981), equation 15, a = -1/2, at 1/4, 3/4, 5/4, 7/4: 111/128, 29/128, -9/128, -3/128.
@@ -146,12 +146,12 @@ def test_what_is_not_rounded_yet_keeps_fractions_and_overshoot() -> None:
     assert fine.dtype == np.float32
     assert fine.min() < 0
     assert fine.max() > 255
-    assert np.array_equal(rounded(fine), imresize(step.astype(np.uint8), 4, 32))
+    assert np.array_equal(to_uint8(fine), imresize(step.astype(np.uint8), 4, 32))
 
 
 def test_rounding_is_to_the_nearest_level_halves_upwards() -> None:
     plane = np.array([[-3.0, 0.49, 0.5, 1.5, 254.6, 300.0]], np.float32)
-    assert rounded(plane).tolist() == [[0, 0, 1, 2, 255, 255]]
+    assert to_uint8(plane).tolist() == [[0, 0, 1, 2, 255, 255]]
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -1,6 +1,6 @@
 """PSNR, SSIM, GMSD and the noise of flat regions beside bicubic, by the protocol of the super-resolution literature.
 
-The truth is the BT.601 Y channel as MATLAB's ``rgb2ycbcr`` gives it, cut to a multiple of the scale; it is made
+The ground truth is the BT.601 Y channel as MATLAB's ``rgb2ycbcr`` gives it, cut to a multiple of the scale; it is made
 small by MATLAB's bicubic (or OpenCV's, or a camera), upscaled by each method, and compared without a border of
 ``scale`` pixels; the figures are means over the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
 """
@@ -17,9 +17,9 @@ from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range
 from edge_srcnn.imaging.metrics import psnr, ssim
 from edge_srcnn.sources.images import find_pictures, read_picture
 from edge_srcnn.upscaler import Upscaler
-from export.data.degradation import degrade as make_small
+from export.data.degradation import degrade as downscale
 from export.data.degradation import imresize, modcrop
-from export.judge.metrics import flat_noise, gmsd
+from export.evaluation.metrics import flat_noise, gmsd
 
 Method = Callable[[UInt8Array, int], UInt8Array]
 """Upscales a small luma plane by a factor."""
@@ -37,7 +37,7 @@ class Score:
     psnr, ssim
         In dB, and up to 1; higher is better.
     gmsd, flat_noise
-        See ``export.judge.metrics``; from 0 and in grey levels; lower is better.
+        See ``export.evaluation.metrics``; from 0 and in grey levels; lower is better.
     """
 
     set: str
@@ -63,34 +63,34 @@ def method_of(upscaler: Upscaler) -> Method:
     return lambda small, scale: upscaler.upscale(small)
 
 
-def read_truths(folder: Path, scale: int) -> list[UInt8Array]:
+def read_ground_truths(folder: Path, scale: int) -> list[UInt8Array]:
     """Y planes of all pictures of a folder, cut to a multiple of ``scale``."""
     planes = [modcrop(luma_studio_range(read_picture(path).pixels), scale) for path in find_pictures(folder)]
     smallest = min(min(plane.shape) for plane in planes)
     if smallest <= 2 * scale:
-        raise BadData(f"{folder}: a picture is too small to be judged at x{scale} ({smallest} pixels)")
+        raise BadData(f"{folder}: a picture is too small to be evaluated at x{scale} ({smallest} pixels)")
     return planes
 
 
 def read_sets(folders: Sequence[Path], scale: int) -> dict[str, list[UInt8Array]]:
-    """``read_truths`` of several folders, by their names."""
+    """``read_ground_truths`` of several folders, by their names."""
     names = [folder.resolve().name for folder in folders]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"two folders of pictures are called {name!r}; rename one")
-    return {name: read_truths(folder, scale) for name, folder in zip(names, folders, strict=True)}
+    return {name: read_ground_truths(folder, scale) for name, folder in zip(names, folders, strict=True)}
 
 
 def evaluate(
     name: str,
-    truths: list[UInt8Array],
+    hr_planes: list[UInt8Array],
     scale: int,
     methods: dict[str, Method],
     *,
     degrade: str = "matlab",
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Judge methods on one set; ``on_step`` is called ``len(truths) * len(methods)`` times.
+    """Evaluate methods on one set; ``on_step`` is called ``len(hr_planes) * len(methods)`` times.
 
     All methods get the same small pictures: what a camera does by chance hangs on the picture's number alone.
 
@@ -103,11 +103,11 @@ def evaluate(
         raise UsageError(f"no degradation is called {degrade!r}; there are {', '.join(DEGRADES)}")
     figures: dict[str, list[list[float]]] = {method: [] for method in methods}
     inner = (slice(scale, -scale), slice(scale, -scale))
-    for number, truth in enumerate(truths, 1):
-        small = make_small(DEGRADES[degrade], truth, scale, number)
+    for number, hr in enumerate(hr_planes, 1):
+        small = downscale(DEGRADES[degrade], hr, scale, number)
         for method, run in methods.items():
             result = run(small, scale)
-            figures[method].append([judge(result[inner], truth[inner]) for judge in (psnr, ssim, gmsd, flat_noise)])
+            figures[method].append([measure(result[inner], hr[inner]) for measure in (psnr, ssim, gmsd, flat_noise)])
             on_step()
     means = {method: np.mean(rows, axis=0).tolist() for method, rows in figures.items()}
     return [Score(name, scale, degrade, method, *row) for method, row in means.items()]

@@ -8,7 +8,7 @@ _ZIP_BEGINS, _ZIP_ENDS = b"PK\x03\x04", b"PK\x05\x06"
 _TAIL_BYTES = 1 << 16
 
 
-def cut_short(data: bytes) -> bool:
+def is_truncated(data: bytes) -> bool:
     """Tell whether a table or buffer of the flatbuffer reaches beyond the end, or a zip was begun and not ended.
 
     Walks the vectors of the root table that hold a model's first and last bytes (TFLite's schema: fields 1, 2

@@ -28,7 +28,7 @@ _CPU_CURES = {
 
 
 @dataclass(frozen=True)
-class Fate:
+class OpPlacement:
     """What becomes of operators of one kind.
 
     Attributes
@@ -50,7 +50,7 @@ class Fate:
     count: int = 1
 
 
-def fates(network: Network) -> Iterator[Fate]:
+def placements(network: Network) -> Iterator[OpPlacement]:
     """Tell where each operator will run.
 
     The TPU gets one part of the graph. What needs a result that left it for the CPU cannot go back.
@@ -58,40 +58,45 @@ def fates(network: Network) -> Iterator[Fate]:
     visited: set[int] = set()  # tensors that the TPU had a part in
     left: dict[int, str] = {}  # tensors that came from there by way of the CPU, and the operator that took them away
     for operator in network.operators:
-        fate = _fate(operator)
+        placement = _placement(operator)
         before = next((left[tensor.number] for tensor in operator.inputs if tensor.number in left), None)
-        if fate.runs_on == TPU and before is not None:
+        if placement.runs_on == TPU and before is not None:
             cure = f"mend or move {before}"
-            fate = Fate(
-                fate.operation, fate.version, fate.newest, CPU, f"comes after {before}, which left the TPU", cure
+            placement = OpPlacement(
+                placement.operation,
+                placement.version,
+                placement.newest,
+                CPU,
+                f"comes after {before}, which left the TPU",
+                cure,
             )
         results = {tensor.number for tensor in operator.outputs}
-        if fate.runs_on == TPU:
+        if placement.runs_on == TPU:
             visited |= results
         elif before is not None or any(tensor.number in visited for tensor in operator.inputs):
-            left |= dict.fromkeys(results, before or fate.operation)
-        yield fate
+            left |= dict.fromkeys(results, before or placement.operation)
+        yield placement
 
 
-def _fate(operator: Operator) -> Fate:
+def _placement(operator: Operator) -> OpPlacement:
     """Of one operator, as if it were alone."""
     name, version = operator.name, operator.version
     if name == CUSTOM:
-        return _custom_fate(operator)
+        return _custom_placement(operator)
     newest = op_versions().get(name, 0)
     if version > newest:
         why = f"the compiler parses versions up to {newest}" if newest else "the compiler does not know it"
-        return Fate(name, version, newest, NOWHERE, why, _VERSION_CURES.get(name, _OLD_CONVERTER))
+        return OpPlacement(name, version, newest, NOWHERE, why, _VERSION_CURES.get(name, _OLD_CONVERTER))
     if reason := refusal(operator):
         cure = _CPU_CURES.get(name, _FULL_INT8 if "float" in reason else _ON_THE_HOST)
-        return Fate(name, version, newest, CPU, reason, cure)
-    return Fate(name, version, newest, TPU)
+        return OpPlacement(name, version, newest, CPU, reason, cure)
+    return OpPlacement(name, version, newest, TPU)
 
 
-def _custom_fate(operator: Operator) -> Fate:
+def _custom_placement(operator: Operator) -> OpPlacement:
     if operator.custom == COMPILED_OPERATOR:
         why, cure = "it has been compiled already", "it needs no compiler; run it with --engine edgetpu"
-        return Fate(operator.custom, operator.version, 0, NOWHERE, why, cure)
+        return OpPlacement(operator.custom, operator.version, 0, NOWHERE, why, cure)
     if operator.custom == _CPU_CUSTOM:
-        return Fate(operator.custom, operator.version, 1, CPU, "a custom operation", "")
-    return Fate(operator.custom or CUSTOM, operator.version, 0, NOWHERE, "a custom operation", _OLD_CONVERTER)
+        return OpPlacement(operator.custom, operator.version, 1, CPU, "a custom operation", "")
+    return OpPlacement(operator.custom or CUSTOM, operator.version, 0, NOWHERE, "a custom operation", _OLD_CONVERTER)

@@ -17,25 +17,25 @@ FLAT_SHARE = 0.2
 _PREWITT = np.repeat(np.array([[1.0, 0.0, -1.0]], np.float32) / 3, 3, axis=0)
 
 
-def gmsd(picture: UInt8Array, truth: UInt8Array) -> float:
+def gmsd(picture: UInt8Array, hr: UInt8Array) -> float:
     """Gradient magnitude similarity deviation of two uint8 planes ``[h, w]``: 0 for equal ones, less is better.
 
     Xue et al., "Gradient magnitude similarity deviation: a highly efficient perceptual image quality index" (2014):
     at half the size, as there; borders are repeated.
     """
-    a, b = _gradient(picture), _gradient(truth)
+    a, b = _gradient(picture), _gradient(hr)
     similarity = (2 * a * b + GMSD_T) / (a * a + b * b + GMSD_T)
     return float(np.std(similarity, dtype=np.float64))
 
 
-def flat_noise(picture: UInt8Array, truth: UInt8Array) -> float:
+def flat_noise(picture: UInt8Array, hr: UInt8Array) -> float:
     """Measure the standard deviation of the error within the flattest fifth of 16x16 blocks, in grey levels.
 
     The error's mean in each block is left out: a shade that is a little off is not noise. Both planes are uint8
-    ``[h, w]``; one smaller than a block is judged whole.
+    ``[h, w]``; one smaller than a block is compared whole.
     """
-    error = _blocks(picture.astype(np.float32) - truth.astype(np.float32))
-    spread = _blocks(truth.astype(np.float32)).std(axis=1)
+    error = _blocks(picture.astype(np.float32) - hr.astype(np.float32))
+    spread = _blocks(hr.astype(np.float32)).std(axis=1)
     flattest = np.argsort(spread, kind="stable")[: ceil(FLAT_SHARE * len(spread))]
     return float(np.sqrt(error[flattest].var(axis=1).mean()))
 

@@ -7,7 +7,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import open_model
 from edge_srcnn.models.file import Model
 from export.data.degradation import degrade
-from export.judge.report import Crop
+from export.evaluation.report import Crop
 
 CROP_PX = 96
 PICTURES_OF_A_SET = 4
@@ -17,12 +17,12 @@ def cut_crops(model: Model, sets: Mapping[str, Sequence[UInt8Array]]) -> tuple[C
     """Cut the most textured square of some pictures of each set."""
     found = []
     with open_model(model) as upscaler:
-        for name, truths in sets.items():
-            for number, truth in enumerate(truths[:PICTURES_OF_A_SET], 1):
-                small = degrade(model.spec.degradation, truth, model.spec.scale, number)
+        for name, hr_planes in sets.items():
+            for number, hr in enumerate(hr_planes[:PICTURES_OF_A_SET], 1):
+                small = degrade(model.spec.degradation, hr, model.spec.scale, number)
                 bicubic, sharp = upscale_bicubic(small, model.spec.scale), upscaler.upscale(small)
-                window = _busiest(truth)
-                found.append(Crop(f"{name} {number}", bicubic[window], sharp[window], truth[window]))
+                window = _busiest(hr)
+                found.append(Crop(f"{name} {number}", bicubic[window], sharp[window], hr[window]))
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.imaging.luma import UInt8Array
-from export.judge.report import Crop, LayerError, QualityRow, Report, render_report
+from export.evaluation.report import Crop, LayerError, QualityRow, Report, render_report
 
 VOID = {"meta", "link", "img", "input"}
 HOSTILE = "</td><script>alert('\"$title&amp;')</script>"
@@ -104,7 +104,7 @@ def test_text_from_outside_is_escaped_wherever_it_goes(report: Report) -> None:
     assert len(page.all("script")) == 1, "the template's own"
     # title twice, verdict, tiles of gain, loss and layer, fact twice, set, method, layer, crop
     assert page.text.count(HOSTILE) == 12
-    assert f"{HOSTILE}, truth" in [image["alt"] for image in page.all("img")]
+    assert f"{HOSTILE}, ground truth" in [image["alt"] for image in page.all("img")]
 
 
 def test_every_row_of_the_table_appears_with_its_gain_and_its_loss(report: Report) -> None:
@@ -146,8 +146,8 @@ def test_a_gain_without_bicubic_is_a_dash(report: Report) -> None:
         ((*rows("A", 30, 32, 31.95), *rows("B", 33, 35, 35)), "good", "better than bicubic on every set"),
         ((*rows("A", 30, 32, 31.5), *rows("B", 33, 35, 35)), "fair", "int8 costs 0.50 dB on A"),
         ((*rows("A", 30, 32, 31.95), *rows("B", 33, 33, 33)), "bad", "on B it is no better than bicubic"),
-        (rows("A", 30, 32, math.nan), "unknown", "Not judged"),
-        ((), "unknown", "Not judged"),
+        (rows("A", 30, 32, math.nan), "unknown", "Not evaluated"),
+        ((), "unknown", "Not evaluated"),
     ],
 )
 def test_the_verdict_follows_the_worst_set(
@@ -175,12 +175,12 @@ def test_images_decode_to_the_very_pixels_and_are_shown_doubled(report: Report) 
         assert (image["width"], image["height"]) == ("14", "10")
 
 
-def test_crops_are_judged_against_the_truth(report: Report) -> None:
-    truth = plane(0)
-    crop = Crop("one level off", bicubic=truth + np.uint8(1), sharpened=truth, truth=truth)
+def test_crops_are_evaluated_against_the_ground_truth(report: Report) -> None:
+    hr = plane(0)
+    crop = Crop("one level off", bicubic=hr + np.uint8(1), sharpened=hr, hr=hr)
     text = Page(render_report(replace(report, crops=(crop,)))).text
     # PSNR of an error of 1 everywhere: 20 log10(255) = 48.13 dB
-    assert "one level off bicubic 48.13 dB sharpened \N{INFINITY} dB truth" in text
+    assert "one level off bicubic 48.13 dB sharpened \N{INFINITY} dB ground truth" in text
 
 
 def test_both_curves_are_drawn_with_bicubic_as_a_dashed_line(report: Report) -> None:
@@ -244,7 +244,7 @@ def test_the_same_report_is_the_same_text_whatever_the_user_set_in_matplotlib(re
 def test_a_report_needs_neither_tensorflow_nor_keras_nor_pyplot() -> None:
     found = "{'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)"
     program = (
-        "import math, sys; from export.judge.report import Report, render_report;"
+        "import math, sys; from export.evaluation.report import Report, render_report;"
         " render_report(Report('x', (), ((1, 30.0, 0.1),), math.nan, (), (), ()));"
         f" sys.exit(str({found}) if {found} else 0)"
     )

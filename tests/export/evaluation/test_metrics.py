@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.imaging.luma import UInt8Array
-from export.judge.metrics import flat_noise, gmsd
+from export.evaluation.metrics import flat_noise, gmsd
 
 Draw = Callable[..., UInt8Array]
 
@@ -31,30 +31,30 @@ def test_brightness_is_no_edge() -> None:
 def test_a_lost_edge_counts_by_the_formula() -> None:
     # Columns 0..7 are 100, 8..15 are 160. Means of 2x2 at half the size: 4 columns of 100, 4 of 160. Prewitt / 3 sees
     # 60 in columns 3 and 4, nothing in the others. A flat picture has none: similarity T / (60^2 + T) there, else 1.
-    truth = np.tile(np.array([100] * 8 + [160] * 8, np.uint8), (16, 1))
+    hr = np.tile(np.array([100] * 8 + [160] * 8, np.uint8), (16, 1))
     lost = 170 / (60**2 + 170)
     expected = (1 - lost) * np.sqrt(0.25 * 0.75)  # two values, one of them in a quarter of the places
-    assert gmsd(flat(100, 16, 16), truth) == pytest.approx(expected, rel=1e-5)
-    assert gmsd(flat(100, 16, 16), truth.T) == pytest.approx(expected, rel=1e-5)
+    assert gmsd(flat(100, 16, 16), hr) == pytest.approx(expected, rel=1e-5)
+    assert gmsd(flat(100, 16, 16), hr.T) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_softened_edge_counts_less_than_a_lost_one() -> None:
     # 130 in the columns beside the edge (6..9): the halves 3 and 4 are 130, their gradients 30 in 2..5
-    truth = np.tile(np.array([100] * 8 + [160] * 8, np.uint8), (16, 1))
+    hr = np.tile(np.array([100] * 8 + [160] * 8, np.uint8), (16, 1))
     soft = np.tile(np.array([100] * 6 + [130] * 4 + [160] * 6, np.uint8), (16, 1))
     beside, at = 170 / (30**2 + 170), (2 * 30 * 60 + 170) / (30**2 + 60**2 + 170)
-    assert gmsd(soft, truth) == pytest.approx(np.std([1, 1, beside, at, at, beside, 1, 1]), rel=1e-5)
+    assert gmsd(soft, hr) == pytest.approx(np.std([1, 1, beside, at, at, beside, 1, 1]), rel=1e-5)
 
 
 @pytest.mark.slow
-def test_it_does_not_matter_which_is_the_truth(draw: Draw) -> None:
+def test_it_does_not_matter_which_is_the_ground_truth(draw: Draw) -> None:
     assert gmsd(draw(0), draw(1)) == gmsd(draw(1), draw(0))
 
 
 def test_more_damage_deviates_more(draw: Draw) -> None:
-    truth = draw(0)
-    noise = np.random.default_rng(0).standard_normal(truth.shape)
-    figures = [gmsd(np.clip(truth + s * noise, 0, 255).astype(np.uint8), truth) for s in (1, 5, 20)]
+    hr = draw(0)
+    noise = np.random.default_rng(0).standard_normal(hr.shape)
+    figures = [gmsd(np.clip(hr + s * noise, 0, 255).astype(np.uint8), hr) for s in (1, 5, 20)]
     assert figures == sorted(figures)
     assert figures[0] > 0
     assert figures[-1] > 3 * figures[0]
@@ -82,13 +82,13 @@ def test_another_shade_is_no_noise() -> None:
 def test_only_the_flattest_fifth_of_the_blocks_counts() -> None:
     # 5 blocks: one flat, four of a texture; what happens in the textured ones does not count
     rng = np.random.default_rng(0)
-    truth = rng.integers(60, 180, (16, 80), dtype=np.uint8)
-    truth[:, 32:48] = 100
-    result = truth.copy()
+    hr = rng.integers(60, 180, (16, 80), dtype=np.uint8)
+    hr[:, 32:48] = 100
+    result = hr.copy()
     result[:, :32] += rng.integers(0, 40, (16, 32), dtype=np.uint8)
-    assert flat_noise(result, truth) == 0
+    assert flat_noise(result, hr) == 0
     result[:, 32:48:2] += 6  # every second column 6 higher: 3 about the mean
-    assert flat_noise(result, truth) == pytest.approx(3)
+    assert flat_noise(result, hr) == pytest.approx(3)
 
 
 def test_noise_of_several_blocks_adds_by_variance() -> None:
@@ -99,7 +99,7 @@ def test_noise_of_several_blocks_adds_by_variance() -> None:
     assert flat_noise(result, flat(100, 16, 160)) == pytest.approx(np.sqrt((3**2 + 4**2) / 2))
 
 
-def test_a_picture_smaller_than_a_block_is_judged_whole() -> None:
+def test_a_picture_smaller_than_a_block_is_compared_whole() -> None:
     result = flat(100, 6, 6)
     result[:, ::2] += 4
     assert flat_noise(result, flat(100, 6, 6)) == pytest.approx(2)

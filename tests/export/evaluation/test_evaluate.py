@@ -12,8 +12,16 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.loading import load_model
 from export.data.degradation import cv2_bicubic, imresize
-from export.judge.evaluation import BASELINES, Score, bicubic_matlab, evaluate, method_of, read_sets, read_truths
-from export.judge.metrics import flat_noise, gmsd
+from export.evaluation.evaluate import (
+    BASELINES,
+    Score,
+    bicubic_matlab,
+    evaluate,
+    method_of,
+    read_ground_truths,
+    read_sets,
+)
+from export.evaluation.metrics import flat_noise, gmsd
 
 Draw = Callable[..., UInt8Array]
 
@@ -38,46 +46,46 @@ def always(picture: UInt8Array) -> Callable[[UInt8Array, int], UInt8Array]:
     return lambda small, scale: picture
 
 
-# --- truths ---
+# --- ground truths ---
 
 
-def test_the_truth_is_matlabs_y_channel(tmp_path: Path) -> None:
+def test_the_ground_truth_is_matlabs_y_channel(tmp_path: Path) -> None:
     # rgb2ycbcr: white 235, black 16; red 65.481 + 16 = 81.5 down, green 128.553 + 16 = 144.6, blue 24.966 + 16 = 41.0
     colours = {"a": "white", "b": "black", "c": (255, 0, 0), "d": (0, 255, 0), "e": (0, 0, 255)}
     for name, colour in colours.items():
         Image.new("RGB", (12, 12), colour).save(tmp_path / f"{name}.png")
-    levels = [set(plane.ravel().tolist()) for plane in read_truths(tmp_path, 2)]
+    levels = [set(plane.ravel().tolist()) for plane in read_ground_truths(tmp_path, 2)]
     assert levels == [{235}, {16}, {81}, {145}, {41}]
 
 
 @pytest.mark.parametrize(("scale", "shape"), [(2, (40, 46)), (3, (39, 45)), (4, (40, 44))])
-def test_truths_are_cut_to_a_multiple_of_the_scale(
+def test_ground_truths_are_cut_to_a_multiple_of_the_scale(
     tmp_path: Path, draw: Draw, scale: int, shape: tuple[int, int]
 ) -> None:
     Image.fromarray(draw(0, 41, 47)).save(tmp_path / "odd.png")
-    (truth,) = read_truths(tmp_path, scale)
-    assert np.array_equal(truth, draw(0, 41, 47)[: shape[0], : shape[1]])
+    (hr,) = read_ground_truths(tmp_path, scale)
+    assert np.array_equal(hr, draw(0, 41, 47)[: shape[0], : shape[1]])
 
 
 def test_a_picture_that_is_all_border_is_too_small(tmp_path: Path) -> None:
     Image.fromarray(flat(9, 9, 30)).save(tmp_path / "low.png")
-    assert len(read_truths(tmp_path, 3)) == 1  # 9 rows less 3 above and below
-    with pytest.raises(BadData, match=r"too small to be judged at x4 \(8 pixels\)"):
-        read_truths(tmp_path, 4)
+    assert len(read_ground_truths(tmp_path, 3)) == 1  # 9 rows less 3 above and below
+    with pytest.raises(BadData, match=r"too small to be evaluated at x4 \(8 pixels\)"):
+        read_ground_truths(tmp_path, 4)
 
 
 def test_a_picture_of_one_pixel_is_too_small(tmp_path: Path) -> None:
     Image.fromarray(flat(9, 1, 1)).save(tmp_path / "dot.png")
     with pytest.raises(BadData, match="too small"):
-        read_truths(tmp_path, 2)
+        read_ground_truths(tmp_path, 2)
 
 
 def test_missing_folders_and_damaged_pictures_are_told(tmp_path: Path) -> None:
     with pytest.raises(NoInput, match="no such folder"):
-        read_truths(tmp_path / "nowhere", 2)
+        read_ground_truths(tmp_path / "nowhere", 2)
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(BadPicture, match=r"text\.png"):
-        read_truths(tmp_path, 2)
+        read_ground_truths(tmp_path, 2)
 
 
 def test_sets_are_known_by_their_folders_names(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +94,7 @@ def test_sets_are_known_by_their_folders_names(tmp_path: Path, pictures: Path, m
     Image.fromarray(flat(9)).save(other / "flat.png")
     monkeypatch.chdir(other)
     sets = read_sets([pictures, Path(".")], 2)
-    assert {name: len(truths) for name, truths in sets.items()} == {pictures.name: 6, "other": 1}
+    assert {name: len(hr_planes) for name, hr_planes in sets.items()} == {pictures.name: 6, "other": 1}
 
 
 def test_two_sets_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -97,17 +105,17 @@ def test_two_sets_of_one_name_are_refused(tmp_path: Path) -> None:
         read_sets([tmp_path / "a" / "set5", tmp_path / "b" / "set5"], 2)
 
 
-# --- judging ---
+# --- evaluation ---
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_border_as_wide_as_the_scale_is_shaved_and_nothing_more(scale: int) -> None:
-    truth = flat(100, 48, 48)
+    hr = flat(100, 48, 48)
     framed, too_wide = flat(0, 48, 48), flat(0, 48, 48)
     framed[scale:-scale, scale:-scale] = 100
     too_wide[scale + 1 : -scale - 1, scale + 1 : -scale - 1] = 100
     methods = {"framed": always(framed), "too wide": always(too_wide)}
-    perfect, spoilt = evaluate("set", [truth], scale, methods)
+    perfect, spoilt = evaluate("set", [hr], scale, methods)
     assert perfect.psnr == float("inf")
     assert perfect.ssim == pytest.approx(1.0)
     # a ring of one pixel, 100 levels off, in a square of 48 - 2 scale
@@ -117,12 +125,12 @@ def test_a_border_as_wide_as_the_scale_is_shaved_and_nothing_more(scale: int) ->
 
 
 def test_figures_are_means_over_the_pictures_not_over_the_pixels() -> None:
-    truths = [flat(100, 40, 40), flat(100, 400, 400)]
+    hr_planes = [flat(100, 40, 40), flat(100, 400, 400)]
     # one level off is 20 log10(255) = 48.131 dB, two are 42.110 dB
     errors = {40: 1, 400: 2}
     (score,) = evaluate(
         "set",
-        truths,
+        hr_planes,
         2,
         {"m": lambda small, scale: flat(100 + errors[small.shape[0] * 2], *[s * 2 for s in small.shape])},
     )
@@ -130,22 +138,22 @@ def test_figures_are_means_over_the_pictures_not_over_the_pixels() -> None:
 
 
 def test_every_method_gets_the_degraded_picture_and_the_scale(draw: Draw) -> None:
-    truth = draw(0, 48, 60)
+    hr = draw(0, 48, 60)
     seen: list[tuple[UInt8Array, int]] = []
 
     def method(small: UInt8Array, scale: int) -> UInt8Array:
         seen.append((small, scale))
-        return truth
+        return hr
 
-    evaluate("set", [truth], 3, {"m": method})
-    evaluate("set", [truth], 3, {"m": method}, degrade="cv2")
+    evaluate("set", [hr], 3, {"m": method})
+    evaluate("set", [hr], 3, {"m": method}, degrade="cv2")
     assert [scale for _, scale in seen] == [3, 3]
-    assert np.array_equal(seen[0][0], imresize(truth, 16, 20))
-    assert np.array_equal(seen[1][0], cv2_bicubic(truth, 3))
+    assert np.array_equal(seen[0][0], imresize(hr, 16, 20))
+    assert np.array_equal(seen[1][0], cv2_bicubic(hr, 3))
     assert not np.array_equal(seen[0][0], seen[1][0])
 
 
-def test_scores_name_what_was_judged_in_the_order_of_the_methods(draw: Draw) -> None:
+def test_scores_name_what_was_evaluated_in_the_order_of_the_methods(draw: Draw) -> None:
     steps: list[None] = []
     scores = evaluate("mine", [draw(0), draw(1)], 2, dict(BASELINES), degrade="cv2", on_step=lambda: steps.append(None))
     assert [(s.set, s.scale, s.degrade, s.method) for s in scores] == [
@@ -158,11 +166,11 @@ def test_scores_name_what_was_judged_in_the_order_of_the_methods(draw: Draw) -> 
 
 
 def test_gmsd_and_flat_noise_are_means_without_the_border_too(draw: Draw) -> None:
-    truths = [draw(0, 48, 60), draw(1, 48, 60)]
-    (score,) = evaluate("set", truths, 3, {"m": bicubic_matlab})
+    hr_planes = [draw(0, 48, 60), draw(1, 48, 60)]
+    (score,) = evaluate("set", hr_planes, 3, {"m": bicubic_matlab})
     inner = (slice(3, -3), slice(3, -3))
-    results = [bicubic_matlab(imresize(truth, 16, 20), 3)[inner] for truth in truths]
-    shaved = [truth[inner] for truth in truths]
+    results = [bicubic_matlab(imresize(hr, 16, 20), 3)[inner] for hr in hr_planes]
+    shaved = [hr[inner] for hr in hr_planes]
     assert score.gmsd == pytest.approx(np.mean(list(map(gmsd, results, shaved))))
     assert score.flat_noise == pytest.approx(np.mean(list(map(flat_noise, results, shaved))))
 
@@ -174,13 +182,13 @@ def test_a_camera_gives_all_methods_the_same_picture_and_each_picture_faults_of_
         seen.append(small)
         return bicubic_matlab(small, scale)
 
-    truths = [draw(0), draw(0)]
-    one, two = evaluate("set", truths, 2, {"one": method, "two": method}, degrade="camera")
+    hr_planes = [draw(0), draw(0)]
+    one, two = evaluate("set", hr_planes, 2, {"one": method, "two": method}, degrade="camera")
     assert one.psnr == two.psnr
     assert np.array_equal(seen[0], seen[1])
     assert np.array_equal(seen[2], seen[3])
     assert not np.array_equal(seen[0], seen[2])
-    assert evaluate("another", truths, 2, {"one": method}, degrade="camera")[0].psnr == one.psnr
+    assert evaluate("another", hr_planes, 2, {"one": method}, degrade="camera")[0].psnr == one.psnr
 
 
 def test_a_cameras_noise_shows_in_flat_regions(draw: Draw) -> None:
@@ -206,8 +214,8 @@ def test_the_baselines_are_matlabs_and_opencvs_bicubic(draw: Draw) -> None:
 
 @pytest.mark.parametrize(("name", "scale"), PUBLISHED)
 def test_matlabs_bicubic_reaches_its_published_figure(data_folder: Path, name: str, scale: int) -> None:
-    truths = read_truths(data_folder / "eval" / name, scale)
-    (score,) = evaluate(name, truths, scale, {"bicubic-matlab": bicubic_matlab})
+    hr_planes = read_ground_truths(data_folder / "eval" / name, scale)
+    (score,) = evaluate(name, hr_planes, scale, {"bicubic-matlab": bicubic_matlab})
     assert score.psnr == pytest.approx(PUBLISHED[name, scale], abs=0.02)
     if (name, scale) in PUBLISHED_SSIM:
         assert score.ssim == pytest.approx(PUBLISHED_SSIM[name, scale], abs=0.002)
@@ -216,6 +224,6 @@ def test_matlabs_bicubic_reaches_its_published_figure(data_folder: Path, name: s
 @pytest.mark.parametrize(("scale", "least_db"), [(2, 36.30), (3, 32.30), (4, 30.00)])
 def test_shipped_models_reach_the_original_srcnn_on_set5(data_folder: Path, scale: int, least_db: float) -> None:
     # Dong et al. (2015): the float 9-1-5 reaches 36.34 / 32.39 / 30.08 dB
-    truths = read_truths(data_folder / "eval" / "set5", scale)
-    (score,) = evaluate("set5", truths, scale, {"int8": method_of(load_model(scale=scale))})
+    hr_planes = read_ground_truths(data_folder / "eval" / "set5", scale)
+    (score,) = evaluate("set5", hr_planes, scale, {"int8": method_of(load_model(scale=scale))})
     assert score.psnr >= least_db

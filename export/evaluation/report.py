@@ -15,7 +15,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
 from export.edgetpu.exporting import TpuExport
 from export.edgetpu.section import render_section
-from export.judge.curve import Point, draw_curve
+from export.evaluation.curve import Point, draw_curve
 
 BASELINE, FULL_PRECISION, QUANTIZED = "bicubic", "float32", "int8"
 """The methods of the quality table that are compared with one another."""
@@ -52,7 +52,7 @@ class Crop:
     name: str
     bicubic: UInt8Array
     sharpened: UInt8Array
-    truth: UInt8Array
+    hr: UInt8Array
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Report:
 
 def render_report(report: Report) -> str:
     """HTML text of the report: it loads nothing from anywhere, and is the same for the same report."""
-    template = resources.files("export.judge").joinpath("report.html").read_text(encoding="utf-8")
+    template = resources.files("export.evaluation").joinpath("report.html").read_text(encoding="utf-8")
     state, verdict = _verdict(report.quality)
     return Template(template).substitute(
         title=escape(report.title),
@@ -102,10 +102,10 @@ def render_report(report: Report) -> str:
 
 
 def _verdict(rows: Sequence[QualityRow]) -> tuple[str, str]:
-    """CSS class and sentence of the judgement."""
+    """CSS class and sentence of the evaluation."""
     gain, loss = _worst(rows, BASELINE), _worst(rows, FULL_PRECISION)
     if gain is None:
-        return "unknown", "Not judged: no benchmark set has both int8 and bicubic."
+        return "unknown", "Not evaluated: no benchmark set has both int8 and bicubic."
     if gain[0] <= 0.0:
         return "bad", f"Do not use it: on {gain[1]} it is no better than bicubic."
     if loss is None:
@@ -166,21 +166,21 @@ def _layers(layers: Sequence[LayerError]) -> str:
 
 def _crop(crop: Crop) -> str:
     figures = []
-    for label, plane in (("bicubic", crop.bicubic), ("sharpened", crop.sharpened), ("truth", crop.truth)):
+    for label, plane in (("bicubic", crop.bicubic), ("sharpened", crop.sharpened), ("ground truth", crop.hr)):
         png = io.BytesIO()
         Image.fromarray(plane).save(png, "PNG")
         source = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
         h, w = CROP_ZOOM * plane.shape[0], CROP_ZOOM * plane.shape[1]
         image = f'<img src="{source}" width="{w}" height="{h}" alt="{escape(crop.name)}, {label}">'
-        quality = "" if label == "truth" else f"<b>{_number(psnr(plane, crop.truth))} dB</b>"
+        quality = "" if label == "ground truth" else f"<b>{_number(psnr(plane, crop.hr))} dB</b>"
         figures.append(f"<figure>{image}<figcaption>{label} {quality}</figcaption></figure>")
     return f'<article class="crop"><h3>{escape(crop.name)}</h3><div>{"".join(figures)}</div></article>'
 
 
 def _best(report: Report) -> Point | None:
-    """Step and held-out PSNR in dB of the best judgement."""
-    judged = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
-    return max(judged, key=lambda point: point[1], default=None)
+    """Step and held-out PSNR in dB of the best evaluation."""
+    finite = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
+    return max(finite, key=lambda point: point[1], default=None)
 
 
 def _curves(report: Report) -> str:
@@ -190,8 +190,8 @@ def _curves(report: Report) -> str:
     caption = f"<b>Held-out PSNR</b>, dB. Best: {_number(best[1])} at step {best[0]:,}."
     if math.isfinite(report.bicubic_psnr):
         caption += f" Dashed: bicubic, {_number(report.bicubic_psnr)}."
-    judged = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
-    curves = draw_curve(caption, judged, best, reference=report.bicubic_psnr)
+    finite = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
+    curves = draw_curve(caption, finite, best, reference=report.bicubic_psnr)
     if errors := [(step, mse) for step, _, mse in report.history if 0.0 < mse < math.inf]:
         caption = "<b>Training error</b>, mean square of patches in 0..1; log scale."
         curves += draw_curve(caption, errors, errors[-1], log=True)
