@@ -119,8 +119,11 @@ class Family(Protocol):
         """Read published weights."""
 
 
-FAMILIES = {"srcnn": "export.architectures.srcnn", "fast": "export.architectures.fast"}
-"""The module of each family by the beginning of its networks' names."""
+FAMILIES = {
+    "srcnn": "export.architectures.srcnn",
+    "fast": "export.architectures.fast",
+}
+"""The module of each family by the beginning of its networks' names; a new one is a file and a line here."""
 
 
 def family(name: str) -> Family:

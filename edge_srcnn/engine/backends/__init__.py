@@ -1,6 +1,6 @@
 """Engines: the table of their names, and what each must offer.
 
-A new one is a file with a class that implements ``Backend``, and a line in ``BACKENDS``.
+A new one is a file with a class that implements ``Backend``, and a line in ``BACKENDS`` (``docs/extending.md``).
 """
 
 import importlib

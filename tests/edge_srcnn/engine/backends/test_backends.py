@@ -1,33 +1,15 @@
-"""The table of engines: what each tells, how they are refused, and how little a new one takes."""
+"""The table of engines: what each tells, and how they are refused."""
 
 import cv2
-import numpy as np
 import pytest
 
-from edge_srcnn.engine.backends import BACKENDS, INTERPRETERS, backend_named, installed_interpreter
+from edge_srcnn.engine.backends import INTERPRETERS, backend_named, installed_interpreter
 from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.interpreter import TfliteBackend
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.loading import load_model, open_model
 from edge_srcnn.models.bundled import find_model
 from edge_srcnn.models.file import read_model
-
-
-@pytest.fixture
-def toy(monkeypatch):
-    """Register an engine that lives in one file of the tests."""
-    monkeypatch.setitem(BACKENDS, "toy", "tests.edge_srcnn.engine.backends.toy:Toy")
-
-
-@pytest.mark.parametrize("name", ["fast-s-x2", "srcnn-915-x2"])
-def test_an_engine_of_one_file_and_one_line_runs_a_real_model(toy, upscalers, texture, monkeypatch, name):
-    picture = texture(20, 30, 3)
-    expected = upscalers(name=name).upscale(picture)
-    monkeypatch.setattr("edge_srcnn.engine.interpreter.write_graph", None)  # no TFLite flatbuffer is written
-    with load_model(name, engine="toy", block="2x2" if "srcnn" in name else "auto") as upscaler:
-        assert (upscaler.engine, upscaler.model) == ("toy", name)
-        assert upscaler.self_test() in ("identical", "within 1 level", "within 2 levels")
-        assert np.abs(upscaler.upscale(picture).astype(int) - expected).max() <= 2
 
 
 def test_an_unknown_engine_is_refused_with_the_names_of_all():
