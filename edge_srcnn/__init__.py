@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edge_srcnn.errors import EdgeSrcnnError
 
 if TYPE_CHECKING:
-    from edge_srcnn.loading import load_model, upscale
-    from edge_srcnn.upscaler import Upscaler
+    from edge_srcnn.upscaler import Upscaler, load_model, upscale
 
 __all__ = ["EdgeSrcnnError", "Upscaler", "__version__", "load_model", "upscale"]
 __version__ = "0.1.0"
@@ -18,12 +17,8 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     """Import numpy and OpenCV when they are needed: ``edge-srcnn --help`` does without."""
-    if name in ("load_model", "upscale"):
-        from edge_srcnn import loading
+    if name in ("load_model", "upscale", "Upscaler"):
+        from edge_srcnn import upscaler
 
-        return getattr(loading, name)
-    if name == "Upscaler":
-        from edge_srcnn.upscaler import Upscaler
-
-        return Upscaler
+        return getattr(upscaler, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,36 +1,159 @@
-"""Whole pictures: luma through the network, colours and transparency by bicubic scaling."""
+"""A model's name to an ``Upscaler`` that is ready, and whole pictures: luma through the network, the rest bicubic."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from edge_srcnn.engine.backends import AUTO, BICUBIC
+from edge_srcnn.engine.blocks import Blocks
+from edge_srcnn.engine.candidates import candidates, may_be_missing
+from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.inference import Statistics
-from edge_srcnn.engine.luma import Luma
+from edge_srcnn.engine.luma import Luma, LumaUpscaler
+from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.parallel import open_engine
 from edge_srcnn.engine.self_test import check_golden
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.imaging.bicubic import upscale_band
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.imaging.planes import upscale_chroma
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.models.file import Model, ModelSpec
+from edge_srcnn.models.bundled import find_model, is_auto
+from edge_srcnn.models.file import Model, read_model
+
+log = logging.getLogger(__name__)
+
+SCALES = (2, 3, 4)
+
+
+def load_model(
+    name: str | Path | None = None,
+    *,
+    scale: int = 2,
+    camera: bool = False,
+    engine: str = AUTO,
+    threads: int | None = None,
+    block: str | Blocks = AUTO,
+    tile: str | tuple[int, int] = AUTO,
+    reuse: bool = False,
+    isolate: bool = False,
+    delegate: Delegate | None = None,
+) -> "Upscaler":
+    """Load a network and make it ready.
+
+    Parameters
+    ----------
+    name
+        A bundled model (``srcnn-915-x2``), the path of a ``.tflite`` made by ``edge-srcnn export``, or ``auto``
+        (None is the same) for the bundled default of ``scale``.
+    scale
+        Counts only without ``name``: a named model brings its own.
+    camera
+        Whether the pictures come from a camera, see ``edge_srcnn.sources.is_camera``. Without ``name``, the model
+        trained for such pictures is then taken, where one is bundled for ``scale``.
+    engine
+        ``auto``, ``litert``, ``tflite``, ``tensorflow``, ``bicubic`` (no network), or ``edgetpu`` with a device behind
+        a colon where there are several: ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0``; ``edgetpu:0,1`` lets two share
+        each picture. ``auto`` takes an Edge TPU where the model is compiled for one and one is there.
+    threads
+        Threads of the interpreter; None leaves it to ``edge-srcnn tune``, or takes all processors.
+    block
+        The packing of pixels into channels: ``2x4``, ``2x4-4x4``, ``1x1`` for none; ``auto`` is what
+        ``edge-srcnn tune`` found, or suits the processor. It does not change the bytes of an int8 network.
+    tile
+        Height and width in pixels that are worked on at a time, ``128x256``, ``whole``, or ``auto``: of the plane that
+        the network reads, which is the upscaled one for ``srcnn``, and the camera's for ``fast``. It costs memory, and
+        does not change the bytes.
+    reuse
+        For still cameras: do not compute a tile again whose input (halo included) is that of the last picture.
+        The result is the same, always.
+    isolate
+        Run the engine in a process of its own: native code that crashes or hangs is then a ``DelegateLost``.
+    delegate
+        A shared library for the interpreter to work with; implies ``isolate``, and a self-test.
+
+    Returns
+    -------
+    A context manager, or to be closed.
+
+    Raises
+    ------
+    UsageError, NoInput, ModelError, Unavailable
+        See ``edge_srcnn.errors``.
+    """
+    options = EngineOptions.parse(
+        engine=engine, threads=threads, block=block, tile=tile, reuse=reuse, isolate=isolate, delegate=delegate
+    )
+    return load(name, options, scale=scale, camera=camera)
+
+
+def load(name: str | Path | None, options: EngineOptions, *, scale: int = 2, camera: bool = False) -> "Upscaler":
+    """Load a network with options that are made already; other arguments and errors as those of ``load_model``."""
+    if options.engine == BICUBIC and is_auto(name):
+        return Upscaler(LumaUpscaler(None, _checked_scale(scale)), BICUBIC, None)
+    return open_model(read_named(name, scale, camera=camera), options)
+
+
+def read_named(name: str | Path | None, scale: int, *, camera: bool = False) -> Model:
+    """Read a model by name or path, or the bundled default; arguments and errors as those of ``load_model``."""
+    return read_model(find_model(name, _checked_scale(scale) if is_auto(name) else scale, camera=camera))
+
+
+def open_model(model: Model, options: EngineOptions | None = None) -> "Upscaler":
+    """Make a model that is in memory ready; an accelerator that ``auto`` came to may be missing."""
+    options = options or EngineOptions()
+    first, *others = candidates(options, model)
+    if options.engine == AUTO and options.delegate is None and may_be_missing(first):
+        try:
+            return _opened(model, first)
+        except Unavailable as error:
+            log.warning("%s; the processor computes instead", error)
+            first = others[0]
+    return _opened(model, first)
+
+
+def upscale(pixels: UInt8Array, model: str | Path | None = None, *, scale: int = 2, engine: str = AUTO) -> UInt8Array:
+    """Upscale one picture: ``load_model`` and ``Upscaler.upscale`` in one call."""
+    with load_model(model, scale=scale, engine=engine) as upscaler:
+        return upscaler.upscale(pixels)
+
+
+def _opened(model: Model, options: EngineOptions) -> "Upscaler":
+    if not options.backend().has_network:
+        return Upscaler(LumaUpscaler(None, model.spec.scale), options.engine, None)
+    log.info("model %s, for %s pictures", model.spec.name, model.spec.degradation)
+    return Upscaler(open_engine(model, options), options.label, model)
+
+
+def _checked_scale(scale: int) -> int:
+    if scale not in SCALES:
+        raise UsageError(f"scale {scale}: the bundled models are for {', '.join(map(str, SCALES))}")
+    return scale
 
 
 class Upscaler:
-    """Makes pictures larger and sharper; made by ``load_model``. A context manager.
+    """Make pictures larger and sharper; a context manager.
+
+    Parameters
+    ----------
+    luma
+        The way of the luma plane.
+    engine
+        What ``auto`` came to.
+    model
+        The network; None for bicubic alone.
 
     Attributes
     ----------
     scale
         Factor of upscaling.
-    engine
-        The engine in use: what ``auto`` came to.
-    spec
-        The model's description, or None for bicubic alone.
-    model
-        Its name, or None.
+    spec, model
+        The model's description and its name; None for bicubic alone.
     share
         The part of a picture that the network sees: all of it.
     """
@@ -38,10 +161,9 @@ class Upscaler:
     share = 1.0
 
     def __init__(self, luma: Luma, engine: str, model: Model | None) -> None:
-        self.scale = luma.scale
-        self.engine = engine
-        self.spec: ModelSpec | None = model.spec if model else None
-        self.model: str | None = model.spec.name if model else None
+        self.scale, self.engine = luma.scale, engine
+        self.spec = model.spec if model else None
+        self.model = model.spec.name if model else None
         self._luma: Luma | None = luma
         self._model = model
 

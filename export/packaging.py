@@ -9,7 +9,6 @@ import numpy as np
 
 import edge_srcnn
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.loading import open_model
 from edge_srcnn.models.file import (
     BICUBIC,
     CAMERA,
@@ -21,6 +20,7 @@ from edge_srcnn.models.file import (
     digest,
     golden_plane,
 )
+from edge_srcnn.upscaler import open_model
 from export.architectures import Architecture, family
 
 GOLDEN_ENGINE = "litert"

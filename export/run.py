@@ -10,9 +10,9 @@ import keras
 
 from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.loading import open_model
 from edge_srcnn.models.file import BICUBIC, Model, Quality, Training, seal_model
 from edge_srcnn.system.files import write_whole
+from edge_srcnn.upscaler import open_model
 from export.architectures import Layer, family
 from export.data.pairs import Split, load_split
 from export.edgetpu.compiler import find_compiler

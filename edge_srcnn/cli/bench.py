@@ -50,9 +50,9 @@ def bench(
     from edge_srcnn.cli.console import print_json, share_bar
     from edge_srcnn.engine.build import plan_for
     from edge_srcnn.engine.processor import this_processor
-    from edge_srcnn.loading import open_model, read_named
     from edge_srcnn.measure.benchmark import measure
     from edge_srcnn.sources import is_camera
+    from edge_srcnn.upscaler import open_model, read_named
 
     width, height = parse_frame_size(size)
     asked = engine_options(engine=engine, threads=threads, block=block, tile=tile)

@@ -84,8 +84,8 @@ def network_engine(options: "EngineOptions", purpose: str) -> "EngineOptions":
 
 def check_scale(scale: int | None, model: str) -> None:
     """Refuse a factor that is not that of the model that was named."""
-    from edge_srcnn.loading import read_named
     from edge_srcnn.models.bundled import is_auto
+    from edge_srcnn.upscaler import read_named
 
     if scale is None or is_auto(model):
         return

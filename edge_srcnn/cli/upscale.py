@@ -59,8 +59,8 @@ def upscale(
     """
     from edge_srcnn.batch import plan_jobs, run_jobs
     from edge_srcnn.cli.console import progress_bar, say
-    from edge_srcnn.loading import load
     from edge_srcnn.sinks.images import Encoding
+    from edge_srcnn.upscaler import load
 
     check_scale(scale, model)
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None)

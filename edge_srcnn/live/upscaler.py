@@ -15,9 +15,9 @@ from edge_srcnn.live.governor import Governor
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler
 from edge_srcnn.live.pipeline import FrameUpscaler
 from edge_srcnn.live.region import RegionUpscaler
-from edge_srcnn.loading import load, read_named
 from edge_srcnn.models.bundled import is_auto, live_ladder
 from edge_srcnn.system.temperature import Heat, HeatWatch
+from edge_srcnn.upscaler import load, read_named
 
 HOT_C = 80.0
 

@@ -7,11 +7,11 @@ from time import perf_counter
 
 import numpy as np
 
-from edge_srcnn.loading import load_model
 from edge_srcnn.measure.benchmark import picture_for
 from edge_srcnn.measure.stopwatch import median_ms
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import ModelSpec, read_model
+from edge_srcnn.upscaler import load_model
 
 FRAME_PX = (640, 480)
 """Width and height of the camera's frame that is timed."""

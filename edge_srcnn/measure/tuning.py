@@ -25,11 +25,11 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import even_side, round_up
-from edge_srcnn.loading import read_named
 from edge_srcnn.measure.benchmark import picture_for
 from edge_srcnn.measure.stopwatch import seconds_of
 from edge_srcnn.models.bundled import find_model, is_auto, live_ladder
 from edge_srcnn.models.file import Model, read_model
+from edge_srcnn.upscaler import read_named
 
 BLOCKS = ("2x2", "2x2-2x4", "2x2-4x4", "2x4", "2x4-4x4", "2x4-2x8", "4x2-4x4", "4x4", "1x4-4x4", "1x8-4x8", "1x1")
 """Packings that won somewhere, or nearly; and none."""

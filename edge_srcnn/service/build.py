@@ -19,13 +19,13 @@ from edge_srcnn.live.pipeline import FrameUpscaler
 from edge_srcnn.live.region import RegionUpscaler
 from edge_srcnn.live.retrying_sink import RetryingSink
 from edge_srcnn.live.upscaler import LiveUpscalers
-from edge_srcnn.loading import load, read_named
 from edge_srcnn.models.bundled import is_auto
 from edge_srcnn.service.config.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera, kind_of
 from edge_srcnn.system.temperature import Heat, HeatWatch
+from edge_srcnn.upscaler import load, read_named
 from edge_srcnn.uri import frame_rate, parse_uri, region, without_secrets
 
 

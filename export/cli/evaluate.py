@@ -39,7 +39,7 @@ def evaluate(
     from math import isfinite
 
     from edge_srcnn.cli.console import print_json, print_table, progress_bar
-    from edge_srcnn.loading import load_model
+    from edge_srcnn.upscaler import load_model
     from export.evaluation.evaluate import BASELINES, DEGRADES, method_of, read_sets
     from export.evaluation.evaluate import evaluate as evaluate_set
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.loading import open_model
 from edge_srcnn.models.file import Model
+from edge_srcnn.upscaler import open_model
 from export.data.degradation import degrade
 from export.evaluation.report import Crop
 

@@ -24,10 +24,9 @@ from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.plan import WHOLE_TILE, Plan
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.loading import load_model
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.sinks.images import Encoding
-from edge_srcnn.upscaler import Upscaler
+from edge_srcnn.upscaler import Upscaler, load_model
 from tests.edge_srcnn.bundles import environment_of, make_bundle
 from tests.edge_srcnn.networks import Networks, on_bicubic
 

@@ -12,8 +12,8 @@ pytest.importorskip("av")
 import av
 
 from edge_srcnn.batch import Job, run_jobs
-from edge_srcnn.loading import load_model
 from edge_srcnn.sinks.images import Encoding
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.clips import decode, encode, excerpt, packets, planes
 from tests.edge_srcnn.videos import check_pictures, check_same, soft
 

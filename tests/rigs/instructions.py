@@ -31,10 +31,10 @@ from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.engine.tiled_graph import network_for_processor
 from edge_srcnn.errors import UsageError
-from edge_srcnn.loading import read_named
 from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph
 from edge_srcnn.measure.tuning import packings
 from edge_srcnn.models.file import BICUBIC_PLANE
+from edge_srcnn.upscaler import read_named
 
 WIDTH, HEIGHT = 640, 480
 ROWS = 8, 24

@@ -3,10 +3,10 @@
 from edge_srcnn.engine.backends import AUTO, BACKENDS
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.errors import UsageError
-from edge_srcnn.loading import SCALES
 from edge_srcnn.models.bundled import find_model
 from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sources import kind_of as kind_of_source
+from edge_srcnn.upscaler import SCALES
 from edge_srcnn.uri import Uri, one_of, parse_uri
 from edge_srcnn.web.address import address_of
 

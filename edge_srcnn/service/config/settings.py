@@ -11,9 +11,9 @@ from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import MAX_THREADS
-from edge_srcnn.loading import SCALES
 from edge_srcnn.service.config.checks import check_engine, check_model, check_sinks, check_source, check_word
 from edge_srcnn.service.config.faults import wanted
+from edge_srcnn.upscaler import SCALES
 from edge_srcnn.uri import flag, frame_rate, region
 
 Wait = Annotated[float, Meta(ge=0.1, le=3600)]

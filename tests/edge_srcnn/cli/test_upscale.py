@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.loading import load_model
 from edge_srcnn.sources.images import read_picture
+from edge_srcnn.upscaler import load_model
 
 
 @pytest.fixture

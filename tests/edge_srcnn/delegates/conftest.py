@@ -14,9 +14,9 @@ from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.packing import halo, pack
 from edge_srcnn.engine.tflite_writer import write_graph
-from edge_srcnn.loading import read_named
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model, seal_model
+from edge_srcnn.upscaler import read_named
 from tests.edge_srcnn.delegates.build import COMPILER, build
 
 ROOT = Path(__file__).parents[3]

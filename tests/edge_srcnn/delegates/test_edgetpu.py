@@ -11,8 +11,8 @@ import pytest
 from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.loading import load_model
 from edge_srcnn.system.worker_process import Child
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.delegates.build import build_without_a_needed_library, for_another_processor
 from tests.edge_srcnn.delegates.conftest import PLAIN
 

@@ -7,8 +7,8 @@ import pytest
 
 from edge_srcnn.engine.isolated import client
 from edge_srcnn.errors import DelegateLost, SelfTestFailed, Unavailable
-from edge_srcnn.loading import load_model
 from edge_srcnn.system import worker_process
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.delegates.conftest import PLAIN
 
 pytestmark = pytest.mark.slow

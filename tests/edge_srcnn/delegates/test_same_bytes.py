@@ -7,7 +7,7 @@ import pytest
 from edge_srcnn.imaging.bicubic import BAND_ROWS, WHOLE_PIXELS
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.loading import load_model
+from edge_srcnn.upscaler import load_model
 
 pytestmark = pytest.mark.slow
 

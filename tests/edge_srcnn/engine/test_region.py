@@ -8,7 +8,7 @@ from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.loading import load_model
+from edge_srcnn.upscaler import load_model
 
 HEIGHT, WIDTH = 23, 31
 TILES = [(8, 8), (8, 16), (16, 64), (1 << 20, 1 << 20)]

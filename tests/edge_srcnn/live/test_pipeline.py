@@ -11,9 +11,9 @@ import pytest
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.live.sink_thread import RECORDER_DEPTH
-from edge_srcnn.loading import load_model
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.live.pipeline_parts import (
     SOON_S,
     Double,

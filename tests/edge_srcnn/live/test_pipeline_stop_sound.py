@@ -5,9 +5,9 @@ import pytest
 pytest.importorskip("av")
 
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.loading import load_model
 from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.clips import decode, encode, flat, packets
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")

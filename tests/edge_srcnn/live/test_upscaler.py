@@ -14,9 +14,8 @@ from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler
 from edge_srcnn.live.region import RegionUpscaler
 from edge_srcnn.live.upscaler import LiveUpscalers
-from edge_srcnn.loading import load_model
 from edge_srcnn.system.temperature import Heat
-from edge_srcnn.upscaler import Upscaler
+from edge_srcnn.upscaler import Upscaler, load_model
 from tests.edge_srcnn.bundles import make_ladder
 from tests.edge_srcnn.live.pipeline_parts import wait_for
 from tests.edge_srcnn.live.test_ladder_upscaler import wait_for_maker

@@ -4,9 +4,9 @@ import pytest
 
 from edge_srcnn.imaging.luma import luma_full_range
 from edge_srcnn.imaging.metrics import psnr, ssim
-from edge_srcnn.loading import load_model
 from edge_srcnn.measure.demonstration import GAP, LABEL_ROWS, demonstrate
 from edge_srcnn.sources.testcard import draw_test_card
+from edge_srcnn.upscaler import load_model
 
 
 @pytest.mark.slow

@@ -11,11 +11,11 @@ pytest.importorskip("prometheus_client")
 
 from edge_srcnn.live import failover
 from edge_srcnn.live.failover import MOST_FAILURES, Candidate, FailoverUpscaler
-from edge_srcnn.loading import load_model
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import BACK_S, Systemd, config, note, running
 from tests.edge_srcnn.web.serving import wait_until

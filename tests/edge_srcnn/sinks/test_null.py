@@ -4,9 +4,9 @@ import pytest
 
 from edge_srcnn.errors import UsageError
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.loading import load_model
 from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
+from edge_srcnn.upscaler import load_model
 
 
 def test_it_counts_what_it_is_given():

@@ -9,9 +9,9 @@ pytest.importorskip("av")
 
 from edge_srcnn.live.capture import Capture, Opener
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.loading import load_model
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.sources.frames import SOON_S, collect
 
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.loading import load_model
 from edge_srcnn.sinks import Result, Sink, Stream, open_sink
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
+from edge_srcnn.upscaler import load_model
 
 LIMIT_S = 10.0
 _ANY_PORT = "http://127.0.0.1:0"

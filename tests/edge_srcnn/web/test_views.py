@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
-from edge_srcnn.loading import load_model
 from edge_srcnn.sinks import Result
+from edge_srcnn.upscaler import load_model
 from edge_srcnn.web.views import bicubic_frame, enhanced_frame, split_frame
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from edge_srcnn.errors import BadData, BadPicture, NoInput, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.loading import load_model
+from edge_srcnn.upscaler import load_model
 from export.data.degradation import cv2_bicubic, imresize
 from export.evaluation.evaluate import (
     BASELINES,

@@ -7,9 +7,9 @@ from edge_srcnn.engine.backends import INTERPRETERS, backend_named, installed_in
 from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.interpreter import TfliteBackend
 from edge_srcnn.errors import Unavailable, UsageError
-from edge_srcnn.loading import load_model, open_model
 from edge_srcnn.models.bundled import find_model
 from edge_srcnn.models.file import read_model
+from edge_srcnn.upscaler import load_model, open_model
 
 
 def test_an_unknown_engine_is_refused_with_the_names_of_all():

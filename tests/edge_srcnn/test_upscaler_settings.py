@@ -14,8 +14,8 @@ from edge_srcnn.engine.plan import REUSE_TILE, WHOLE_TILE, Plan
 from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache, cache_file
 from edge_srcnn.imaging import bicubic
-from edge_srcnn.loading import load_model
 from edge_srcnn.models.file import digest, parse_model
+from edge_srcnn.upscaler import load_model
 
 NAME = "srcnn-915-x2"
 MEASURED = Plan(Blocks((2, 2), (4, 4)), (8, 12), 1)

@@ -11,9 +11,9 @@ from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, NoInput, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.loading import load_model, open_model, upscale
 from edge_srcnn.models.bundled import find_model
 from edge_srcnn.models.file import parse_model
+from edge_srcnn.upscaler import load_model, open_model, upscale
 
 
 @pytest.fixture

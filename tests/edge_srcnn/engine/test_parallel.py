@@ -5,11 +5,11 @@ import threading
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.edgetpu.strips import ParallelLuma
+from edge_srcnn.engine.parallel import ParallelLuma
 from edge_srcnn.errors import DelegateLost
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.loading import load_model
+from edge_srcnn.upscaler import load_model
 
 
 def lumas(count, name="srcnn-915-x2", **options):

@@ -1,12 +1,33 @@
-"""Several engines at one picture, a strip of columns each: several Edge TPUs share the tiles."""
+"""One engine or several of a model: here, in a process of its own, or in several that share each picture."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
 
+from edge_srcnn.engine.build import open_luma
 from edge_srcnn.engine.inference import Statistics
+from edge_srcnn.engine.isolated.client import IsolatedLuma
 from edge_srcnn.engine.luma import Luma
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, round_up
+from edge_srcnn.models.file import Model
+
+
+def open_engine(model: Model, options: EngineOptions) -> Luma:
+    """Make the engine of a model where its native code can do no harm; ``options`` name another than ``auto``."""
+    backend = options.backend()
+    if not (options.isolate or backend.isolated):
+        return open_luma(model, options)
+    form = backend.form_of(model)
+    with ExitStack() as opened:  # those that are there are closed when one is not
+        parts = [
+            opened.enter_context(closing(IsolatedLuma(model, replace(options, engine=each))))
+            for each in backend.parts()
+        ]
+        opened.pop_all()
+    return ParallelLuma(parts, form.tile[1] * form.upsampling) if form and len(parts) > 1 else parts[0]
 
 
 class ParallelLuma:
