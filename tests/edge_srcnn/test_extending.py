@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.backends import BACKENDS
-from edge_srcnn.loading import load_model
+from edge_srcnn.upscaler import load_model
 from tests.extending import examples, extended_tree
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_srcnn.loading import load_model
 from edge_srcnn.models.file import read_model
+from edge_srcnn.upscaler import load_model
 from tests.extending import extended_tree
 
 
