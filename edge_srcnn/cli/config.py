@@ -78,7 +78,7 @@ def show(
 @app.command("example", epilog=EXAMPLE_EXAMPLES)
 def print_example() -> None:
     """Print a file with every setting, its default and its meaning."""
-    from edge_srcnn.service.install.units import EXAMPLE, shipped
+    from edge_srcnn.service.install import EXAMPLE, shipped
 
     typer.echo(shipped(EXAMPLE), nl=False)
 

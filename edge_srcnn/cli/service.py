@@ -10,7 +10,7 @@ from edge_srcnn.cli.options import Json
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edge_srcnn.service.install.changes import Step
+    from edge_srcnn.service.install import Step
 
 EXAMPLES = (
     "Examples: [bold]sudo edge-srcnn service install[/bold] · "
@@ -30,7 +30,7 @@ def print_(
     name: Annotated[str, typer.Argument(help="edge-srcnn@, or the name of another of our files.")] = ("edge-srcnn@"),
 ) -> None:
     """Print a unit as it would be installed."""
-    from edge_srcnn.service.install.units import installed, unit_file
+    from edge_srcnn.service.install import installed, unit_file
 
     typer.echo(installed(unit_file(name)), nl=False)
 
@@ -46,12 +46,11 @@ def install(
     prefix: Prefix = None,
 ) -> None:
     """Write the unit, the service's user and a first configuration. Needs root; can be repeated."""
-    from edge_srcnn.service.install import changes
-    from edge_srcnn.service.install.location import command
-    from edge_srcnn.service.install.units import CONFIGURATIONS
+    from edge_srcnn.service import install as installation
+    from edge_srcnn.service.install import CONFIGURATIONS, DEFAULT, command
 
-    cameras = camera or [changes.DEFAULT]
-    _tell(changes.install(cameras, prefix=prefix and prefix.absolute()))
+    cameras = camera or [DEFAULT]
+    _tell(installation.install(cameras, prefix=prefix and prefix.absolute()))
     if prefix is None:
         typer.echo("\nNext:")
         for name in cameras:
@@ -69,9 +68,9 @@ def uninstall(
     prefix: Prefix = None,
 ) -> None:
     """Stop the service and remove what was installed; configurations and recordings stay. Needs root."""
-    from edge_srcnn.service.install import changes
+    from edge_srcnn.service import install as installation
 
-    if not _tell(changes.uninstall(purge=purge, prefix=prefix and prefix.absolute())):
+    if not _tell(installation.uninstall(purge=purge, prefix=prefix and prefix.absolute())):
         typer.echo("nothing was installed")
 
 
@@ -81,7 +80,7 @@ def status(json: Json = False) -> None:
     from dataclasses import asdict
 
     from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.service.install.systemctl import unit_states
+    from edge_srcnn.service.systemctl import unit_states
 
     states = unit_states()
     if json:

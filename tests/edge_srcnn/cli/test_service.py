@@ -8,8 +8,8 @@ import pytest
 import typer
 
 from edge_srcnn.cli.service import status
-from edge_srcnn.service.install.systemctl import UnitState
-from edge_srcnn.service.install.units import PLACES, installed
+from edge_srcnn.service.install import PLACES, installed
+from edge_srcnn.service.systemctl import UnitState
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def test_status_without_systemd_is_one_line_and_exit_status_69(run_cli):
 @pytest.mark.parametrize("as_json", [False, True])
 def test_status_tells_of_every_unit_and_fails_when_one_failed(monkeypatch, capsys, as_json):
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("edge_srcnn.service.install.systemctl.unit_states", lambda: STATES)
+    monkeypatch.setattr("edge_srcnn.service.systemctl.unit_states", lambda: STATES)
     with pytest.raises(typer.Exit) as exit_:
         status(json=as_json)
     assert exit_.value.exit_code == 1
@@ -93,6 +93,6 @@ def test_status_tells_of_every_unit_and_fails_when_one_failed(monkeypatch, capsy
 
 
 def test_status_of_healthy_units_is_a_success(monkeypatch, capsys):
-    monkeypatch.setattr("edge_srcnn.service.install.systemctl.unit_states", lambda: STATES[:1])
+    monkeypatch.setattr("edge_srcnn.service.systemctl.unit_states", lambda: STATES[:1])
     status()
     assert "active (running)" in capsys.readouterr().out

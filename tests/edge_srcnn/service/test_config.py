@@ -15,8 +15,8 @@ from edge_srcnn.engine.backends import AUTO, BACKENDS
 from edge_srcnn.service.config.faults import wanted
 from edge_srcnn.service.config.load import load_config, variable
 from edge_srcnn.service.config.settings import SETTINGS, Config, Enhance, Service
-from edge_srcnn.service.install.units import EXAMPLE, shipped
 from edge_srcnn.upscaler import load_model
+from edge_srcnn.service.install import EXAMPLE, shipped
 from edge_srcnn.uri import frame_rate
 from tests.edge_srcnn.service.configurations import REPEATABLE, load
 

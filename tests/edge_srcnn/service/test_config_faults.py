@@ -13,7 +13,7 @@ from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.service.config.key_lines import key_lines
 from edge_srcnn.service.config.load import MAX_BYTES, Loaded, load_config
 from edge_srcnn.service.config.settings import SETTINGS
-from edge_srcnn.service.install.units import EXAMPLE, shipped
+from edge_srcnn.service.install import EXAMPLE, shipped
 from tests.edge_srcnn.service.configurations import REPEATABLE, faults, load
 
 

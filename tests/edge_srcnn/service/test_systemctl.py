@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import Unavailable
-from edge_srcnn.service.install import systemctl
-from edge_srcnn.service.install.systemctl import UnitState, tell, unit_states
+from edge_srcnn.service import systemctl
+from edge_srcnn.service.systemctl import UnitState, tell, unit_states
 
 SHOWN = """\
 Id=edge-srcnn@default.service
@@ -34,7 +34,7 @@ UnitFileState=disabled
 def fake_systemctl(tmp_path, monkeypatch):
     """``fake_systemctl("echo done; exit 5")`` is what systemctl does from then on."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(systemctl, "_BOOTED", tmp_path)
+    monkeypatch.setattr(systemctl, "BOOTED", tmp_path)
 
     def write(script: str) -> None:
         (tmp_path / "systemctl").write_text(f"#!/bin/sh\n{script}\n")
@@ -88,6 +88,6 @@ def test_a_service_that_is_not_installed_is_an_error_with_a_cure(fake_systemctl)
 
 
 def test_without_systemd_there_is_no_state(monkeypatch):
-    monkeypatch.setattr(systemctl, "_BOOTED", Path("/nowhere"))
+    monkeypatch.setattr(systemctl, "BOOTED", Path("/nowhere"))
     with pytest.raises(Unavailable, match="no systemd is running here; 'edge-srcnn run' serves without it"):
         unit_states()

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
-from edge_srcnn.service.install import changes, systemctl
-from edge_srcnn.service.install.changes import install, uninstall
-from edge_srcnn.service.install.units import EXAMPLE, PLACES, TEMPLATE, installed, shipped
+from edge_srcnn.service import install as module
+from edge_srcnn.service import systemctl
+from edge_srcnn.service.install import EXAMPLE, PLACES, TEMPLATE, install, installed, shipped, uninstall
 
 UNITS = Path("etc/systemd/system")
 CONFIGURATION = Path("etc/edge-srcnn/default.toml")
@@ -21,11 +21,11 @@ def files(root: Path) -> set[str]:
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A folder that stands for ``/``, where we are root and systemd is running."""
-    monkeypatch.setattr(changes, "ROOT", tmp_path)
-    monkeypatch.setattr(changes, "require_open", lambda: None)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "require_open", lambda: None)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(systemctl, "is_running", lambda: True)
-    monkeypatch.setattr(systemctl, "udev_is_running", lambda: True)
+    monkeypatch.setattr(systemctl, "BOOTED", tmp_path)
+    monkeypatch.setattr(systemctl, "UDEV", tmp_path)
     return tmp_path
 
 
@@ -86,9 +86,9 @@ def test_systemd_is_told_in_the_right_order(root, told):
 
 
 def test_without_systemd_or_udev_what_is_skipped_is_said(root, told, monkeypatch):
-    monkeypatch.setattr(systemctl, "udev_is_running", lambda: False)
+    monkeypatch.setattr(systemctl, "UDEV", Path("/nowhere"))
     assert list(install())[-1].result == "skipped, no udev is running"
-    monkeypatch.setattr(systemctl, "is_running", lambda: False)
+    monkeypatch.setattr(systemctl, "BOOTED", Path("/nowhere"))
     told.clear()
     skipped = [step.what.split()[0] for step in install() if step.result == "skipped, no systemd is running"]
     assert skipped == ["systemd-sysusers", "systemd-tmpfiles", "systemctl"]
@@ -108,7 +108,7 @@ def test_a_program_of_systemd_that_fails_ends_the_installation(root, monkeypatch
 def test_only_root_may_and_is_told_the_command(root, told, monkeypatch, action):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(CannotWrite, match=rf"only root can write there; sudo /.*/edge-srcnn service {action}$"):
-        list(getattr(changes, action)())
+        list(getattr(module, action)())
     assert (files(root), told) == (set(), [])
 
 

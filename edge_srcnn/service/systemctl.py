@@ -7,11 +7,11 @@ from pathlib import Path
 
 from edge_srcnn.errors import Unavailable
 
-DEFAULT = "edge-srcnn@default.service"
 INSTANCES = "edge-srcnn@*.service"
+BOOTED = Path("/run/systemd/system")  # sd_booted(3)
+UDEV = Path("/run/udev/control")
 
-_BOOTED = Path("/run/systemd/system")  # sd_booted(3)
-_UDEV = Path("/run/udev/control")
+_DEFAULT = "edge-srcnn@default.service"
 _TIMEOUT_S = 60.0
 _PROPERTIES = "Id,LoadState,ActiveState,SubState,StatusText,NRestarts,Result,UnitFileState"
 
@@ -47,22 +47,11 @@ class UnitState:
 
 def is_running() -> bool:
     """Tell whether systemd runs this computer."""
-    return _BOOTED.is_dir()
-
-
-def udev_is_running() -> bool:
-    """Tell whether udev manages the devices."""
-    return _UDEV.exists()
+    return BOOTED.is_dir()
 
 
 def tell(*command: str) -> str:
-    """Run one of systemd's programs, and give its standard output.
-
-    Raises
-    ------
-    Unavailable
-        It is missing, hangs, or fails.
-    """
+    """Run one of systemd's programs for its standard output; ``Unavailable``: it is missing, hangs, or fails."""
     environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(
@@ -81,6 +70,10 @@ def tell(*command: str) -> str:
 def unit_states() -> list[UnitState]:
     """Read the state of the default instance, and of those in systemd's memory: they run, failed, or are enabled.
 
+    Returns
+    -------
+    One state an instance, at least one.
+
     Raises
     ------
     Unavailable
@@ -88,21 +81,14 @@ def unit_states() -> list[UnitState]:
     """
     if not is_running():
         raise Unavailable("no systemd is running here; 'edge-srcnn run' serves without it")
-    said = tell("systemctl", "show", f"--property={_PROPERTIES}", DEFAULT, INSTANCES)
+    said = tell("systemctl", "show", f"--property={_PROPERTIES}", _DEFAULT, INSTANCES)
     found = {}
     for block in said.strip().split("\n\n"):
         known = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if known.get("LoadState") in (None, "not-found"):
-            continue
-        found[known["Id"]] = UnitState(
-            unit=known["Id"],
-            active=known["ActiveState"],
-            sub=known["SubState"],
-            text=known["StatusText"],
-            restarts=int(known["NRestarts"]),
-            result=known["Result"],
-            at_boot=known["UnitFileState"],
-        )
+        if known.get("LoadState") not in (None, "not-found"):
+            state, sub, text = known["ActiveState"], known["SubState"], known["StatusText"]
+            ended, at_boot = known["Result"], known["UnitFileState"]
+            found[known["Id"]] = UnitState(known["Id"], state, sub, text, int(known["NRestarts"]), ended, at_boot)
     if not found:
         raise Unavailable("the service is not installed; 'edge-srcnn service install' does it, as root")
     return list(found.values())

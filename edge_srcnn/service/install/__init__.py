@@ -1,1 +1,0 @@
-"""Install the service's unit, remove it, and ask systemd how its instances are."""
