@@ -10,7 +10,7 @@ import typer
 from edge_srcnn.cli.options import Json
 
 if TYPE_CHECKING:
-    from edge_srcnn.service.config.settings import Config
+    from edge_srcnn.service.settings import Config
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn config example > edge-srcnn.toml[/bold] · "
@@ -33,7 +33,7 @@ app = typer.Typer(help="The service's configuration: check it, show it, begin on
 def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file.")]) -> None:
     """Say what is wrong with a file, one line each. The environment does not count."""
     from edge_srcnn.errors import BadConfiguration
-    from edge_srcnn.service.config.load import load_config
+    from edge_srcnn.service.configuration import load_config
 
     try:
         config = load_config(file, environment={}).config
@@ -61,8 +61,8 @@ def show(
     from operator import attrgetter
 
     from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.service.config.load import load_config
-    from edge_srcnn.service.config.settings import SETTINGS
+    from edge_srcnn.service.configuration import load_config
+    from edge_srcnn.service.settings import SETTINGS
 
     loaded = load_config(config)
     values = {path: _without_secrets(attrgetter(path)(loaded.config)) for path in SETTINGS}

@@ -32,7 +32,7 @@ from edge_srcnn.kinds import examples
 
 if TYPE_CHECKING:
     from edge_srcnn.service.build import Service
-    from edge_srcnn.service.config.settings import Config
+    from edge_srcnn.service.settings import Config
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080[/bold] · "
@@ -139,7 +139,7 @@ def _given(context: typer.Context) -> dict[str, Any]:
 
 def _from_flags(context: typer.Context) -> "Config":
     """Make a configuration of flags alone; whatever opens the parts checks them."""
-    from edge_srcnn.service.config.settings import Config, Enhance
+    from edge_srcnn.service.settings import Config, Enhance
 
     params = context.params
     enhance = {name: params[name] for name in _ENHANCE if params[name] is not None}
@@ -151,7 +151,7 @@ def _from_flags(context: typer.Context) -> "Config":
 
 
 def _configured(path: Path | None, flags: dict[str, Any]) -> "Config":
-    from edge_srcnn.service.config.load import load_config
+    from edge_srcnn.service.configuration import load_config
 
     return load_config(path, os.environ, flags).config
 
@@ -196,7 +196,7 @@ def _run_once(config: "Config", seconds: float | None, *, json: bool) -> None:
 def _serve(load: "Callable[[], Config]", seconds: float | None) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again, SIGUSR1 writes the state to the log."""
     from edge_srcnn.service.build import Service
-    from edge_srcnn.service.logs import configure_logging
+    from edge_srcnn.service.systemd import configure_logging
 
     config = load()
     configure_logging(config.service.log)

@@ -20,7 +20,7 @@ from edge_srcnn.live.region import RegionUpscaler
 from edge_srcnn.live.retrying_sink import RetryingSink
 from edge_srcnn.live.upscaler import LiveUpscalers
 from edge_srcnn.models.bundled import is_auto
-from edge_srcnn.service.config.settings import Config, Enhance
+from edge_srcnn.service.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera, kind_of

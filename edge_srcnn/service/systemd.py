@@ -1,16 +1,26 @@
-"""What systemd is told, over the socket that it gives. Source: sd_notify(3)."""
+"""Tell systemd and its journal, people and programs: sd_notify(3), and the log with one line a change."""
 
+import json
+import logging
 import os
 import socket
+import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
-from time import CLOCK_MONOTONIC, clock_gettime_ns
 
 _ABSTRACT = "@"
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
+"""Of sd-daemon(3), by the least level of ``logging``."""
 
 
 class Notifier:
     """Speaks to systemd; says nothing where there is none.
+
+    Parameters
+    ----------
+    environment
+        Where systemd says how it listens.
 
     Attributes
     ----------
@@ -22,14 +32,16 @@ class Notifier:
         self._address = environment.get("NOTIFY_SOCKET", "")
         if self._address.startswith(_ABSTRACT):
             self._address = "\0" + self._address[1:]
-        self.watchdog_s = _watchdog_s(environment)
+        microseconds, process = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
+        asks = microseconds.isdecimal() and process in ("", str(os.getpid()))
+        self.watchdog_s = int(microseconds) / 1e6 if asks else None
 
     def ready(self, status: str) -> None:
         """Say that it works; also at the end of ``reloading``."""
         self._send("READY=1", f"STATUS={status}")
 
     def status(self, text: str) -> None:
-        """One line for people."""
+        """Say what it does, in one line for people."""
         self._send(f"STATUS={text}")
 
     def watchdog(self) -> None:
@@ -38,7 +50,7 @@ class Notifier:
 
     def reloading(self) -> None:
         """Say that the configuration is read again."""
-        self._send("RELOADING=1", f"MONOTONIC_USEC={clock_gettime_ns(CLOCK_MONOTONIC) // 1000}")
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
         """Say that it ends."""
@@ -53,8 +65,37 @@ class Notifier:
             sender.sendto(message.encode(errors="replace"), self._address)
 
 
-def _watchdog_s(environment: Mapping[str, str]) -> float | None:
-    microseconds, process = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
-    if not microseconds.isdecimal() or (process and process != str(os.getpid())):
-        return None
-    return int(microseconds) / 1e6
+def configure_logging(format: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Send the log to standard error, as ``text``, ``json`` or ``auto``; the journal knows the time itself.
+
+    After ``--verbose`` it goes on telling all.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    if format == "json":
+        handler.setFormatter(_JsonLines())
+    elif "JOURNAL_STREAM" in environment or "INVOCATION_ID" in environment:
+        handler.setFormatter(_JournalLines())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    logging.getLogger("edge_srcnn").setLevel(min(root.level, logging.INFO))
+    root.setLevel(min(root.level, logging.WARNING))
+
+
+class _JournalLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next(number for least, number in _PRIORITIES if record.levelno >= least)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

@@ -10,7 +10,7 @@ from edge_srcnn.engine import candidates
 from edge_srcnn.live import failover
 from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.service import build
-from edge_srcnn.service.config.settings import Enhance
+from edge_srcnn.service.settings import Enhance
 from tests.edge_srcnn.delegates.conftest import children
 from tests.edge_srcnn.service.parts import frame
 

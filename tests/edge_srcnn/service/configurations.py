@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from edge_srcnn.errors import BadConfiguration
-from edge_srcnn.service.config.load import Loaded, load_config
+from edge_srcnn.service.configuration import Loaded, load_config
 
 REPEATABLE = settings(
     max_examples=200,

@@ -9,7 +9,7 @@ import pytest
 
 from edge_srcnn.errors import NoInput
 from edge_srcnn.service.build import Service, candidates
-from edge_srcnn.service.config.settings import Config, Enhance
+from edge_srcnn.service.settings import Config, Enhance
 from tests.edge_srcnn.bundles import CAMERA_MODEL
 from tests.edge_srcnn.service.faulty_camera import FaultyCamera
 from tests.edge_srcnn.service.parts import frame

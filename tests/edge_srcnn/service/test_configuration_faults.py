@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from edge_srcnn.errors import BadConfiguration
 from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.service.config.key_lines import key_lines
-from edge_srcnn.service.config.load import MAX_BYTES, Loaded, load_config
-from edge_srcnn.service.config.settings import SETTINGS
+from edge_srcnn.service.configuration import MAX_BYTES, Loaded, key_lines, load_config
 from edge_srcnn.service.install import EXAMPLE, shipped
+from edge_srcnn.service.settings import SETTINGS
 from tests.edge_srcnn.service.configurations import REPEATABLE, faults, load
 
 

@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_srcnn.engine.backends import AUTO, BACKENDS
-from edge_srcnn.service.config.faults import wanted
-from edge_srcnn.service.config.load import load_config, variable
-from edge_srcnn.service.config.settings import SETTINGS, Config, Enhance, Service
-from edge_srcnn.upscaler import load_model
+from edge_srcnn.service.configuration import load_config, variable
 from edge_srcnn.service.install import EXAMPLE, shipped
+from edge_srcnn.service.settings import SETTINGS, Config, Enhance, Service
+from edge_srcnn.upscaler import load_model
 from edge_srcnn.uri import frame_rate
 from tests.edge_srcnn.service.configurations import REPEATABLE, load
 
@@ -220,7 +219,7 @@ def test_the_example_shows_every_setting_with_a_comment_above_that_tells_its_lim
         while lines[start - 1].startswith("# "):
             start -= 1
         comment = " ".join(line.removeprefix("# ") for line in lines[start:end])
-        limits = re.search(r"[0-9.]+ to [0-9.]+", wanted(setting.kind))
+        limits = re.search(r"[0-9.]+ to [0-9.]+", setting.wanted)
         assert comment
         assert limits is None or limits[0] in comment
 

@@ -1,1 +1,0 @@
-"""Read the service's configuration: TOML file, environment and flags, checked, with the origin of each value."""

@@ -1,0 +1,201 @@
+"""Everything that the service can be told, with its type, limits and default; systemd/edge-srcnn.toml explains each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, is_dataclass
+from functools import partial
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from msgspec import Meta, ValidationError, convert, inspect
+
+from edge_srcnn.engine.backends import AUTO, BACKENDS
+from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.plan import MAX_THREADS
+from edge_srcnn.errors import UsageError
+from edge_srcnn.models.bundled import find_model
+from edge_srcnn.sinks import kind_of as kind_of_sink
+from edge_srcnn.sources import kind_of as kind_of_source
+from edge_srcnn.upscaler import SCALES
+from edge_srcnn.uri import Uri, flag, frame_rate, one_of, parse_uri, region
+from edge_srcnn.web.address import address_of
+
+_STANDARD_STREAMS = frozenset({"-", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
+_WANTED: dict[type[inspect.Type], str] = {
+    inspect.StrType: "text in quotes",
+    inspect.VarTupleType: 'a list of texts: ["...", "..."]',
+    inspect.BoolType: "true or false",
+    inspect.CustomType: 'a number, or text such as "30000/1001"',
+}
+
+
+# checks of what is told, by the functions that will use it; nothing is opened
+
+
+def _check_source(text: str) -> None:
+    """Refuse a source of no known kind, one that a service cannot have, and options that it does not know."""
+    uri = parse_uri(text)
+    kind = kind_of_source(uri)
+    if _is_standard_stream(uri):
+        raise UsageError(f"{text}: a service has no standard input; name a camera or a stream")
+    kind.options(uri)
+
+
+def _check_sinks(texts: tuple[str, ...]) -> None:
+    """Refuse sinks that a service cannot have, and two that go to the same place."""
+    if not texts:
+        raise ValueError('give at least one sink, such as ["http://127.0.0.1:8080"]')
+    places: dict[object, str] = {}
+    for text in texts:
+        place = _checked_place(text)
+        if place in places:
+            raise UsageError(f"{text}: goes to the same place as {places[place]}; leave one of the two out")
+        places[place] = text
+
+
+def _checked_place(text: str) -> object:
+    """Check a sink, and give where it writes to."""
+    uri = parse_uri(text)
+    kind = kind_of_sink(uri)
+    if _is_standard_stream(uri):
+        raise UsageError(f"{text}: a service has no standard output; write to a file, or serve http://127.0.0.1:8080")
+    if kind.name == "video" and not {"segment", "segment_mb"} & uri.options.keys():
+        joint = "&" if uri.options else "?"
+        raise UsageError(f"{text}: a service records for years, in segments: add {joint}segment=600&keep_mb=2000")
+    kind.options(uri)
+    return kind.name, address_of(uri) if kind.name == "http" else uri.target.rstrip("/")
+
+
+def _is_standard_stream(uri: Uri) -> bool:
+    return uri.target in _STANDARD_STREAMS or (uri.scheme == "y4m" and not uri.target)
+
+
+def _check_model(name: str) -> None:
+    """Refuse what is neither ``auto`` nor a bundled model nor a file."""
+    if not name.strip():
+        raise ValueError('name a model, or "auto"')
+    find_model(name, SCALES[0])
+
+
+def _check_engine(name: str) -> None:
+    """Refuse an unknown engine; that of an Edge TPU may name a device."""
+    one_of(AUTO, *BACKENDS)(name.partition(":")[0])
+    EngineOptions(engine=name)
+
+
+def _check_word(text: str) -> None:
+    """Refuse an empty text."""
+    if not text.strip():
+        raise ValueError("give a name, or leave the setting out")
+
+
+# what can be told
+
+Wait = Annotated[float, Meta(ge=0.1, le=3600)]
+
+
+class Rate(str):
+    """Give frames a second as ``frame_rate`` reads them; a file may hold a number."""
+
+
+@dataclass(frozen=True)
+class Enhance:
+    """Choose how pictures are sharpened, and which part of them."""
+
+    model: Annotated[str, _check_model] = AUTO
+    scale: Annotated[int, Meta(ge=SCALES[0], le=SCALES[-1])] = 2
+    engine: Annotated[str, _check_engine] = AUTO
+    threads: Annotated[int, Meta(ge=1, le=MAX_THREADS)] | None = None
+    block: Annotated[str, lambda block: EngineOptions.parse(block=block)] = AUTO
+    tile: Annotated[str, lambda tile: EngineOptions.parse(tile=tile)] = AUTO
+    reuse: bool = True
+    isolate: bool = False
+    delegate: Annotated[str, _check_word] | None = None
+    delegate_options: Annotated[tuple[str, ...], partial(Delegate.parse, "")] = ()
+    roi: Annotated[str, region] | None = None
+    keep_fps: Annotated[Rate, frame_rate] | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """Set the service's retries, its limit of heat, and its log."""
+
+    retry_camera_s: Wait = 1.5
+    retry_sink_s: Wait = 10.0
+    hot_c: Annotated[float, Meta(ge=40, le=120)] = 80.0
+    statistics_s: Annotated[float, Meta(ge=1, le=86400)] = 60.0
+    log: Literal["auto", "text", "json"] = "auto"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hold everything that a file can say: where frames come from, where results go; and the tables."""
+
+    source: Annotated[str, _check_source] = "picamera2:0?size=640x480&fps=15"
+    sinks: Annotated[tuple[str, ...], _check_sinks] = ("http://127.0.0.1:8080",)
+    enhance: Enhance = field(default_factory=Enhance)
+    service: Service = field(default_factory=Service)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Take values for one setting.
+
+    Attributes
+    ----------
+    kind
+        Its type, with limits for msgspec and functions that check a value.
+    """
+
+    kind: Any
+
+    def take(self, value: Any, *, strict: bool = True) -> Any:
+        """Convert a value of TOML or Python to the one that is kept.
+
+        ``ValueError``: it is of another type, or out of limits; the text says what to give. ``EdgeSrcnnError``: it
+        makes no sense; the text tells the value, too.
+        """
+        try:
+            taken = convert(value, self.kind, strict=strict, dec_hook=_rate)
+        except ValidationError as error:
+            raise ValueError(f"give {self.wanted}") from error
+        for check in filter(callable, getattr(self.kind, "__metadata__", ())):
+            check(taken)
+        return taken
+
+    def read(self, text: str) -> Any:
+        """Convert the text of an environment's variable; raises what ``take`` does."""
+        if self.kind is bool:
+            return flag(text)
+        return self.take(text.split() if get_args(self.kind)[:1] == (tuple[str, ...],) else text, strict=False)
+
+    @property
+    def wanted(self) -> str:
+        """Word what it takes: ``a whole number, 2 to 4``."""
+        info = inspect.type_info(self.kind)
+        if isinstance(info, inspect.LiteralType):
+            return f"one of {', '.join(map(str, info.values))}"
+        if isinstance(info, inspect.IntType | inspect.FloatType):
+            name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
+            return f"{name}, {info.ge:g} to {info.le:g}"
+        return _WANTED[type(info)]
+
+
+def _rate(kind: type[Rate], value: Any) -> Rate:
+    if type(value) not in (int, float, str):
+        raise ValueError
+    return kind(value)
+
+
+def _settings(record: Any, head: str = "") -> Iterator[tuple[str, Setting]]:
+    for name, kind in get_type_hints(record, include_extras=True).items():
+        if is_dataclass(kind):
+            yield from _settings(kind, f"{name}.")
+        else:
+            optional = type(None) in get_args(kind)  # what is not set; nobody can write it
+            yield head + name, Setting(get_args(kind)[0] if optional else kind)
+
+
+SETTINGS: dict[str, Setting] = dict(_settings(Config))
+"""By key path, such as ``enhance.scale``, in the order of the file."""
+TABLES: dict[str, type[Enhance] | type[Service]] = {"enhance": Enhance, "service": Service}
+"""The tables of the file."""
