@@ -1,4 +1,4 @@
-"""edge-srcnn: sharper camera pictures on small computers.
+"""Make camera pictures sharper on small computers.
 
 >>> import edge_srcnn
 >>> sharp = edge_srcnn.upscale(pixels)  # uint8 [h, w], [h, w, 3] or [h, w, 4]  # doctest: +SKIP
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import numpy and OpenCV when they are needed: ``edge-srcnn --help`` does without."""
+    """Import what needs numpy and OpenCV when it is asked for: ``edge-srcnn --help`` does without."""
     if name in ("load_model", "upscale", "Upscaler"):
         from edge_srcnn import upscaler
 

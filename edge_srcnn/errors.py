@@ -1,4 +1,4 @@
-"""Every exception that edge-srcnn raises on purpose, on one screen.
+"""List every exception that edge-srcnn raises on purpose, on one screen.
 
 ::
 
@@ -37,100 +37,102 @@ from typing import ClassVar
 
 
 class EdgeSrcnnError(Exception):
-    """Base of all errors of this project; its text is one line meant for people."""
+    """Report a failure, in one line meant for people; every error of this project derives from this one."""
 
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = True
 
 
 class UsageError(EdgeSrcnnError, ValueError):
-    """An option or argument makes no sense."""
+    """Report an option or argument that makes no sense."""
 
     exit_code = 2
     retryable = False
 
 
 class BadData(EdgeSrcnnError, ValueError):
-    """The input exists, but is not what it claims to be."""
+    """Report an input that exists, but is not what it claims to be."""
 
     exit_code = 65
 
 
 class BadPicture(BadData):
-    """A picture cannot be decoded, or is larger than the limit."""
+    """Report a picture that cannot be decoded, or is larger than the limit."""
 
 
 class ModelError(BadData):
-    """A model file cannot be used."""
+    """Report a model file that cannot be used."""
 
     retryable = False
 
 
 class NotAModel(ModelError):
-    """The file is no TFLite flatbuffer."""
+    """Report a file that is no TFLite flatbuffer."""
 
 
 class ModelTruncated(ModelError):
-    """The file ends before its own tables do."""
+    """Report a model file that ends before its own tables do."""
 
 
 class ModelAltered(ModelError):
-    """The file's bytes differ from those that were packaged."""
+    """Report a model file whose bytes differ from those that were packaged."""
 
 
 class ModelMetadataMissing(ModelError):
-    """The file is a TFLite model, but carries no ``edge_srcnn.json``."""
+    """Report a TFLite model that carries no ``edge_srcnn.json``."""
 
 
 class ModelVersionUnknown(ModelError):
-    """The metadata was written by a newer edge-srcnn."""
+    """Report metadata that a newer edge-srcnn wrote."""
 
 
 class ModelUnsupported(ModelError):
-    """The model has a shape, type or operator that this runtime does not know."""
+    """Report a model with a shape, type or operator that this runtime does not know."""
 
 
 class NoInput(EdgeSrcnnError, OSError):
-    """A file or folder is missing or cannot be read."""
+    """Report a file or folder that is missing or cannot be read."""
 
     exit_code = 66
 
 
 class Unavailable(EdgeSrcnnError, RuntimeError):
-    """A library or a device is missing."""
+    """Report a library or a device that is missing."""
 
     exit_code = 69
 
 
 class SelfTestFailed(Unavailable):
-    """An engine computes other bytes than the model's golden digest says."""
+    """Report an engine that computes other bytes than the model's golden output."""
 
 
 class DelegateLost(Unavailable):
-    """An accelerator crashed, hung or was unplugged."""
+    """Report an accelerator that crashed, hung or was unplugged."""
 
 
 class SourceLost(Unavailable):
-    """A camera or stream was there, and delivers no more frames."""
+    """Report a camera or stream that was there, and delivers no more frames."""
 
 
 class CannotWrite(EdgeSrcnnError, OSError):
-    """The output cannot be written."""
+    """Report an output that cannot be written."""
 
     exit_code = 73
 
 
 class OutputExists(CannotWrite):
-    """The output exists, and overwriting was not asked for."""
+    """Report an output that exists, where overwriting was not asked for."""
 
 
 class BadConfiguration(EdgeSrcnnError, ValueError):
-    """A setting of the service makes no sense.
+    """Report settings of the service that make no sense.
 
-    Attributes
+    Parameters
     ----------
-    others
-        What else is wrong, a line each; the text is the first.
+    first
+        What is wrong, in one line: the text of the error.
+    *others
+        What else is wrong, a line each; kept in the attribute ``others``.
     """
 
     exit_code = 78
@@ -146,8 +148,16 @@ def suggest(name: str, known: Sequence[str], likeness: float = 0.6) -> str | Non
 
     Parameters
     ----------
+    name
+        The unknown name; its capitals do not count.
+    known
+        All names that exist.
     likeness
-        How alike they must be, from 0 (not at all) to 1 (the same but for capitals).
+        How alike they must be, from 0 (not at all) to 1 (equal).
+
+    Returns
+    -------
+    The known name that is most alike; None where none is alike enough.
     """
     return next(iter(get_close_matches(name.lower(), known, 1, likeness)), None)
 
