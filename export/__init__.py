@@ -1,4 +1,4 @@
-"""The workstation side: train the Keras SRCNN, quantize it, package it, evaluate it.
+"""Train a network on a workstation, quantize it, package it and evaluate it.
 
-Only the submodules that need them import Keras (architecture, training) and TensorFlow (quantization).
+Keras is imported by ``training`` and what stands on it; TensorFlow by ``int8.convert`` alone, and only when it converts.
 """

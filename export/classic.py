@@ -1,4 +1,4 @@
-"""The classic recipe: build the Keras SRCNN, load published weights, upscale a grey picture, save it."""
+"""Build the Keras SRCNN, load published weights, upscale a grey picture and save it: the classic recipe."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from export.training.network import build_model, set_layers
 
 
 class Srcnn:
-    """A Keras SRCNN in float32, by default in the paper's direct form.
+    """Upscale by a Keras SRCNN in float32, by default in the paper's direct form.
 
     Parameters
     ----------
@@ -38,12 +38,17 @@ class Srcnn:
         self.model: keras.Model = build_model(self.architecture)
 
     def load_weights(self, path: str | Path) -> None:
-        """Load weights as they are published: an HDF5 file of a ``Sequential`` of three Conv2D.
+        """Load weights as they are published.
+
+        Parameters
+        ----------
+        path
+            An HDF5 file of a ``Sequential`` of three Conv2D.
 
         Raises
         ------
         NoInput, BadData
-            See ``export.architectures.srcnn.read_weights``.
+            The file is missing; it holds no weights, or those of another network.
         """
         set_layers(self.model, read_weights(Path(path), self.architecture))
 
@@ -57,7 +62,7 @@ class Srcnn:
 
 
 def read_grey(path: str | Path) -> UInt8Array:
-    """Luma of a picture file, uint8 ``[h, w]``; a grey picture is its own luma."""
+    """Read the luma of a picture file, uint8 ``[h, w]``; a grey picture is its own luma."""
     return luma_full_range(read_picture(Path(path)).pixels)
 
 

@@ -83,12 +83,12 @@ class Architecture:
 
     @property
     def halo_px(self) -> int:
-        """Give the pixels of the plane that the convolutions use up on each side."""
+        """Count the pixels of the plane that the convolutions use up on each side."""
         return self.unshuffle * sum(side // 2 for side, _ in self.layers)
 
     @property
     def upsampling(self) -> int:
-        """Give the pixels of the result for each pixel of the plane, down and across."""
+        """Count the pixels of the result for each pixel of the plane, down and across."""
         return self.shuffle // self.unshuffle
 
     @property
@@ -99,24 +99,24 @@ class Architecture:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Give what makes two networks the same one, whatever they are called and however they are trained."""
+        """Collect what makes two networks the same one, whatever they are called and however they are trained."""
         return (self.family, self.scale, self.layers, self.plane, self.unshuffle, self.shuffle, self.residual)
 
 
 class Family(Protocol):
-    """What the module of a family offers."""
+    """Define what the module of each family offers."""
 
     EXAMPLES: Collection[str]
     """Names of some of its networks."""
 
     def find(self, name: str, scale: int, *, filters: tuple[int, int] | None, residual: bool) -> Architecture:
-        """Describe the network of a name for a scale; UsageError where there is none."""
+        """Describe the network of a name for a scale; raise UsageError where there is none."""
 
     def describe(self, spec: ModelSpec) -> str:
         """Say in a sentence or two what the network of a model is, for its card."""
 
     def read_weights(self, path: Path, architecture: Architecture) -> tuple[Layer, ...]:
-        """Read published weights."""
+        """Read published weights of a network from a file."""
 
 
 FAMILIES = {
@@ -127,13 +127,7 @@ FAMILIES = {
 
 
 def family(name: str) -> Family:
-    """Give the family of a network's name, or of its own name.
-
-    Raises
-    ------
-    UsageError
-        There is none.
-    """
+    """Find the family of a network by the name of either; raise UsageError where there is none."""
     module = FAMILIES.get(name.partition("-")[0])
     if module is None:
         examples = ", ".join(example for each in FAMILIES for example in family(each).EXAMPLES)
@@ -148,10 +142,18 @@ def find_architecture(
 
     Parameters
     ----------
+    name
+        A family's name and its sizes, such as ``srcnn-915``, ``fast-m`` or ``fast-c16d4``.
+    scale
+        Factor of upscaling.
     filters
         Output channels of SRCNN's first two layers, where they are others than the paper's.
     residual
         False: the paper's direct form.
+
+    Returns
+    -------
+    The description that training, conversion and packaging go by.
 
     Raises
     ------

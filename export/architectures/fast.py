@@ -1,4 +1,4 @@
-"""Fast networks: narrow 3x3 convolutions on the camera's own grid, whose outputs are sub-pixels of the residual.
+"""Describe fast networks: narrow 3x3 convolutions on the camera's own grid, which put out the residual's sub-pixels.
 
 After Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
 Network" (2016); Dong et al., "Accelerating the Super-Resolution Convolutional Neural Network" (2016), has the narrow
@@ -35,15 +35,28 @@ _GRAMMAR = re.compile(
 
 
 def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, residual: bool = True) -> Architecture:
-    """Describe the network of a name: one of ``LADDER``, or ``fast-cWdN[kK][bB]``.
+    """Describe a fast network by its name.
 
-    W channels, N convolutions before the last one, the first of them KxK, all others 3x3. K is 5, or 3 where the
-    network reads blocks of BxB pixels.
+    Parameters
+    ----------
+    name
+        One of ``LADDER``, or ``fast-cWdN[kK][bB]``: W channels, N convolutions before the last one, the first of them
+        KxK, all others 3x3. K is 5, or 3 where the network reads blocks of BxB pixels.
+    scale
+        Factor of upscaling.
+    filters
+        None: these networks have their width in their name.
+    residual
+        True: these networks have no other form.
+
+    Returns
+    -------
+    The network's layers, grids, and what suits its training.
 
     Raises
     ------
     UsageError
-        It is no such name, or a number is out of its range.
+        The name is none of these, a number is out of its range, or another form is asked for.
     """
     if filters is not None:
         raise UsageError(f"--filters is for srcnn alone; {name} has its width in its name (fast-c16d4: 16 channels)")
@@ -106,7 +119,7 @@ def describe(spec: ModelSpec) -> str:
 
 
 def read_weights(path: Path, architecture: Architecture) -> tuple[Layer, ...]:
-    """Refuse: nobody publishes weights of these networks."""
+    """Refuse published weights: nobody publishes any of these networks."""
     raise UsageError(f"--weights {path}: there are published weights of srcnn alone; give a checkpoint to --start-from")
 
 

@@ -1,4 +1,4 @@
-"""SRCNN of Dong et al., "Image Super-Resolution Using Deep Convolutional Networks" (2015): the paper's three layers.
+"""Describe SRCNN: the three layers of Dong et al., "Image Super-Resolution Using Deep Convolutional Networks" (2015).
 
 Weights are published as Keras files of the paper's direct form: any HDF5 file that holds three Conv2D layers is read.
 """
@@ -34,13 +34,7 @@ Muon moves every weight of a kernel alike, and the more of them are added up, th
 
 
 def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, residual: bool = True) -> Architecture:
-    """Describe one of ``KERNELS``.
-
-    Raises
-    ------
-    UsageError
-        It is none of them.
-    """
+    """Describe an SRCNN by its name, one of ``KERNELS``; raise UsageError for any other."""
     if name not in KERNELS:
         raise UsageError(f"--arch {name!r}: use one of {', '.join(KERNELS)}")
     kernels = KERNELS[name]
@@ -84,6 +78,17 @@ def read_weights(path: Path, architecture: Architecture) -> tuple[Layer, ...]:
 
     Files of Keras 2 (``layer_names``), whole saved models and Keras 3 (``.weights.h5``) are understood.
 
+    Parameters
+    ----------
+    path
+        An HDF5 file.
+    architecture
+        The network whose shapes the layers must have.
+
+    Returns
+    -------
+    The three layers, first to last.
+
     Raises
     ------
     NoInput
@@ -113,7 +118,7 @@ def _names(file: h5py.File) -> list[str]:
 
 
 def _convolutions(file: h5py.File) -> list[Layer]:
-    """Each group that holds a 4-D and a 1-D array is a convolution; optimizer states are not looked at."""
+    """Find the groups that hold a 4-D and a 1-D array, a kernel and a bias; optimizer states are passed over."""
     found: list[Layer] = []
 
     def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
