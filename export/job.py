@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
-from export.data.pairs import PatchSpec, patch_spec
+from export.data.patch_spec import PatchSpec, patch_spec
 from export.edgetpu.files import TpuFiles
 from export.packaging import model_name
 from export.training.plan import TrainingPlan

@@ -21,15 +21,17 @@ from export.evaluation.crops import cut_crops
 from export.evaluation.evaluate import BASELINES, DEGRADES, Method, Score, evaluate, method_of, read_sets
 from export.evaluation.report import LayerError, QualityRow, Report, render_report
 from export.int8.balancing import balance_layers
-from export.int8.convert import LayerNoise, convert, layer_noise, representative_dataset
+from export.int8.convert import convert, representative_dataset
 from export.int8.fine_tuning import fine_tune, fine_tuning_plan
 from export.int8.gptq import round_layers
+from export.int8.trace import LayerNoise, layer_noise
 from export.job import ExportJob
 from export.packaging import describe, model_card, quality_rows
 from export.training.checkpoints import TrainingState
 from export.training.network import layers_of
+from export.training.schedule import Progress
 from export.training.teacher import read_teachers, teach
-from export.training.train import Progress, train
+from export.training.train import train
 
 HELD_OUT = "held-out"
 _THREADS = "TF_NUM_INTRAOP_THREADS"  # TensorFlow's own; without it there are as many as processors

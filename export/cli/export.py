@@ -164,8 +164,8 @@ def export(
     from export.cli.command import command_again
     from export.data.degradation import DEGRADATIONS
     from export.training.plan import OPTIMIZERS, TrainingPlan, usual_rate
+    from export.training.schedule import Progress as TrainingProgress
     from export.training.symmetry import SYMMETRIES
-    from export.training.train import Progress as TrainingProgress
 
     _one_of("--degradation", degradation, DEGRADATIONS)
     _one_of("--form", form or "residual", ("residual", "direct"))

@@ -1,1 +1,1 @@
-"""Training pictures: pairs, patches, and how large pictures become small ones."""
+"""Make training data: pairs of pictures, patches of them, and the degradations that make LR of HR."""

@@ -3,21 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable, UsageError
+from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range
-from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
+from edge_srcnn.models.file import LUMA_PLANE
 from edge_srcnn.sources.images import find_pictures, read_picture
-from export.architectures import Architecture
-from export.data.degradation import RANDOM, degrade, imresize, modcrop
+from export.data.degradation import degrade, imresize, modcrop
+from export.data.patch_spec import PatchSpec
 
 Float32Array = NDArray[np.float32]
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 SKIMAGE_PHOTOGRAPHS = (
     "astronaut.png",
@@ -41,95 +39,14 @@ LARGE_PX = 400
 """A picture whose short side is at least this is shrunk: photographs hold few sharp edges at full size."""
 
 SHRINK_FACTORS = (0.5, 0.65)
-MIN_PLANE_PX = 48
 
 GREY_LEVEL = 64
 """Goals count in 64ths of a grey level: what teachers put out is no whole number."""
 
 
 @dataclass(frozen=True)
-class PatchSpec:
-    """How patches are cut.
-
-    Attributes
-    ----------
-    plane
-        What the network reads: ``BICUBIC_PLANE`` or ``LUMA_PLANE``. Patches of a luma plane have the residual over the
-        bicubic picture as their goal, those of a bicubic plane the ground truth.
-    halo_px, patch_px
-        In pixels of the plane.
-    block_px
-        The network reads blocks of this side; patches are whole blocks, and begin anywhere.
-    min_std
-        Least standard deviation of a patch of the ground truth, in grey levels.
-    draws
-        Where the degradation is random, each training picture is degraded so many times.
-    """
-
-    scale: int
-    halo_px: int
-    patch_px: int = 32
-    min_std: float = 12.0
-    degradation: str = "bicubic"
-    draws: int = 4
-    plane: str = BICUBIC_PLANE
-    block_px: int = 1
-
-    def __post_init__(self) -> None:
-        if self.patch_px % self.block_px:
-            raise UsageError(f"--patch {self.patch_px}: give a multiple of {self.block_px}, the side of a block")
-
-    @property
-    def upsampling(self) -> int:
-        """Give the pixels of the ground truth for each pixel of the plane, down and across."""
-        return self.scale if self.plane == LUMA_PLANE else 1
-
-    @property
-    def size_px(self) -> int:
-        """Give the side of a patch with its halo, in pixels of the plane."""
-        return self.patch_px + 2 * self.halo_px
-
-    @property
-    def least_px(self) -> int:
-        """Give the least side that a picture must have."""
-        return max(MIN_PLANE_PX, self.size_px * self.upsampling)
-
-    @property
-    def versions(self) -> int:
-        """Count the degraded versions of each picture: without chance they would all be alike."""
-        return self.draws if self.degradation in RANDOM else 1
-
-    def window(self, top: int, left: int) -> tuple[slice, slice]:
-        """Give the place of a patch in the plane, with its halo."""
-        return slice(top, top + self.size_px), slice(left, left + self.size_px)
-
-    def goal(self, top: int, left: int) -> tuple[slice, slice]:
-        """Give the place of that patch in the ground truth, without a halo."""
-        first, side = self.halo_px, self.patch_px * self.upsampling
-        y, x = ((at + first) * self.upsampling for at in (top, left))
-        return slice(y, y + side), slice(x, x + side)
-
-
-def patch_spec(
-    architecture: Architecture,
-    patch_px: int | None = None,
-    *,
-    degradation: str = "bicubic",
-) -> PatchSpec:
-    """Say how patches for a network are cut; by default of the size that suits it."""
-    return PatchSpec(
-        architecture.scale,
-        architecture.halo_px,
-        patch_px or architecture.patch_px,
-        degradation=degradation,
-        plane=architecture.plane,
-        block_px=architecture.unshuffle,
-    )
-
-
-@dataclass(frozen=True)
 class Pair:
-    """One training picture.
+    """Hold what a network reads of one picture, and what it should put out.
 
     Attributes
     ----------
@@ -149,7 +66,7 @@ class Pair:
     residual: NDArray[np.int16] | None = None
 
     def goal(self, place: tuple[slice, slice], *, adds: bool) -> NDArray[np.int16]:
-        """Give what a network should put out at a place of the ground truth, int16 in 64ths of a grey level.
+        """Compute what a network should put out at a place of the ground truth, int16 in 64ths of a grey level.
 
         ``adds``: it puts out what is to be added to the base, not the picture.
         """
@@ -162,7 +79,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Split:
-    """Training pictures, the pictures held out from them, and the files that could not be used."""
+    """Hold training pictures, the pictures held out from them, and the files that could not be used."""
 
     train: tuple[Pair, ...]
     held_out: tuple[Pair, ...]
@@ -186,7 +103,7 @@ def builtin_photographs() -> list[Path]:
 
 
 def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, seed: int = 0) -> Split:
-    """Read all pictures and make their pairs.
+    """Read pictures, make their pairs, and hold some out from the training.
 
     Every second picture is taken in full-range luma, the others in studio range, so that the network
     and its int8 ranges know both. Files that cannot be decoded, or are too small, are skipped and listed.
@@ -195,8 +112,21 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
     ----------
     folders
         Searched recursively; empty means the photographs inside scikit-image.
+    spec
+        How patches will be cut: pictures too small for one are skipped.
     held_out
         Share of the pictures (at least one) that training never sees; each is degraded once.
+    seed
+        Which pictures are held out, and what a random degradation draws, hang on it.
+
+    Returns
+    -------
+    The pairs of all pictures that could be used.
+
+    Raises
+    ------
+    NoInput, BadData, Unavailable
+        A folder is missing; fewer than two pictures can be used; scikit-image is missing, and no folder is given.
     """
     found = [p for folder in folders for p in find_pictures(folder)] if folders else builtin_photographs()
     paths = list({path.resolve(): path for path in found}.values())  # folders may overlap

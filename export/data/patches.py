@@ -1,4 +1,4 @@
-"""Cut training patches out of pairs: a plane with its halo, and the goal beside it. Deterministic by seed."""
+"""Cut training patches out of pairs: a plane with its halo, and the goal beside it, the same for the same seed."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from edge_srcnn.errors import BadData
 from edge_srcnn.models.file import LUMA_PLANE
-from export.data.pairs import GREY_LEVEL, Float32Array, Pair, PatchSpec
+from export.data.pairs import GREY_LEVEL, Float32Array, Pair
+from export.data.patch_spec import PatchSpec
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class PatchSampler:
-    """Draws batches of textured patches; batch ``n`` of a seed is always the same."""
+    """Draw batches of textured patches; batch ``n`` of a seed is always the same."""
 
     def __init__(self, pairs: tuple[Pair, ...], spec: PatchSpec, *, batch: int = 64, seed: int = 0) -> None:
         self._pairs, self._spec, self._batch, self._seed = pairs, spec, batch, seed
@@ -50,7 +51,7 @@ class PatchSampler:
 def centre_crops(
     pairs: tuple[Pair, ...], spec: PatchSpec, crop_px: int = 128
 ) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """Cut one central crop of each pair (0..1), for evaluating a network while it trains.
+    """Cut one central crop (0..1) of each pair, to evaluate a network while it trains.
 
     Returns planes ``[n, c + 2 halo, c + 2 halo, 1]``, HR planes and bicubic pictures ``[n, c', c', 1]``, where ``c'``
     is ``crop_px``, or what the smallest pair allows, and ``c`` is that in pixels of the plane.
@@ -74,7 +75,7 @@ def _unit(levels: NDArray[np.generic], white: int = 255) -> Float32Array:
 
 
 def _d4_transform_each(patches: NDArray[Scalar], symmetry: NDArray[np.int64]) -> NDArray[Scalar]:
-    """Turn each patch of ``[n, side, side]`` by its own symmetry."""
+    """Rotate and flip each patch of ``[n, side, side]`` by its own element of D4."""
     out = np.empty_like(patches)
     for number in range(8):
         chosen = np.flatnonzero(symmetry == number)
@@ -95,6 +96,6 @@ def _textured_corners(index: int, pair: Pair, spec: PatchSpec) -> NDArray[np.int
 
 
 def d4_transform(patch: NDArray[Scalar], symmetry: int) -> NDArray[Scalar]:
-    """One of the eight symmetries of the square: quarter turns, and from 4 on a mirroring after them."""
+    """Apply one of the eight elements of D4: 0 to 3 quarter turns, and from 4 on a flip after them."""
     copy = np.rot90(patch, symmetry % 4)
     return copy[:, ::-1] if symmetry >= 4 else copy

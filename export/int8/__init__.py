@@ -1,1 +1,1 @@
-"""From float weights to full int8: balancing, rounding by GPTQ, fake quantization, conversion."""
+"""Turn float weights into full int8: balancing, rounding by GPTQ, fake quantization, conversion."""

@@ -1,4 +1,4 @@
-"""Let every channel of a hidden layer use the whole int8 range, which all channels of the layer share.
+"""Balance channels, so that each of a hidden layer uses the whole int8 range, which all of its channels share.
 
 A channel that never exceeds a quarter of the layer's largest value is rounded four times as coarsely as it need be.
 ReLU lets positive factors through, so a channel can be made larger by the layer that puts it out and smaller by the one
@@ -13,7 +13,7 @@ from export.data.pairs import Float32Array
 from export.int8.gptq import convolve
 
 MOST = 8.0
-"""No channel is made larger than so many times: noise of one that is hardly ever active need not be seen."""
+"""A channel is made larger at most so many times: noise of one that is hardly ever active need not be seen."""
 
 N_SAMPLES = 64
 

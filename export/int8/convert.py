@@ -1,12 +1,10 @@
-"""Keras weights to TFLite: float32, or full int8 with weights per channel. The only place that imports TensorFlow."""
+"""Convert weights to TFLite, in float32 or in full int8 with weights per channel: all that needs TensorFlow."""
 
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
@@ -15,27 +13,18 @@ from edge_srcnn.models.file import GOLDEN_SHAPE, LUMA_PLANE
 from edge_srcnn.system.native_stderr import quiet_native_code
 from export.architectures import Architecture, Layer
 from export.data.pairs import Float32Array, Pair
-from export.int8.trace import trace
+from export.int8.trace import TRACE_ENGINE, trace
 
 INPUT_SCALE = 1 / 255
 INPUT_ZERO_POINT = -128
 OUTPUT_SCALE = 1 / 255
 N_REPRESENTATIVE = 256
-_TRACE_ENGINE = "litert"
-
-
-@dataclass(frozen=True)
-class LayerNoise:
-    """Signal-to-noise ratio of one layer's output, float32 against int8, in dB."""
-
-    name: str
-    snr_db: float
 
 
 def representative_dataset(pairs: tuple[Pair, ...], architecture: Architecture, *, seed: int = 0) -> list[Float32Array]:
-    """Cut inputs from the training pictures, float32 ``[1, h, w, u * u]`` in 0..1, one of which spans the whole range.
+    """Cut inputs from training pictures, float32 ``[1, h, w, u * u]`` in 0..1, the last of which spans the whole range.
 
-    The last one pins the input's quantization to scale 1/255 and zero point -128, so that on the device
+    That pins the input's quantization to scale 1/255 and zero point -128, so that on the device
     int8 is uint8 XOR 0x80.
     """
     rng = np.random.default_rng(seed)
@@ -59,7 +48,7 @@ def representative_dataset(pairs: tuple[Pair, ...], architecture: Architecture, 
 
 
 def _input_shape(architecture: Architecture) -> tuple[int, int]:
-    """Give height and width of a sample in pixels of the plane; the camera's grid is coarser, its pictures smaller."""
+    """Compute height and width of a sample in pixels of the plane; the camera's grid is coarser."""
     grain = 2 if architecture.plane == LUMA_PLANE else 1
     h, w = (side // grain + 2 * architecture.halo_px for side in GOLDEN_SHAPE)
     return h, w
@@ -69,6 +58,19 @@ def convert(
     layers: tuple[Layer, ...], architecture: Architecture, representative: list[Float32Array] | None = None
 ) -> bytes:
     """Write the convolutions as a TFLite flatbuffer: full int8 with a representative dataset, else float32.
+
+    Parameters
+    ----------
+    layers
+        The weights, first layer to last.
+    architecture
+        The network that they are of.
+    representative
+        Inputs, float32 ``[1, h, w, u * u]`` in 0..1, by which ranges of activations are found; None for float32.
+
+    Returns
+    -------
+    The flatbuffer.
 
     Raises
     ------
@@ -147,14 +149,8 @@ def _with_ranges(graph: bytes, share: float, zero_point: int) -> bytes:
 
 
 def check_full_int8(graph: bytes) -> None:
-    """Refuse a graph in which any tensor stayed float, or whose input is not uint8 XOR 0x80.
-
-    Raises
-    ------
-    EdgeSrcnnError
-        Names the tensor.
-    """
-    network = open_interpreter(_TRACE_ENGINE, graph, 1)
+    """Raise EdgeSrcnnError for a graph in which any tensor stayed float, or whose input is not uint8 XOR 0x80."""
+    network = open_interpreter(TRACE_ENGINE, graph, 1)
     quantization = network.input_quantization
     if network.input.dtype != np.int8 or not np.isclose(quantization.scale, INPUT_SCALE, rtol=1e-5):
         raise EdgeSrcnnError(
@@ -162,41 +158,6 @@ def check_full_int8(graph: bytes) -> None:
         )
     if quantization.zero_point != INPUT_ZERO_POINT:
         raise EdgeSrcnnError(f"the input's zero point is {quantization.zero_point}; wanted {INPUT_ZERO_POINT}")
-    for tensor in trace(_TRACE_ENGINE, graph, np.zeros(network.input.shape, np.int8)):
+    for tensor in trace(graph, np.zeros(network.input.shape, np.int8)):
         if tensor.dtype not in (np.int8, np.int32):
             raise EdgeSrcnnError(f"tensor {tensor.name!r} stayed {tensor.dtype}: the model is not full int8")
-
-
-def layer_noise(
-    float_graph: bytes, int8_graph: bytes, architecture: Architecture, samples: list[Float32Array]
-) -> tuple[LayerNoise, ...]:
-    """Signal-to-noise ratio of each layer over ``samples``: power of the float output over that of the difference."""
-    names = architecture.layer_names
-    signal, noise = np.zeros(len(names)), np.zeros(len(names))
-    for sample in samples:
-        plane = sample[0]
-        real = _outputs(float_graph, plane, architecture)
-        integers = (np.rint(plane * 255).astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8)
-        approximate = _outputs(int8_graph, integers, architecture)
-        for i, (a, b) in enumerate(zip(real, approximate, strict=True)):
-            signal[i] += np.sum(a * a)
-            noise[i] += np.sum((a - b) ** 2)
-    ratio = 10 * np.log10(np.maximum(signal, 1e-30) / np.maximum(noise, 1e-30))
-    return tuple(LayerNoise(name, float(snr)) for name, snr in zip(names, ratio, strict=True))
-
-
-def _outputs(graph: bytes, plane: NDArray[np.generic], architecture: Architecture) -> list[NDArray[np.float64]]:
-    """Output of each layer, found by its shape; layers of one shape follow each other. Scratch tensors have no name."""
-    h, w = plane.shape[:2]
-    shapes = []
-    for kernel, channels in architecture.layers:
-        h, w = h - kernel + 1, w - kernel + 1
-        shapes.append((1, h, w, channels))
-    named = [tensor.values for tensor in trace(_TRACE_ENGINE, graph, plane) if tensor.name]
-    found = []
-    for number, shape in enumerate(shapes):
-        same = [values for values in named if values.shape == shape]
-        # a converter may keep the sum before each activation under the same shape; the last one is the layer's
-        each = len(same) // shapes.count(shape)
-        found.append(same[each * (shapes[:number].count(shape) + 1) - 1])
-    return found

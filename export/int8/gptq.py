@@ -39,6 +39,8 @@ def round_layers(
         Inputs, float32 ``[1, h, w, u * u]`` in 0..1, all of one size: the representative dataset.
     range_share
         Where the int8 range of a hidden layer ends, as a share of its largest value.
+    seed
+        Chooses the places of the samples by which the layers are fitted.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def _round_channel(weights: Float64Array, hessian: Float64Array) -> Float64Array
 def _rows(
     exact: list[Float32Array], quantized: list[Float32Array], kernel_px: int, rng: np.random.Generator
 ) -> tuple[Float64Array, Float64Array]:
-    """Draw the same random input windows of both, as rows ``[n, kernel * kernel * channels]`` in the kernel's order."""
+    """Draw the same random windows of exact and quantized inputs: rows ``[n, k * k * channels]``."""
     per_sample = max(N_ROWS // len(exact), 1)
     pairs: tuple[list[Float32Array], list[Float32Array]] = ([], [])
     for planes in zip(exact, quantized, strict=True):
@@ -113,7 +115,7 @@ def _rows(
 
 
 def convolve(plane: Float32Array, layer: Layer) -> Float32Array:
-    """Convolve VALID: ``[h, w, inputs]`` to ``[h', w', outputs]``."""
+    """Convolve a plane with a layer, VALID: ``[h, w, inputs]`` to ``[h', w', outputs]``."""
     k = layer.kernel.shape[0]
     windows = sliding_window_view(plane, (k, k), axis=(0, 1))  # [h', w', inputs, k, k]
     h, w = windows.shape[:2]
@@ -123,7 +125,7 @@ def convolve(plane: Float32Array, layer: Layer) -> Float32Array:
 
 
 def _on_grid(planes: list[Float32Array], range_share: float) -> list[Float32Array]:
-    """Round activations as an int8 tensor with the range from 0 to that share of the largest does."""
+    """Round activations to 255 steps of the range from 0 to ``range_share`` of their largest, as int8 does."""
     step = range_share * max(float(plane.max()) for plane in planes) / _ACTIVATION_STEPS
     if step == 0.0:
         return planes

@@ -1,1 +1,1 @@
-"""The training: plan, network, optimizer, losses, teachers, checkpoints."""
+"""Train a network: plan, network, optimizer, losses, teachers, checkpoints."""

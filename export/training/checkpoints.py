@@ -1,4 +1,4 @@
-"""Checkpoints of a training: weights and state in a folder, consistent at every moment."""
+"""Keep checkpoints of a training: weights and state in a folder, consistent at every moment."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a checkpoint knows besides weights.
+    """Hold what a checkpoint knows besides weights.
 
     ``history`` holds (step, held-out PSNR in dB, mean square error of the training patches). ``rate_factor`` is 1 until
     the network collapses. ``lengths`` holds the (steps, minutes) that the training was to have, first to last.
@@ -46,9 +46,16 @@ class TrainingState:
 
 
 class Checkpoints:
-    """Weights, optimizer and state of a training in a folder; a crash at any moment loses one epoch at most.
+    """Keep weights, optimizer and state of a training in a folder; a crash at any moment loses one epoch at most.
 
-    A checkpoint of another training is an error, or begun anew where it is ``expendable``.
+    Parameters
+    ----------
+    folder
+        Where the files lie; made where it is missing.
+    fingerprint
+        What makes two trainings the same one, see ``export.training.train.fingerprint``.
+    expendable
+        True: a checkpoint of another training is begun anew. False: it is an error.
     """
 
     def __init__(self, folder: Path, fingerprint: str, *, expendable: bool = False) -> None:
@@ -63,7 +70,7 @@ class Checkpoints:
         return self._folder / f"step-{step}.weights.h5"
 
     def restore(self, model: keras.Model) -> TrainingState:
-        """Put the last checkpoint into ``model``; a fresh state when there is none."""
+        """Put the last checkpoint into ``model`` and give its state; a fresh state where there is none."""
         path = self._folder / STATE_NAME
         if not os.path.isfile(path):
             return TrainingState()
@@ -111,6 +118,17 @@ class Checkpoints:
 
 def begin_with(model: keras.Model, architecture: Architecture, path: Path, expand: int = 0) -> None:
     """Put weights of another training into ``model``; of the same network for another scale, all but the last layer.
+
+    Parameters
+    ----------
+    model
+        What ``build_model`` made of ``architecture`` and ``expand``.
+    architecture
+        The network that is to be trained.
+    path
+        Weights of a checkpoint, ``.weights.h5``.
+    expand
+        Channels between the two kernels of each convolution of ``model``; 0 for plain convolutions.
 
     Raises
     ------

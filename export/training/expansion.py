@@ -12,14 +12,20 @@ import numpy as np
 
 
 class ExpandedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has no types
-    """A convolution whose kernel is ``wide @ narrow``, plus the identity where ``skip`` is set.
+    """Convolve with a kernel ``wide @ narrow``, plus the identity where ``skip`` is set.
 
     Parameters
     ----------
+    filters
+        Output channels.
+    kernel_size
+        Side of the kernel in pixels.
     expand
         Channels between the two, at least as many as ``filters``.
     skip
         Add the identity: channel ``n`` goes to channel ``n``.
+    **settings
+        Those of ``keras.layers.Conv2D``.
     """
 
     def __init__(self, filters: int, kernel_size: int, *, expand: int, skip: bool, **settings: Any) -> None:
@@ -27,7 +33,7 @@ class ExpandedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras h
         self.expand, self.skip = max(expand, filters), skip
 
     def build(self, input_shape: Any) -> None:
-        """Make the two kernels and the bias; the initializer of the kernel is that of the product."""
+        """Make the two kernels and the bias, so that their product spreads as the kernel's initializer says."""
         inputs = int(input_shape[-1])
         wide = (*self.kernel_size, inputs, self.expand)
         he = keras.initializers.HeNormal(seed=self.kernel_initializer.seed)
@@ -49,23 +55,23 @@ class ExpandedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras h
         return keras.ops.matmul(self.wide, self.narrow) + self.identity
 
     def assign_kernel(self, kernel: Any) -> None:
-        """Move the wide kernel by the least that makes ``kernel`` of the product, exact but for float32."""
+        """Move the wide kernel by the least that makes the product ``kernel``, exact but for float32."""
         missing = np.asarray(kernel, np.float64) - keras.ops.convert_to_numpy(self.kernel)
         inverse = np.linalg.pinv(keras.ops.convert_to_numpy(self.narrow).astype(np.float64))
         self.wide.assign_add((missing @ inverse).astype(np.float32))
 
     def call(self, inputs: Any) -> Any:
-        """Convolve with the product; VALID."""
+        """Convolve VALID with the product of the two kernels."""
         kernel = keras.ops.cast(self.kernel, self.compute_dtype)
         return self.activation(keras.ops.conv(inputs, kernel, padding="valid") + self.bias)
 
     def save_own_variables(self, store: Any) -> None:
-        """Write both kernels and the bias."""
+        """Write both kernels and the bias to a Keras store."""
         for number, variable in enumerate((self.wide, self.narrow, self.bias)):
             store[str(number)] = variable
 
     def load_own_variables(self, store: Any) -> None:
-        """Read them."""
+        """Read both kernels and the bias from a Keras store."""
         for number, variable in enumerate((self.wide, self.narrow, self.bias)):
             variable.assign(store[str(number)])
 

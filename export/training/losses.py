@@ -1,4 +1,4 @@
-"""What a training minimizes. All take and give pictures ``[batch, h, w, 1]`` in 0..1, and one figure a picture."""
+"""Compute what a training minimizes: of pictures ``[batch, h, w, 1]`` in 0..1, one figure each, ``[batch]``."""
 
 from typing import Any
 
@@ -7,13 +7,12 @@ import keras
 PSNR_FLOOR = 1e-3
 """Mean square error (30 dB) below which a patch counts less and less: those without detail are as good as done."""
 
-
 TAUGHT_FLOOR = 1e-5
-"""The same (50 dB) beside the pictures of teachers, which a network comes much nearer to than to the ground truth."""
+"""Mean square error (50 dB) in its place beside pictures of teachers, to which a network comes much nearer."""
 
 
 def psnr(hr: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:
-    """Logarithm of each patch's mean square error: what a benchmark averages is the PSNR, not the error.
+    """Take the logarithm of each patch's mean square error: what a benchmark averages is the PSNR, not the error.
 
     Squares alone leave the training to the few patches with the largest error, mostly texture that no small network can
     restore. As in Chen et al., "HINet" (2021), section 3.4, but for the floor.
@@ -22,10 +21,10 @@ def psnr(hr: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:
 
 
 def mse(hr: Any, output: Any) -> Any:
-    """Mean square error."""
+    """Compute the mean square error of each patch."""
     return keras.ops.mean(keras.ops.square(hr - output), axis=(1, 2, 3))
 
 
 def taught_psnr(hr: Any, output: Any) -> Any:
-    """Logarithm of each patch's mean square error beside what teachers made of it."""
+    """Take the logarithm of each patch's mean square error beside what teachers made of it."""
     return psnr(hr, output, TAUGHT_FLOOR)

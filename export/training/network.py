@@ -17,26 +17,26 @@ LUMA_CENTRE = 0.5
 
 
 class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
-    """Make channels of blocks of pixels: ``[n, h * side, w * side, 1]`` to ``[n, h, w, side * side]``, row by row."""
+    """Make blocks of pixels channels: ``[n, h * side, w * side, 1]`` to ``[n, h, w, side * side]``, row by row."""
 
     def __init__(self, side: int, **settings: Any) -> None:
         super().__init__(**settings)
         self.side = side
 
     def call(self, inputs: Any) -> Any:
-        """Rearrange the pixels."""
+        """Rearrange pixels to channels."""
         return keras.ops.space_to_depth(inputs, self.side)
 
 
 class DepthToSpace(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
-    """Make blocks of pixels of channels: ``[n, h, w, side * side]`` to ``[n, h * side, w * side, 1]``, row by row."""
+    """Make channels blocks of pixels: ``[n, h, w, side * side]`` to ``[n, h * side, w * side, 1]``, row by row."""
 
     def __init__(self, side: int, **settings: Any) -> None:
         super().__init__(**settings)
         self.side = side
 
     def call(self, inputs: Any) -> Any:
-        """Rearrange the channels."""
+        """Rearrange channels to pixels."""
         return keras.ops.depth_to_space(inputs, self.side)
 
 
@@ -46,8 +46,8 @@ def build_stack(
     """Build the chain of VALID convolutions: luma 0..1 ``[n, h, w, u * u]`` to ``[n, h', w', v * v]``.
 
     Its output is the residual or, for a direct network, the picture itself. Inside, luma is centred about 0,
-    which makes training steadier; ``layers_of`` folds that into the first bias. ``expand``: see
-    ``export.training.expansion``; 0 for plain convolutions.
+    which makes training steadier; ``layers_of`` folds that into the first bias. ``expand`` is the number of channels
+    between the two kernels of an ``ExpandedConvolution``; 0 makes plain ones.
     """
     luma = keras.Input((None, None, architecture.unshuffle**2), name="luma")
     x = keras.layers.Rescaling(1.0, -LUMA_CENTRE, dtype="float32", name="centre")(luma)

@@ -1,4 +1,4 @@
-"""Muon for convolutions: each kernel is updated as the matrix that it is, all directions at the same pace.
+"""Train convolutions by Muon: each kernel is updated as the matrix that it is, all directions at the same pace.
 
 Neighbouring pixels are almost equal, so a filter's 81 taps hardly move on their own: the gradient is all brightness
 and no detail. Muon (Jordan et al., 2024) takes the momentum's singular vectors and lets go of the singular values.
@@ -19,7 +19,7 @@ MOMENTUM_EPSILON = 1e-7
 
 
 class ConvolutionMuon(SymmetricGradients, keras.optimizers.Muon):  # type: ignore[misc]  # Keras has no types
-    """Keras' Muon, for kernels ``[h, w, inputs, outputs]`` seen as matrices ``[h * w * inputs, outputs]``."""
+    """Apply Keras' Muon to kernels ``[h, w, inputs, outputs]``, seen as matrices ``[h * w * inputs, outputs]``."""
 
     def _should_use_adamw(self, variable: Any) -> bool:
         return len(variable.shape) < 2 or variable.shape[-1] == 1
@@ -32,11 +32,11 @@ class ConvolutionMuon(SymmetricGradients, keras.optimizers.Muon):  # type: ignor
 
 
 class SymmetricAdam(SymmetricGradients, keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
-    """Keras' Adam, for weights that keep their symmetry."""
+    """Apply Keras' Adam to weights that keep their symmetry."""
 
 
 def make_optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
-    """Make the optimizer of a plan."""
+    """Make the Keras optimizer that a plan names."""
     optimizer: SymmetricAdam | ConvolutionMuon
     if plan.optimizer == "adam":
         optimizer = SymmetricAdam(learning_rate=plan.learning_rate)

@@ -1,4 +1,4 @@
-"""How a training goes: its length, its learning rate, and every other knob."""
+"""Plan a training: its length, its learning rate, and every other knob."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ def usual_rate(optimizer: str, architecture: Architecture) -> float:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Every knob of a training.
+    """Hold every knob of a training.
 
     Attributes
     ----------
@@ -60,12 +60,12 @@ class TrainingPlan:
             raise UsageError(f"--symmetry {self.symmetry} trains kernels as they are: give --expand 0")
 
     def progress(self, step: int, seconds: float) -> float:
-        """How much of the training is done, 0..1."""
+        """Compute the share of the training that is done, 0..1."""
         done = step / self.steps if self.steps else seconds / (60.0 * (self.minutes or 1.0))
         return min(done, 1.0)
 
     def rate(self, progress: float) -> float:
-        """Learning rate: linear warm-up, then half a cosine (Loshchilov & Hutter, "SGDR", equation 5)."""
+        """Compute the learning rate: linear warm-up, then half a cosine (Loshchilov & Hutter, "SGDR", equation 5)."""
         if progress < self.warmup:
             return self.learning_rate * max(progress / self.warmup, 0.01)
         phase = (progress - self.warmup) / (1.0 - self.warmup)

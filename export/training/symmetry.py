@@ -1,4 +1,4 @@
-"""Networks that give of a picture rotated or flipped what they give of the picture, rotated or flipped.
+"""Train networks whose output of a rotated or flipped picture is their output of the picture, rotated or flipped.
 
 Filters come in sets, in which each is the first one rotated or flipped: Cohen & Welling, "Group Equivariant
 Convolutional Networks" (2016), as weights of ordinary convolutions, so that nothing but the training knows of it. Each
@@ -20,7 +20,7 @@ from export.architectures import Architecture
 from export.data.patches import d4_transform
 
 SQUARE = tuple(range(8))
-"""The symmetries of the square, as ``export.data.patches.d4_transform`` counts them."""
+"""The elements of D4, as ``export.data.patches.d4_transform`` counts them."""
 
 LEAST_DIFFERENCE = 1e-3
 """Share of its norm by which a kernel may miss its symmetry: more than any sum in float32 does."""
@@ -28,14 +28,14 @@ LEAST_DIFFERENCE = 1e-3
 
 @dataclass(frozen=True)
 class Symmetry:
-    """A group of symmetries of the square; the identity first."""
+    """Name a subgroup of D4; the identity comes first."""
 
     name: str
     elements: tuple[int, ...]
 
     @property
     def order(self) -> int:
-        """How many elements it has, and filters a set."""
+        """Count the elements of the group, which are the filters of a set."""
         return len(self.elements)
 
 
@@ -51,7 +51,7 @@ SYMMETRIES = {
 
 
 def check_filters(symmetry: Symmetry, architecture: Architecture) -> None:
-    """Raise UsageError where filters do not make up whole sets."""
+    """Raise UsageError where a network's filters do not make up whole sets."""
     filters = [outputs for _, outputs in architecture.layers[:-1]]
     if any(n % symmetry.order for n in filters):
         raise UsageError(
@@ -61,7 +61,7 @@ def check_filters(symmetry: Symmetry, architecture: Architecture) -> None:
 
 
 def averaged(weights: Sequence[Any], symmetry: Symmetry) -> list[Any]:
-    """Average all weights of a network, or their gradients, over the group: the symmetric ones that are nearest.
+    """Average a network's weights, or their gradients, over a group: the symmetric ones that are nearest.
 
     ``weights`` are kernels ``[k, k, inputs, outputs]`` and biases ``[outputs]`` by turns, first layer to last. The
     network's own input and output channels are blocks of pixels, which are rotated; all others are sets, which are
@@ -78,7 +78,7 @@ def averaged(weights: Sequence[Any], symmetry: Symmetry) -> list[Any]:
 
 
 def begin_symmetric(model: keras.Model, symmetry: Symmetry) -> None:
-    """Make random weights symmetric; they spread as before."""
+    """Make the random weights of a model symmetric; they spread as before."""
     variables = model.trainable_variables
     for variable, mean in zip(variables, averaged([v.value for v in variables], symmetry), strict=True):
         spread = sqrt(symmetry.order) if len(variable.shape) > 1 else 1.0
@@ -95,12 +95,12 @@ def check_symmetric(model: keras.Model, symmetry: Symmetry, what: str) -> None:
 
 
 class SymmetricGradients:
-    """Mixed into an optimizer of Keras: gradients are averaged over the group before they are used."""
+    """Average gradients over a group before an optimizer of Keras, into which this is mixed, uses them."""
 
     symmetry: Symmetry
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        """Average, then do as the optimizer does."""
+        """Average the gradients, and let the optimizer update the variables by them."""
         return super().apply(averaged(grads, self.symmetry), trainable_variables)  # type: ignore[misc]  # Keras has it
 
 
@@ -132,13 +132,13 @@ def _transformed(
 
 
 def _d4_transform_block(channels: int, element: int) -> NDArray[np.int64]:
-    """Tell which pixel of a square block, row by row, comes to each place."""
+    """Find which pixel of a square block, row by row, comes to each place under an element of D4."""
     side = isqrt(channels)
     return d4_transform(np.arange(channels).reshape(side, side), element).ravel()
 
 
 def _permutation(channels: int, number: int, symmetry: Symmetry) -> NDArray[np.int64]:
-    """Which channel each one becomes: sets stay together, and filter h of one becomes filter ``number`` x h."""
+    """Find which channel each one becomes: sets stay together, and filter h of one becomes filter ``number`` x h."""
     probe = np.arange(9).reshape(3, 3)
     copies = [d4_transform(probe, element) for element in symmetry.elements]
     become = [_index(d4_transform(copy, symmetry.elements[number]), copies) for copy in copies]

@@ -1,4 +1,4 @@
-"""Let networks teach: their pictures take the place of the ground truth.
+"""Let larger networks teach: what they make of a picture takes the place of the ground truth.
 
 Hinton et al., "Distilling the Knowledge in a Neural Network" (2015). What a photograph holds and its small copy does
 not is noise to a small network: it can only be averaged away, step after step. A larger network has averaged it
@@ -30,12 +30,23 @@ _ENGINE = "litert"
 def read_teachers(paths: Sequence[Path], architecture: Architecture) -> list[Model]:
     """Read the models that are to teach a network.
 
+    Parameters
+    ----------
+    paths
+        Model files of this project, float32 or int8.
+    architecture
+        The network that learns; teachers must have its scale.
+
+    Returns
+    -------
+    The models, in the order of their files.
+
     Raises
     ------
     UsageError
-        One is for another scale.
+        A model is for another scale.
     NoInput, BadData
-        One is missing, or is no model.
+        A file is missing, or is no model.
     """
     models = [read_model(path) for path in paths]
     for path, model in zip(paths, models, strict=True):
@@ -51,10 +62,18 @@ def teach(
 
     Parameters
     ----------
+    split
+        The pictures that are to be learned.
+    teachers
+        One or more models; their residuals are averaged.
     folder
         Keeps the residuals for the next training with the same teachers and pictures, 2 bytes a pixel.
     on_progress
         Is told the share that is done, 0..1.
+
+    Returns
+    -------
+    The same pictures, those of the training with the teachers' residuals.
 
     Raises
     ------
@@ -84,7 +103,7 @@ def teach(
 
 
 def _key(split: Split, teachers: Sequence[Model]) -> str:
-    """Digest the teachers and what they are asked."""
+    """Digest teachers and the pictures that they are shown: the name of the file that keeps their residuals."""
     found = sha256("".join(model.spec.graph_sha256 for model in teachers).encode())
     for pair in split.train:
         found.update(pair.plane.tobytes())
@@ -102,7 +121,7 @@ def _kept(path: Path, size: int) -> NDArray[np.int16] | None:
 
 
 def _lessons(interpreter: Interpreter, model: Model, pair: Pair) -> Iterator[Float32Array]:
-    """Give the residual of each rotation and flip, turned back, in grey levels."""
+    """Compute a teacher's residual of each rotation and flip of a picture, turned back, in grey levels."""
     bicubic = model.spec.plane == BICUBIC_PLANE
     plane, base = (pair.base if bicubic else pair.plane), pair.base
     for number in range(8):
@@ -134,6 +153,6 @@ def run_float(interpreter: Interpreter, model: Model, plane: UInt8Array) -> Floa
 
 
 def d4_inverse(picture: NDArray[np.float32], symmetry: int) -> NDArray[np.float32]:
-    """Undo ``d4_transform``."""
+    """Undo what ``d4_transform`` does: rotate or flip a picture back."""
     copy = picture[:, ::-1] if symmetry >= 4 else picture
     return np.rot90(copy, -(symmetry % 4))

@@ -14,7 +14,8 @@ from PIL import Image
 
 from edge_srcnn.imaging.luma import UInt8Array
 from export.architectures import Architecture, Layer, find_architecture
-from export.data.pairs import Float32Array, PatchSpec, Split, load_split, patch_spec
+from export.data.pairs import Float32Array, Split, load_split
+from export.data.patch_spec import PatchSpec, patch_spec
 from export.int8 import convert as quantization
 from export.int8.convert import convert, representative_dataset
 from export.training.network import layers_of

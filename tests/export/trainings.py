@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from export.architectures import Layer, find_architecture
-from export.data.pairs import PatchSpec, Split
+from export.data.pairs import Split
+from export.data.patch_spec import PatchSpec
 from export.training.checkpoints import STATE_NAME
 from export.training.plan import TrainingPlan
-from export.training.train import Progress, train
+from export.training.schedule import Progress
+from export.training.train import train
 
 TINY = find_architecture("srcnn-915", filters=(4, 2))
 SPEC = PatchSpec(scale=2, halo_px=6, patch_px=16)

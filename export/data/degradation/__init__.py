@@ -1,4 +1,4 @@
-"""How a sharp picture becomes the low-resolution one: degradations, by name."""
+"""Degrade a sharp picture to the low-resolution one, by the name of a degradation."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,5 +20,5 @@ RANDOM = frozenset({"camera"})
 
 
 def degrade(name: str, plane: UInt8Array, scale: int, seed: int | Sequence[int]) -> UInt8Array:
-    """Degrade uint8 ``[h, w]`` to ``[h // scale, w // scale]``: with the same seed (0 or more) always alike."""
+    """Degrade a uint8 plane ``[h, w]`` to ``[h // scale, w // scale]``; the same seed (0 or more) gives the same."""
     return DEGRADATIONS[name](plane, scale, np.random.default_rng(seed))

@@ -1,4 +1,4 @@
-"""A picture as a small camera delivers it: lens, sampling, noise, mosaic, processing and encoder, in that order."""
+"""Degrade a picture as a small camera does: lens, sampling, noise, mosaic, processing and encoder, in that order."""
 
 from dataclasses import dataclass
 from math import pi
@@ -6,9 +6,8 @@ from math import pi
 import numpy as np
 
 from edge_srcnn.imaging.luma import UInt8Array
-from export.data.degradation.encoding import jpeg
 from export.data.degradation.lens import blur, disc, gaussian, streak
-from export.data.degradation.processing import denoise, sharpen
+from export.data.degradation.processing import denoise, jpeg, sharpen
 from export.data.degradation.resize import Levels, mean_of_areas, resample, to_uint8
 from export.data.degradation.sensor import Noise, expose
 
@@ -17,7 +16,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class CameraFaults:
-    """How strong each fault may be; every picture draws its own, evenly from each range.
+    """Bound how strong each fault may be; every picture draws its own, evenly from each range.
 
     The parts are those of Zhang et al., "Designing a practical degradation model for deep blind image
     super-resolution" (BSRGAN, 2021), and Wang et al., "Real-ESRGAN" (2021), once and in the order of a camera, and
@@ -39,8 +38,8 @@ class CameraFaults:
         Pictures of sensors that have ``scale`` sites for each pixel of a row, as the Pi's megapixels have: noise and
         mosaic come before the shrinking, which hides the mosaic. The others have one, as cheap webcams.
     shot, read
-        See ``sensor.Noise``; of the area of one pixel. A shot noise of 0.001 is a white of 1000 electrons, few as in
-        a small sensor at a high gain; the middle of both ranges is 1 to 2 grey levels in the picture.
+        Those of ``sensor.Noise``, for the area of one pixel. A shot noise of 0.001 is a white of 1000 electrons, few as
+        in a small sensor at a high gain; the middle of both ranges is 1 to 2 grey levels in the picture.
     denoise_share, denoise
         Grey levels that the bilateral filter smooths.
     sharpen_share, sharpen
@@ -94,7 +93,7 @@ def camera(plane: UInt8Array, scale: int, rng: np.random.Generator, faults: Came
 
 
 def _psf(scale: int, rng: np.random.Generator, faults: CameraFaults) -> Levels:
-    """Draw the blur of one picture, in pixels of the large one."""
+    """Draw the point spread function of one picture, in pixels of the large one: float32 ``[k, k]``."""
     kind, angle = rng.random(), rng.uniform(0, pi)
     if kind < faults.defocus_share:
         return disc(scale * rng.uniform(*faults.defocus_px))

@@ -1,7 +1,7 @@
-"""What a lens, its focus and an unsteady hand do: point spread functions, and the blur by one.
+"""Blur a picture as a lens, its focus and an unsteady hand do: point spread functions, and the blur by one.
 
-A function is drawn four times finer than the pixels and averaged, so that widths below one pixel are told apart.
-All of them are symmetric about the middle of the kernel: the picture is not moved.
+A function is drawn four times finer than the pixels and averaged, so that widths below one pixel are told apart. All
+are float32 ``[k, k]`` with k odd, sum to 1, and are symmetric about the middle: the picture is not moved.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,7 @@ _STREAK_WIDTH_PX = 1.0
 
 
 def gaussian(sigma_px: tuple[float, float], angle: float) -> Levels:
-    """Make an out-of-round Gaussian: standard deviations along and across ``angle`` (radians), both above 0.
-
-    Returns
-    -------
-    float32 ``[k, k]``, k odd, of sum 1; so do the others.
-    """
+    """Draw an out-of-round Gaussian: standard deviations along and across ``angle`` (radians), both above 0."""
     along_px, across_px = sigma_px
 
     def weight(along: Levels, across: Levels) -> Levels:
@@ -33,12 +28,12 @@ def gaussian(sigma_px: tuple[float, float], angle: float) -> Levels:
 
 
 def disc(radius_px: float) -> Levels:
-    """Defocus: a point becomes an even disc."""
+    """Draw defocus: a point becomes an even disc of a radius."""
     return _drawn(lambda x, y: (np.hypot(x, y) <= radius_px).astype(np.float32), radius_px)
 
 
 def streak(length_px: float, angle: float) -> Levels:
-    """Motion while the shutter is open: a point becomes a line of ``length_px``, one pixel wide."""
+    """Draw motion while the shutter is open: a point becomes a line of ``length_px``, one pixel wide."""
 
     def weight(along: Levels, across: Levels) -> Levels:
         return ((abs(along) <= length_px / 2) & (abs(across) <= _STREAK_WIDTH_PX / 2)).astype(np.float32)
@@ -47,7 +42,7 @@ def streak(length_px: float, angle: float) -> Levels:
 
 
 def blur(plane: Levels, psf: Levels) -> Levels:
-    """Convolve float32 ``[h, w]`` with a point spread function ``[k, k]``; borders are mirrored."""
+    """Convolve a float32 plane ``[h, w]`` with a point spread function ``[k, k]``; borders are mirrored."""
     out: Levels = cv2.filter2D(plane, -1, psf, borderType=cv2.BORDER_REFLECT)  # type: ignore[assignment]  # stubs: any dtype
     return out
 

@@ -1,7 +1,9 @@
-"""What the image processor in a camera does to please the eye: noise smoothed away, edges sharpened."""
+"""Process a picture as a camera does: noise smoothed away, edges sharpened, and the JPEG of a webcam."""
 
 import cv2
+import numpy as np
 
+from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation.resize import Levels
 
 _DENOISE_WIDTH_PX = 5
@@ -19,5 +21,11 @@ def denoise(plane: Levels, strength: float) -> Levels:
 
 
 def sharpen(plane: Levels, amount: float) -> Levels:
-    """Unsharp mask: add ``amount`` of what a Gaussian blur of one pixel takes away; edges get their halo by it."""
+    """Add ``amount`` of what a Gaussian blur of one pixel takes away: the unsharp mask, with its halo at edges."""
     return plane + amount * (plane - cv2.GaussianBlur(plane, (0, 0), _SHARPEN_SIGMA_PX))
+
+
+def jpeg(plane: UInt8Array, quality: int) -> UInt8Array:
+    """Write a uint8 plane ``[h, w]`` as grey JPEG of libjpeg's ``quality`` (1..100), and read it again."""
+    _, file = cv2.imencode(".jpg", plane, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.uint8)

@@ -1,4 +1,4 @@
-"""Smaller by interpolation alone: MATLAB's bicubic, OpenCV's, and the mean of areas.
+"""Resize planes by MATLAB's bicubic, by OpenCV's, and by the mean of areas.
 
 ``imresize`` follows MATLAB's function of that name (bicubic kernel a = -0.5, antialiased when shrinking,
 mirrored borders): Keys, "Cubic convolution interpolation for digital image processing" (1981), equation 15.
@@ -32,7 +32,7 @@ def imresize(plane: UInt8Array, height: int, width: int) -> UInt8Array:
 
 
 def resample(plane: Levels, height: int, width: int) -> Levels:
-    """Compute ``imresize`` before it rounds and clips: float32 ``[h, w]`` to ``[height, width]``."""
+    """Resize float32 ``[h, w]`` to ``[height, width]`` as ``imresize`` does before it rounds and clips."""
     return _resampled(plane, height, width).astype(np.float32)
 
 
@@ -42,7 +42,7 @@ def _resampled(plane: NDArray[Any], height: int, width: int) -> NDArray[np.float
 
 
 def _interpolated(plane: NDArray[np.float64], height: int) -> NDArray[np.float64]:
-    """Interpolate the columns of ``[h, w]`` to ``[height, w]``."""
+    """Interpolate the columns of a plane: ``[h, w]`` to ``[height, w]``."""
     places, weights = _taps(plane.shape[0], height)
     out = np.zeros((height, plane.shape[1]))
     for place, weight in zip(places.T, weights.T, strict=True):
@@ -68,14 +68,14 @@ def matlab_bicubic(plane: UInt8Array, scale: int, rng: np.random.Generator | Non
 
 
 def cv2_bicubic(plane: UInt8Array, scale: int, rng: np.random.Generator | None = None) -> UInt8Array:
-    """OpenCV's INTER_CUBIC, 1/``scale``: no antialiasing, a = -0.75; nothing is drawn from ``rng``."""
+    """Shrink to 1/``scale`` by OpenCV's INTER_CUBIC: no antialiasing, a = -0.75; draws nothing."""
     size = (plane.shape[1] // scale, plane.shape[0] // scale)
     out: UInt8Array = cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]  # stubs: any dtype
     return out
 
 
 def modcrop(plane: UInt8Array, scale: int) -> UInt8Array:
-    """Cut right and bottom so that both sides are multiples of ``scale``."""
+    """Cut a plane at its right and bottom so that both sides are multiples of ``scale``."""
     h, w = plane.shape[:2]
     return plane[: h - h % scale, : w - w % scale]
 
@@ -89,7 +89,7 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def _taps(length: int, new_length: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Give the places ``[new_length, taps]`` that each new pixel is made of, borders mirrored, and their weights."""
+    """Find the places ``[new_length, taps]`` that each new pixel is made of, borders mirrored, and their weights."""
     ratio = new_length / length
     stretch = min(ratio, 1.0)
     width = _KERNEL_WIDTH / stretch

@@ -1,4 +1,4 @@
-"""What a sensor does: light is counted behind a mosaic of colours, with noise, and made a picture again.
+"""Take a picture as a sensor does: count light behind a mosaic of colours, with noise, and demosaic it.
 
 The light is grey, as the ground truth is; red, green and blue sites see the same of it, each with noise of its own.
 That noise is then as a camera's is: spread over neighbours by the demosaicing, stronger in the dark by the curve.
@@ -28,7 +28,7 @@ _TOE, _SLOPE, _OFFSET, _EXPONENT = 0.018, 4.5, 0.099, 0.45
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise of one site: its variance is ``shot * light + read ** 2``, in units of full light.
+    """Describe the noise of one site: a variance of ``shot * light + read ** 2``, in units of full light.
 
     Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data" (2008).
 
@@ -44,7 +44,7 @@ class Noise:
     read: float
 
     def finer(self, scale: int) -> "Noise":
-        """Noise of sites so small that ``scale`` x ``scale`` of them together have this one."""
+        """Compute the noise of sites so small that ``scale`` x ``scale`` of them together have this one."""
         return Noise(self.shot * scale**2, self.read * scale)
 
 
@@ -72,6 +72,6 @@ def light_of(levels: Levels) -> Light:
 
 
 def levels_of(light: Light) -> Levels:
-    """Grey levels of linear light, by the curve of ITU-R BT.709-6, item 1.2; its straight part goes on below 0."""
+    """Turn linear light into grey levels by the curve of ITU-R BT.709-6, item 1.2, its straight part also below 0."""
     bright = (1 + _OFFSET) * np.maximum(light, _TOE) ** _EXPONENT - _OFFSET
     return (255 * np.where(light < _TOE, _SLOPE * light, bright)).astype(np.float32)

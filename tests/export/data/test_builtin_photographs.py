@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import NoInput, Unavailable
-from export.data.pairs import PatchSpec, builtin_photographs, load_split
+from export.data.pairs import builtin_photographs, load_split
+from export.data.patch_spec import PatchSpec
 from export.data.patches import PatchSampler
 
 

@@ -9,7 +9,8 @@ from PIL import Image
 
 from edge_srcnn.errors import BadData, NoInput
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range
-from export.data.pairs import PatchSpec, Split, load_split
+from export.data.pairs import Split, load_split
+from export.data.patch_spec import PatchSpec
 
 Draw = Callable[..., UInt8Array]
 

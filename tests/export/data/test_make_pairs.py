@@ -12,7 +12,8 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import LUMA_PLANE
 from export.data.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
-from export.data.pairs import Pair, PatchSpec, load_split, make_pairs
+from export.data.pairs import Pair, load_split, make_pairs
+from export.data.patch_spec import PatchSpec
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,7 @@ def inputs(pairs: Iterable[Pair]) -> list[bytes]:
 def test_a_random_degradation_is_drawn_several_times_for_each_size(draw: Draw) -> None:
     pairs = list(make_pairs(draw(0, 400, 500), CAMERA))
     assert [pair.hr.shape for pair in pairs] == [(200, 250)] * 4 + [(260, 324)] * 4
-    assert all(pair.hr is pair[0].hr for pair in pairs[:4]), "one ground truth, not four copies of it"
+    assert all(pair.hr is pairs[0].hr for pair in pairs[:4]), "one ground truth, not four copies of it"
     assert len(set(inputs(pairs))) == 8
     assert len(list(make_pairs(draw(0), replace(CAMERA, draws=7)))) == 7
 

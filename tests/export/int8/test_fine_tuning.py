@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 
 from export.int8.convert import convert
-from export.int8.fake_quant import WEIGHT_STEPS, build_fake_quantized, measure_ranges, quantized_layers
-from export.int8.fine_tuning import RATE, fine_tune, fine_tuning_plan
+from export.int8.fine_tuning import (
+    RATE,
+    WEIGHT_STEPS,
+    build_fake_quantized,
+    fine_tune,
+    fine_tuning_plan,
+    measure_ranges,
+    quantized_layers,
+)
 from export.int8.gptq import round_layers
 from export.int8.trace import trace
 from export.training.network import stack_of
@@ -37,7 +44,7 @@ def test_in_training_it_computes_what_the_int8_model_will(either: Any, moved: fl
     for sample in either.representative[:8]:
         trained = np.rint(keras.ops.convert_to_numpy(stack(sample)) * 255)
         plane = (np.rint(sample[0] * 255) - 128).astype(np.int8)
-        outputs = [tensor.values for tensor in trace("litert", graph, plane) if tensor.values.shape == trained.shape]
+        outputs = [tensor.values for tensor in trace(graph, plane) if tensor.values.shape == trained.shape]
         converted = np.rint(outputs[-1] * 255)
         differences.append(np.abs(converted - trained))
     assert np.max(differences) <= 1, "where a half is rounded up here and down there"

@@ -67,7 +67,7 @@ def test_outputs_stay_nearer_than_with_nearest_rounding(rounded: tuple[Layer, ..
 @pytest.mark.slow
 def test_converter_keeps_the_weights_as_they_were_rounded(rounded: tuple[Layer, ...]) -> None:
     graph = convert(rounded, ARCHITECTURE, smooth_samples())
-    kernels = [t for t in trace("litert", graph, np.zeros((60, 76), np.int8)) if t.dtype == np.int8]
+    kernels = [t for t in trace(graph, np.zeros((60, 76), np.int8)) if t.dtype == np.int8]
     for name, layer in zip(LAYER_NAMES, rounded, strict=True):
         wanted = layer.kernel.transpose(3, 0, 1, 2)
         (found,) = (t.values for t in kernels if t.values.shape == wanted.shape)

@@ -7,14 +7,15 @@ import pytest
 
 from export.architectures import Architecture, Layer, find_architecture
 from export.architectures.srcnn import LAYER_NAMES
-from export.int8.convert import convert, layer_noise
+from export.int8.convert import convert
+from export.int8.trace import layer_noise
 from tests.export.layers import random_layers
 
 pytestmark = pytest.mark.slow
 
 
 def test_a_graph_against_itself_has_no_noise(small: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from export.int8 import convert as quantization
+    from export.int8 import trace as quantization
 
     real = quantization._outputs
 
@@ -30,7 +31,7 @@ def test_a_graph_against_itself_has_no_noise(small: Any, monkeypatch: pytest.Mon
 
 
 def test_a_known_error_gives_the_ratio_of_arithmetic(small: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from export.int8 import convert as quantization
+    from export.int8 import trace as quantization
 
     real = quantization._outputs
 
@@ -64,7 +65,7 @@ def test_layers_of_the_same_shape_are_told_apart(small: Any, filters: tuple[int,
     samples = small.representative[:4]
     plane = samples[0][0, :, :, 0]
 
-    from export.int8.convert import _outputs
+    from export.int8.trace import _outputs
 
     outputs = _outputs(convert(layers, architecture), plane, architecture)
     windows = np.lib.stride_tricks.sliding_window_view(plane, (9, 9))

@@ -12,7 +12,7 @@ HALO = 6  # 9-1-5: (9 - 1) / 2 + 0 + (5 - 1) / 2
 
 def test_a_trace_holds_every_tensor_from_input_to_output():
     model, plane = read_model(find_model("srcnn-915-x2", 2)), (golden_plane() ^ 0x80).view(np.int8)
-    tensors = trace("litert", model.graph, plane)
+    tensors = trace(model.graph, plane)
     network = open_interpreter("litert", model.graph, 1)
     shown = {tensor.values.shape: tensor for tensor in tensors}
     height, width = plane.shape

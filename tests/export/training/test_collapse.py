@@ -10,11 +10,11 @@ import pytest
 
 from edge_srcnn.errors import EdgeSrcnnError
 from export.data.pairs import Split
-from export.training import train as training
 from export.training.checkpoints import STATE_NAME
-from export.training.network import layers_of
+from export.training.network import build_model, layers_of
 from export.training.optimizer import make_optimizer
-from export.training.train import COLLAPSE_DB, train
+from export.training.schedule import COLLAPSE_DB, HeldOut
+from export.training.train import train
 from tests.export.trainings import PLAN, SPEC, TINY, interrupted, same, stored
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prompt_clean_up")]
 
 def spoil_at(monkeypatch: pytest.MonkeyPatch, evaluation: int, value: float) -> list[float]:
     """Ruin the network just before an evaluation; returns the learning rates that the evaluations found."""
-    real = training._HeldOut.psnr
+    real = HeldOut.psnr
     rates: list[float] = []
 
     def spoilt(self: Any, model: keras.Model) -> float:
@@ -31,7 +31,7 @@ def spoil_at(monkeypatch: pytest.MonkeyPatch, evaluation: int, value: float) -> 
             model.set_weights([np.full_like(weight, value) for weight in model.get_weights()])
         return real(self, model)
 
-    monkeypatch.setattr(training._HeldOut, "psnr", spoilt)
+    monkeypatch.setattr(HeldOut, "psnr", spoilt)
     return rates
 
 
@@ -59,7 +59,7 @@ def test_the_checkpoint_after_a_collapse_holds_the_best_weights(
     interrupted(split, tmp_path, step=4)
     state = stored(tmp_path)
     assert (state["step"], state["best_step"], state["rate_factor"]) == (4, 2, 0.5)
-    models = [training.build_model(TINY) for _ in range(2)]
+    models = [build_model(TINY) for _ in range(2)]
     for model, step in zip(models, (2, 4), strict=True):
         model.compile(make_optimizer(PLAN))
         model.optimizer.build(model.trainable_variables)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture, find_architecture
-from export.data.pairs import Split, load_split, patch_spec
+from export.data.pairs import Split, load_split
+from export.data.patch_spec import patch_spec
 from export.training.network import build_model
 from export.training.symmetry import (
     SQUARE,

@@ -13,7 +13,8 @@ from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import LUMA_PLANE, read_model
 from edge_srcnn.upscaler import open_model
 from export.architectures import find_architecture
-from export.data.pairs import GREY_LEVEL, Pair, Split, make_pairs, patch_spec
+from export.data.pairs import GREY_LEVEL, Pair, Split, make_pairs
+from export.data.patch_spec import patch_spec
 from export.data.patches import PatchSampler, d4_transform
 from export.job import ExportJob
 from export.training.losses import PSNR_FLOOR, TAUGHT_FLOOR, psnr, taught_psnr

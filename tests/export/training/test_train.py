@@ -16,7 +16,8 @@ from export.data.patches import centre_crops
 from export.training.checkpoints import begin_with
 from export.training.network import build_model, layers_of, set_layers
 from export.training.plan import TrainingPlan
-from export.training.train import Progress, Trained, train
+from export.training.schedule import Progress
+from export.training.train import Trained, train
 from tests.export.layers import random_layers
 from tests.export.trainings import PLAN, SPEC, TINY, same, weight_files
 

@@ -1,0 +1,154 @@
+"""Steer a training from Keras' callbacks: learning rate, evaluation, checkpoints, and when to stop."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from edge_srcnn.errors import EdgeSrcnnError
+from export.data.pairs import Float32Array
+from export.training.checkpoints import Checkpoints, TrainingState
+from export.training.plan import TrainingPlan
+
+PREDICT_BATCH = 4
+COLLAPSE_DB = 0.4
+"""A held-out PSNR this far below the best means dead units: the best weights come back, at half the rate."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Tell how far a training is: share done (0..1), step, held-out PSNR so far (dB), seconds."""
+
+    done: float
+    step: int
+    psnr: float
+    seconds: float
+
+
+class HeldOut:
+    """Measure the PSNR of networks, and of bicubic, on the held-out crops, float32 ``[n, h, w, 1]`` in 0..1.
+
+    Parameters
+    ----------
+    x
+        What the network reads.
+    hr
+        The ground truth.
+    base
+        The bicubic pictures, as large as the ground truth.
+    adds
+        True: what a network puts out is added to ``base``.
+    """
+
+    def __init__(self, x: Float32Array, hr: Float32Array, base: Float32Array, *, adds: bool) -> None:
+        self._x, self._hr, self._base, self._adds = x, hr, base, adds
+        self.bicubic_psnr = self._psnr(base)
+
+    def psnr(self, model: keras.Model) -> float:
+        """Measure the mean PSNR of a network in dB."""
+        n = len(self._x)
+        out = [
+            keras.ops.convert_to_numpy(model(self._x[i : i + PREDICT_BATCH], training=False))
+            for i in range(0, n, PREDICT_BATCH)
+        ]
+        pictures = np.concatenate(out)
+        return self._psnr(self._base + pictures if self._adds else pictures)
+
+    def _psnr(self, pictures: Float32Array) -> float:
+        error = np.clip(pictures, 0.0, 1.0).astype(np.float64) - self._hr
+        mse = np.maximum(np.mean(error * error, axis=(1, 2, 3)), 1e-10)
+        return float(np.mean(-10.0 * np.log10(mse)))
+
+
+class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Set the learning rate, evaluate, save, and stop when the training is done.
+
+    Parameters
+    ----------
+    plan
+        Length and learning rate.
+    state
+        Where the training goes on.
+    held_out
+        Evaluates at the end of each epoch.
+    checkpoints
+        Keep what each evaluation leaves.
+    on_progress
+        Told every tenth step, and after each evaluation.
+    before_epoch
+        Called when an epoch begins.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        state: TrainingState,
+        held_out: HeldOut,
+        checkpoints: Checkpoints,
+        on_progress: Callable[[Progress], None],
+        before_epoch: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self.state = state
+        self._plan, self._held_out, self._checkpoints, self._on_progress = plan, held_out, checkpoints, on_progress
+        self._before_epoch = before_epoch
+        self._step = state.step
+        self._seconds = state.seconds
+        self._clock = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Call what every epoch begins with."""
+        self._before_epoch()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Set the learning rate of the step."""
+        done = self._plan.progress(self._step, self._seconds)
+        self.model.optimizer.learning_rate.assign(self._plan.rate(done) * self.state.rate_factor)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Count the step and its seconds; stop where the plan is done."""
+        self._step += 1
+        now = time.monotonic()
+        self._seconds += now - self._clock
+        self._clock = now
+        done = self._plan.progress(self._step, self._seconds)
+        if self._step % 10 == 0:
+            psnr = self.state.history[-1][1] if self.state.history else math.nan
+            self._on_progress(Progress(done, self._step, psnr, self._seconds))
+        if done >= 1.0:
+            self.model.stop_training = True
+            self._keep(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Evaluate and save, unless the last step of the training did."""
+        if self.state.step != self._step:
+            self._keep(logs)
+
+    def _keep(self, logs: dict[str, float] | None) -> None:
+        """Evaluate the network, go back to its best weights where it collapsed, and save."""
+        psnr = self._held_out.psnr(self.model)
+        better = psnr > self.state.best_psnr
+        collapsed = not psnr >= self.state.best_psnr - COLLAPSE_DB  # nan, too
+        if collapsed and not self.state.history:
+            raise EdgeSrcnnError(f"the training diverged within {self._step} steps; give a lower --learning-rate")
+        if collapsed:
+            log.warning("step %d: the network collapsed; back to step %d, slower", self._step, self.state.best_step)
+            self._checkpoints.load(self.model, self.state.best_step)
+        row = (self._step, psnr, float((logs or {}).get("mse", math.nan)))
+        self.state = replace(
+            self.state,
+            step=self._step,
+            seconds=self._seconds,
+            best_psnr=psnr if better else self.state.best_psnr,
+            best_step=self._step if better else self.state.best_step,
+            history=(*self.state.history, row),
+            rate_factor=self.state.rate_factor * (0.5 if collapsed else 1.0),
+        )
+        self._checkpoints.save(self.model, self.state)
+        self._on_progress(Progress(self._plan.progress(self._step, self._seconds), self._step, psnr, self._seconds))
