@@ -57,8 +57,8 @@ WAY = (
         (
             ("encoded once for each view", "web/broadcast.py"),
             ("enhanced, bicubic, half of each", "web/views.py"),
-            ("planes to JPEG, without RGB", "web/jpeg.py"),
-            ("multipart stream", "web/streaming.py"),
+            ("planes to JPEG, without RGB", "web/views.py"),
+            ("multipart stream", "web/routes.py"),
             ("drawn with the divider", "web/page/stage.js"),
         ),
     ),

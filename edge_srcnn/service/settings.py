@@ -17,7 +17,7 @@ from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sources import kind_of as kind_of_source
 from edge_srcnn.upscaler import SCALES
 from edge_srcnn.uri import Uri, flag, frame_rate, one_of, parse_uri, region
-from edge_srcnn.web.address import address_of
+from edge_srcnn.web.sink import address_of
 
 _STANDARD_STREAMS = frozenset({"-", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
 _WANTED: dict[type[inspect.Type], str] = {

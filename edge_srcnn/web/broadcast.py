@@ -3,17 +3,16 @@
 import asyncio
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sinks import Result
-from edge_srcnn.web.jpeg import to_jpeg
-from edge_srcnn.web.no_signal import stale_picture
-from edge_srcnn.web.views import BICUBIC, ENHANCED, bicubic_frame, enhanced_frame, split_frame
+from edge_srcnn.web.views import BICUBIC, ENHANCED, bicubic_frame, enhanced_frame, split_frame, stale_picture, to_jpeg
 
 FRESH_S = 2.0
 """A picture older than this is no signal; of a slow source: older than three times what is usual between two."""
@@ -31,16 +30,19 @@ _PATIENCE = 3
 class Shot:
     """A result on its way to viewers.
 
-    Attributes
+    Parameters
     ----------
     number
         Counts from 1.
     result
         As the pipeline gave it.
-    captured_s, arrived_s
-        When the sensor saw it, in seconds since 1970; when it came here, in seconds of ``time.monotonic()``.
     live
         False: it is an old one, greyed, since no new one comes.
+
+    Attributes
+    ----------
+    captured_s, arrived_s
+        When the sensor saw it, in seconds since 1970; when it came here, in seconds of ``time.monotonic()``.
     jpegs
         By view, as far as somebody asked.
     """
@@ -50,12 +52,6 @@ class Shot:
         self.arrived_s = time.monotonic()
         self.captured_s = time.time() - (self.arrived_s - result.original.captured_s)
         self.jpegs: dict[str, asyncio.Future[bytes]] = {}
-
-    def again(self, number: int) -> "Shot":
-        """Show the same picture under a later number; what was encoded serves again."""
-        copy = Shot(number, self.result, live=self.live)
-        copy.captured_s, copy.jpegs = self.captured_s, self.jpegs
-        return copy
 
     def has(self, view: str) -> bool:
         """Tell whether it can be looked at that way: nobody may have wanted an enhanced picture."""
@@ -100,7 +96,7 @@ class Broadcast:
         self.shown: Shot | None = None
         self.jpegs: Counter[str] = Counter()
         self.jpeg_bytes: Counter[str] = Counter()
-        self.encode_s: dict[str, float] = {}
+        self.encode_s: defaultdict[str, float] = defaultdict(float)
         self.viewers: Counter[str] = Counter()
         self._quality, self._encoder = quality, encoder
         self._loop = asyncio.get_running_loop()
@@ -131,17 +127,21 @@ class Broadcast:
                 stale = stale_picture(last, time.time() - (self.age_s() or 0.0))
                 self.shown = Shot(self._next_number(), stale, live=False)
             else:
-                self.shown = self.shown.again(self._next_number())
+                again = copy(self.shown)  # what was encoded serves again
+                again.number = self._next_number()
+                self.shown = again
         self._wake()
 
     def age_s(self) -> float | None:
-        """Seconds since the newest came, or None."""
+        """Give the seconds since the newest came, or None."""
         return time.monotonic() - self.newest.arrived_s if self.newest else None
 
     def is_fresh(self) -> bool:
-        """Whether one came of late."""
-        age_s = self.age_s()
-        return age_s is not None and age_s < self._fresh_s()
+        """Tell whether one came of late."""
+        age_s, intervals = self.age_s(), sorted(self._intervals.copy())
+        # a quarter of the way up: outages may be half of what there was
+        limit_s = _PATIENCE * intervals[len(intervals) // 4] if intervals else SLOW_S
+        return age_s is not None and age_s < max(FRESH_S, limit_s)
 
     @contextmanager
     def viewer(self, view: str) -> Iterator[None]:
@@ -190,12 +190,6 @@ class Broadcast:
     def _next_number(self) -> int:
         return self.shown.number + 1 if self.shown else 1
 
-    def _fresh_s(self) -> float:
-        intervals = sorted(self._intervals.copy())
-        if not intervals:
-            return max(FRESH_S, SLOW_S)
-        return max(FRESH_S, _PATIENCE * intervals[len(intervals) // 4])  # outages may be half of what there was
-
     def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
@@ -205,5 +199,5 @@ class Broadcast:
         data = to_jpeg(shot.picture(view), self._quality)
         self.jpegs[view] += 1
         self.jpeg_bytes[view] += len(data)
-        self.encode_s[view] = self.encode_s.get(view, 0.0) + time.perf_counter() - began
+        self.encode_s[view] += time.perf_counter() - began
         return data

@@ -1,6 +1,7 @@
-"""What is served where."""
+"""What is served where, and the streams: multipart JPEG, as ``mjpg-streamer`` and ``ustreamer`` send it."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -8,13 +9,13 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from edge_srcnn.web.broadcast import Broadcast
-from edge_srcnn.web.state import status
-from edge_srcnn.web.streaming import STREAM_HEADERS, send_stream
-from edge_srcnn.web.views import ENHANCED, PAIR, VIEWS
+from edge_srcnn.web.broadcast import Broadcast, Shot
+from edge_srcnn.web.state import registry, status
+from edge_srcnn.web.views import ENHANCED, PARTS, VIEWS
+
+log = logging.getLogger(__name__)
 
 PAGE = "index.html"
 ASSETS = {
@@ -29,21 +30,42 @@ ASSETS = {
 SNAPSHOT_S = 15.0
 """Whoever asks for a picture while none is enhanced waits so long for it."""
 
+BOUNDARY = "boundarydonotcross"
+"""The word that the clients of both programs know."""
+
+STALL_S = 30.0
+"""A viewer that takes nothing for so long is gone."""
+
+STREAM_HEADERS = {
+    "Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # nginx then hands frames on at once
+}
+
 _FOLDER = files("edge_srcnn.web") / "page"
 _RETRY_AFTER_S = 1
 
 
 class Routes:
-    """The handlers, and what they show."""
+    """The handlers, and what they show.
 
-    def __init__(
-        self, look: Callable[[], Any], broadcast: Broadcast, registry: CollectorRegistry, clients: int
-    ) -> None:
-        self._look, self._broadcast, self._registry, self._clients = look, broadcast, registry, clients
+    Parameters
+    ----------
+    look
+        Gives the pipeline's state.
+    broadcast
+        Gives pictures.
+    clients
+        Streams at a time.
+    """
+
+    def __init__(self, look: Callable[[], Any], broadcast: Broadcast, clients: int) -> None:
+        self._look, self._broadcast, self._clients = look, broadcast, clients
+        self._registry = registry(look, broadcast)
         self._page = (_FOLDER / PAGE).read_text(encoding="utf-8")
 
     def table(self) -> list[web.RouteDef]:
-        """For ``Application.add_routes``; each answers to GET and HEAD only."""
+        """List the routes for ``Application.add_routes``; each answers to GET and HEAD only."""
         named: dict[str, Handler] = {
             "/": self.index,
             "/stream.mjpg": self.stream,
@@ -71,13 +93,39 @@ class Routes:
         return web.Response(text=self._page.replace("{query}", query), content_type="text/html")
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Pictures, one after another."""
-        view = _view(request, (*VIEWS, PAIR))
+        """Send pictures, one after another, until the viewer leaves, or there are no more."""
+        view = _view(request, tuple(PARTS))
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=STREAM_HEADERS)
         if self._broadcast.viewers.total() >= self._clients:
             raise _busy(f"{self._clients} viewers look already, and no more are let in\n")
-        return await send_stream(request, self._broadcast, view)
+        response = web.StreamResponse(headers=STREAM_HEADERS)
+        response.force_close()
+        if request.transport is not None:
+            request.transport.set_write_buffer_limits(high=0)  # "drained" is then: nothing is left here
+        try:
+            with self._broadcast.viewer(view):
+                await response.prepare(request)
+                await self._send_pictures(request, response, view)
+        except TimeoutError:
+            log.info("viewer %s took nothing for %.0f s; its connection is closed", request.remote, STALL_S)
+            if request.transport is not None:
+                request.transport.abort()
+        except ConnectionError:  # it left
+            pass
+        return response
+
+    async def _send_pictures(self, request: web.Request, response: web.StreamResponse, view: str) -> None:
+        """Hand a picture to the system when the one before has left; those that come in between are left out."""
+        await response.write(f"--{BOUNDARY}\r\n".encode())
+        number = 0
+        while (shot := await self._broadcast.newer(number, view)) is not None:
+            number = shot.number
+            for part in PARTS[view]:
+                data = _part(shot, part, await self._broadcast.jpeg(shot, part))
+                async with asyncio.timeout(STALL_S):
+                    await response.write(data)
+                    await request.writer.drain()
 
     async def snapshot(self, request: web.Request) -> web.StreamResponse:
         """Serve the newest picture."""
@@ -92,19 +140,18 @@ class Routes:
         if shot is None:
             raise _busy("the stream has ended\n")
         jpeg = await self._broadcast.jpeg(shot, view)
-        headers = {"X-Timestamp": f"{shot.captured_s:.6f}", "X-View": view, "X-Signal": "live" if shot.live else "lost"}
-        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=_headers(shot, view))
 
     async def state(self, request: web.Request) -> web.StreamResponse:
-        """How it goes, as JSON."""
+        """Tell how it goes, as JSON."""
         return web.json_response(status(self._look, self._broadcast))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """How it goes, for Prometheus."""
+        """Tell how it goes, for Prometheus."""
         return web.Response(body=generate_latest(self._registry), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
 
     async def healthz(self, request: web.Request) -> web.StreamResponse:
-        """Whether pictures come."""
+        """Tell whether pictures come."""
         if self._broadcast.is_fresh():
             return web.Response(text="ok\n")
         age_s = self._broadcast.age_s()
@@ -131,3 +178,15 @@ def _view(request: web.Request, known: tuple[str, ...]) -> str:
 
 def _busy(text: str) -> web.HTTPServiceUnavailable:
     return web.HTTPServiceUnavailable(text=text, headers={hdrs.RETRY_AFTER: str(_RETRY_AFTER_S)})
+
+
+def _headers(shot: Shot, view: str) -> dict[str, str]:
+    """Tell what a picture is, and when it was taken."""
+    return {"X-Timestamp": f"{shot.captured_s:.6f}", "X-View": view, "X-Signal": "live" if shot.live else "lost"}
+
+
+def _part(shot: Shot, view: str, jpeg: bytes) -> bytes:
+    """Wrap one picture. The boundary that ends it goes with it: browsers show a picture when they see that."""
+    headers = {"Content-Type": "image/jpeg", "Content-Length": str(len(jpeg)), **_headers(shot, view)}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return b"".join((f"{head}\r\n".encode(), jpeg, f"\r\n--{BOUNDARY}\r\n".encode()))

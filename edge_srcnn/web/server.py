@@ -2,25 +2,32 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Middleware
 
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.sinks import Result, Sink, Stream
-from edge_srcnn.web.address import Address, is_loopback, reachable_url
-from edge_srcnn.web.auth import add_headers, host_check, token_check
 from edge_srcnn.web.broadcast import Broadcast
-from edge_srcnn.web.handshakes import accept_handshakes
-from edge_srcnn.web.jpeg import MAX_SIDE_PX
-from edge_srcnn.web.limits import ConnectionLimit
-from edge_srcnn.web.metrics import registry
 from edge_srcnn.web.routes import Routes
-from edge_srcnn.web.tls import Certificate
+from edge_srcnn.web.security import (
+    Certificate,
+    ConnectionLimit,
+    accept_handshakes,
+    add_headers,
+    host_check,
+    token_check,
+)
+from edge_srcnn.web.sink import Address, is_loopback, reachable_url
+from edge_srcnn.web.views import MAX_SIDE_PX
 
 log = logging.getLogger(__name__)
 visitors_log = log.getChild("visitors")
@@ -66,7 +73,17 @@ class Settings:
 
 
 class HttpSink(Sink):
-    """Shows the newest result to whoever looks, from ``begin`` until ``close``."""
+    """Show the newest result to whoever looks, from ``begin`` until ``close``.
+
+    Parameters
+    ----------
+    name
+        As it was asked for, without secrets.
+    place
+        Where to listen.
+    settings
+        What was chosen.
+    """
 
     live, blocking, on_demand = True, False, True
 
@@ -78,13 +95,7 @@ class HttpSink(Sink):
         self._broadcast: Broadcast | None = None
 
     def begin(self, stream: Stream) -> None:
-        """Listen and serve.
-
-        Raises
-        ------
-        CannotWrite
-            The port is taken, or the address is not one of this machine.
-        """
+        """Listen and serve; ``CannotWrite`` where the port is taken, or the address is not one of this machine."""
         self._look, self._listener = stream.state, self._place.listen()
         self.address = reachable_url(self._listener, "http" if self._settings.certificate is None else "https")
         if not is_loopback(self._listener) and self._settings.token is None:
@@ -95,13 +106,7 @@ class HttpSink(Sink):
         self._loop, self._stopping, self._broadcast = self._ready.result()
 
     def write(self, result: Result) -> None:
-        """Make this the newest picture; it is encoded when somebody looks.
-
-        Raises
-        ------
-        CannotWrite
-            The server has ended, or the picture is too large for JPEG.
-        """
+        """Make this the newest picture, which is encoded when somebody looks; ``CannotWrite`` if it cannot be."""
         if max(result.frame.size) > MAX_SIDE_PX:
             raise CannotWrite(f"{self.name}: JPEG holds at most {MAX_SIDE_PX} pixels a side")
         if self._broadcast is None or not self._thread.is_alive():
@@ -131,13 +136,10 @@ class HttpSink(Sink):
 
     async def _serve(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="jpeg") as encoder:
-            stopping, broadcast, connection_limit = (
-                asyncio.Event(),
-                Broadcast(self._settings.quality, encoder),
-                ConnectionLimit(),
-            )
+            stopping, limit = asyncio.Event(), ConnectionLimit()
+            broadcast = Broadcast(self._settings.quality, encoder)
             runner = web.AppRunner(
-                self._application(broadcast, connection_limit),
+                self._application(broadcast, limit),
                 access_log=None,  # it would hold tokens
                 logger=visitors_log,
                 handler_cancellation=True,  # a viewer that leaves while no frames come is seen to leave
@@ -158,7 +160,7 @@ class HttpSink(Sink):
                 self._ready.set_result((asyncio.get_running_loop(), stopping, broadcast))
                 while not stopping.is_set():
                     broadcast.check_signal()
-                    connection_limit.close_idle(runner.server.connections if runner.server else ())
+                    limit.close_idle(_connections(runner))
                     if certificate is not None:
                         certificate.refresh()
                     with suppress(TimeoutError):
@@ -168,26 +170,30 @@ class HttpSink(Sink):
                     accepting.cancel()
                 await _end(runner, broadcast)
 
-    def _application(self, broadcast: Broadcast, connection_limit: ConnectionLimit) -> web.Application:
-        checks = [connection_limit.middleware()]
+    def _application(self, broadcast: Broadcast, limit: ConnectionLimit) -> web.Application:
+        checks: list[Middleware] = [limit.attend]
         if is_loopback(self._listener):
             checks.append(host_check(self._place.host))
         if self._settings.token is not None:
             checks.append(token_check(self._settings.token))
         application = web.Application(middlewares=checks, client_max_size=_BODY_BYTES)
         application.on_response_prepare.append(add_headers)
-        metrics = registry(self._look, broadcast)
-        application.add_routes(Routes(self._look, broadcast, metrics, self._settings.clients).table())
+        application.add_routes(Routes(self._look, broadcast, self._settings.clients).table())
         return application
+
+
+def _connections(runner: web.AppRunner) -> Sequence[Any]:
+    """List the connections of the server, the oldest first."""
+    return runner.server.connections if runner.server else ()
 
 
 async def _end(runner: web.AppRunner, broadcast: Broadcast) -> None:
     """Let viewers read the end of their streams; cut off those that do not."""
     broadcast.close()
-    deadline = asyncio.get_running_loop().time() + _FAREWELL_S
-    while broadcast.viewers.total() and asyncio.get_running_loop().time() < deadline:
+    deadline = time.monotonic() + _FAREWELL_S
+    while broadcast.viewers.total() and time.monotonic() < deadline:
         await asyncio.sleep(0.01)
-    for connection in runner.server.connections if runner.server else ():
+    for connection in _connections(runner):
         if connection.transport is not None:
             connection.transport.abort()
     await runner.cleanup()

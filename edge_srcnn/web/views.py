@@ -1,11 +1,17 @@
-"""What a viewer may look at: the enhanced picture, the bicubic one, or half of each."""
+"""What viewers see: the enhanced picture, the bicubic one, half of each, or that there is no signal; as JPEG."""
 
 from dataclasses import replace
+from time import localtime, strftime
+
+import cv2
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped]  # it brings no types
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Frame
+from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
+from edge_srcnn.imaging.jfif import jfif_planes
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.planes import Chroma, upscale_chroma
+from edge_srcnn.imaging.planes import resample_chroma, upscale_chroma
 from edge_srcnn.sinks import Result
 
 ENHANCED, BICUBIC, SPLIT, PAIR = "enhanced", "bicubic", "split", "pair"
@@ -16,9 +22,16 @@ VIEWS = (ENHANCED, BICUBIC, SPLIT)
 PARTS = {view: (view,) for view in VIEWS} | {PAIR: (BICUBIC, ENHANCED)}
 """The pictures that a stream sends of each frame; ``pair`` is for the page, whose divider needs two of one moment."""
 
+MAX_SIDE_PX = 65_500
+"""Limit of libjpeg (JPEG_MAX_DIMENSION)."""
+
 _HD_ROWS = 720
-_GREY = 128
+_NEUTRAL, _DARK, _LIGHT = 128, 16, 235
 _LINE_SHARE = 320  # the line is one part in so many of the width
+_EMPTY_SIZE = (640, 360)
+_CONTRAST, _BRIGHTNESS = 0.35, 50
+_TEXT_SHARE = 0.7  # of the width
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def enhanced_frame(result: Result) -> Frame:
@@ -37,19 +50,25 @@ def bicubic_frame(result: Result) -> Frame:
     return replace(original, luma=luma, chroma=chroma, colour=replace(original.colour, matrix=_matrix(result)))
 
 
+def _matrix(result: Result) -> int:
+    """Choose the matrix; where the source does not say, what players assume: BT.709 from 720 rows on."""
+    matrix = result.original.colour.matrix
+    if matrix != UNSPECIFIED:
+        return matrix
+    return BT709 if result.original.luma.shape[0] >= _HD_ROWS else BT601
+
+
 def split_frame(left: Frame, right: Frame) -> Frame:
     """Join the left half of one frame and the right half of the other, a thin line between them; sizes are the same."""
     width, across = right.luma.shape[1], right.subsampling[1]
     thick = max(width // _LINE_SHARE // 2, 1) * 2
     begin = max(width // 2 - thick // 2, 0) // 2 * 2
-    white = 255 if right.colour.full_range else 235
-    luma = _joined(left.luma, right.luma, begin, thick, white)
+    luma = _joined(left.luma, right.luma, begin, thick, 255 if right.colour.full_range else _LIGHT)
     if right.chroma is None or left.chroma is None:
         return replace(right, luma=luma, chroma=None)
     planes = zip(left.chroma, right.chroma, strict=True)
-    cb, cr = (_joined(a, b, begin // across, thick // across, _GREY) for a, b in planes)
-    chroma: Chroma = (cb, cr)
-    return replace(right, luma=luma, chroma=chroma)
+    cb, cr = (_joined(a, b, begin // across, thick // across, _NEUTRAL) for a, b in planes)
+    return replace(right, luma=luma, chroma=(cb, cr))
 
 
 def _joined(left: UInt8Array, right: UInt8Array, begin: int, thick: int, line: int) -> UInt8Array:
@@ -59,9 +78,83 @@ def _joined(left: UInt8Array, right: UInt8Array, begin: int, thick: int, line: i
     return out
 
 
-def _matrix(result: Result) -> int:
-    """Choose the matrix; where the source does not say, what players assume: BT.709 from 720 rows on."""
-    matrix = result.original.colour.matrix
-    if matrix != UNSPECIFIED:
-        return matrix
-    return BT709 if result.original.luma.shape[0] >= _HD_ROWS else BT601
+def stale_picture(last: Result | None, since_s: float) -> Result:
+    """Grey the last result, or give an empty picture before there was one; never one that looks live.
+
+    Parameters
+    ----------
+    last
+        The last result, if one came.
+    since_s
+        When it came, in seconds since 1970; it is written on the picture.
+
+    Returns
+    -------
+    Frames of the same sizes.
+    """
+    if last is None:
+        width, height = _EMPTY_SIZE
+        empty = Frame(np.full((height, width), 2 * _DARK, np.uint8), None, Colour(), 0, 0.0, 0.0)
+        return Result(_with_text(empty, "waiting for the camera"), empty, 1)
+    text = f"no signal since {strftime('%H:%M:%S', localtime(since_s))}"
+    large = last.frame if last.enhanced else bicubic_frame(last)
+    return Result(_with_text(_greyed(large), text), _with_text(_greyed(last.original), text), last.scale)
+
+
+def _greyed(frame: Frame) -> Frame:
+    luma = cv2.convertScaleAbs(frame.luma, alpha=_CONTRAST, beta=_BRIGHTNESS)
+    chroma = None
+    if frame.chroma is not None:
+        cb, cr = (np.full_like(plane, _NEUTRAL) for plane in frame.chroma)
+        chroma = (cb, cr)
+    return replace(frame, luma=np.asarray(luma, np.uint8), chroma=chroma)
+
+
+def _with_text(frame: Frame, text: str) -> Frame:
+    luma = frame.luma.copy()
+    width, height = frame.size
+    (text_width, _), _ = cv2.getTextSize(text, _FONT, 1.0, 2)
+    size = width * _TEXT_SHARE / text_width
+    thick = max(round(2 * size), 1)
+    place = (round(width * (1 - _TEXT_SHARE) / 2), height // 2)
+    cv2.putText(luma, text, place, _FONT, size, _DARK, thick * 3, cv2.LINE_AA)
+    cv2.putText(luma, text, place, _FONT, size, _LIGHT, thick, cv2.LINE_AA)
+    return replace(frame, luma=luma)
+
+
+def to_jpeg(frame: Frame, quality: int) -> bytes:
+    """Encode a frame without a way through RGB; JPEG (JFIF) wants full range and the matrix of BT.601.
+
+    Parameters
+    ----------
+    frame
+        Grey, 4:2:0, 4:2:2 or 4:4:4, of any size up to ``MAX_SIDE_PX``. Limited range is expanded to full, and a matrix
+        other than BT.601 is changed into that. A range that is not told is taken to be limited.
+    quality
+        1 to 100.
+
+    Returns
+    -------
+    The file.
+    """
+    luma, chroma = jfif_planes(frame)
+    if chroma is None:
+        return bytes(simplejpeg.encode_jpeg_yuv_planes(_padded(luma, 1, 1), None, None, quality))
+    down, across = frame.subsampling
+    if (down, across) == (2, 1):  # a picture one pixel wide; the encoder has no such subsampling
+        chroma, down = resample_chroma(chroma, *luma.shape), 1
+    cb, cr = (_padded(plane, 1, 1) for plane in chroma)
+    return bytes(simplejpeg.encode_jpeg_yuv_planes(_padded(luma, down, across), cb, cr, quality))
+
+
+def _padded(plane: UInt8Array, down: int, across: int) -> UInt8Array:
+    """Copy the plane with its pixels side by side, in memory that goes on to a multiple of the subsampling.
+
+    The encoder reads so far whatever the size of the plane: the last row and column would be other memory.
+    """
+    height, width = plane.shape
+    below, right = -height % down, -width % across
+    if below or right:
+        larger = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE)
+        return np.asarray(larger, np.uint8)[:height, :width]
+    return plane if plane.strides[1] == 1 and plane.strides[0] >= width else np.ascontiguousarray(plane)

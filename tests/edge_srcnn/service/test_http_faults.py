@@ -17,7 +17,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
-from edge_srcnn.web.limits import MOST_IDLE
+from edge_srcnn.web.security import MOST_IDLE
 from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import Watcher, config, note, running
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, wait_until

@@ -18,7 +18,7 @@ from edge_srcnn.sinks import Result
 from edge_srcnn.web import broadcast as module
 from edge_srcnn.web import routes
 from edge_srcnn.web.broadcast import Broadcast
-from edge_srcnn.web.no_signal import stale_picture
+from edge_srcnn.web.views import stale_picture
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, wait_until
 
 

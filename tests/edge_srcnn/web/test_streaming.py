@@ -9,7 +9,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
-from edge_srcnn.web import broadcast, streaming
+from edge_srcnn.web import broadcast, routes
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, metric, noisy, pipeline, wait_until
 
 VIEWS = ("enhanced", "bicubic", "split")
@@ -132,7 +132,7 @@ def test_a_slow_viewer_skips_frames_and_sees_new_ones() -> None:
 
 
 def test_a_viewer_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "STALL_S", 0.3)
+    monkeypatch.setattr(routes, "STALL_S", 0.3)
     with by_hand() as sink, Viewer(sink, receive_bytes=4096):
         wait_until(lambda: get(sink, "/state").json["clients"] == 1)
         for number in range(12):

@@ -1,12 +1,17 @@
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
+
+pytest.importorskip("simplejpeg")
 
 from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
+from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.sinks import Result
 from edge_srcnn.upscaler import load_model
-from edge_srcnn.web.views import bicubic_frame, enhanced_frame, split_frame
+from edge_srcnn.web.views import bicubic_frame, enhanced_frame, split_frame, to_jpeg
 
 
 def random_frame(height: int, width: int, subsampling: tuple[int, int] | None, colour: Colour | None = None) -> Frame:
@@ -71,3 +76,105 @@ def test_a_matrix_that_is_not_told_is_that_of_the_cameras_size(rows: int, told: 
     result = Result(original, original, 1)
 
     assert enhanced_frame(result).colour == bicubic_frame(result).colour == Colour(False, read_as)
+
+
+BT2020 = 9
+WEIGHTS = {BT601: (0.299, 0.114), UNSPECIFIED: (0.299, 0.114), BT709: (0.2126, 0.0722), BT2020: (0.2627, 0.0593)}
+SHAPES = {"4:2:0": (2, 2), "4:2:2": (1, 2), "4:4:4": (1, 1)}
+COLOURS = [(200, 60, 50), (40, 110, 190), (70, 150, 70), (230, 230, 230), (10, 10, 10)]
+SIZES = [(32, 48), (33, 47), (1, 1), (1, 6), (6, 1), (17, 2)]
+
+
+def flat_frame(
+    rgb: tuple[int, int, int],
+    size: tuple[int, int] = (33, 47),
+    subsampling: tuple[int, int] = (2, 2),
+    colour: Colour = Colour(),  # noqa: B008
+) -> Frame:
+    """One colour, by the equations of ITU-R BT.601-7 (2.5) and BT.709-6 (3)."""
+    red, blue = WEIGHTS[colour.matrix]
+    r, g, b = (level / 255 for level in rgb)
+    y = red * r + (1 - red - blue) * g + blue * b
+    cb, cr = (b - y) / (2 * (1 - blue)), (r - y) / (2 * (1 - red))
+    if colour.full_range:
+        levels = [255 * y, 128 + 255 * cb, 128 + 255 * cr]
+    else:
+        levels = [16 + 219 * y, 128 + 224 * cb, 128 + 224 * cr]
+    coarse = tuple(-(-side // by) for side, by in zip(size, subsampling, strict=True))
+    luma, first, second = (
+        np.full(shape, round(level), np.uint8) for shape, level in zip((size, coarse, coarse), levels, strict=True)
+    )
+    return Frame(luma, (first, second), colour, 0, 0.0, 0.0)
+
+
+def decoded(jpeg: bytes, mode: str = "RGB") -> UInt8Array:
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return np.asarray(image.convert(mode))
+
+
+@pytest.mark.parametrize("rgb", COLOURS)
+@pytest.mark.parametrize("full_range", [True, False, None])
+@pytest.mark.parametrize("matrix", [BT601, BT709, BT2020, UNSPECIFIED])
+def test_colours_stay_within_two_levels(rgb: tuple[int, int, int], full_range: bool | None, matrix: int) -> None:
+    frame = flat_frame(rgb, colour=Colour(full_range, matrix))
+
+    pixels = decoded(to_jpeg(frame, 95))
+
+    # planes have 256 levels: a step of Cb is 1.8 (or 2.1, limited range) of B, so two roundings are up to 2 levels
+    assert np.abs(pixels.astype(int) - rgb).max() <= 2 + (matrix in (BT709, BT2020))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("subsampling", SHAPES.values(), ids=SHAPES.keys())
+def test_every_size_and_subsampling_is_kept(size: tuple[int, int], subsampling: tuple[int, int]) -> None:
+    rgb = (200, 60, 50)
+
+    pixels = decoded(to_jpeg(flat_frame(rgb, size, subsampling), 95))
+
+    assert pixels.shape == (*size, 3)
+    assert np.abs(pixels.astype(int) - rgb).max() <= 2
+
+
+@pytest.mark.parametrize("subsampling", SHAPES.values(), ids=SHAPES.keys())
+def test_the_planes_are_encoded_as_they_are(subsampling: tuple[int, int]) -> None:
+    with Image.open(io.BytesIO(to_jpeg(flat_frame((200, 60, 50), (32, 48), subsampling), 85))) as image:
+        components = image.layer  # type: ignore[attr-defined]
+
+    assert [component[1:3] for component in components] == [(subsampling[1], subsampling[0]), (1, 1), (1, 1)]
+
+
+def test_a_grey_frame_is_a_grey_jpeg() -> None:
+    luma = np.full((33, 47), 16, np.uint8)
+
+    full, limited = (to_jpeg(Frame(luma, None, Colour(full), 0, 0.0, 0.0), 85) for full in (True, False))
+
+    with Image.open(io.BytesIO(full)) as image:
+        assert image.mode == "L"
+        assert image.size == (47, 33)
+    assert decoded(full, "L").flat[0] == 16
+    assert decoded(limited, "L").flat[0] == 0  # black, BT.601-7, 2.5.3
+
+
+def test_odd_sizes_take_nothing_from_the_memory_around() -> None:
+    frame = flat_frame((120, 120, 120), (33, 47))
+    around = np.full((40, 60), 255, np.uint8)
+    around[:33, :47] = frame.luma
+    window = Frame(around[:33, :47], frame.chroma, frame.colour, 0, 0.0, 0.0)
+
+    assert to_jpeg(window, 85) == to_jpeg(frame, 85)
+    assert np.ptp(decoded(to_jpeg(window, 85), "L")) == 0
+
+
+def test_planes_of_any_layout_are_taken() -> None:
+    rows = np.arange(24, dtype=np.uint8)[:, None] * np.full((1, 40), 8, np.uint8)
+    plain = to_jpeg(Frame(rows, None, Colour(), 0, 0.0, 0.0), 85)
+
+    for other in (np.asfortranarray(rows), rows[::-1].copy()[::-1], np.repeat(rows, 2, axis=1)[:, ::2]):
+        assert to_jpeg(Frame(other, None, Colour(), 0, 0.0, 0.0), 85) == plain
+
+
+def test_a_higher_quality_is_a_larger_file() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    frame = Frame(noise, None, Colour(), 0, 0.0, 0.0)
+
+    assert len(to_jpeg(frame, 30)) < len(to_jpeg(frame, 60)) < len(to_jpeg(frame, 95))

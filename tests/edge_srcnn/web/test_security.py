@@ -1,6 +1,7 @@
 import base64
 import logging
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,8 @@ pytest.importorskip("prometheus_client")
 from edge_srcnn.errors import UsageError
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.web import server
-from tests.edge_srcnn.web.serving import LIMIT_S, by_hand, flat, get, with_query
+from edge_srcnn.web.security import MOST_IDLE
+from tests.edge_srcnn.web.serving import LIMIT_S, Viewer, by_hand, flat, get, is_cut_off, wait_until, with_query
 
 STREAMS = ("/stream.mjpg", "/stream", "/?action=stream")
 SNAPSHOTS = ("/snapshot.jpg", "/snapshot", "/?action=snapshot")
@@ -128,3 +130,19 @@ def test_the_token_is_in_no_name_and_no_message() -> None:
         with pytest.raises(UsageError) as error:
             open_sink(f"http://:0#token=secret&{wrong}")
         assert "secret" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_those_who_ask_nothing_make_room_and_those_who_look_stay() -> None:
+    with by_hand() as sink, Viewer(sink) as viewer, ExitStack() as stack:
+        viewer.open()
+        place = urlsplit(sink.address)
+        visitors = [
+            stack.enter_context(socket.create_connection((place.hostname or "", place.port or 0)))
+            for _ in range(MOST_IDLE + 30)
+        ]
+        wait_until(lambda: sum(map(is_cut_off, visitors)) >= 30)
+        assert not any(map(is_cut_off, visitors[30:]))  # the newest stay
+        sink.write(flat())
+        assert viewer.part()[0]["x-signal"] == "live"
+        assert get(sink, "/snapshot").status == 200
