@@ -8,15 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_srcnn.engine.backends import AUTO, BICUBIC
-from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.candidates import candidates, may_be_missing
-from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.backends import AUTO, BICUBIC, Delegate
+from edge_srcnn.engine.build import check_golden
 from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.luma import Luma, LumaUpscaler
-from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.options import EngineOptions, candidates, may_be_missing
 from edge_srcnn.engine.parallel import open_engine
-from edge_srcnn.engine.self_test import check_golden
+from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.imaging.bicubic import upscale_band
 from edge_srcnn.imaging.frame import Frame

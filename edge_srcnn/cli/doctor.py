@@ -7,7 +7,7 @@ import typer
 from edge_srcnn.errors import Unavailable
 
 if TYPE_CHECKING:
-    from edge_srcnn.engine.edgetpu.report import EdgeTpuReport
+    from edge_srcnn.engine.edgetpu import EdgeTpuReport
     from edge_srcnn.measure.doctor import LiveModel
 
 EXAMPLES = (

@@ -61,8 +61,7 @@ def models(
 def _timed(found: "Sequence[Listed]", *, every: bool) -> "dict[str, Any] | None":
     """Milliseconds by name, and what they were measured with; None, with a word on standard error, without engine."""
     from edge_srcnn.cli.console import progress_bar
-    from edge_srcnn.engine.candidates import candidates
-    from edge_srcnn.engine.options import EngineOptions
+    from edge_srcnn.engine.options import EngineOptions, candidates
     from edge_srcnn.engine.processor import available_processors, this_processor
     from edge_srcnn.errors import Unavailable
     from edge_srcnn.measure.model_table import FRAME_PX, LIMIT_S, RUNS, Listed, time_frames

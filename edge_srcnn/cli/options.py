@@ -60,7 +60,7 @@ def engine_options(
     *, delegate: str | None = None, delegate_option: list[str] | None = None, **others: Any
 ) -> "EngineOptions":
     """Make what was asked of the engine; arguments are those of ``EngineOptions.parse``, but for the delegate's."""
-    from edge_srcnn.engine.delegate import Delegate
+    from edge_srcnn.engine.backends import Delegate
     from edge_srcnn.engine.options import EngineOptions
 
     if delegate is None and delegate_option:
@@ -72,7 +72,7 @@ def engine_options(
 
 def network_engine(options: "EngineOptions", purpose: str) -> "EngineOptions":
     """Resolve ``auto``; ``UsageError`` where nothing computes a network, which is what ``purpose`` needs."""
-    from edge_srcnn.engine.candidates import candidates
+    from edge_srcnn.engine.options import candidates
 
     found = candidates(options)[0]
     if not found.backend().has_network:

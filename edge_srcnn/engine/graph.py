@@ -1,6 +1,6 @@
-"""A convolution stack as values: what the flatbuffer says, and what packing rewrites.
+"""A convolution stack as values, ``Graph``, and what the host does before and after it, ``Network``.
 
-Sizes are in cells, the pixels of the graph's own tensors; ``Network`` says what pixels of a picture they are.
+Sizes of a graph are in cells, the pixels of its own tensors; ``Network`` says what pixels of a picture they are.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Convolution:
 
     @property
     def kernel(self) -> tuple[int, int]:
-        """Height and width of the kernel."""
+        """Give height and width of the kernel."""
         return int(self.weights.shape[1]), int(self.weights.shape[2])
 
     def result(self, shape: Shape) -> Shape:
@@ -99,22 +99,22 @@ class Graph:
 
     @cached_property
     def layers(self) -> tuple[Convolution, ...]:
-        """The convolutions."""
+        """List the convolutions."""
         return tuple(step for step in self.steps if isinstance(step, Convolution))
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of weights, input and output: int8 or float32."""
+        """Give the type of weights, input and output: int8 or float32."""
         return self.layers[0].weights.dtype
 
     @property
     def output(self) -> Quantization:
-        """How the output is quantized."""
+        """Tell how the output is quantized."""
         return self.layers[-1].output
 
     @property
     def output_shape(self) -> Shape:
-        """The shape of the result."""
+        """Give the shape of the result."""
         shape = self.input_shape
         for step in self.steps:
             shape = step.result(shape)
@@ -130,3 +130,46 @@ class Graph:
     def macs_per_cell(self) -> int:
         """Count the multiply-accumulates for each cell of the output of a stack of stride 1."""
         return sum(int(layer.weights.size) for layer in self.layers)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A graph with its grids.
+
+    Three grids meet here. Pixels of the plane that the network reads, cells of the graph (blocks of ``unshuffle`` x
+    ``unshuffle`` such pixels are the channels of its input), and pixels of the result (blocks of ``shuffle`` x
+    ``shuffle`` of them are the channels of its output).
+
+    Attributes
+    ----------
+    graph
+        Convolutions of stride 1 without padding, odd kernels.
+    plane
+        ``BICUBIC_PLANE``: it reads the bicubically upscaled luma. ``LUMA_PLANE``: it reads luma as the camera gave it.
+    unshuffle, shuffle
+        Sides of the blocks of input and output.
+    residual
+        Whether the output is to be added to the bicubic picture, or is the picture.
+    """
+
+    graph: Graph
+    plane: str
+    unshuffle: int
+    shuffle: int
+    residual: bool
+
+    @property
+    def upsampling(self) -> int:
+        """Give the pixels of the result for each pixel of the plane, down and across."""
+        return self.shuffle // self.unshuffle
+
+    @property
+    def context_px(self) -> tuple[int, int]:
+        """Give the pixels of the plane that the graph uses up on each side, down and across."""
+        down, across = self.graph.radius
+        return down * self.unshuffle, across * self.unshuffle
+
+    @property
+    def macs_per_pixel(self) -> float:
+        """Count the multiply-accumulates for each pixel of the result, borders apart."""
+        return self.graph.macs_per_cell / self.shuffle**2

@@ -11,18 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.engine.backends import Backend, Program
-from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.graph import Network
 from edge_srcnn.engine.plan import Plan
-from edge_srcnn.engine.postprocess import output_for
+from edge_srcnn.engine.postprocess import Output
 from edge_srcnn.engine.tiled_graph import TiledNetwork, network_for_form, network_for_processor
 from edge_srcnn.errors import UsageError
-from edge_srcnn.imaging.blocks import from_blocks, to_blocks, to_windows
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, mirror_border
 from edge_srcnn.models.edgetpu import TpuForm
 
-_SIGN = np.uint8(0x80)
-_LEVEL = np.float32(1 / 255)
 MOSTLY = 0.75
 """Share of the tiles that must have changed for larger ones, whose halo costs less, to be computed instead."""
 
@@ -84,7 +81,7 @@ class TiledInference:
 
     @property
     def raw(self) -> NDArray[Any]:
-        """What the network put out for the last plane, not yet added to it: ``[h, w]``, the graph's dtype."""
+        """Give what the network put out for the last plane, not yet added to it: ``[h, w]``, the graph's dtype."""
         if self._sized is None:
             raise UsageError("nothing has been computed yet")
         return self._sized.raw
@@ -109,9 +106,11 @@ class TiledInference:
             uint8 ``[h * upsampling, w * upsampling]``: what a residual is added to.
         out
             uint8 of that shape, written to.
-        overlap_above, overlap_below
+        overlap_above
             Rows of ``plane`` that are only there as context, where it is a band of a larger one:
             ``network.context_px``, or fewer where the plane ends.
+        overlap_below
+            The same at the other end.
         region
             The part of ``out`` that the network is to see; the rest is ``base``. None: all of it.
         """
@@ -135,17 +134,16 @@ class _SizedInference:
     """
 
     def __init__(self, inference: TiledInference, result_size: tuple[int, int]) -> None:
-        network, plan = inference.network, inference.plan_for(*result_size)
+        network, form, plan = inference.network, inference.form, inference.plan_for(*result_size)
         size = result_size[0] // network.upsampling, result_size[1] // network.upsampling
         self.result_size, self._reuse, self._statistics = result_size, inference.reuse, inference.statistics
-        self.output = output_for(network.graph.output, residual=network.residual, width=result_size[1])
-        form, still_tile = inference.form, plan.still_tile if inference.reuse else None
+        self.output = Output(network.graph.output, residual=network.residual, width=result_size[1])
         tiled = network_for_form(form, size) if form else network_for_processor(network, size, plan)
-        fresh = self._fresh = self._still = _TileProgram(inference, tiled, plan.threads)
-        if still_tile is not None and form is None:
-            tiled = network_for_processor(network, size, replace(plan, tile=still_tile))
-            self._still = _TileProgram(inference, tiled, plan.threads)
-        around, (height, width) = fresh.tiled.halo, fresh.tiled.size  # which do not depend on the tiles
+        self._fresh = self._still = _TileProgram(tiled, inference, plan.threads)
+        if inference.reuse and plan.still_tile is not None and form is None:
+            smaller = network_for_processor(network, size, replace(plan, tile=plan.still_tile))
+            self._still = _TileProgram(smaller, inference, plan.threads)
+        around, (height, width) = tiled.halo, tiled.size  # which do not depend on the tiles
         self._raw = np.empty((height * network.upsampling, width * network.upsampling), network.graph.dtype)
         padded_shape = (height + around.above + around.below, width + around.left + around.right)
         self._padded = np.empty(padded_shape, np.uint8)
@@ -169,82 +167,49 @@ class _SizedInference:
             out=self._padded,
         )
         program = self._still if self._reuse else self._fresh
-        wanted = changed = program.within(region)
+        wanted = changed = program.tiled.within(region)
         if self._reuse:
             changed = [tile for tile in wanted if tile not in known or not self._is_still(tile)]
             self._statistics.tiles_reused += len(wanted) - len(changed)
         self._statistics.tiles += len(wanted)
         self._statistics.pack_s += perf_counter() - began
         if len(changed) > MOSTLY * len(wanted):
-            program, changed = self._fresh, self._fresh.within(region)
+            program, changed = self._fresh, self._fresh.tiled.within(region)
         for tile in changed:
             program.compute(self._padded, tile, self._raw)
         if self._reuse:
             self._known = frozenset(wanted)
 
     def _is_still(self, tile: Tile) -> bool:
-        """Whether the input of a tile is that of the last plane."""
-        window = self._still.window_of(tile)
+        """Tell whether the input of a tile is that of the last plane."""
+        window = self._still.tiled.window_of(tile)
         return cv2.norm(self._padded[window], self._last[window], cv2.NORM_INF) == 0
 
     @property
     def raw(self) -> NDArray[Any]:
-        """The network's last output, without what rounds the size up to whole blocks."""
+        """Give the network's last output, without what rounds the size up to whole blocks."""
         return self._raw[: self.result_size[0], : self.result_size[1]]
 
 
 class _TileProgram:
     """The network for one tile, compiled when the first one is computed."""
 
-    def __init__(self, inference: TiledInference, tiled: TiledNetwork, threads: int) -> None:
-        self.tiled, self._backend, self._threads = tiled, inference.backend, threads
-        self._upsampling, self._statistics = inference.network.upsampling, inference.statistics
+    def __init__(self, tiled: TiledNetwork, inference: TiledInference, threads: int) -> None:
+        self.tiled, self._threads = tiled, threads
+        self._backend, self._statistics = inference.backend, inference.statistics
 
     @cached_property
     def _program(self) -> Program:
         return self._backend.compile(self.tiled.graph, self._threads)
 
-    def within(self, region: Tile | None) -> list[Tile]:
-        """Give the tiles that touch a region of the result; all, without one."""
-        return [tile for tile in self.tiled.tiles if region is None or self._in_result(tile).touches(region)]
-
-    def window_of(self, tile: Tile) -> tuple[slice, slice]:
-        """Give the rows and columns of the padded plane that a tile needs: its own, and the halo."""
-        around = self.tiled.halo
-        rows = slice(tile.top, tile.top + tile.height + around.above + around.below)
-        return rows, slice(tile.left, tile.left + tile.width + around.left + around.right)
-
     def compute(self, padded: UInt8Array, tile: Tile, raw: NDArray[Any]) -> None:
         """Run the network over one tile of the padded plane, and put what it gives into its place of ``raw``."""
         program, start = self._program, perf_counter()
-        self._load(padded[self.window_of(tile)], program)
+        self.tiled.load(padded[self.tiled.window_of(tile)], program.input)  # no view may be held while it runs
         packed = perf_counter()
         program.run()
         computed = perf_counter()
-        result, (height, width) = self._in_result(tile), self.tiled.outer
-        blocks = program.output[: result.height // height, : result.width // width]
-        from_blocks(blocks, raw[result.place], self.tiled.outer)
-        del blocks  # an interpreter refuses to run while it is held
+        self.tiled.unload(program.output, tile, raw)
         self._statistics.pack_s += packed - start
         self._statistics.invoke_s += computed - packed
         self._statistics.unpack_s += perf_counter() - computed
-
-    def _in_result(self, tile: Tile) -> Tile:
-        """Give a tile of the plane in pixels of the result."""
-        return Tile(*(side * self._upsampling for side in (tile.top, tile.left, tile.height, tile.width)))
-
-    def _load(self, window: UInt8Array, program: Program) -> None:
-        """Write a tile into the program's own memory; the view of it must be gone when this returns."""
-        tensor = program.input
-        if tensor.dtype == np.int8:
-            bits = tensor.view(np.uint8)
-            self._lay(window, bits)
-            np.bitwise_xor(bits, _SIGN, out=bits)  # int8 = uint8 - 128
-        else:
-            self._lay(window * _LEVEL, tensor)
-
-    def _lay(self, window: NDArray[Any], into: NDArray[Any]) -> None:
-        if self.tiled.windows:
-            to_windows(window, into, self.tiled.inner[1])
-        else:
-            to_blocks(window, into, self.tiled.inner)

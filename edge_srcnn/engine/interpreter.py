@@ -1,18 +1,22 @@
-"""The only place that reaches a TFLite interpreter."""
+"""The only place that reaches a TFLite interpreter, and the delegates that it works with."""
 
 import importlib
-import sys
+from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.backends import Backend, backend_named, package_version
-from edge_srcnn.engine.delegate import Delegate, load_delegate
+from edge_srcnn.engine import edgetpu
+from edge_srcnn.engine.backends import Backend, Delegate, backend_named
 from edge_srcnn.engine.graph import Graph, Quantization
+from edge_srcnn.engine.shared_library import load_library
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.system.native_stderr import quiet_native_code
+
+_DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 
 
 class TfliteBackend(Backend):
@@ -28,17 +32,10 @@ class TfliteBackend(Backend):
     attribute: ClassVar[str] = "Interpreter"
     delegate_loader: ClassVar[str] = "load_delegate"
 
-    def __init__(self, name: str, delegate: Delegate | None = None) -> None:
-        self.name, self._delegate = name, delegate
-
     @property
     def accelerator(self) -> str | None:
         """Name the delegate's library."""
-        return self._delegate.library if self._delegate else None
-
-    def version(self) -> str | None:
-        """Give the version of the installed package."""
-        return package_version(self.package)
+        return self.delegate.library if self.delegate else None
 
     def prepare(self) -> None:
         """Import the interpreter, and load the delegate."""
@@ -53,16 +50,13 @@ class TfliteBackend(Backend):
     @cached_property
     def loaded_delegate(self) -> Any:
         """Load the delegate as an interpreter takes it; None without one."""
-        return self._delegate and load_delegate(self.reach(self.delegate_loader), self._delegate)
+        return self.delegate and load_delegate(self.reach(self.delegate_loader), self.delegate)
 
     def reach(self, attribute: str) -> Any:
         """Import what the package has under a dotted name; ``Unavailable`` where that fails."""
         try:
-            if self.module in sys.modules:
-                found: Any = sys.modules[self.module]
-            else:
-                with quiet_native_code():
-                    found = importlib.import_module(self.module)
+            with quiet_native_code():
+                found: Any = importlib.import_module(self.module)
             for part in attribute.split("."):
                 found = getattr(found, part)
         except (ImportError, AttributeError) as error:
@@ -70,6 +64,39 @@ class TfliteBackend(Backend):
                 f"engine {self.name}: {self.package} cannot be imported ({error}): {self.cure}"
             ) from error
         return found
+
+
+def load_delegate(loader: Callable[[str, dict[str, str]], Any], delegate: Delegate) -> Any:
+    """Load a delegate by an interpreter's own function, in a process of its own: its code may abort.
+
+    Parameters
+    ----------
+    loader
+        The interpreter's own function.
+    delegate
+        What to load.
+
+    Returns
+    -------
+    The delegate as the interpreter takes it.
+
+    Raises
+    ------
+    Unavailable
+        It cannot be loaded; the message says why, as far as that can be known, and what to do.
+    """
+    with quiet_native_code():
+        library = load_library(delegate.library)
+        missing = [symbol for symbol in _DELEGATE_SYMBOLS if not hasattr(library, symbol)]
+        if missing:
+            raise Unavailable(f"{delegate.library}: is no TFLite delegate; it lacks {missing[0]}")
+        try:
+            return loader(delegate.library, dict(delegate.options))
+        except (ValueError, RuntimeError) as error:
+            why = f"refuses; its options may be wrong, or its device missing ({' '.join(str(error).split())})"
+            if Path(delegate.library).name == edgetpu.EDGETPU_LIBRARY:
+                why = edgetpu.why_refused(dict(delegate.options).get("device", ""))
+            raise Unavailable(f"{delegate.library}: {why}") from error
 
 
 def open_interpreter(engine: str, graph: bytes, threads: int = 1) -> "Interpreter":
@@ -120,23 +147,23 @@ class Interpreter:
 
     @property
     def input_quantization(self) -> Quantization:
-        """How the input's integers are to be read."""
+        """Tell how the input's integers are to be read."""
         return _quantization(self._input)
 
     @property
     def output_quantization(self) -> Quantization:
-        """How the output's integers are to be read."""
+        """Tell how the output's integers are to be read."""
         return _quantization(self._output)
 
     @property
     def input(self) -> NDArray[Any]:
-        """The graph's input in place, ``[h, w, channels]``: to be written, and let go before ``run``."""
+        """Give the graph's input in place, ``[h, w, channels]``: to be written, and let go before ``run``."""
         pixels: NDArray[Any] = self._input_tensor()[0]
         return pixels
 
     @property
     def output(self) -> NDArray[Any]:
-        """The graph's output in place, ``[h, w, channels]``: to be read, and let go before ``run``."""
+        """Give the graph's output in place, ``[h, w, channels]``: to be read, and let go before ``run``."""
         pixels: NDArray[Any] = self._output_tensor()[0]
         return pixels
 
@@ -147,23 +174,28 @@ class Interpreter:
     def compute(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Compute ``[h, w, channels]`` to ``[h - 2 radius, w - 2 radius, channels]``; sizes may differ between calls.
 
-        An axis of one channel may be left out, and then is left out of a result of one channel, too.
+        Parameters
+        ----------
+        pixels
+            Of the graph's own type. An axis of one channel may be left out.
+
+        Returns
+        -------
+        A copy; an axis of one channel is left out where it was left out of ``pixels``.
         """
         shape = (1, *pixels.shape, 1)[:4]
         if shape != self._shape:
-            self._resize(shape)
+            try:
+                self._interpreter.resize_tensor_input(self._input["index"], shape)
+                self._interpreter.allocate_tensors()
+            except (RuntimeError, ValueError) as error:
+                why = f"engine {self.engine} cannot resize to {shape}: {_first_line(error)}"
+                raise ModelUnsupported(why) from error
+            self._shape = shape
         self._interpreter.set_tensor(self._input["index"], pixels.reshape(shape))
         self._interpreter.invoke()
         out: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         return out[0, :, :, 0] if pixels.ndim == 2 and out.shape[3] == 1 else out[0]
-
-    def _resize(self, shape: tuple[int, ...]) -> None:
-        try:
-            self._interpreter.resize_tensor_input(self._input["index"], shape)
-            self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise ModelUnsupported(f"engine {self.engine} cannot resize to {shape}: {_first_line(error)}") from error
-        self._shape = shape
 
 
 def _quantization(details: Any) -> Quantization:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edge_srcnn.engine.build import open_luma
 from edge_srcnn.engine.inference import Statistics
-from edge_srcnn.engine.isolated.client import IsolatedLuma
+from edge_srcnn.engine.isolated import IsolatedLuma
 from edge_srcnn.engine.luma import Luma
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.imaging.luma import UInt8Array

@@ -1,17 +1,24 @@
 """The network for one tile, and the tiles that a plane is cut into."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from edge_srcnn.engine.blocks import Block
-from edge_srcnn.engine.graph import Graph
-from edge_srcnn.engine.network import Network
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_srcnn.engine.graph import Graph, Network
 from edge_srcnn.engine.packing import Halo, check_packing, halo, pack, row_grain, tile_grain
-from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.plan import Block, Plan
+from edge_srcnn.imaging.blocks import from_blocks, to_blocks, to_windows
+from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, cut, even_side, round_up
 from edge_srcnn.models.edgetpu import TpuForm
 
+_SIGN = np.uint8(0x80)
+_LEVEL = np.float32(1 / 255)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class TiledNetwork:
     """What is computed for planes of one size; all in pixels of the plane but ``outer``.
 
@@ -29,6 +36,8 @@ class TiledNetwork:
         Height and width that the tiles cover: the plane's, rounded up.
     tiles
         All of one size.
+    upsampling
+        Pixels of the result for each pixel of the plane, down and across.
     windows
         Whether the input is overlapping windows instead of blocks.
     """
@@ -39,36 +48,62 @@ class TiledNetwork:
     halo: Halo
     size: tuple[int, int]
     tiles: tuple[Tile, ...]
+    upsampling: int
     windows: bool = False
+
+    def within(self, region: Tile | None) -> list[Tile]:
+        """Give the tiles that touch a region of the result; all, without one."""
+        return [tile for tile in self.tiles if region is None or self._in_result(tile).touches(region)]
+
+    def window_of(self, tile: Tile) -> tuple[slice, slice]:
+        """Give the rows and columns of the padded plane that a tile needs: its own, and the halo."""
+        rows = slice(tile.top, tile.top + tile.height + self.halo.above + self.halo.below)
+        return rows, slice(tile.left, tile.left + tile.width + self.halo.left + self.halo.right)
+
+    def load(self, window: UInt8Array, tensor: NDArray[Any]) -> None:
+        """Write the window of a tile into a program's input."""
+        if tensor.dtype == np.int8:
+            bits = tensor.view(np.uint8)
+            self._lay(window, bits)
+            np.bitwise_xor(bits, _SIGN, out=bits)  # int8 = uint8 - 128
+        else:
+            self._lay(window * _LEVEL, tensor)
+
+    def unload(self, tensor: NDArray[Any], tile: Tile, raw: NDArray[Any]) -> None:
+        """Copy a program's output into a tile's place of the result, ``raw``."""
+        result, (height, width) = self._in_result(tile), self.outer
+        from_blocks(tensor[: result.height // height, : result.width // width], raw[result.place], self.outer)
+
+    def _in_result(self, tile: Tile) -> Tile:
+        """Give a tile of the plane in pixels of the result."""
+        return Tile(*(side * self.upsampling for side in (tile.top, tile.left, tile.height, tile.width)))
+
+    def _lay(self, window: NDArray[Any], into: NDArray[Any]) -> None:
+        if self.windows:
+            to_windows(window, into, self.inner[1])
+        else:
+            to_blocks(window, into, self.inner)
 
 
 def network_for_processor(network: Network, size: tuple[int, int], plan: Plan) -> TiledNetwork:
-    """Pack the plain network for planes of (height, width); tiles share a plane evenly.
-
-    Raises
-    ------
-    UsageError
-        The network cannot be packed so.
-    """
+    """Pack the plain network for planes of (height, width), which tiles share evenly; ``UsageError`` if impossible."""
     graph, blocks, side = network.graph, plan.blocks, network.unshuffle
     check_packing(graph, blocks)
-    grain = tuple(side * cells for cells in tile_grain(graph, blocks))
+    grain = _times(side, tile_grain(graph, blocks))
     height, width = (round_up(pixels, each) for pixels, each in zip(size, grain, strict=True))
     tile_height, tile_width = (
         even_side(pixels, wanted, each) for pixels, wanted, each in zip((height, width), plan.tile, grain, strict=True)
     )
     tiles = tuple(cut(height, width, tile_height, tile_width))
     tile_cells = tiles[0].height // side, tiles[0].width // side
-    packed = pack(graph, blocks, tile_cells, unshuffle=side, shuffle=network.shuffle)
-    inner = (1, row_grain(graph, blocks)) if blocks.window else _times(side, blocks.inner)
-    around = halo(graph, blocks)
     return TiledNetwork(
-        packed,
-        inner,
+        pack(graph, blocks, tile_cells, unshuffle=side, shuffle=network.shuffle),
+        (1, row_grain(graph, blocks)) if blocks.window else _times(side, blocks.inner),
         _times(network.shuffle, blocks.outer),
-        Halo(*(side * cells for cells in (around.above, around.below, around.left, around.right))),
+        Halo(*(side * cells for cells in halo(graph, blocks))),
         (height, width),
         tiles,
+        network.upsampling,
         windows=blocks.window > 0,
     )
 
@@ -79,7 +114,8 @@ def network_for_form(form: TpuForm, size: tuple[int, int]) -> TiledNetwork:
         max(round_up(side, grain), least) for side, grain, least in zip(size, form.block, form.tile, strict=True)
     )
     tiles = tuple(cut(height, width, *form.tile))
-    return TiledNetwork(form.graph, form.block, form.result_block, Halo(*form.halo), (height, width), tiles)
+    halo = Halo(*form.halo)
+    return TiledNetwork(form.graph, form.block, form.result_block, halo, (height, width), tiles, form.upsampling)
 
 
 def _times(side: int, block: Block) -> Block:

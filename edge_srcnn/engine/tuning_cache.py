@@ -14,8 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.plan import MAX_THREADS, WHOLE_TILE, Plan, parse_tile, tile_text
+from edge_srcnn.engine.plan import MAX_THREADS, WHOLE_TILE, Blocks, Plan, parse_tile, tile_text
 from edge_srcnn.errors import CannotWrite, UsageError
 from edge_srcnn.system.files import write_whole
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.build import tuning_key
-from edge_srcnn.engine.candidates import candidates, may_be_missing
-from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.options import EngineOptions, candidates, may_be_missing
 from edge_srcnn.engine.tuning_cache import TuningKey
 from edge_srcnn.live.governor import Governor
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler

@@ -14,15 +14,13 @@ import cv2
 import numpy as np
 
 from edge_srcnn.engine.backends import Backend
-from edge_srcnn.engine.blocks import PLAIN
 from edge_srcnn.engine.build import network_of
-from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
+from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Network, Quantization
 from edge_srcnn.engine.inference import TiledInference
-from edge_srcnn.engine.isolated.client import IsolatedLuma
+from edge_srcnn.engine.isolated import IsolatedLuma
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.engine.plan import WHOLE_TILE, Plan
+from edge_srcnn.engine.plan import PLAIN, WHOLE_TILE, Plan
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.measure.stopwatch import Stopwatch

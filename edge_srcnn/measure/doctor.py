@@ -14,7 +14,7 @@ from edge_srcnn.engine.backends import (
     package_version,
 )
 from edge_srcnn.engine.build import tuned_or_default, tuning_key
-from edge_srcnn.engine.edgetpu.report import EdgeTpuReport, report_edgetpu
+from edge_srcnn.engine.edgetpu import EdgeTpuReport, report_edgetpu
 from edge_srcnn.engine.plan import Plan
 from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache

@@ -11,14 +11,12 @@ from statistics import median
 import numpy as np
 
 from edge_srcnn.engine.backends import Backend
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of, tuning_key
-from edge_srcnn.engine.graph import Graph
+from edge_srcnn.engine.graph import Graph, Network
 from edge_srcnn.engine.inference import TiledInference
-from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.packing import check_packing, tile_grain
-from edge_srcnn.engine.plan import WHOLE_TILE, Plan
+from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.processor import Processor, available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
 from edge_srcnn.errors import UsageError

@@ -6,11 +6,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from edge_srcnn.engine.backends import AUTO
-from edge_srcnn.engine.candidates import candidates as engines
-from edge_srcnn.engine.candidates import may_be_missing
-from edge_srcnn.engine.delegate import Delegate
-from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.backends import AUTO, Delegate
+from edge_srcnn.engine.options import EngineOptions, may_be_missing
+from edge_srcnn.engine.options import candidates as engines
 from edge_srcnn.errors import describe
 from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.live.capture import Capture, Opener

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from msgspec import Meta, ValidationError, convert, inspect
 
-from edge_srcnn.engine.backends import AUTO, BACKENDS
-from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.backends import AUTO, BACKENDS, Delegate
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import MAX_THREADS
 from edge_srcnn.errors import UsageError

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.packing import halo, pack
+from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelUnsupported, UsageError
 from edge_srcnn.models.edgetpu import TpuForm
@@ -42,8 +42,7 @@ def tpu_form(model: Model, tile: tuple[int, int] = TILE) -> TpuForm:
     around = halo(graph, blocks, views=False)
     cells = tile[0] // side, tile[1] // side
     packed = write_graph(pack(graph, blocks, cells, views=False, unshuffle=side, shuffle=network.shuffle))
-    sides = (around.above, around.below, around.left, around.right)
-    above, below, left, right = (side * pixels for pixels in sides)
+    above, below, left, right = (side * pixels for pixels in around)
     return TpuForm(packed, block, tile, (above, below, left, right), upsampling=network.upsampling)
 
 

@@ -19,10 +19,9 @@ import pytest
 
 from edge_srcnn.batch import plan_jobs, run_jobs
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.inference import TiledInference
-from edge_srcnn.engine.plan import WHOLE_TILE, Plan
+from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.sinks.images import Encoding

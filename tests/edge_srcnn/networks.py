@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
-from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Network, Quantization
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import BICUBIC_PLANE
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.engine.self_test import SELF_TEST_SHARE, self_test_tolerance
+from edge_srcnn.engine.build import SELF_TEST_SHARE, self_test_tolerance
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.imaging.bicubic import upscale_bicubic

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import plan_for, tuning_key
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.engine.plan import REUSE_TILE, WHOLE_TILE, Plan
+from edge_srcnn.engine.plan import REUSE_TILE, WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache, cache_file
 from edge_srcnn.imaging import bicubic

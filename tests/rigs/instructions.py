@@ -18,14 +18,12 @@ import cv2
 import numpy as np
 
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
-from edge_srcnn.engine.graph import Convolution, Graph, Quantization
+from edge_srcnn.engine.graph import Convolution, Graph, Network, Quantization
 from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.interpreter import Interpreter, open_interpreter
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.plan import Plan, default_plan
+from edge_srcnn.engine.plan import Blocks, Plan, default_plan
 from edge_srcnn.engine.processor import Processor
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph

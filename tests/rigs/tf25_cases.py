@@ -8,8 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edge_srcnn.engine.build import network_of
-from edge_srcnn.engine.self_test import self_test_tolerance
+from edge_srcnn.engine.build import network_of, self_test_tolerance
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.imaging.blocks import to_blocks

@@ -1,15 +1,16 @@
 """Engines: the table of their names, and what each must offer.
 
-A new one is a file with a class that implements ``Backend``, and a line in ``BACKENDS`` (``docs/extending.md``).
+A new one is a file with a class that implements ``Backend``, and a line in ``BACKENDS``.
 """
 
 import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.models.edgetpu import TpuForm
@@ -34,6 +35,33 @@ ACCELERATORS = ("edgetpu",)
 """Engines that ``auto`` tries first, with models that hold a form for them."""
 
 
+@dataclass(frozen=True)
+class Delegate:
+    """A shared library that computes a part of a graph, or all of it: any external delegate of TFLite.
+
+    Attributes
+    ----------
+    library
+        Its name or path.
+    options
+        Pairs of name and value for it.
+    """
+
+    library: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, library: str, options: Iterable[str] = ()) -> "Delegate":
+        """Read options given as ``NAME=VALUE``; ``UsageError`` where one is none."""
+        pairs = []
+        for text in options:
+            name, equals, value = text.partition("=")
+            if not (name and equals):
+                raise UsageError(f"--delegate-option {text!r}: give NAME=VALUE")
+            pairs.append((name, value))
+        return cls(library, tuple(pairs))
+
+
 class Program(Protocol):
     """A compiled graph: write ``input``, call ``run``, read ``output``.
 
@@ -43,25 +71,27 @@ class Program(Protocol):
     @property
     def input(self) -> NDArray[Any]:
         """Give the input, ``[h, w, channels]``, to be written to."""
-        ...
 
     @property
     def output(self) -> NDArray[Any]:
         """Give the output, ``[h, w, channels]``, to be read."""
-        ...
 
     def run(self) -> None:
         """Compute the output from the input."""
-        ...
 
 
 class Backend(Protocol):
-    """Compile graphs into programs. Made with the engine's full name, and a delegate for it or None.
+    """Compile graphs into programs.
 
-    Attributes
+    Parameters
     ----------
     name
         As it was asked for; with a device behind a colon where ``names_devices``.
+    delegate
+        A shared library that is to compute in the engine's place; None: there is none.
+
+    Attributes
+    ----------
     package, cure
         The package that it needs, and what installs it.
     has_network
@@ -71,11 +101,15 @@ class Backend(Protocol):
     """
 
     name: str
+    delegate: Delegate | None
     package: str
     cure: str
     names_devices: ClassVar[bool] = False
     has_network: ClassVar[bool] = True
     crash_hint: ClassVar[str] = ""
+
+    def __init__(self, name: str, delegate: Delegate | None = None) -> None:
+        self.name, self.delegate = name, delegate
 
     @property
     def accelerator(self) -> str | None:
@@ -88,8 +122,8 @@ class Backend(Protocol):
         return self.accelerator is not None
 
     def version(self) -> str | None:
-        """Give the version that is installed, or None. Imports nothing large."""
-        ...
+        """Give the version of the package that is installed, or None. Imports nothing large."""
+        return package_version(self.package)
 
     def prepare(self) -> None:
         """Load what it needs; ``Unavailable`` with the cure where that is not possible."""
@@ -97,13 +131,7 @@ class Backend(Protocol):
             raise Unavailable(f"engine {self.name}: {self.package} is not installed: {self.cure}")
 
     def form_of(self, model: Model) -> TpuForm | None:
-        """Give what a model holds for this engine in place of the plain graph; None: the plain graph is computed.
-
-        Raises
-        ------
-        ModelUnsupported
-            The engine needs such a form, and the model has none.
-        """
+        """Give what a model must hold for this engine (else ``ModelUnsupported``); None: its plain graph will do."""
         return None
 
     def parts(self) -> tuple[str, ...]:
@@ -112,17 +140,10 @@ class Backend(Protocol):
 
     def compile(self, graph: Graph | bytes, threads: int) -> Program:
         """Make a program of a graph; bytes are the graph of ``form_of``, which only this engine reads."""
-        ...
 
 
 def backend_named(name: str, delegate: Delegate | None = None) -> Backend:
-    """Import an engine.
-
-    Raises
-    ------
-    UsageError
-        There is no engine of that name, or its device makes no sense.
-    """
+    """Import an engine; ``UsageError`` where there is none of that name, or its device makes no sense."""
     kind, colon, _ = name.partition(":")
     if kind in BACKENDS:
         module, _, attribute = BACKENDS[kind].partition(":")

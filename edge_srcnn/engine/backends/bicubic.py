@@ -3,7 +3,6 @@
 import cv2
 
 from edge_srcnn.engine.backends import Backend, Program
-from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import UsageError
 
@@ -12,9 +11,6 @@ class Bicubic(Backend):
     """OpenCV, which is always there."""
 
     package, cure, has_network = "opencv-python-headless", "pip install opencv-python-headless", False
-
-    def __init__(self, name: str, delegate: Delegate | None = None) -> None:
-        self.name = name
 
     def version(self) -> str | None:
         """Give OpenCV's version."""

@@ -1,25 +1,41 @@
 """Coral Edge TPUs: an interpreter, libedgetpu as its delegate, and the model's compiled form."""
 
+import re
 from functools import cached_property
 
-from edge_srcnn.engine.backends import Backend, Program, backend_named, installed_interpreter
-from edge_srcnn.engine.delegate import Delegate
-from edge_srcnn.engine.edgetpu.several import EDGETPU_LIBRARY, edgetpu_device, edgetpu_engines
+from edge_srcnn.engine.backends import Backend, Delegate, Program, backend_named, installed_interpreter
+from edge_srcnn.engine.edgetpu import EDGETPU_LIBRARY
 from edge_srcnn.engine.graph import Graph
-from edge_srcnn.errors import ModelUnsupported, Unavailable
+from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model
 
+_DEVICE = re.compile(r"(usb|pci)?(?::?([0-9]{1,2}))?")
+
 
 class EdgeTpu(Backend):
-    """``edgetpu``, a device of it (``edgetpu:usb``), or several that share each picture (``edgetpu:0,1``)."""
+    """``edgetpu``, a device of it (``edgetpu:usb``), or several that share each picture (``edgetpu:0,1``).
+
+    Parameters
+    ----------
+    name
+        Engine and device.
+    delegate
+        Not used: libedgetpu is the delegate.
+    """
 
     package, cure = "an interpreter", "pip install ai-edge-litert"
     names_devices = True
     crash_hint = "libedgetpu and the interpreter may be of different generations"
 
     def __init__(self, name: str, delegate: Delegate | None = None) -> None:
-        self.name, self._parts = name, tuple(edgetpu_engines(name))
+        super().__init__(name)
+        engine, _, listed = name.partition(":")
+        devices = listed.split(",")
+        if len(devices) > 1 and ("" in devices or len(set(devices)) < len(devices)):
+            raise UsageError(f"engine {name!r}: give different devices, such as edgetpu:0,1")
+        self._parts = tuple(f"{engine}:{device}" if device else engine for device in devices)
+        self._device, *_ = map(_device_of, self._parts)
 
     @property
     def accelerator(self) -> str:
@@ -54,7 +70,19 @@ class EdgeTpu(Backend):
 
     @cached_property
     def _interpreter(self) -> Backend:
-        interpreter, device = installed_interpreter(), edgetpu_device(self.name)
+        interpreter = installed_interpreter()
         if interpreter is None:
             raise Unavailable(f"engine {self.name}: needs an interpreter, and none is installed: {self.cure}")
-        return backend_named(interpreter, Delegate(EDGETPU_LIBRARY, (("device", device),) if device else ()))
+        options = (("device", self._device),) if self._device else ()
+        return backend_named(interpreter, Delegate(EDGETPU_LIBRARY, options))
+
+
+def _device_of(engine: str) -> str:
+    """Translate ``edgetpu``, ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0`` or ``edgetpu:usb:1`` for libedgetpu."""
+    match = _DEVICE.fullmatch(engine.partition(":")[2])
+    if match is None:
+        raise UsageError(
+            f"engine {engine!r}: give edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, edgetpu:usb:1 or edgetpu:0,1"
+        )
+    kind, number = match[1] or "", match[2]
+    return kind if number is None else f"{kind}:{int(number)}"

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from edge_srcnn.cli.doctor import doctor
-from edge_srcnn.engine.edgetpu.report import EdgeTpuReport
+from edge_srcnn.engine.edgetpu import EdgeTpuReport
 from edge_srcnn.measure.doctor import Diagnosis, EngineReport, LiveModel, SelfTest
 from edge_srcnn.models.bundled import bundled_models
 

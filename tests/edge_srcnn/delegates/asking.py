@@ -3,12 +3,13 @@
 import os
 from pathlib import Path
 
-from edge_srcnn.engine.edgetpu.several import edgetpu_library, why_no_edgetpu
+from edge_srcnn.engine.edgetpu import why_refused
+from edge_srcnn.engine.shared_library import load_library
 
 
 def asks(root):
     """Why libedgetpu refuses, as an ordinary user."""
-    edgetpu_library()
+    load_library("libedgetpu.so.1")
     if os.geteuid() == 0:  # who may open anything
         os.setresuid(65534, 65534, 65534)
-    return lambda wanted: why_no_edgetpu(wanted, Path(root))
+    return lambda wanted: why_refused(wanted, Path(root))

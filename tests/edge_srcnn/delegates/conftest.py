@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge_srcnn.engine.blocks import Blocks
+from edge_srcnn.engine.backends import Delegate
 from edge_srcnn.engine.build import network_of
-from edge_srcnn.engine.delegate import Delegate
 from edge_srcnn.engine.packing import halo, pack
+from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model, seal_model
@@ -90,8 +90,7 @@ def form_of(model: Model) -> TpuForm:
     assert network.unshuffle == 1, "cells are pixels"
     around = halo(network.graph, BLOCKS, views=False)
     packed = write_graph(pack(network.graph, BLOCKS, TILE, views=False, shuffle=network.shuffle))
-    sides = around.above, around.below, around.left, around.right
-    return TpuForm(packed, BLOCKS.inner, TILE, sides, upsampling=network.upsampling)
+    return TpuForm(packed, BLOCKS.inner, TILE, around, upsampling=network.upsampling)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from edge_srcnn.engine import candidates
+from edge_srcnn.engine import options
 from edge_srcnn.live import failover
 from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.service import build
@@ -24,7 +24,7 @@ SIZE = (64, 48)
 def steady(libraries, engine, monkeypatch, traces):
     """Make one from a library and its options, as the configuration does."""
     monkeypatch.setattr(failover, "RETRY_FIRST_S", 0.1)
-    monkeypatch.setattr(candidates, "installed_interpreter", lambda: engine)
+    monkeypatch.setattr(options, "installed_interpreter", lambda: engine)
     made = []
 
     def make(name, **options):

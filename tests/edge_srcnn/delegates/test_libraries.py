@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from edge_srcnn.engine.delegate import Delegate, load_delegate
-from edge_srcnn.engine.edgetpu.library import why_not_loaded
+from edge_srcnn.engine.backends import Delegate
+from edge_srcnn.engine.interpreter import load_delegate
+from edge_srcnn.engine.shared_library import why_not_loaded
 from edge_srcnn.errors import Unavailable
 from tests.edge_srcnn.delegates.build import build, build_without_a_needed_library, for_another_processor
 

@@ -5,7 +5,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.isolated import client
+from edge_srcnn.engine import isolated
 from edge_srcnn.errors import DelegateLost, SelfTestFailed, Unavailable
 from edge_srcnn.system import worker_process
 from edge_srcnn.upscaler import load_model
@@ -92,7 +92,7 @@ def test_one_that_fails_later_is_lost_soon_and_stays_so(engine, libraries, expec
 
 
 def test_one_that_hangs_at_its_first_plane_is_given_up_too(libraries, traces, monkeypatch):
-    monkeypatch.setattr(client, "FIRST_S", 0.5)
+    monkeypatch.setattr(isolated, "FIRST_S", 0.5)
     with load_model(PLAIN, delegate=libraries.delegate("copies", invoke="hang", after=2)) as upscaler:
         began = monotonic()
         with pytest.raises(DelegateLost, match=r"no answer for 0\.561 s"):
@@ -101,7 +101,7 @@ def test_one_that_hangs_at_its_first_plane_is_given_up_too(libraries, traces, mo
 
 
 def test_a_picture_that_changes_after_a_still_one_is_no_hang(texture, monkeypatch):
-    monkeypatch.setattr(client, "_LEAST_S", 0.001)  # what counts is how long whole pictures took
+    monkeypatch.setattr(isolated, "_LEAST_S", 0.001)  # what counts is how long whole pictures took
     plane = texture(480, 640)
     with load_model("fast-s-x2", isolate=True, reuse=True) as upscaler:
         for _ in range(6):

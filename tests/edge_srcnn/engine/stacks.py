@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.interpreter import open_interpreter
+from edge_srcnn.engine.plan import Blocks
 
 REPEATABLE = settings(
     deadline=None,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_srcnn.engine.blocks import MAX_SIDE, Blocks
+from edge_srcnn.engine.plan import MAX_SIDE, Blocks
 from edge_srcnn.errors import UsageError
 from tests.edge_srcnn.engine.stacks import REPEATABLE
 

@@ -7,10 +7,10 @@ import pytest
 import tflite
 from hypothesis import given
 
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Graph, Quantization
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.packing import pack
+from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.models.bundled import bundled_models

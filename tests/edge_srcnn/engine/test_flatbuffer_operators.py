@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.packing import pack
+from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from tests.edge_srcnn.engine.flatbuffer_files import file_of, refusal, same, stack

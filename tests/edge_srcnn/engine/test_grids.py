@@ -6,12 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import PLAIN, Blocks
+from edge_srcnn.engine.graph import Network
 from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.network import Network
-from edge_srcnn.engine.plan import WHOLE_TILE, Plan
+from edge_srcnn.engine.plan import PLAIN, WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import PLAIN
 from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.luma import LumaUpscaler
-from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.plan import PLAIN, Plan
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging import bicubic
 from tests.edge_srcnn.networks import on_bicubic

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.packing import Halo, halo, pack
+from edge_srcnn.engine.plan import Blocks
 from tests.edge_srcnn.engine.stacks import (
     REPEATABLE,
     SHIPPED,

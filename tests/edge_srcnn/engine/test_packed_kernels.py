@@ -7,10 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge_srcnn.engine.blocks import PLAIN, Blocks
 from edge_srcnn.engine.graph import Convolution, Reshape
-from edge_srcnn.engine.packed_kernels import pack_kernel, pack_layer
-from edge_srcnn.engine.packing import pack
+from edge_srcnn.engine.packing import pack, pack_kernel, pack_layer
+from edge_srcnn.engine.plan import PLAIN, Blocks
 from tests.edge_srcnn.engine.stacks import REPEATABLE, SHIPPED, blocks, int8_stack, random_input, seeds
 
 

@@ -8,12 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import PLAIN, Blocks
-from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.build import network_of, self_test_tolerance
 from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.interpreter import open_interpreter
-from edge_srcnn.engine.plan import WHOLE_TILE, Plan
-from edge_srcnn.engine.self_test import self_test_tolerance
+from edge_srcnn.engine.plan import PLAIN, WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE, golden_plane, parse_model, read_model

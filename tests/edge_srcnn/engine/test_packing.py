@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.packing import halo, pack
+from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.imaging.blocks import from_blocks, to_blocks
 from tests.edge_srcnn.engine.stacks import (

@@ -2,12 +2,12 @@
 
 import pytest
 
-from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.network import Network
+from edge_srcnn.engine.graph import Network
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import (
     REUSE_TILE,
     WHOLE_TILE,
+    Blocks,
     Plan,
     check_tile,
     default_plan,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.graph import FLOAT, Quantization
-from edge_srcnn.engine.postprocess import output_for
+from edge_srcnn.engine.postprocess import Output
 
 RAW = np.repeat(np.arange(-128, 128, dtype=np.int8)[:, None], 256, axis=1)
 GREYS = np.repeat(np.arange(256, dtype=np.uint8)[None], 256, axis=0)
@@ -26,7 +26,7 @@ QUANTIZATIONS = [
 def test_a_picture_that_is_its_own_base_may_be_written_to():
     for quantization in QUANTIZATIONS:
         apart, within = np.empty((256, 256), np.uint8), GREYS.copy()
-        output = output_for(quantization, residual=True, width=256)
+        output = Output(quantization, residual=True, width=256)
         output.apply(RAW, GREYS, apart)
         output.apply(RAW, within, within)
         assert (apart == within).all(), quantization
@@ -39,7 +39,7 @@ def clipped(level: int) -> int:
 @pytest.mark.parametrize("quantization", QUANTIZATIONS, ids=str)
 def test_every_int8_residual_is_added_to_every_grey(quantization):
     out = np.empty((256, 256), np.uint8)
-    output_for(quantization, residual=True, width=256).apply(RAW, GREYS, out)
+    Output(quantization, residual=True, width=256).apply(RAW, GREYS, out)
     for raw in range(-128, 128):
         change = round((raw - quantization.zero_point) * quantization.scale * 255)
         assert out[raw + 128].tolist() == [clipped(grey + change) for grey in range(256)], raw
@@ -48,7 +48,7 @@ def test_every_int8_residual_is_added_to_every_grey(quantization):
 @pytest.mark.parametrize("quantization", QUANTIZATIONS, ids=str)
 def test_every_direct_int8_value_is_a_grey(quantization):
     out = np.empty((256, 256), np.uint8)
-    output_for(quantization, residual=False, width=256).apply(RAW, GREYS, out)
+    Output(quantization, residual=False, width=256).apply(RAW, GREYS, out)
     for raw in range(-128, 128):
         grey = clipped(round((raw - quantization.zero_point) * quantization.scale * 255))
         assert (out[raw + 128] == grey).all(), raw
@@ -61,7 +61,7 @@ def test_every_row_of_every_shape_is_served(shape, residual, zero_point):
     raw = random.integers(-128, 128, shape, dtype=np.int8)
     greys = random.integers(0, 256, shape, dtype=np.uint8)
     out = np.empty(shape, np.uint8)
-    output_for(Quantization(1 / 255, zero_point), residual=residual, width=shape[1]).apply(raw, greys, out)
+    Output(Quantization(1 / 255, zero_point), residual=residual, width=shape[1]).apply(raw, greys, out)
     assert (out == np.clip(raw.astype(int) - zero_point + (greys.astype(int) if residual else 0), 0, 255)).all()
 
 
@@ -71,7 +71,7 @@ def test_parts_of_larger_planes_are_served_and_nothing_beside_them_is_touched(re
     dtype = np.float32 if quantization == FLOAT else np.int8
     raw = np.full((12, 20), 0 if quantization == FLOAT else 40, dtype)[:9, :13]
     greys, out = np.full((15, 13), 90, np.uint8)[3:12], np.full((11, 13), 7, np.uint8)
-    output_for(quantization, residual=residual, width=13).apply(raw, greys, out[1:10])
+    Output(quantization, residual=residual, width=13).apply(raw, greys, out[1:10])
     change = 0 if quantization == FLOAT else 40
     assert (out[1:10] == change + (90 if residual else 0)).all()
     assert (out[[0, 10]] == 7).all()
@@ -84,12 +84,12 @@ def test_a_float_residual_counts_parts_of_255_and_is_rounded_to_the_nearest(resi
     out = np.empty(greys.shape, np.uint8)
     for fraction in (-0.4, 0.0, 0.4):
         raw = np.repeat(((levels + fraction) / 255).astype(np.float32)[:, None], 256, axis=1)
-        output_for(FLOAT, residual=residual, width=256).apply(raw, greys, out)
+        Output(FLOAT, residual=residual, width=256).apply(raw, greys, out)
         assert (out == np.clip(levels[:, None] + (greys.astype(int) if residual else 0), 0, 255)).all(), fraction
 
 
 def test_a_residual_that_is_far_out_of_range_ends_at_black_or_white():
     raw = np.array([[1e30, -1e30, np.inf, -np.inf]], np.float32)
     out = np.empty((1, 4), np.uint8)
-    output_for(FLOAT, residual=True, width=4).apply(raw, np.full((1, 4), 100, np.uint8), out)
+    Output(FLOAT, residual=True, width=4).apply(raw, np.full((1, 4), 100, np.uint8), out)
     assert out.tolist() == [[255, 0, 255, 0]]

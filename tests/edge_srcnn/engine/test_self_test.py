@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from edge_srcnn.engine.build import self_test_tolerance
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.engine.self_test import self_test_tolerance
 from edge_srcnn.errors import SelfTestFailed
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import digest, parse_model

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.plan import WHOLE_TILE, Plan
+from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.tuning_cache import TuningCache, cache_file
 from edge_srcnn.errors import CannotWrite
 from tests.edge_srcnn.engine.tunings import ENTRY, KEY, SETTING, WINNER, warnings

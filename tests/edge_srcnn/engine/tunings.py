@@ -2,8 +2,7 @@
 
 import logging
 
-from edge_srcnn.engine.blocks import Blocks
-from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.plan import Blocks, Plan
 from edge_srcnn.engine.tuning_cache import TuningKey
 
 KEY = TuningKey("a" * 64, "Cortex-A76, 4 processors", "litert 2.0.2", 960, 1280)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.backends import Delegate
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tuning_cache import cache_file
 from edge_srcnn.errors import NoInput

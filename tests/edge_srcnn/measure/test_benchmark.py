@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.engine.plan import WHOLE_TILE, Plan
+from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
 from edge_srcnn.measure import benchmark
 from edge_srcnn.measure.benchmark import STAGES, measure, picture_for
 from edge_srcnn.models.file import parse_model

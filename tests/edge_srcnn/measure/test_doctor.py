@@ -8,10 +8,9 @@ import pytest
 import edge_srcnn
 from edge_srcnn.engine import processor
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import tuning_key
 from edge_srcnn.engine.interpreter import TfliteBackend
-from edge_srcnn.engine.plan import Plan
+from edge_srcnn.engine.plan import Blocks, Plan
 from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.measure import doctor
 from edge_srcnn.measure.doctor import LiveModel, diagnose

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from edge_srcnn.engine.backends import backend_named
-from edge_srcnn.engine.blocks import Blocks
 from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.graph import Network
 from edge_srcnn.engine.inference import TiledInference
-from edge_srcnn.engine.network import Network
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.engine.plan import WHOLE_TILE, Plan
+from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.processor import Processor
 from edge_srcnn.measure import tuning
 from edge_srcnn.measure.tuning import END_BLOCKS, Trial, halve, plans_to_try, ranked, runs_of

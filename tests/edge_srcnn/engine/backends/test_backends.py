@@ -3,8 +3,7 @@
 import cv2
 import pytest
 
-from edge_srcnn.engine.backends import INTERPRETERS, backend_named, installed_interpreter
-from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.backends import INTERPRETERS, Delegate, backend_named, installed_interpreter
 from edge_srcnn.engine.interpreter import TfliteBackend
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.models.bundled import find_model

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge_srcnn.engine.candidates import candidates, may_be_missing
-from edge_srcnn.engine.delegate import Delegate
+from edge_srcnn.engine.backends import Delegate
 from edge_srcnn.engine.interpreter import TfliteBackend
-from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.options import EngineOptions, candidates, may_be_missing
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import parse_model

@@ -1,10 +1,13 @@
-"""Why a shared library cannot be loaded, in words with a cure."""
+"""Shared libraries: loaded, or why not, in words with a cure."""
 
+import ctypes
 import os
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from edge_srcnn.errors import Unavailable
 
 _MISSING = re.compile(r"(.+?): cannot open shared object file: No such file")
 _CURES = {
@@ -21,6 +24,14 @@ _FOLDERS = ("/usr/local/lib", "/lib", "/usr/lib")
 _ELF, _CLASS, _MACHINE = b"\x7fELF", slice(4, 6), slice(18, 20)
 
 
+def load_library(name: str) -> ctypes.CDLL:
+    """Load a library by its name or path; ``Unavailable`` with the cause and the cure otherwise."""
+    try:
+        return ctypes.CDLL(name)
+    except OSError as error:
+        raise Unavailable(f"{name}: {why_not_loaded(name, error)}") from error
+
+
 def why_not_loaded(library: str, error: OSError) -> str:
     """Explain why the dynamic linker refuses ``library``, a name or a path."""
     text = " ".join(str(error).split())
@@ -32,7 +43,7 @@ def why_not_loaded(library: str, error: OSError) -> str:
         return f"there is no such library; {_CURES.get(name, 'install it, or give its path')}"
     if missing:  # so the linker calls a library of the same word size
         text = "wrong ELF class"
-    cure = _CURES.get(name, "install the one for this machine") + f" ({_machine()})"
+    cure = _CURES.get(name, "install the one for this machine") + f" ({os.uname().machine})"
     for signs, said in _SIGNS:
         if any(sign in text for sign in signs):
             return said.format(cure=cure) + ("" if missing else f" ({text})")
@@ -40,7 +51,7 @@ def why_not_loaded(library: str, error: OSError) -> str:
 
 
 def _foreign(library: str) -> bool:
-    """Whether a file of that name is there that was built for another processor."""
+    """Tell whether a file of that name is there that was built for another processor."""
     ours = _made_for(Path(sys.executable))
     return any(made not in (None, ours) for made in map(_made_for, _files(library)))
 
@@ -56,14 +67,10 @@ def _files(library: str) -> Iterator[Path]:
 
 
 def _made_for(file: Path) -> bytes | None:
-    """Class, byte order and processor of an ELF file's header; None where it is none."""
+    """Read class, byte order and processor of an ELF file's header; None where it is none."""
     try:
         with file.open("rb") as opened:
             head = opened.read(_MACHINE.stop)
     except OSError:
         return None
     return head[_CLASS] + head[_MACHINE] if head.startswith(_ELF) else None
-
-
-def _machine() -> str:
-    return os.uname().machine

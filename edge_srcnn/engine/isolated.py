@@ -1,31 +1,40 @@
-"""The luma plane's way through an engine in a process of its own: native code that crashes or hangs ends there."""
+"""An engine in a process of its own: native code that crashes or hangs ends there, and the program lives.
 
-from collections.abc import Iterator
+Planes go through memory that both processes see.
+"""
+
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from edge_srcnn.engine.build import check_golden, open_luma
 from edge_srcnn.engine.inference import Statistics
-from edge_srcnn.engine.isolated.shared_memory import SharedMemory
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.errors import DelegateLost
+from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, SelfTestFailed, Unavailable
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.file import Model
 from edge_srcnn.system.worker_process import Child
 
-WORKER = "edge_srcnn.engine.isolated.worker:isolated_engine"
+WORKER = "edge_srcnn.engine.isolated:isolated_engine"
 
 FIRST_S, FIRST_S_PER_MEGAPIXEL = 5.0, 5.0
 """The first plane of a size may take so long, by the pixels of its result: an engine is made, and nothing is known of
 its speed."""
 
 _PATIENCE, _LEAST_S = 8.0, 1.0
+_GRAIN = 1 << 20
+
+Shape = tuple[int, int]
 
 
 class IsolatedLuma:
-    """What ``LumaUpscaler`` does, with the same bytes, in a child process; planes go through shared memory.
+    """What ``LumaUpscaler`` does, with the same bytes, in a child process.
 
     Parameters
     ----------
@@ -82,7 +91,7 @@ class IsolatedLuma:
         self._memory.close()
 
     def _through(
-        self, what: str, plane: UInt8Array, shape: tuple[int, int], out: UInt8Array | None, *arguments: Any
+        self, what: str, plane: UInt8Array, shape: Shape, out: UInt8Array | None, *arguments: Any
     ) -> UInt8Array:
         if self._why_lost is not None:
             raise DelegateLost(self._why_lost)
@@ -102,8 +111,99 @@ class IsolatedLuma:
         np.copyto(out, result)
         return out
 
-    def _limit_s(self, shape: tuple[int, int]) -> float:
+    def _limit_s(self, shape: Shape) -> float:
         if shape != self._shape:
             self._shape, self._slowest_s = shape, 0.0
             return FIRST_S + FIRST_S_PER_MEGAPIXEL * shape[0] * shape[1] / 1e6
         return max(_LEAST_S, _PATIENCE * self._slowest_s)
+
+
+def isolated_engine(
+    *, model: Model, options: EngineOptions, memory: int
+) -> Callable[[str, Shape, Shape, Tile | None, bool], Statistics]:
+    """Make the engine in the child, and test it.
+
+    Parameters
+    ----------
+    model
+        The network.
+    options
+        As for ``IsolatedLuma``.
+    memory
+        Descriptor of the memory that holds the planes.
+
+    Returns
+    -------
+    A function that computes a plane, and answers by what it cost.
+
+    Raises
+    ------
+    EdgeSrcnnError
+        It cannot be made, or computes wrongly.
+    """
+    shared = SharedMemory(memory)
+    luma, accelerator = open_luma(model, options), options.backend().accelerator
+    under_way: Iterator[tuple[int, UInt8Array, UInt8Array]] = iter(())
+    try:
+        check_golden(luma, model, options.label)
+    except SelfTestFailed:
+        raise
+    except (RuntimeError, ValueError) as error:  # of the interpreter, or the driver below it
+        if accelerator is None and isinstance(error, EdgeSrcnnError):
+            raise
+        raise Unavailable(f"{accelerator or options.label}: refuses the network ({_line(error)})") from error
+
+    def answer(what: str, given: Shape, wanted: Shape, region: Tile | None = None, first: bool = True) -> Statistics:
+        nonlocal under_way
+        result, plane = shared.plane(given[0] * given[1], wanted), shared.plane(0, given)
+        luma.statistics.clear()
+        try:
+            if what == "run_network":
+                result[:] = luma.run_network(plane)
+            elif what == "upscale":
+                luma.upscale(plane, result, region)
+            else:
+                under_way = luma.bands(plane.copy(), region) if first else under_way
+                result[:] = next(under_way)[1]
+        except (RuntimeError, ValueError) as error:  # as above
+            raise DelegateLost(_line(error)) from error
+        return replace(luma.statistics)
+
+    return answer
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class SharedMemory:
+    """Bytes behind a descriptor that a child inherits; anonymous, so nothing is left when both processes are gone.
+
+    Parameters
+    ----------
+    descriptor
+        The owner's, in the child; None makes new memory.
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.descriptor = os.memfd_create("edge-srcnn") if descriptor is None else descriptor
+        self._bytes: mmap.mmap | None = None
+
+    def plane(self, offset: int, shape: Shape) -> UInt8Array:
+        """View a uint8 plane ``[h, w]`` that begins at a byte; not to be kept beyond the next call."""
+        height, width = shape
+        end = offset + height * width
+        if self._bytes is None or len(self._bytes) < end:
+            size = -(-end // _GRAIN) * _GRAIN
+            if os.fstat(self.descriptor).st_size < size:
+                os.ftruncate(self.descriptor, size)
+            self._bytes = mmap.mmap(self.descriptor, size)
+        view: UInt8Array = np.frombuffer(self._bytes, np.uint8, height * width, offset)
+        return view.reshape(shape)
+
+    def close(self) -> None:
+        """Let go of it; more than once."""
+        self._bytes = None  # unmapped when the last view of it is gone
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1

@@ -1,1 +1,0 @@
-"""Coral Edge TPUs: their library, the delegate, and several of them at one picture."""
