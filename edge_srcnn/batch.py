@@ -11,9 +11,9 @@ from pathlib import Path
 
 from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.sinks import video as video_sink
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
-from edge_srcnn.sinks.video import sink as video_sink
-from edge_srcnn.sinks.video.sink import SUFFIXES
+from edge_srcnn.sinks.video import SUFFIXES
 from edge_srcnn.sources import video
 from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
 from edge_srcnn.sources.video import no_file

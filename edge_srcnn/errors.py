@@ -27,8 +27,8 @@ whether the same call may work later: cameras are plugged in, disks get room, st
 a ``ModelError`` and a ``BadConfiguration`` stay as they are until somebody changes something.
 
 Foreign exceptions are mapped once, where they enter: Pillow's in ``sources.images`` and ``sinks.images``,
-the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video``, ``sinks.video.file`` and
-``sinks.push.worker``, the cameras' in ``sources.picamera2.camera`` and ``sources.v4l2.camera``.
+the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video``, ``sinks.video_file`` and
+``sinks.push``, the cameras' in ``sources.picamera2`` and ``sources.v4l2``.
 """
 
 from collections.abc import Sequence

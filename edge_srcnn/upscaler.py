@@ -17,9 +17,9 @@ from edge_srcnn.engine.parallel import open_engine
 from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.imaging.bicubic import upscale_band
+from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
-from edge_srcnn.imaging.planes import upscale_chroma
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.bundled import find_model, is_auto
 from edge_srcnn.models.file import Model, read_model

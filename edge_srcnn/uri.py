@@ -1,15 +1,16 @@
-"""Names of sources and sinks: ``scheme:target?option=value&option=value``, and paths."""
+"""Names of sources and sinks: ``scheme:target?option=value&option=value``, and paths; a record for each kind."""
 
+import importlib.util
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 from urllib.parse import parse_qsl
 
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import Unavailable, UsageError
 
 MAX_SIDE = 16384
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
@@ -22,7 +23,7 @@ _SECRETS = (
     (re.compile(r"(?<=rtmp)(s?://[^?#\s]*/)[^/?#\s]+?(?=: |[?#\s]|$)"), r"\1***"),  # the key of a stream
 )
 _SECRET = frozenset({"token", "password"})
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Uri:
         """Whether the target is a folder, a glob or a picture."""
         if self.target.endswith("/") or os.path.isdir(self.target):
             return True
-        return self.target.lower().endswith(_PICTURES)
+        return self.target.lower().endswith(PICTURE_SUFFIXES)
 
 
 def parse_uri(text: str) -> Uri:
@@ -71,18 +72,23 @@ def parse_uri(text: str) -> Uri:
     UsageError
         It is empty, or an option has no value.
     """
-    match = _SCHEME.fullmatch(text)
-    scheme, rest = (match[1], match[2]) if match else ("", text)
     if not text.strip():
         raise UsageError("a source or sink needs a name, this one is empty")
+    match = _SCHEME.fullmatch(text)
+    scheme, rest = (match[1], match[2]) if match else ("", text)
     if scheme and _NETWORK.match(rest):
-        address, _, query = text.partition("#")
-        return Uri(text, scheme, address, _options(text, query))
-    parts = _QUERY.split(rest, maxsplit=1)
-    target, query = parts[0], parts[1] if len(parts) > 1 else ""
-    if scheme == "test" and "=" in target:  # test:size=640x480,fps=30
-        target, query = "", "&".join(filter(None, (target.replace(",", "&"), query)))
-    return Uri(text, scheme, target, _options(text, query))
+        target, _, query = text.partition("#")
+    else:
+        target, *options = _QUERY.split(rest, maxsplit=1)
+        if scheme == "test" and "=" in target:  # test:size=640x480,fps=30
+            options.insert(0, target.replace(",", "&"))
+            target = ""
+        query = "&".join(options)
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError as error:
+        raise UsageError(f"{text}: options are name=value, with & between them") from error
+    return Uri(text, scheme, target, dict(pairs))
 
 
 def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
@@ -154,6 +160,11 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def megabytes(text: str) -> int:
+    """Read a whole number of megabytes, and give bytes."""
+    return whole_number(text) * 1_000_000
+
+
 def flag(text: str) -> bool:
     """Read ``1``, ``yes``, ``true``, ``on``, or the opposites."""
     if text.lower() in ("1", "yes", "true", "on"):
@@ -181,9 +192,86 @@ def without_secrets(text: str) -> str:
     return text
 
 
-def _options(text: str, query: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError as error:
-        raise UsageError(f"{text}: options are name=value, with & between them") from error
-    return dict(pairs)
+def never(uri: Uri) -> bool:
+    """Refuse every name."""
+    return False
+
+
+def always(uri: Uri) -> bool:
+    """Accept every name."""
+    return True
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of source or sink.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    module
+        Below ``edge_srcnn``; has ``options(uri)``, which touches nothing, and ``open(uri)``. Imported when chosen.
+    example
+        A name, for help and messages.
+    schemes
+        Schemes that name it; none given: its own name.
+    opens
+        Whether it opens a path without a scheme; the first kind of the table that does is chosen.
+    camera
+        Its frames come from a camera, here or in the network.
+    reopens
+        It may get lost and come back, as a camera does; a file does not.
+    live
+        It shows the newest frame, and may miss others; a recording wants every one.
+    blocking
+        Writing to it may wait for a disk or a peer.
+    """
+
+    name: str
+    module: str
+    example: str
+    schemes: tuple[str, ...] = ()
+    opens: Callable[[Uri], bool] = never
+    camera: bool = False
+    reopens: Callable[[Uri], bool] = never
+    live: bool = False
+    blocking: bool = True
+
+    def options(self, uri: Uri) -> Any:
+        """Read the options of a name; ``UsageError`` where they make no sense."""
+        return self.load().options(uri)
+
+    def open(self, uri: Uri) -> Any:
+        """Open the source or sink."""
+        return self.load().open(uri)
+
+    def load(self) -> Any:
+        """Import its module."""
+        return importlib.import_module(f"edge_srcnn.{self.module}")
+
+
+def find_kind(uri: Uri, kinds: Sequence[Kind], role: str) -> Kind:
+    """Find the kind that a name belongs to.
+
+    Raises
+    ------
+    UsageError
+        There is none; the message gives examples.
+    """
+    for kind in kinds:
+        if uri.scheme in (kind.schemes or (kind.name,)) if uri.scheme else kind.opens(uri):
+            return kind
+    few = ", ".join(kind.example for kind in kinds[:3])
+    raise UsageError(f"{uri.text}: no {role} is called {uri.scheme!r}; give one such as {few}")
+
+
+def examples(kinds: Sequence[Kind]) -> str:
+    """Write an example of each kind, for help and messages."""
+    return ", ".join(kind.example for kind in kinds)
+
+
+def need_pyav(name: str) -> None:
+    """Refuse a source or sink that reads or writes video where PyAV is missing: ``Unavailable``, with the cure."""
+    if importlib.util.find_spec("av") is None:
+        raise Unavailable(f"{name}: PyAV is needed for video, and not installed: pip install 'edge-srcnn[video]'")

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.frame import Metadata
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
-from edge_srcnn.imaging.picture import Metadata
 from edge_srcnn.imaging.tiles import mirror_pad
 from edge_srcnn.sinks.images import Encoding, write_picture
 from edge_srcnn.sources.images import read_picture

@@ -21,7 +21,7 @@ def demo(
 ) -> None:
     """Upscale a built-in test card, and write bicubic | edge-srcnn | ground truth side by side."""
     from edge_srcnn.cli.console import print_json, print_table
-    from edge_srcnn.imaging.picture import Metadata
+    from edge_srcnn.imaging.frame import Metadata
     from edge_srcnn.measure.demonstration import demonstrate
     from edge_srcnn.sinks.images import Encoding, write_picture
     from edge_srcnn.upscaler import load_model

@@ -28,7 +28,7 @@ from edge_srcnn.cli.options import (
     engine_options,
 )
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, UsageError
-from edge_srcnn.kinds import examples
+from edge_srcnn.uri import examples
 
 if TYPE_CHECKING:
     from edge_srcnn.service.build import Service

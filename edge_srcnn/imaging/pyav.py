@@ -8,35 +8,27 @@ import av
 import numpy as np
 
 from edge_srcnn.errors import CannotWrite
+from edge_srcnn.imaging.colour import Chroma, resample_chroma
 from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.planes import Chroma, resample_chroma
 
 _LIMITED, _FULL = 1, 2  # AVColorRange
 _RGB_MATRIX = 0
 _HD_ROWS = 720
 _NEUTRAL = 128
 
-_PLANAR = {
-    "yuv420p": (2, 2),
-    "yuvj420p": (2, 2),
-    "yuv422p": (1, 2),
-    "yuvj422p": (1, 2),
-    "yuv444p": (1, 1),
-    "yuvj444p": (1, 1),
-    "gray": None,
-}
-"""Formats whose planes are ours: subsampling of chroma, down and across."""
+_OURS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gray"})
+"""Formats whose planes are taken as they are."""
 
 FORMATS = {(2, 2): "yuv420p", (1, 2): "yuv422p", (1, 1): "yuv444p"}
+"""Formats of encoders, by the subsampling of chroma, down and across."""
 
 
 def planes_of(frame: Any) -> tuple[UInt8Array, Chroma | None]:
     """Luma and chroma of a decoded frame, without a copy where its format has them side by side; 8 bits."""
-    if frame.format.is_rgb or frame.format.has_palette:
-        matrix = BT709 if frame.height >= _HD_ROWS else BT601
+    if (matrix := _matrix_for_rgb(frame)) is not None:
         frame = frame.reformat(format="yuv444p", dst_colorspace=matrix, dst_color_range=_FULL)
-    elif frame.format.name not in _PLANAR:
+    elif frame.format.name not in _OURS:
         frame = frame.reformat(format=_nearest(frame.format))
     luma, *chroma = (_pixels(plane) for plane in frame.planes)
     return luma, (chroma[0], chroma[1]) if chroma else None
@@ -44,37 +36,38 @@ def planes_of(frame: Any) -> tuple[UInt8Array, Chroma | None]:
 
 def colour_of(frame: Any) -> Colour:
     """Read the colour tags of a decoded frame; where one is missing, give what players assume."""
-    name = frame.format.name
-    rgb = frame.format.is_rgb or frame.format.has_palette
     full = {_LIMITED: False, _FULL: True}.get(int(frame.color_range))
-    if name.startswith("yuvj") or rgb:
+    matrix = _matrix_for_rgb(frame)
+    if matrix is not None or frame.format.name.startswith("yuvj"):
         full = True
-    matrix = int(frame.colorspace)
-    if matrix in (UNSPECIFIED, _RGB_MATRIX) or rgb:
-        matrix = UNSPECIFIED if not rgb else BT709 if frame.height >= _HD_ROWS else BT601
+    if matrix is None:
+        tagged = int(frame.colorspace)
+        matrix = UNSPECIFIED if tagged == _RGB_MATRIX else tagged
     return Colour(full, matrix, int(frame.color_primaries), int(frame.color_trc))
 
 
-def av_frame(luma: UInt8Array, chroma: Chroma, format: str, colour: Colour) -> Any:
-    """Make a frame for PyAV's encoders; ``format`` is one of ``FORMATS``."""
-    frame = av.VideoFrame(luma.shape[1], luma.shape[0], format)
-    for plane, pixels in zip(frame.planes, (luma, *chroma), strict=True):
-        view = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        view[: pixels.shape[0], : pixels.shape[1]] = pixels
-    set_tags(frame, colour)
-    return frame
+def av_frame(frame: Frame, subsampling: tuple[int, int]) -> Any:
+    """Make a frame for PyAV's encoders: grey gets neutral chroma, and an odd last row or column goes.
 
+    Parameters
+    ----------
+    subsampling
+        A key of ``FORMATS``.
 
-def even_planes(frame: Frame, format: str) -> tuple[UInt8Array, Chroma]:
-    """Give the planes as the encoder takes them: grey gets neutral chroma, and an odd last row or column goes."""
-    luma, chroma = frame.luma, frame.chroma
-    down, across = next(key for key, name in FORMATS.items() if name == format)
-    height, width = luma.shape[0] // down * down, luma.shape[1] // across * across
-    if chroma is None:
-        neutral = np.full((height // down, width // across), _NEUTRAL, np.uint8)
-        return luma[:height, :width], (neutral, neutral)
-    cb, cr = resample_chroma(chroma, -(-luma.shape[0] // down), -(-luma.shape[1] // across))
-    return luma[:height, :width], (cb[: height // down, : width // across], cr[: height // down, : width // across])
+    Returns
+    -------
+    ``av.VideoFrame`` with the frame's tags, and without a time.
+    """
+    height, width = frame.luma.shape
+    down, across = subsampling
+    picture = av.VideoFrame(width // across * across, height // down * down, FORMATS[subsampling])
+    coarse = -(-height // down), -(-width // across)
+    neutral = np.full(coarse, _NEUTRAL, np.uint8)
+    chroma = (neutral, neutral) if frame.chroma is None else resample_chroma(frame.chroma, *coarse)
+    for plane, pixels in zip(picture.planes, (frame.luma, *chroma), strict=True):
+        _pixels(plane)[:] = pixels[: plane.height, : plane.width]
+    set_tags(picture, frame.colour)
+    return picture
 
 
 def set_tags(target: Any, colour: Colour) -> None:
@@ -94,6 +87,13 @@ def writing(failure: str) -> Iterator[None]:
         if isinstance(error, CannotWrite):
             raise
         raise CannotWrite(f"{failure} ({error.strerror or error})") from error
+
+
+def _matrix_for_rgb(frame: Any) -> int | None:
+    """Choose the matrix by which a frame of RGB becomes YCbCr, by its height; None: it is no RGB."""
+    if not (frame.format.is_rgb or frame.format.has_palette):
+        return None
+    return BT709 if frame.height >= _HD_ROWS else BT601
 
 
 def _pixels(plane: Any) -> UInt8Array:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge_srcnn.kinds import Kind, always, find_kind
-from edge_srcnn.uri import Uri, parse_uri
+from edge_srcnn.uri import Kind, Uri, always, find_kind, parse_uri
 
 if TYPE_CHECKING:  # help reads the records, and needs no arrays
     from edge_srcnn.imaging.frame import Frame
+
+TIME_TOLERANCE_S = 1e-6
+"""What sums of rounded times may be off by."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,9 @@ class Sink(Protocol):
 KINDS = (
     Kind("http", "web.sink", "http://127.0.0.1:8080", ("http", "https"), live=True, blocking=False),
     Kind("folder", "sinks.folder", "pictures/", opens=Uri.names_pictures),
-    Kind("video", "sinks.video.sink", "out.mp4", opens=always),
-    Kind("rtsp", "sinks.push.sink", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),
-    Kind("rtmp", "sinks.push.sink", "rtmp://server/live/pi", ("rtmp", "rtmps"), live=True),
+    Kind("video", "sinks.video", "out.mp4", opens=always),
+    Kind("rtsp", "sinks.push", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),
+    Kind("rtmp", "sinks.push", "rtmp://server/live/pi", ("rtmp", "rtmps"), live=True),
     Kind("y4m", "sinks.y4m", "y4m:- (standard output)"),
     Kind("null", "sinks.null", "null: (counts only)", blocking=False),
 )

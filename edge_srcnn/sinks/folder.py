@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_srcnn.errors import CannotWrite
-from edge_srcnn.imaging.jfif import rgb_picture
-from edge_srcnn.imaging.picture import Metadata
-from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.imaging.colour import rgb_picture
+from edge_srcnn.imaging.frame import Metadata
+from edge_srcnn.sinks import TIME_TOLERANCE_S, Result, Sink, Stream
 from edge_srcnn.sinks.images import Encoding, write_picture
-from edge_srcnn.sinks.rotation import Rotation
-from edge_srcnn.uri import Uri, one_of, read_options, seconds, whole_number
+from edge_srcnn.sinks.recordings import Rotation
+from edge_srcnn.uri import Uri, megabytes, one_of, read_options, seconds, whole_number
 
-_MEGABYTE = 1_000_000
-_TIME_TOLERANCE_S = 1e-6  # sums of rounded times
 _NUMBERS, _TIMES = r"[0-9]{8,}", r"[0-9]{8}-[0-9]{6}-[0-9]{6}"
 
 
@@ -29,7 +27,7 @@ def options(uri: Uri) -> dict[str, Any]:
         names=one_of("number", "time"),
         every=seconds,
         keep=whole_number,
-        keep_mb=whole_number,
+        keep_mb=megabytes,
     )
 
 
@@ -47,25 +45,30 @@ def open(uri: Uri) -> "FolderSink":
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
-    return FolderSink(uri.text, folder, given)
+    return FolderSink(uri.text, folder, **given)
 
 
 class FolderSink(Sink):
     """Each frame, or one every so often, as a picture of its own; pictures of earlier runs stay.
 
-    Parameters
-    ----------
-    given
-        As ``options`` reads them.
+    The parameters are those that ``options`` reads.
     """
 
-    def __init__(self, name: str, folder: Path, given: dict[str, Any]) -> None:
-        self.name, self._folder, self._by_time = name, folder, given.get("names") == "time"
-        self._suffix = suffix = f".{given.get('format', 'jpg')}"
-        self._every_s: float = given.get("every", 0.0)
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        format: str = "jpg",
+        names: str = "number",
+        every: float = 0.0,
+        keep: int | None = None,
+        keep_mb: int | None = None,
+    ) -> None:
+        self.name, self._folder, self._by_time, self._every_s = name, folder, names == "time", every
+        self._suffix = suffix = f".{format}"
         pattern = re.compile((_TIMES if self._by_time else _NUMBERS) + re.escape(suffix))
-        keep_bytes = given["keep_mb"] * _MEGABYTE if "keep_mb" in given else None
-        self._pictures = Rotation(folder, pattern, given.get("keep"), keep_bytes)
+        self._pictures = Rotation(folder, pattern, keep, keep_mb)
         self._next_s = float("-inf")
         self._number = 1 + max(
             (int(path.stem) for path in folder.glob(f"*{suffix}") if path.stem.isdecimal()), default=-1
@@ -78,7 +81,7 @@ class FolderSink(Sink):
     def write(self, result: Result) -> None:
         """Write the frame, if it is time for one."""
         frame = result.frame
-        if frame.time_s < self._next_s - _TIME_TOLERANCE_S:
+        if frame.time_s < self._next_s - TIME_TOLERANCE_S:
             return
         late_s = frame.time_s - self._next_s
         begins_anew = not late_s <= self._every_s

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 from PIL import ExifTags, Image, PngImagePlugin
 
 from edge_srcnn.errors import CannotWrite, UsageError
+from edge_srcnn.imaging.frame import Metadata
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.picture import Metadata
 from edge_srcnn.system.files import whole_file
 from edge_srcnn.system.native_stderr import quiet_native_code
 

@@ -3,6 +3,8 @@
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +14,7 @@ import numpy as np
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sinks import Result, Sink, Stream
-from edge_srcnn.system.fifo import is_fifo, open_fifo
+from edge_srcnn.system.pipes import is_fifo, open_fifo
 from edge_srcnn.uri import Uri, flag, read_options
 
 PATIENCE_S = 10.0
@@ -72,7 +74,7 @@ class Y4mSink(Sink):
         """Write a frame; its size and subsampling must be those of the first one."""
         frame = result.frame
         shape = frame.luma.shape, None if frame.chroma is None else frame.chroma[0].shape
-        try:
+        with self._mapped():
             if self._shape is None:
                 self._shape = shape
                 self._file.write(self._header(frame))
@@ -82,17 +84,20 @@ class Y4mSink(Sink):
             for plane in (frame.luma, *(frame.chroma or ())):
                 self._file.write(np.ascontiguousarray(plane).data)
             self._file.flush()
+
+    def close(self) -> None:
+        """Flush and close."""
+        with self._mapped():
+            self._file.close()
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
         except CannotWrite:
             raise
         except BrokenPipeError as error:
             raise CannotWrite(f"{self.name}: the program that reads it is gone") from error
-        except OSError as error:
-            raise CannotWrite(f"{self.name}: cannot be written ({error.strerror})") from error
-
-    def close(self) -> None:
-        """Flush and close."""
-        try:
-            self._file.close()
         except OSError as error:
             raise CannotWrite(f"{self.name}: cannot be written ({error.strerror})") from error
 

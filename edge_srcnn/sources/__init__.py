@@ -5,8 +5,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from edge_srcnn.errors import SourceLost
-from edge_srcnn.kinds import Kind, always, find_kind
-from edge_srcnn.uri import Uri, parse_uri
+from edge_srcnn.uri import Kind, Uri, always, find_kind, parse_uri
 
 if TYPE_CHECKING:  # help reads the records, and needs no arrays
     from edge_srcnn.imaging.frame import Frame
@@ -51,7 +50,7 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of the camera or file; more than once."""
-        ...
+        self.wake()
 
     def __iter__(self) -> "Iterator[Frame]":
         """Read to the end, and close."""
@@ -78,14 +77,14 @@ def _is_paced(uri: Uri) -> bool:
 
 
 KINDS = (
-    Kind("picamera2", "sources.picamera2.source", "picamera2:0?size=640x480&fps=30", camera=True, reopens=always),
-    Kind("v4l2", "sources.v4l2.source", "/dev/video0?size=640x480", opens=_is_device, camera=True, reopens=always),
+    Kind("picamera2", "sources.picamera2", "picamera2:0?size=640x480&fps=30", camera=True, reopens=always),
+    Kind("v4l2", "sources.v4l2", "/dev/video0?size=640x480", opens=_is_device, camera=True, reopens=always),
     Kind("rtsp", "sources.video", "rtsp://camera/stream", ("rtsp", "rtsps"), camera=True, reopens=always),
     Kind("http", "sources.video", "http://camera/stream.mjpg", ("http", "https"), camera=True, reopens=always),
     Kind("folder", "sources.folder", "photos/, 'frames/*.png'", opens=Uri.names_pictures),
     Kind("video", "sources.video", "clip.mp4", opens=always),
     Kind("y4m", "sources.video", "y4m:- (standard input)"),
-    Kind("test", "sources.moving_card", "test: (a moving test card)", reopens=_is_paced),
+    Kind("test", "sources.testcard", "test: (a moving test card)", reopens=_is_paced),
 )
 """Every kind of source; a new one is a file and a record here."""
 

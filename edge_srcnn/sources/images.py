@@ -12,8 +12,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput
+from edge_srcnn.imaging.frame import Metadata, Picture
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.picture import Metadata, Picture
 from edge_srcnn.system.native_stderr import quiet_native_code
 
 log = logging.getLogger(__name__)

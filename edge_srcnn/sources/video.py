@@ -11,11 +11,10 @@ from time import monotonic
 from typing import Any
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, Unavailable
+from edge_srcnn.imaging.colour import quarter_turns, resample_chroma, rotate
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.imaging.planes import quarter_turns, resample_chroma, rotate
 from edge_srcnn.sources import Source
-from edge_srcnn.sources.pipe import Pipe
-from edge_srcnn.system.fifo import is_fifo
+from edge_srcnn.system.pipes import Pipe, is_fifo
 from edge_srcnn.uri import Uri, one_of, read_options, seconds
 
 TIMEOUT_S = 5.0

@@ -41,7 +41,8 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fchmod(file.fileno(), _NEW_FILE_MODE & ~_umask())
                 os.fsync(file.fileno())
-            _give_name(partial, path, overwrite=overwrite)
+            give_name(partial, path, overwrite=overwrite)
+            _sync_folder(path.parent)
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()
@@ -57,21 +58,27 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
         file.write(data)
 
 
-def _give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
+def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
+    """Rename a finished file; ``OutputExists`` where ``path`` is there, and ``overwrite`` is False."""
     if overwrite:
         os.replace(partial, path)
-    else:
-        try:
-            os.link(partial, path)  # unlike a rename, this cannot replace a file that came up meanwhile
-        except FileExistsError as error:
-            raise OutputExists(f"{path}: exists already; give --overwrite to replace it") from error
-        except OSError:  # a file system without hard links
-            os.replace(partial, path)
-    folder = os.open(path.parent, os.O_RDONLY)
+        return
     try:
-        os.fsync(folder)
+        os.link(partial, path)  # unlike a rename, this cannot replace a file that came up meanwhile
+    except FileExistsError as error:
+        raise OutputExists(f"{path}: exists already; give --overwrite to replace it") from error
+    except OSError:  # a file system without hard links
+        os.replace(partial, path)
+    else:
+        partial.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _umask() -> int:

@@ -22,9 +22,6 @@ _GRACE_S = 0.5
 _MAIN = "import sys; from edge_srcnn.system.worker_process import serve; serve(int(sys.argv[1]), sys.argv[2])"
 _TIME_VALUE = "@ll"  # struct timeval
 
-Answer = Callable[..., Any]
-"""What a worker gives for a request."""
-
 
 class Child:
     """A process that answers one request at a time.
@@ -120,15 +117,22 @@ def serve(descriptor: int, worker: str) -> None:
     """Serve requests in the child until its owner is gone; one that takes far too long ends it by itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     module, _, function = worker.partition(":")
-    answer: Answer = _loaded(module, function)
+    answer: Callable[..., Any] | None = None
     owner: Connection[Any, Any] = Connection(descriptor)
     with open(os.devnull, "wb") as nothing:
         while (request := _request(owner)) is not None:
             timeout_s, arguments, named = request
             faulthandler.dump_traceback_later(timeout_s + START_S, exit=True, file=nothing)
-            answered = _answered(answer, arguments, named)
+            error, value = None, None
+            try:
+                if answer is None:  # the first request says what the worker is made with
+                    answer = getattr(importlib.import_module(module), function)(**named)
+                else:
+                    value = answer(*arguments, **named)
+            except EdgeSrcnnError as ours:
+                error = ours
             with suppress(OSError):  # the next request will not come
-                owner.send(answered)
+                owner.send((error, value))
             faulthandler.cancel_dump_traceback_later()
     os._exit(0)  # native code that hangs would hang the interpreter's end
 
@@ -139,26 +143,6 @@ def _request(owner: "Connection[Any, Any]") -> Any:
         return owner.recv()
     except (EOFError, OSError):
         return None
-
-
-def _loaded(module: str, function: str) -> Answer:
-    """Make the worker, which the first request asks for; the others are for what it gave."""
-    made: list[Answer] = []
-
-    def answer(*arguments: Any, **named: Any) -> Any:
-        if made:
-            return made[0](*arguments, **named)
-        made.append(getattr(importlib.import_module(module), function)(**named))
-        return None
-
-    return answer
-
-
-def _answered(answer: Answer, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Exception | None, Any]:
-    try:
-        return None, answer(*arguments, **named)
-    except EdgeSrcnnError as error:
-        return error, None
 
 
 def _cause(status: int) -> str:

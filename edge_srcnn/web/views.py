@@ -8,10 +8,9 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]  # it brings no types
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.colour import jfif_planes, resample_chroma, upscale_chroma
 from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
-from edge_srcnn.imaging.jfif import jfif_planes
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.planes import resample_chroma, upscale_chroma
 from edge_srcnn.sinks import Result
 
 ENHANCED, BICUBIC, SPLIT, PAIR = "enhanced", "bicubic", "split", "pair"

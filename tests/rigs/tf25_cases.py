@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from edge_srcnn.engine.build import network_of, self_test_tolerance
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
-from edge_srcnn.imaging.blocks import to_blocks
+from edge_srcnn.imaging.tiles import to_blocks
 from edge_srcnn.models.bundled import bundled_models, find_model
 from edge_srcnn.models.file import read_model, seal_model
 from export.edgetpu.form import tpu_form

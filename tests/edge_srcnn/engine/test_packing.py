@@ -11,7 +11,7 @@ from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.packing import halo, pack
 from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.engine.tflite_writer import write_graph
-from edge_srcnn.imaging.blocks import from_blocks, to_blocks
+from edge_srcnn.imaging.tiles import from_blocks, to_blocks
 from tests.edge_srcnn.engine.stacks import (
     MORE,
     REPEATABLE,

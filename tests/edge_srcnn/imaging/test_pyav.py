@@ -5,7 +5,7 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour  # noqa: E402
+from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame  # noqa: E402
 from edge_srcnn.imaging.pyav import FORMATS, av_frame, colour_of, planes_of, set_tags  # noqa: E402
 from tests.edge_srcnn.clips import flat, frame_of, planes, tags_of  # noqa: E402
 
@@ -167,7 +167,7 @@ def test_a_matrix_of_rgb_is_no_matrix_of_luma_and_chroma():
 def test_frames_for_encoders_hold_planes_and_tags(name, size, tags):
     luma, *chroma = random_planes(*size, *SUBSAMPLING[name])
     full = {0: None, 1: False, 2: True}[tags[0]]
-    frame = av_frame(luma, tuple(chroma), name, Colour(full, *tags[1:]))
+    frame = av_frame(Frame(luma, tuple(chroma), Colour(full, *tags[1:]), 0, 0.0, 0.0), SUBSAMPLING[name])
     assert (frame.width, frame.height, frame.format.name) == (size[1], size[0], name)
     assert all((a == b).all() for a, b in zip(planes(frame), (luma, *chroma), strict=True))
     assert tags_of(frame) == tags
@@ -175,7 +175,7 @@ def test_frames_for_encoders_hold_planes_and_tags(name, size, tags):
 
 def test_planes_that_are_no_piece_of_memory_are_taken_too():
     luma, cb, cr = random_planes(96, 128, 2, 2)
-    frame = av_frame(luma[::2, ::2], (cb[::2, ::2], cr[::2, ::2]), "yuv420p", Colour())
+    frame = av_frame(Frame(luma[::2, ::2], (cb[::2, ::2], cr[::2, ::2]), Colour(), 0, 0.0, 0.0), (2, 2))
     assert all((a == b[::2, ::2]).all() for a, b in zip(planes(frame), (luma, cb, cr), strict=True))
 
 

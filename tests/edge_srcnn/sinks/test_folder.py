@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.errors import CannotWrite
-from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
-from edge_srcnn.imaging.jfif import rgb_picture
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.sinks import Result, Stream, open_sink
 
 
@@ -170,45 +169,3 @@ def test_a_folder_that_vanishes_is_one_line_or_made_again(tmp_path):
         assert "\n" not in str(error)
     else:
         assert names(tmp_path / "pictures") == ["00000000.png"]
-
-
-# ITU-R BT.601 and BT.709: Y = kr R + (1 - kr - kb) G + kb B, Cb = (B - Y) / (2 - 2 kb), Cr = (R - Y) / (2 - 2 kr)
-KR_KB = {BT601: (0.299, 0.114), BT709: (0.2126, 0.0722), UNSPECIFIED: (0.299, 0.114)}
-COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (200, 60, 30), (20, 90, 240)]
-
-
-def flat_frame(rgb, matrix, full, down, across):
-    kr, kb = KR_KB[matrix]
-    r, g, b = (value / 255 for value in rgb)
-    y = kr * r + (1 - kr - kb) * g + kb * b
-    cb, cr = (b - y) / (2 - 2 * kb), (r - y) / (2 - 2 * kr)
-    low, span, chroma_span = (0, 255, 255) if full else (16, 219, 224)
-    values = low + span * y, 128 + chroma_span * cb, 128 + chroma_span * cr
-    shapes = ((6, 8), (6 // down, 8 // across), (6 // down, 8 // across))
-    levels = (min(round(value), 255) for value in values)
-    luma, *chroma = (np.full(shape, value, np.uint8) for shape, value in zip(shapes, levels, strict=True))
-    return Frame(luma, (chroma[0], chroma[1]), Colour(full, matrix, UNSPECIFIED, UNSPECIFIED), 0, 0.0, 0.0)
-
-
-@pytest.mark.parametrize("matrix", [BT601, BT709, UNSPECIFIED])
-@pytest.mark.parametrize("full", [True, False, None])
-@pytest.mark.parametrize("rgb", COLOURS)
-def test_a_flat_frame_becomes_its_colour(matrix, full, rgb):
-    for down, across in ((2, 2), (1, 2), (1, 1)):
-        picture = rgb_picture(flat_frame(rgb, matrix, full, down, across))
-        assert picture.shape == (6, 8, 3)
-        # luma and chroma are rounded to levels: up to half a level of Cb is 0.5 * 1.772 * 255 / 224 of blue, and so on
-        assert np.abs(picture.astype(int) - rgb).max() <= 3
-
-
-@pytest.mark.parametrize("full", [True, False, None])
-def test_grey_of_every_range_is_grey_from_black_to_white(full):
-    luma = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    picture = rgb_picture(Frame(luma, None, Colour(full), 0, 0.0, 0.0))
-    assert picture.shape == (16, 16)
-    ramp = picture.ravel().astype(int)
-    if full:
-        assert (ramp == np.arange(256)).all()
-    else:
-        expected = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255)
-        assert np.abs(ramp - expected).max() <= 0.5

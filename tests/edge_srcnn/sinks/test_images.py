@@ -10,7 +10,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
-from edge_srcnn.imaging.picture import Metadata
+from edge_srcnn.imaging.frame import Metadata
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
 from edge_srcnn.sources.images import read_picture
 

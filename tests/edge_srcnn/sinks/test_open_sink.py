@@ -8,7 +8,7 @@ from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
 from edge_srcnn.sinks import KINDS, kind_of, open_sink
 from edge_srcnn.sinks.folder import FolderSink
 from edge_srcnn.sinks.null import NullSink
-from edge_srcnn.sinks.video.sink import VideoSink
+from edge_srcnn.sinks.video import VideoSink
 from edge_srcnn.sinks.y4m import Y4mSink
 from edge_srcnn.uri import parse_uri
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from edge_srcnn.sinks.rotation import Rotation, numbered
+from edge_srcnn.sinks.recordings import Rotation, numbered
 
 DAY = re.compile(r"day-([0-9]{5,})\.mp4")
 

@@ -10,8 +10,7 @@ pytest.importorskip("av")
 
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
 from edge_srcnn.sinks import open_sink
-from edge_srcnn.sinks.video.encoder import bit_rate
-from edge_srcnn.sinks.video.file import VideoFile
+from edge_srcnn.sinks.video_file import VideoFile, bit_rate
 from tests.edge_srcnn.sinks.recordings import files, numbers, record, results
 
 needs_no_hardware = pytest.mark.skipif(os.path.exists("/dev/video11"), reason="there may be an encoder")

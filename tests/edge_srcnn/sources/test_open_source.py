@@ -3,9 +3,8 @@
 import pytest
 
 from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
-from edge_srcnn.kinds import examples
 from edge_srcnn.sources import KINDS, is_camera, kind_of, open_source
-from edge_srcnn.uri import parse_uri
+from edge_srcnn.uri import examples, parse_uri
 
 
 def test_a_test_card():

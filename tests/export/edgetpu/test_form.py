@@ -19,7 +19,7 @@ from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelError, ModelUnsupported, UsageError
-from edge_srcnn.imaging.blocks import from_blocks, to_blocks
+from edge_srcnn.imaging.tiles import from_blocks, to_blocks
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import Model, parse_model, read_model, seal_model
 from edge_srcnn.upscaler import open_model

@@ -1,4 +1,4 @@
-"""Planes as JPEG (JFIF) and RGB pictures want them: full range, and the matrix of BT.601."""
+"""Colour of planes: chroma made coarser or finer, planes of another range or matrix, RGB and back."""
 
 from functools import cache
 
@@ -6,17 +6,45 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.imaging.frame import BT709, Frame
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.frame import BT709, BT2020, Frame
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.planes import Chroma, resample_chroma
 
-_BT2020 = 9
-_WEIGHTS = {BT709: (0.2126, 0.0722), _BT2020: (0.2627, 0.0593)}
+Chroma = tuple[UInt8Array, UInt8Array]
+"""Cb and Cr, of one shape."""
+
+_WEIGHTS = {BT709: (0.2126, 0.0722), BT2020: (0.2627, 0.0593)}
 _JFIF_WEIGHTS = (0.299, 0.114)
 """Shares of R and B in luma, by the code point of the matrix: ITU-R BT.709-6, BT.2020-2, ITU-T T.871."""
 
 _ZERO = 128
 """The level that stands for no colour."""
+
+
+def upscale_chroma(chroma: Chroma, scale: int, height: int, width: int) -> Chroma:
+    """Cb and Cr, upscaled bicubically to ``height`` x ``width``; what rounding made too large is cut off."""
+    cb, cr = (upscale_bicubic(plane, scale)[:height, :width] for plane in chroma)
+    return cb, cr
+
+
+def resample_chroma(chroma: Chroma, height: int, width: int) -> Chroma:
+    """Cb and Cr of another subsampling, by area where it becomes coarser and linearly where it becomes finer."""
+    if chroma[0].shape == (height, width):
+        return chroma
+    finer = height * width > chroma[0].size
+    how = cv2.INTER_LINEAR if finer else cv2.INTER_AREA
+    cb, cr = (np.asarray(cv2.resize(plane, (width, height), interpolation=how), np.uint8) for plane in chroma)
+    return cb, cr
+
+
+def quarter_turns(degrees: float) -> int:
+    """How often a picture must be rotated left by 90 degrees that is to be shown rotated by ``degrees``."""
+    return round(degrees / 90) % 4
+
+
+def rotate(plane: UInt8Array, turns: int) -> UInt8Array:
+    """Turn a plane left ``turns`` times; contiguous."""
+    return np.ascontiguousarray(np.rot90(plane, turns)) if turns else plane
 
 
 def jfif_planes(frame: Frame) -> tuple[UInt8Array, Chroma | None]:
@@ -39,6 +67,26 @@ def rgb_picture(frame: Frame) -> UInt8Array:
         return luma
     cb, cr = resample_chroma(chroma, *luma.shape)
     return np.asarray(cv2.cvtColor(np.dstack((luma, cr, cb)), cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def planes_of_rgb(pixels: UInt8Array, conversion: int = cv2.COLOR_RGB2YCrCb) -> tuple[UInt8Array, Chroma | None]:
+    """Convert a picture to luma and chroma (4:4:4), full range, BT.601.
+
+    Parameters
+    ----------
+    pixels
+        uint8 ``[h, w, 3]``, or ``[h, w]`` grey.
+    conversion
+        OpenCV's; another one for the order B, G, R.
+
+    Returns
+    -------
+    Luma, and Cb and Cr; None for grey.
+    """
+    if pixels.ndim == 2:
+        return pixels, None
+    luma, cr, cb = (np.asarray(plane, np.uint8) for plane in cv2.split(cv2.cvtColor(pixels, conversion)))
+    return luma, (cb, cr)
 
 
 def _expanded(luma: UInt8Array, chroma: Chroma | None) -> tuple[UInt8Array, Chroma | None]:

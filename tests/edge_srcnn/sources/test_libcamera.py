@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.sources.picamera2.controls import read_controls
+from edge_srcnn.sources.libcamera import read_controls
 
 KNOWN = {
     "ExposureTime": (13, 11_767_556, 20_000),

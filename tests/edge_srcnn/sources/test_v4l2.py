@@ -3,10 +3,9 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import NoInput, SourceLost, UsageError
-from edge_srcnn.sources import open_source
-from edge_srcnn.sources.v4l2 import camera, device
-from edge_srcnn.sources.v4l2.camera import Settings, V4l2Camera
-from edge_srcnn.sources.v4l2.device import formats, pixel_format
+from edge_srcnn.sources import open_source, v4l2, v4l2_device
+from edge_srcnn.sources.v4l2 import V4l2Camera
+from edge_srcnn.sources.v4l2_device import formats, pixel_format
 
 # What a camera does is proven on real devices of a real kernel: tests/rigs/vivid.sh
 
@@ -33,16 +32,16 @@ def test_a_camera_that_is_missing_is_no_input(name: str):
 
 
 def test_the_cameras_that_there_are_are_listed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(device, "glob", lambda pattern: ["/dev/video10", "/dev/video2"])
-    webcam = device._Capability("uvcvideo", "HD Webcam", captures=True)
-    encoder = device._Capability("bcm2835-codec", "encoder", captures=False)
-    monkeypatch.setattr(device, "_capability", {"/dev/video2": webcam, "/dev/video10": encoder}.get)
+    monkeypatch.setattr(v4l2_device, "glob", lambda pattern: ["/dev/video10", "/dev/video2"])
+    webcam = v4l2_device._Capability("uvcvideo", "HD Webcam", captures=True)
+    encoder = v4l2_device._Capability("bcm2835-codec", "encoder", captures=False)
+    monkeypatch.setattr(v4l2_device, "_capability", {"/dev/video2": webcam, "/dev/video10": encoder}.get)
     with pytest.raises(NoInput, match=r"there are: /dev/video2 \(HD Webcam\)$"):
         open_source("/dev/video99")
 
 
 def test_a_machine_without_cameras_says_where_to_look(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(device, "glob", lambda pattern: [])
+    monkeypatch.setattr(v4l2_device, "glob", lambda pattern: [])
     with pytest.raises(NoInput, match=r"no /dev/video\*; is the camera plugged in\? dmesg"):
         open_source("/dev/video99")
 
@@ -60,7 +59,7 @@ def test_another_device_is_no_camera():
 
 
 def test_a_device_for_the_pis_own_camera_leads_to_picamera2(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(device, "_capability", lambda path: device._Capability("rp1-cfe", "rp1-cfe", True))
+    monkeypatch.setattr(v4l2_device, "_capability", lambda path: v4l2_device._Capability("rp1-cfe", "rp1-cfe", True))
     with pytest.raises(NoInput, match="its source is picamera2:0"):
         open_source("v4l2:/dev/null")
 
@@ -96,9 +95,9 @@ class OpenDevice:
 def test_a_camera_that_vanishes_while_it_is_opened_is_lost_and_no_mistake(
     monkeypatch: pytest.MonkeyPatch, offered: list[str], kind: type[Exception], said: str
 ):
-    monkeypatch.setattr(camera.cv2, "VideoCapture", OpenDevice)
-    monkeypatch.setattr(camera, "formats", lambda path: offered)
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", OpenDevice)
+    monkeypatch.setattr(v4l2, "formats", lambda path: offered)
     monkeypatch.setattr(OpenDevice, "released", False)
     with pytest.raises(kind, match=said):
-        V4l2Camera("/dev/video0", Settings((640, 480), None, ("MJPG",)), 1.0)
+        V4l2Camera("/dev/video0", format="mjpg", timeout=1.0)
     assert OpenDevice.released

@@ -1,14 +1,17 @@
-"""Standard input or a FIFO, read with a time limit."""
+"""Standard input and named pipes (FIFOs): a reader and a writer that wait for the other end, but not for ever."""
 
 import errno
 import os
 import select
+import stat
 import threading
-from time import monotonic
+from time import monotonic, sleep
+from typing import BinaryIO
 
 from edge_srcnn.errors import NoInput
 
 _POLL_S = 0.1
+_LOOK_S = 0.02
 
 
 class Pipe:
@@ -51,3 +54,32 @@ class Pipe:
     def close(self) -> None:
         """Wake a read that waits."""
         self._closed.set()
+
+
+def is_fifo(path: str) -> bool:
+    """Whether it is a named pipe that can be reached."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def open_fifo(path: str, patience_s: float) -> BinaryIO:
+    """Open a named pipe to write into, as soon as somebody reads it.
+
+    Raises
+    ------
+    OSError
+        ``ENXIO`` where nobody does within ``patience_s``; another where it cannot be opened.
+    """
+    deadline = monotonic() + patience_s
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO or monotonic() >= deadline:
+                raise
+            sleep(_LOOK_S)
+            continue
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "wb")

@@ -1,28 +1,27 @@
-"""A V4L2 device set up and read by OpenCV, whose conversion to RGB is switched off."""
+"""USB cameras and other V4L2 devices, by OpenCV; their pixels are taken as they are, YUV or JPEG."""
 
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
-from threading import Event
 from time import monotonic
+from typing import Any
 
 import cv2
 import numpy as np
 
 from edge_srcnn.errors import BadData, SourceLost, Unavailable, UsageError
+from edge_srcnn.imaging.colour import planes_of_rgb
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.planes import Chroma
-from edge_srcnn.sources import Source, silent
-from edge_srcnn.sources.layouts import bytes_per_row, take_apart
-from edge_srcnn.sources.mjpeg import JpegDecoder, planes_of_bgr
-from edge_srcnn.sources.v4l2.device import formats, pixel_format
+from edge_srcnn.sources import silent
+from edge_srcnn.sources.camera import SIZE, TIMEOUT_S, Camera, JpegDecoder, Planes, bytes_per_row, take_apart
+from edge_srcnn.sources.v4l2_device import check_camera, formats, pixel_format
+from edge_srcnn.uri import Uri, frame_rate, frame_size, one_of, read_options, seconds
 
 log = logging.getLogger(__name__)
 
-Planes = tuple[UInt8Array, Chroma | None]
+FORMATS = {"yuyv": "YUYV", "mjpg": "MJPG"}
 
 _JPEG = ("MJPG", "JPEG")
 _LAYOUTS = {
@@ -36,20 +35,46 @@ _LAYOUTS = {
 }
 _WAIT = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"  # OpenCV looks at it when it waits for the first frame of the process
 _STEP_S = 1  # whole seconds; OpenCV's own 10 would keep a silent camera busy long after it was closed
-_OLD_S = 10.0  # a time stamp that is older was taken by another clock
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Requested settings: width and height, frames a second (None: the camera's choice), formats in this order."""
-
-    size: tuple[int, int]
-    rate: Fraction | None
-    fourccs: tuple[str, ...]
+def options(uri: Uri) -> dict[str, Any]:
+    """Read them: size (640x480), fps, format (yuyv or mjpg; else the first that gives size and rate), timeout (5 s)."""
+    return read_options(uri, size=frame_size, fps=frame_rate, format=one_of(*FORMATS), timeout=seconds)
 
 
-class V4l2Camera(Source):
+def open(uri: Uri) -> "V4l2Camera":
+    """Open the camera; for the options see ``options``.
+
+    Raises
+    ------
+    NoInput
+        There is no such camera.
+    Unavailable
+        It may not be opened, is in use, or does not answer.
+    UsageError
+        It does not have the format.
+    """
+    given = options(uri)
+    path = f"/dev/video{uri.target or 0}" if not uri.target or uri.target.isdecimal() else uri.target
+    check_camera(path)
+    return V4l2Camera(path, **given)
+
+
+class V4l2Camera(Camera):
     """A camera's frames, in the planes that it delivers; size and rate are what it agreed to.
+
+    Parameters
+    ----------
+    path
+        The device.
+    size
+        Requested width and height.
+    fps
+        Requested frames a second; None: the camera's choice.
+    format
+        A key of ``FORMATS``; None: the first of them that gives size and rate.
+    timeout
+        Seconds without a frame after which it is lost.
 
     Raises
     ------
@@ -63,14 +88,18 @@ class V4l2Camera(Source):
         Its rows are padded, which OpenCV does not tell apart.
     """
 
-    live = True
-
-    def __init__(self, path: str, wanted: Settings, timeout_s: float) -> None:
-        self.timeout_s: float | None = timeout_s + _STEP_S
-        self._path, self._limit_s, self._woken = path, timeout_s, Event()
-        self._first_s: float | None = None
+    def __init__(
+        self,
+        path: str,
+        *,
+        size: tuple[int, int] = SIZE,
+        fps: Fraction | None = None,
+        format: str | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> None:
+        super().__init__(path, timeout)
+        self.timeout_s = timeout + _STEP_S
         self._index = 0
-        self._colour = Colour()
         self._planes_of: Callable[[UInt8Array], Planes | None]  # None of a picture that is damaged
         os.environ.setdefault(_WAIT, str(_STEP_S))
         self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
@@ -80,18 +109,17 @@ class V4l2Camera(Source):
                     f"{path}: the camera is there, but cannot be opened; most likely another program uses it: "
                     f"fuser -v {path} names it"
                 )
-            fourcc = self._negotiate(wanted)
+            fourcc = self._negotiate((FORMATS[format],) if format else tuple(FORMATS.values()), size, fps)
             self.size = self._size()
-            self.rate: Fraction | None = self._rate() or wanted.rate
+            self.rate = self._rate() or fps
             self._set_up_planes(fourcc)
+        except cv2.error as error:
+            self.close()
+            raise Unavailable(f"{path}: the camera cannot be set up ({error})") from error
         except BaseException:
             self.close()
             raise
-        log.info("%s: %dx%d, %s, %s frames a second", path, *self.size, fourcc, self.rate and f"{float(self.rate):g}")
-        if self.size != wanted.size or (wanted.rate and self.rate != wanted.rate):
-            asked = "{}x{}".format(*wanted.size) + (f" at {float(wanted.rate):g}" if wanted.rate else "")
-            got = "{}x{}".format(*self.size) + (f" at {float(self.rate):g}" if self.rate else "")
-            log.warning("%s: asked for %s frames a second, the camera gives %s", path, asked, got)
+        self._tell(fourcc, size, fps)
 
     def read(self) -> Frame | None:
         """Wait for the next frame; damaged ones are left out, but counted."""
@@ -102,26 +130,24 @@ class V4l2Camera(Source):
                 good, pixels = self._capture.read()
                 stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             except cv2.error as error:
-                raise SourceLost(f"{self._path}: the camera broke off ({error})") from error
+                raise SourceLost(f"{self._name}: the camera broke off ({error})") from error
             now = monotonic()
             if good:
-                captured_s = stamp_s if 0 <= now - stamp_s < _OLD_S else now
                 index, self._index = self._index, self._index + 1
                 planes = self._planes_of(np.asarray(pixels, np.uint8))
                 if planes is not None:
-                    self._first_s = captured_s if self._first_s is None else self._first_s
-                    return Frame(*planes, self._colour, index, captured_s - self._first_s, captured_s)
+                    return self._frame(planes, index, stamp_s, now)
                 damaged = True
                 if now < end:
                     continue
-            if not os.path.exists(self._path):
-                raise SourceLost(f"{self._path}: the camera is gone; was it unplugged?")
+            if not os.path.exists(self._name):
+                raise SourceLost(f"{self._name}: the camera is gone; was it unplugged?")
             if not good and now - began < _STEP_S / 2:
-                raise SourceLost(f"{self._path}: the camera broke off; was it unplugged?")
+                raise SourceLost(f"{self._name}: the camera broke off; was it unplugged?")
             if now >= end and damaged:
-                raise SourceLost(f"{self._path}: only damaged pictures came for {self._limit_s:g} s")
+                raise SourceLost(f"{self._name}: only damaged pictures came for {self._limit_s:g} s")
             if now >= end:
-                raise silent(self._path, self._limit_s)
+                raise silent(self._name, self._limit_s)
         return None
 
     def wake(self) -> None:
@@ -132,32 +158,33 @@ class V4l2Camera(Source):
         """Close the device."""
         self._capture.release()
 
-    def _negotiate(self, wanted: Settings) -> str:
-        """Set format, size and rate; of several formats the first that gives what is wanteded, or else the first."""
-        offered = formats(self._path)
-        possible = [fourcc for fourcc in wanted.fourccs if fourcc in offered]
-        if not possible and len(wanted.fourccs) == 1:
+    def _negotiate(self, fourccs: tuple[str, ...], size: tuple[int, int], rate: Fraction | None) -> str:
+        """Set format, size and rate; of several formats the first that gives what is wanted, or else the first."""
+        offered = formats(self._name)
+        possible = [fourcc for fourcc in fourccs if fourcc in offered]
+        if not possible and len(fourccs) == 1:
             if not offered:  # every camera names some
-                raise SourceLost(f"{self._path}: the camera does not say what it offers; was it unplugged?")
+                raise SourceLost(f"{self._name}: the camera does not say what it offers; was it unplugged?")
             others = ", ".join(offered[:12])
-            raise UsageError(f"{self._path}: the camera has no {wanted.fourccs[0]}; it offers {others}")
+            raise UsageError(f"{self._name}: the camera has no {fourccs[0]}; it offers {others}")
         for fourcc in possible:
-            got = self._configure(fourcc, wanted)
-            if got == fourcc and self._size() == wanted.size and (wanted.rate is None or self._rate() == wanted.rate):
+            got = self._configure(fourcc, size, rate)
+            if got == fourcc and self._size() == size and (rate is None or self._rate() == rate):
                 return got
-        return self._configure((possible or wanted.fourccs)[0], wanted)
+        return self._configure((possible or fourccs)[0], size, rate)
 
-    def _configure(self, fourcc: str, wanted: Settings) -> str:
+    def _configure(self, fourcc: str, size: tuple[int, int], rate: Fraction | None) -> str:
+        """Ask for a format, and give the one that the camera took."""
         self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*fourcc))
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.size[0])
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.size[1])
-        if wanted.rate is not None:
-            self._capture.set(cv2.CAP_PROP_FPS, float(wanted.rate))
+        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+        if rate is not None:
+            self._capture.set(cv2.CAP_PROP_FPS, float(rate))
         self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
-        return self._fourcc()
+        return int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False).decode("latin-1")
 
     def _set_up_planes(self, fourcc: str) -> None:
-        told = pixel_format(self._path)
+        told = pixel_format(self._name)
         self._colour = told.colour if told else Colour(False, BT601)
         layout = _LAYOUTS.get(fourcc)
         if fourcc in _JPEG:
@@ -168,14 +195,14 @@ class V4l2Camera(Source):
             width = self.size[0]
             if told and told.stride > bytes_per_row(layout, width):  # OpenCV takes rows for dense
                 raise BadData(
-                    f"{self._path}: {fourcc} with padded rows at this size; give size= or format= another value"
+                    f"{self._name}: {fourcc} with padded rows at this size; give size= or format= another value"
                 )
             self._planes_of = lambda pixels: _planes_of(layout, pixels, self.size)
         else:
-            log.warning("%s: %s is converted to RGB by OpenCV", self._path, fourcc)
+            log.warning("%s: %s is converted to RGB by OpenCV", self._name, fourcc)
             self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 1)
             self._colour = Colour()
-            self._planes_of = lambda pixels: planes_of_bgr(pixels) if pixels.ndim == 3 else (pixels, None)
+            self._planes_of = lambda pixels: planes_of_rgb(pixels, cv2.COLOR_BGR2YCrCb)
 
     def _size(self) -> tuple[int, int]:
         width, height = (self._capture.get(name) for name in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
@@ -184,9 +211,6 @@ class V4l2Camera(Source):
     def _rate(self) -> Fraction | None:
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         return Fraction(rate).limit_denominator(1001) if rate > 0 else None
-
-    def _fourcc(self) -> str:
-        return int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False).decode("latin-1")
 
 
 def _planes_of(layout: str, pixels: UInt8Array, size: tuple[int, int]) -> Planes | None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge_srcnn.sources.layouts import LAYOUTS, bytes_per_row, take_apart
+from edge_srcnn.sources.camera import LAYOUTS, bytes_per_row, take_apart
 
 WIDTH, HEIGHT = 8, 6
 LUMA = np.arange(WIDTH * HEIGHT, dtype=np.uint8).reshape(HEIGHT, WIDTH)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.sources.mjpeg import JpegDecoder, planes_of_bgr
+from edge_srcnn.sources.camera import JpegDecoder
 
 LEVELS = (100, 110, 150)
 """Luma, Cb and Cr of a colour that RGB has as well."""
@@ -93,11 +93,3 @@ def test_damaged_pictures_are_left_out_and_do_no_harm(decoder: JpegDecoder, dama
 
 def test_what_follows_the_picture_is_ignored(decoder: JpegDecoder):
     assert decoder.decode(jpeg("4:2:2") + bytes(500)) is not None
-
-
-def test_planes_of_bgr_follow_jfif():
-    primaries = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
-    luma, (cb, cr) = planes_of_bgr(primaries)  # ITU-T T.871: Y = 0.299 R + 0.587 G + 0.114 B, chroma around 128
-    assert np.abs(luma[0].astype(int) - [29, 150, 76, 255]).max() <= 1
-    assert np.abs(cb[0].astype(int) - [255, 44, 85, 128]).max() <= 1
-    assert np.abs(cr[0].astype(int) - [107, 21, 255, 128]).max() <= 1

@@ -7,7 +7,8 @@ from typing import Any
 
 import av
 
-from edge_srcnn.imaging.planes import quarter_turns
+from edge_srcnn.imaging.colour import quarter_turns
+from edge_srcnn.imaging.pyav import writing
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +22,11 @@ class StreamCopy:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._container: Any = av.open(path)
-        video: Any = self._container.streams.video[0]
-        self.video_start_s = float((video.start_time or 0) * video.time_base)
-        self.aspect = _upright_aspect(path, video.sample_aspect_ratio)
+        with writing(f"{path}: its sound and subtitles cannot be copied"):
+            self._container: Any = av.open(path)
+            video: Any = self._container.streams.video[0]
+            self.video_start_s = float((video.start_time or 0) * video.time_base)
+            self.aspect = _upright_aspect(path, video.sample_aspect_ratio)
         self._output: Any = None
         self._copies: dict[int, Any] = {}
         self._packets: Iterator[Any] = iter(())

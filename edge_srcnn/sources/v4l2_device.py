@@ -11,7 +11,7 @@ from glob import glob
 from pathlib import Path
 
 from edge_srcnn.errors import NoInput, Unavailable
-from edge_srcnn.imaging.frame import BT601, BT709, Colour
+from edge_srcnn.imaging.frame import BT601, BT709, BT2020, Colour
 
 _QUERYCAP = 0x80685600  # VIDIOC_QUERYCAP, struct v4l2_capability, 104 bytes
 _ENUM_FMT = 0xC0405602  # VIDIOC_ENUM_FMT, struct v4l2_fmtdesc, 64 bytes
@@ -19,9 +19,8 @@ _G_FMT = 0xC0D05604  # VIDIOC_G_FMT, struct v4l2_format, 208 bytes
 _VIDEO_CAPTURE = 0x00000001  # V4L2_CAP_VIDEO_CAPTURE
 _CAPTURE = 1  # V4L2_BUF_TYPE_VIDEO_CAPTURE
 _HAS_DEVICE_CAPS = 0x80000000
-_BT2020 = 9
 _COLORSPACE_REC709, _COLORSPACE_JPEG, _COLORSPACE_BT2020 = 3, 7, 10
-_MATRIX_OF_ENCODING = {1: BT601, 2: BT709, 3: BT601, 4: BT709, 6: _BT2020, 7: _BT2020}
+_MATRIX_OF_ENCODING = {1: BT601, 2: BT709, 3: BT601, 4: BT709, 6: BT2020, 7: BT2020}
 _FULL_RANGE_OF_QUANTIZATION = {1: True, 2: False}
 _PI_CAMERA_DRIVERS = frozenset({"unicam", "rp1-cfe", "bcm2835-isp", "pispbe"})
 
@@ -77,7 +76,7 @@ def pixel_format(path: str) -> PixelFormat | None:
         return None
     width, height, fourcc, _, stride, _, space, _, _, encoding, quantization, _ = struct.unpack_from("12I", answer, 8)
     full_range = _FULL_RANGE_OF_QUANTIZATION.get(quantization, space == _COLORSPACE_JPEG)
-    default = {_COLORSPACE_REC709: BT709, _COLORSPACE_BT2020: _BT2020}.get(space, BT601)
+    default = {_COLORSPACE_REC709: BT709, _COLORSPACE_BT2020: BT2020}.get(space, BT601)
     colour = Colour(full_range, _MATRIX_OF_ENCODING.get(encoding, default))
     return PixelFormat(_name(fourcc), (width, height), stride, colour)
 

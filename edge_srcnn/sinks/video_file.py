@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,18 +12,31 @@ import av
 from av.video.frame import PictureType
 
 from edge_srcnn.errors import CannotWrite, OutputExists
+from edge_srcnn.imaging.colour import jfif_planes
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
-from edge_srcnn.imaging.jfif import jfif_planes
-from edge_srcnn.imaging.pyav import FORMATS, av_frame, even_planes, set_tags, writing
-from edge_srcnn.sinks.video.container import container_options
-from edge_srcnn.sinks.video.encoder import MJPEG, bit_rate, gop_size
-from edge_srcnn.sinks.video.keyframes import KeyFrames
-from edge_srcnn.sinks.video.recovery import can_be_played, hidden_name
-from edge_srcnn.sinks.video.stream_copy import StreamCopy
+from edge_srcnn.imaging.pyav import av_frame, set_tags, writing
+from edge_srcnn.sinks.recordings import can_be_played, hidden_name
+from edge_srcnn.sinks.stream_copy import StreamCopy
+from edge_srcnn.system.files import give_name
 
 _TIME_BASE = Fraction(1, 90000)
 _UNKNOWN_RATE = Fraction(25)
+
+_MP4 = frozenset({".mp4", ".mov", ".m4v"})
 _AVI = ".avi"
+_FAST_START = {"movflags": "faststart"}
+# what was written until a power cut can be played, if packets go to the disk at once
+_AT_ONCE = {"flush_packets": "1"}
+# an encoder in hardware tells with its first packet only what the head of the file must say
+_FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
+# by itself a cluster of less than 4 KiB goes on for 5 s, key frames or not
+_SHORT_CLUSTERS = {"cluster_time_limit": "1000"}
+_DURABLE = dict.fromkeys(_MP4, _FRAGMENTED) | {".mkv": _SHORT_CLUSTERS}
+
+_MJPEG, _HARDWARE = "mjpeg", "h264_v4l2m2m"
+_BITS_A_PIXEL = Fraction(1, 10)
+_LEAST_BITS = 1_000_000
+_KEY_FRAME_S, _LONGEST_GOP_S = 2, 10
 
 
 class VideoFile:
@@ -56,34 +69,35 @@ class VideoFile:
         self.path = path
         self.partial = hidden_name(path)
         self._encoder, self._options, self._rate = encoder, options, rate or _UNKNOWN_RATE
-        # AVI has no times, only a rate
-        self._time_base = 1 / self._rate if path.suffix.lower() == _AVI else _TIME_BASE
-        with writing(f"{self.path}: cannot be written"):
+        suffix = path.suffix.lower()
+        self._time_base = 1 / self._rate if suffix == _AVI else _TIME_BASE  # AVI has no times, only a rate
+        layout = _DURABLE.get(suffix, {}) | _AT_ONCE if durable else _FAST_START if suffix in _MP4 else {}
+        self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy)
+        with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.partial.open("xb")
             fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for one that a power cut left
-            self._container: Any = av.open(
-                str(self.partial), "w", options=container_options(path.suffix, durable=durable)
-            )
-        self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy)
+            self._container: Any = av.open(str(self.partial), "w", options=layout)
         self._stream: Any = None
         self._size: tuple[int, int] | None = None
         self._keys = KeyFrames(self._time_base) if durable else None
+        self._subsampling = (2, 2)
         self._first_s = 0.0
         self._last = -1
 
     def write(self, frame: Frame) -> None:
         """Encode a frame."""
-        if self._encoder == MJPEG:
+        if self._encoder == _MJPEG:
             luma, chroma = jfif_planes(frame)
             frame = replace(frame, luma=luma, chroma=chroma, colour=Colour(full_range=True, matrix=BT601))
-        with writing(f"{self.path}: cannot be written"):
+        with self._writing():
+            if self._stream is None and frame.chroma is not None:
+                self._subsampling = frame.subsampling
+            picture = av_frame(frame, self._subsampling)
             if self._stream is None:
-                self._begin(frame)
-            luma, chroma = even_planes(frame, self._format)
-            if luma.shape != (self._stream.codec_context.height, self._stream.codec_context.width):
+                self._begin(frame, picture)
+            if (picture.width, picture.height) != (self._stream.width, self._stream.height):
                 raise CannotWrite(f"{self.path}: the picture's size changed, which a video file cannot say")
-            picture = av_frame(luma, chroma, self._format, frame.colour)
             picture.time_base = self._time_base
             start = 0.0 if self._stream_copy is None else self._stream_copy.video_start_s
             picture.pts = max(round((frame.time_s - self._first_s + start) / self._time_base), self._last + 1)
@@ -94,18 +108,30 @@ class VideoFile:
             self._mux(self._stream.encode(picture))
 
     def fits(self, frame: Frame) -> bool:
-        """Whether a frame is as large as those before it, which it must be."""
+        """Tell whether a frame is as large as those before it, which it must be."""
         return self._size in (None, frame.size)
 
     def finish(self, *, overwrite: bool, cut: bool = False) -> None:
         """Write what the encoder holds back and the rest of the sound, and give the file its name.
 
-        ``cut``: the pictures were stopped before their end, and the sound ends with the last of them.
+        Parameters
+        ----------
+        overwrite
+            Replace a file of that name.
+        cut
+            The pictures were stopped before their end, and the sound ends with the last of them.
+
+        Raises
+        ------
+        OutputExists
+            A file of that name came up meanwhile; the video keeps its hidden one.
+        CannotWrite
+            The disk refuses.
         """
         if self._stream is None:
             self.discard()
             return
-        with self._file, writing(f"{self.path}: cannot be written"):
+        with self._file, self._writing():
             try:
                 self._mux(self._stream.encode(None))
                 if self._stream_copy is not None:
@@ -117,10 +143,10 @@ class VideoFile:
                 self._let_go()
                 raise
             os.fsync(self._file.fileno())
-            if overwrite:
-                os.replace(self.partial, self.path)
-            else:
-                self._link()
+            try:
+                give_name(self.partial, self.path, overwrite=overwrite)
+            except OutputExists as error:
+                raise OutputExists(f"{self.path}: came up meanwhile; the video is in {self.partial}") from error
 
     def discard(self) -> None:
         """Stop, and leave nothing behind."""
@@ -137,23 +163,26 @@ class VideoFile:
         """How large it is so far."""
         return self.partial.stat().st_size if self.partial.exists() else 0
 
-    def _begin(self, frame: Frame) -> None:
-        self._format = FORMATS[frame.subsampling] if frame.chroma is not None else FORMATS[2, 2]
-        luma, _ = even_planes(frame, self._format)
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(f"{self.path}: cannot be written")
+
+    def _begin(self, frame: Frame, picture: Any) -> None:
         stream = self._container.add_stream(self._encoder, rate=self._rate, options=self._options)
-        stream.height, stream.width = luma.shape
-        stream.pix_fmt = self._format
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, picture.format.name
         stream.time_base = self._time_base
-        stream.codec_context.time_base = self._time_base
-        stream.codec_context.gop_size = gop_size(self._rate, timed=self._keys is not None)
-        if bits := bit_rate(self._encoder, stream.width, stream.height, self._rate):
-            stream.codec_context.bit_rate = bits
-        set_tags(stream.codec_context, frame.colour)
+        context = stream.codec_context
+        context.time_base = self._time_base
+        # with a key frame when one is due, the encoder need not care for them
+        gop_s = _KEY_FRAME_S if self._keys is None else _LONGEST_GOP_S
+        context.gop_size = max(round(self._rate * gop_s), 1)
+        if bits := bit_rate(self._encoder, picture.width, picture.height, self._rate):
+            context.bit_rate = bits
+        set_tags(context, frame.colour)
         if self._time_base != _TIME_BASE:
-            stream.codec_context.max_b_frames = 0  # AVI cannot say their order
+            context.max_b_frames = 0  # AVI cannot say their order
         if self._stream_copy is not None:
             if self._stream_copy.aspect is not None:
-                stream.codec_context.sample_aspect_ratio = self._stream_copy.aspect
+                context.sample_aspect_ratio = self._stream_copy.aspect
             self._stream_copy.begin(self._container, stream)
         self._stream, self._first_s, self._size = stream, frame.time_s, frame.size
 
@@ -182,12 +211,57 @@ class VideoFile:
             if key_came:
                 self._save()
 
-    def _link(self) -> None:
-        try:
-            os.link(self.partial, self.path)
-        except FileExistsError as error:
-            raise OutputExists(f"{self.path}: came up meanwhile; the video is in {self.partial}") from error
-        except OSError:  # a file system without hard links
-            os.replace(self.partial, self.path)
-        else:
-            self.partial.unlink()
+
+class KeyFrames:
+    """Tells every 2 seconds that a key frame is due, by the times of the pictures, whatever their rate.
+
+    A picture that stands by itself is what a power cut leaves. What came before it is written when the encoder gives
+    it out.
+
+    Parameters
+    ----------
+    time_base
+        Seconds, the unit of the pictures' times.
+    """
+
+    def __init__(self, time_base: Fraction) -> None:
+        self._every = max(round(_KEY_FRAME_S / time_base), 1)
+        self._last: int | None = None
+        self._awaited: int | None = None
+
+    def is_due(self, pts: int) -> bool:
+        """Tell whether the picture of this time is to be one; called once for each, in order."""
+        if self._last is not None and pts - self._last < self._every:
+            return False
+        self._last = pts
+        if self._awaited is None:  # else the encoder holds back more than 2 s
+            self._awaited = pts
+        return True
+
+    def has_come(self, pts: int) -> bool:
+        """Tell whether the encoder gave out, with the packet of this time, one that was due; true once."""
+        if self._awaited is None or pts < self._awaited:
+            return False
+        self._awaited = None
+        return True
+
+
+def bit_rate(encoder: str, width: int, height: int, rate: Fraction) -> int | None:
+    """Choose bits a second for an encoder that asks for them: a tenth of a bit a pixel, a megabit at least.
+
+    Parameters
+    ----------
+    encoder
+        FFmpeg's name.
+    width, height
+        Pixels.
+    rate
+        Frames a second.
+
+    Returns
+    -------
+    None where the encoder works by quality instead.
+    """
+    if encoder != _HARDWARE:
+        return None
+    return max(round(width * height * rate * _BITS_A_PIXEL), _LEAST_BITS)

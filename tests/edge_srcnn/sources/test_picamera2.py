@@ -13,7 +13,7 @@ from edge_srcnn.errors import NoInput, SourceLost, Unavailable, UsageError
 from edge_srcnn.imaging.frame import Colour
 from edge_srcnn.live.capture import Capture, Opener
 from edge_srcnn.sources import open_source
-from edge_srcnn.sources.picamera2.library import colour_of
+from edge_srcnn.sources.libcamera import colour_of
 from tests.edge_srcnn.sources.fake_picamera2 import (
     REC709,
     SMPTE170M,

@@ -1,0 +1,138 @@
+"""``rtsp://`` and ``rtmp://``: H.264 to a server (MediaMTX, go2rtc) that many can watch or record from."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from edge_srcnn.errors import CannotWrite
+from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.system.worker_process import Child
+from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds, whole_number
+
+_ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m"}
+_LOW_LATENCY = {"preset": "ultrafast", "tune": "zerolatency"}
+_UNKNOWN_RATE = Fraction(25)
+_TIME_BASE = Fraction(1, 90000)
+_SUBSAMPLING = (2, 2)
+_MARGIN_S, _GOOD_BYE_S = 1.0, 2.0
+
+
+def options(uri: Uri) -> dict[str, Any]:
+    """Read them: codec (h264, h264-hw), kbit (1000 bits a second; 4000), transport (RTSP: tcp, udp), timeout (5 s)."""
+    return read_options(
+        uri, codec=one_of(*_ENCODERS), kbit=whole_number, transport=one_of("tcp", "udp"), timeout=seconds
+    )
+
+
+def open(uri: Uri) -> "PushSink":
+    """Get ready to push; nothing is connected before the first frame. For the options see ``options``.
+
+    Raises
+    ------
+    Unavailable
+        PyAV is not installed.
+    """
+    given = options(uri)
+    need_pyav(uri.text)
+    return PushSink(uri.target, **given)
+
+
+class PushSink(Sink):
+    """Connects with the first frame; a server that is gone, or silent, ends it.
+
+    The parameters are the address of the stream, and those that ``options`` reads.
+    """
+
+    live = True
+
+    def __init__(
+        self, name: str, *, codec: str = "h264", kbit: int = 4000, transport: str = "tcp", timeout: float = 5.0
+    ) -> None:
+        self.name, self._timeout_s, self._rate = name, timeout, _UNKNOWN_RATE
+        self._settings: dict[str, Any] = {
+            "address": name,
+            "encoder": _ENCODERS[codec],
+            "bits_per_second": kbit * 1000,
+            "transport": transport,
+            "timeout_s": timeout,
+        }
+        self._child: Child | None = None
+
+    def begin(self, stream: Stream) -> None:
+        """Keep the rate."""
+        self._rate = stream.rate or _UNKNOWN_RATE
+
+    def write(self, result: Result) -> None:
+        """Encode and send a frame."""
+        try:
+            if self._child is None:
+                self._child = Child("edge_srcnn.sinks.push:Connection", rate=self._rate, **self._settings)
+            self._child.call(self._timeout_s + _MARGIN_S, result.frame)
+        except (TimeoutError, ConnectionError) as error:
+            raise CannotWrite(f"{self.name}: the server cannot be reached ({error})") from error
+
+    def close(self) -> None:
+        """Say good-bye to the server."""
+        child, self._child = self._child, None
+        if child is not None:
+            with suppress(TimeoutError, ConnectionError):
+                child.call(min(self._timeout_s, _GOOD_BYE_S), None)
+            child.close()
+
+
+@dataclass
+class Connection:
+    """A stream to a server, in a process of its own: FFmpeg may wait for a silent server for ever."""
+
+    address: str
+    encoder: str
+    rate: Fraction
+    bits_per_second: int
+    transport: str
+    timeout_s: float
+    _container: Any = None
+    _stream: Any = None
+    _last: int = -1
+
+    def __call__(self, frame: Frame | None) -> None:
+        """Connect with the first frame; take frames, and None to say good-bye."""
+        from edge_srcnn.imaging.pyav import av_frame, writing
+
+        if frame is None:
+            with suppress(CannotWrite), writing(self.address):
+                if self._container is not None:
+                    self._send(None)
+                    self._container.close()
+            return
+        with writing(f"{self.address}: the server cannot be reached"):
+            if self._container is None:
+                self._connect(frame)
+            picture = av_frame(frame, _SUBSAMPLING)
+            picture.time_base = _TIME_BASE
+            picture.pts = self._last = max(round(frame.time_s / _TIME_BASE), self._last + 1)
+            self._send(picture)
+
+    def _send(self, picture: Any) -> None:
+        for packet in self._stream.encode(picture):
+            self._container.mux(packet)
+
+    def _connect(self, frame: Frame) -> None:
+        import av
+
+        microseconds = str(round(self.timeout_s * 1e6))
+        if self.address.startswith("rtsp"):  # of RTMP, "timeout" would mean to wait for others to connect
+            format, options = "rtsp", {"timeout": microseconds, "rtsp_transport": self.transport}
+        else:
+            format, options = "flv", {"rw_timeout": microseconds}
+        limits = self.timeout_s, self.timeout_s
+        container: Any = av.open(self.address, "w", format=format, options=options, timeout=limits)
+        tuning = _LOW_LATENCY if self.encoder == "libx264" else {}
+        stream = container.add_stream(self.encoder, rate=self.rate, options=tuning)
+        stream.width, stream.height = (side // 2 * 2 for side in frame.size)
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = self.bits_per_second
+        stream.codec_context.time_base = _TIME_BASE
+        stream.codec_context.gop_size = max(round(self.rate), 1)
+        self._container, self._stream = container, stream

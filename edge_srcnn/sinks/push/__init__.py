@@ -1,1 +1,0 @@
-"""Live pictures pushed to a server: RTSP, RTMP, SRT."""

@@ -1,0 +1,116 @@
+"""Recordings on the disk: a budget, for which the oldest make room; and those that a power cut or a kill cut off."""
+
+import fcntl
+import logging
+import os
+import re
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import chain, count
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Rotation:
+    """Files of one folder whose names fit a pattern; sorted by length and name they are sorted by time.
+
+    Attributes
+    ----------
+    keep, keep_bytes
+        The budget; None: no limit. The newest file always stays.
+    """
+
+    folder: Path
+    pattern: re.Pattern[str]
+    keep: int | None = None
+    keep_bytes: int | None = None
+    _files: deque[tuple[Path, int]] = field(default_factory=deque)
+
+    def begin(self) -> None:
+        """Count what is there from earlier runs; without a budget nobody needs to know."""
+        if self.keep is not None or self.keep_bytes is not None:
+            self._files = deque((path, path.stat().st_size) for path in numbered(self.folder, self.pattern))
+
+    def add(self, path: Path) -> None:
+        """Count a file that was just written, and remove the oldest beyond the budget."""
+        if self.keep is None and self.keep_bytes is None:
+            return
+        self._files.append((path, path.stat().st_size))
+        total = sum(size for _, size in self._files)
+        while len(self._files) > 1 and self._too_much(total):
+            oldest, size = self._files.popleft()
+            oldest.unlink(missing_ok=True)
+            total -= size
+
+    def _too_much(self, total: int) -> bool:
+        many = self.keep is not None and len(self._files) > self.keep
+        return many or (self.keep_bytes is not None and total > self.keep_bytes)
+
+
+def numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """List the files of a folder whose names fit, the oldest first."""
+    if not os.path.isdir(folder):
+        return []
+    fit = (path for path in folder.iterdir() if pattern.fullmatch(path.name))
+    return sorted(fit, key=lambda path: (len(path.name), path.name))  # a number may outgrow its zeros
+
+
+def hidden_name(path: Path) -> Path:
+    """Name a hidden neighbour of ``path`` that is not there yet: ``.out.part.mp4`` or ``.out.part-2.mp4``."""
+    numbers = ("" if number == 1 else f"-{number}" for number in count(1))
+    return _first_free(path.with_name(f".{path.stem}.part{number}{path.suffix}") for number in numbers)
+
+
+def recover_recordings(path: Path) -> list[Path]:
+    """Give what can be played a visible name, beside ``path``; what another process is writing stays as it is.
+
+    Of ``out.mp4`` they become ``out-recovered-1.mp4``, of a segment ``out-00007.mp4`` the segment.
+
+    Parameters
+    ----------
+    path
+        What the recording is called when it is finished; of segments, without their numbers.
+
+    Returns
+    -------
+    The new names.
+    """
+    if not os.access(path.parent, os.R_OK | os.X_OK):  # or there is none
+        return []
+    pattern = re.compile(rf"\.({re.escape(path.stem)}(-[0-9]+)?)\.part(-[0-9]+)?{re.escape(path.suffix)}")
+    recovered = []
+    for hidden in sorted(path.parent.iterdir()):
+        match = pattern.fullmatch(hidden.name)
+        if match is None:
+            continue
+        with hidden.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            if can_be_played(hidden):
+                names = [hidden.with_name(f"{match[1]}{path.suffix}")] if match[2] else []
+                others = (path.with_name(f"{path.stem}-recovered-{number}{path.suffix}") for number in count(1))
+                visible = _first_free(chain(names, others))
+                hidden.rename(visible)
+                recovered.append(visible)
+                log.warning("%s: was cut off; what there is of it is %s now", hidden, visible)
+    return recovered
+
+
+def can_be_played(path: Path) -> bool:
+    """Tell whether there is a picture in a video file."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            return next(container.decode(video=0), None) is not None
+    except (av.FFmpegError, OSError, IndexError):
+        return False
+
+
+def _first_free(names: Iterable[Path]) -> Path:
+    return next(name for name in names if not os.path.exists(name))

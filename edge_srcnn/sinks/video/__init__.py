@@ -1,1 +1,0 @@
-"""Video files: frames in, one container out, whole whatever happens."""

@@ -1,1 +1,0 @@
-"""Raspberry Pi cameras, by picamera2."""

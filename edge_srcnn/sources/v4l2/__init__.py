@@ -1,1 +1,0 @@
-"""Cameras of Linux: USB cameras and capture cards, by V4L2."""
