@@ -17,7 +17,7 @@ from edge_srcnn.engine.postprocess import Output
 from edge_srcnn.engine.tiled_graph import TiledNetwork, network_for_form, network_for_processor
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.tiles import Tile, from_blocks, mirror_border, to_blocks, to_windows
+from edge_srcnn.imaging.tiles import Tile, mirror_border
 from edge_srcnn.models.edgetpu import TpuForm
 
 MOSTLY = 0.75

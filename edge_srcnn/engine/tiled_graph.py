@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from edge_srcnn.engine.graph import Graph, Network
 from edge_srcnn.engine.packing import Halo, check_packing, halo, pack, row_grain, tile_grain
 from edge_srcnn.engine.plan import Block, Plan
-from edge_srcnn.imaging.blocks import from_blocks, to_blocks, to_windows
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.imaging.tiles import Tile, cut, even_side, round_up
+from edge_srcnn.imaging.tiles import Tile, cut, even_side, from_blocks, round_up, to_blocks, to_windows
 from edge_srcnn.models.edgetpu import TpuForm
 
 _SIGN = np.uint8(0x80)
