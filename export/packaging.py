@@ -9,17 +9,8 @@ import numpy as np
 
 import edge_srcnn
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.models.file import (
-    BICUBIC,
-    CAMERA,
-    GOLDEN_SHAPE,
-    Model,
-    ModelSpec,
-    Quality,
-    Training,
-    digest,
-    golden_plane,
-)
+from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane
+from edge_srcnn.models.spec import BICUBIC, CAMERA, ModelSpec, Quality, Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import Architecture, family
 

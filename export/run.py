@@ -10,7 +10,8 @@ import keras
 
 from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.file import BICUBIC, Model, Quality, Training, seal_model
+from edge_srcnn.models.file import Model, seal_model
+from edge_srcnn.models.spec import BICUBIC, Quality, Training
 from edge_srcnn.system.files import write_whole
 from edge_srcnn.upscaler import open_model
 from export.architectures import Layer, family

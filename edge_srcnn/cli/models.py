@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edge_srcnn.measure.model_table import Listed
-    from edge_srcnn.models.file import ModelSpec, Quality
+    from edge_srcnn.models.spec import ModelSpec, Quality
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn models[/bold] · [bold]edge-srcnn models srcnn-915-x2[/bold] (its card) · "

@@ -14,7 +14,8 @@ from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
 from edge_srcnn.errors import ModelUnsupported, SelfTestFailed
-from edge_srcnn.models.file import Model, ModelSpec, digest, golden_plane
+from edge_srcnn.models.file import Model, digest, golden_plane
+from edge_srcnn.models.spec import ModelSpec
 
 SELF_TEST_SHARE = 0.01
 """Of the pixels of the golden output, no more may differ by more than a level."""

@@ -10,7 +10,7 @@ from edge_srcnn.engine.inference import Statistics, TiledInference
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 
 
 class Luma(Protocol):

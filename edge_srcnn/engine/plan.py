@@ -7,7 +7,7 @@ from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.graph import Convolution, Graph, Network
 from edge_srcnn.engine.processor import CORTEX_A53, Processor
 from edge_srcnn.errors import UsageError
-from edge_srcnn.models.file import LUMA_PLANE
+from edge_srcnn.models.spec import LUMA_PLANE
 
 Block = tuple[int, int]
 """Height and width in pixels."""

@@ -84,7 +84,7 @@ class LiveUpscalers:
     def _models(self) -> tuple[str, ...]:
         if not is_auto(self._model):
             return (str(self._model),)
-        models = live_ladder(self._scale, camera=self._camera).models
+        models = live_ladder(self._scale, camera=self._camera)
         return models[-1:] if may_be_missing(candidates(self._options)[0]) else models
 
     def _enhancing(self, name: str) -> FrameUpscaler:

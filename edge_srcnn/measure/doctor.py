@@ -131,7 +131,7 @@ def _plan(engine: str | None) -> tuple[str, bool]:
 def _live(engine: str | None) -> tuple[LiveModel, ...]:
     """Look up the models of live video, the fastest first."""
     try:
-        names = live_ladder(2).models if engine else ()
+        names = live_ladder(2) if engine else ()
         return tuple(LiveModel(name, *_known_of(name, backend_named(engine or AUTO))[1:]) for name in names)
     except EdgeSrcnnError:  # the self-tests tell
         return ()

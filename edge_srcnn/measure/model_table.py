@@ -10,7 +10,8 @@ import numpy as np
 from edge_srcnn.measure.benchmark import picture_for
 from edge_srcnn.measure.stopwatch import median_ms
 from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.models.file import ModelSpec, read_model
+from edge_srcnn.models.file import read_model
+from edge_srcnn.models.spec import ModelSpec
 from edge_srcnn.upscaler import load_model
 
 FRAME_PX = (640, 480)

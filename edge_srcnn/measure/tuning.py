@@ -88,7 +88,7 @@ def models_to_tune(name: str, scale: int) -> list[tuple[Model, ...]]:
     best = read_named(name, scale)
     if not is_auto(name):
         return [(best,)]
-    live, for_cameras = (live_ladder(scale, camera=camera).models for camera in (False, True))
+    live, for_cameras = (live_ladder(scale, camera=camera) for camera in (False, True))
     groups: dict[tuple[object, ...], list[Model]] = {}
     for each in dict.fromkeys((*live, best.spec.name, *for_cameras)):
         model = read_model(find_model(each, scale))

@@ -1,16 +1,26 @@
-"""The models that come with the package, and which of them is meant."""
+"""The models that come with the package, which of them is meant, and which live video steps between."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from edge_srcnn.errors import NoInput, suggest
-from edge_srcnn.models.ladder import Ladder, ladder_of
+from edge_srcnn.models.spec import CAMERA
 
 BUNDLED = Path(__file__).parent
 
 AUTO = "auto"
 """In place of a model's name: the best bundled one for the scale and for what gives the pictures; live video steps
 down from there where the machine is too slow."""
+
+LIVE = ("fast-s", "fast-m", "fast-l")
+"""Families for live video, the fastest first."""
+
+STILL = (*LIVE, "fast-xl")
+"""Families for pictures and files: the last one need not keep up with a camera."""
+
+OTHERWISE = "srcnn-915"
+"""Where none of these is bundled."""
 
 
 def bundled_models() -> dict[str, Path]:
@@ -19,13 +29,8 @@ def bundled_models() -> dict[str, Path]:
 
 
 def is_auto(name: str | Path | None) -> bool:
-    """Whether ``name`` leaves the choice of the model to us: ``auto`` or None."""
+    """Tell whether ``name`` leaves the choice of the model to us: ``auto`` or None."""
     return name is None or name == AUTO
-
-
-def live_ladder(scale: int, *, camera: bool = False) -> Ladder:
-    """Choose the bundled models that live video steps between."""
-    return ladder_of(bundled_models(), scale, camera=camera, live=True)
 
 
 def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> Path:
@@ -35,9 +40,15 @@ def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> 
     ----------
     name
         ``auto`` and None mean the best bundled model for ``scale``.
+    scale
+        Counts for ``auto`` alone.
     camera
         The pictures come from a camera: ``auto`` is then a model that was trained for such pictures, where one is
         bundled.
+
+    Returns
+    -------
+    A file that is there.
 
     Raises
     ------
@@ -45,9 +56,7 @@ def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> 
         There is neither a bundled model nor a file of that name.
     """
     bundled = bundled_models()
-    wanted = str(name)
-    if is_auto(name):
-        wanted = ladder_of(bundled, scale, camera=camera).best
+    wanted = ladder_of(bundled, scale, camera=camera)[-1] if is_auto(name) else str(name)
     if wanted in bundled:
         return bundled[wanted]
     path = Path(wanted)
@@ -56,3 +65,36 @@ def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> 
     close = suggest(wanted, list(bundled))
     meant = f"; did you mean {close}?" if close else ""
     raise NoInput(f"{wanted}: neither a file nor one of the bundled models ({', '.join(bundled) or 'none'}){meant}")
+
+
+def live_ladder(scale: int, *, camera: bool = False) -> tuple[str, ...]:
+    """Name the bundled models that live video steps between, from the fastest to the best."""
+    return ladder_of(bundled_models(), scale, camera=camera, live=True)
+
+
+def ladder_of(bundled: Collection[str], scale: int, *, camera: bool = False, live: bool = False) -> tuple[str, ...]:
+    """Choose models that can take each other's place: of the same scale, and for the same kind of picture.
+
+    Parameters
+    ----------
+    bundled
+        Names of all bundled models.
+    scale
+        Factor of upscaling.
+    camera
+        The pictures come from a camera: models that were trained for such pictures, as soon as one is bundled. Others
+        are not mixed in, since they treat noise in another way, and a step would be seen.
+    live
+        The pictures come live, so the slowest family is left out.
+
+    Returns
+    -------
+    Names, from the fastest to the best; at least one.
+    """
+    families = LIVE if live else STILL
+    for ending in (f"-x{scale}-{CAMERA}", f"-x{scale}") if camera else (f"-x{scale}",):
+        models = tuple(family + ending for family in families if family + ending in bundled)
+        if models:
+            return models
+    for_cameras = f"{OTHERWISE}-x{scale}-{CAMERA}"
+    return (for_cameras if camera and for_cameras in bundled else f"{OTHERWISE}-x{scale}",)

@@ -3,9 +3,15 @@
 import json
 import zipfile
 from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
 
 FACTS_NAME = "edgetpu.json"
 PLAIN_NAME = "plain.tflite"
+
+_Pixels = Annotated[int, msgspec.Meta(ge=0)]
+_Side = Annotated[int, msgspec.Meta(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,11 @@ class TpuForm:
     """
 
     graph: bytes
-    block: tuple[int, int]
-    tile: tuple[int, int]
-    halo: tuple[int, int, int, int]
+    block: tuple[_Side, _Side]
+    tile: tuple[_Side, _Side]
+    halo: tuple[_Pixels, _Pixels, _Pixels, _Pixels]
     compiler: str | None = None
-    upsampling: int = 1
+    upsampling: _Side = 1
 
     @property
     def result_block(self) -> tuple[int, int]:
@@ -43,13 +49,13 @@ class TpuForm:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Rows, columns and channels of the input: tile and halo in blocks."""
+        """Give rows, columns and channels of the input: tile and halo in blocks."""
         above, below, left, right = self.halo
         return self._in_blocks(self.tile[0] + above + below, self.tile[1] + left + right)
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
-        """Rows, columns and channels of the output: the tile in blocks."""
+        """Give rows, columns and channels of the output: the tile in blocks."""
         rows, columns, pixels = self._in_blocks(*self.tile)
         return rows, columns, pixels * self.upsampling**2
 
@@ -69,7 +75,18 @@ def write_form(
 
 
 def read_form(archive: zipfile.ZipFile, head: bytes) -> tuple[TpuForm, bytes] | None:
-    """Read the Edge TPU form and the plain graph of a file whose flatbuffer is ``head``; None for an ordinary one.
+    """Read the Edge TPU form and the plain graph of a model file.
+
+    Parameters
+    ----------
+    archive
+        The file's zip.
+    head
+        The flatbuffer before it.
+
+    Returns
+    -------
+    None for an ordinary file.
 
     Raises
     ------
@@ -78,14 +95,9 @@ def read_form(archive: zipfile.ZipFile, head: bytes) -> tuple[TpuForm, bytes] | 
     """
     if FACTS_NAME not in archive.namelist():
         return None
-    facts = json.loads(archive.read(FACTS_NAME))
     try:
-        block, tile, halo = (tuple(facts[name]) for name in ("block", "tile", "halo"))
-        compiler, upsampling = facts["compiler"], facts.get("upsampling", 1)
-    except TypeError as error:
+        facts = json.loads(archive.read(FACTS_NAME))
+        form = msgspec.convert({**facts, "compiler": facts["compiler"], "graph": head}, TpuForm)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{FACTS_NAME}: {error}") from error
-    sides = (*block, *tile, *halo, upsampling)
-    whole = all(type(side) is int and side >= 0 for side in sides) and min(*block, *tile, upsampling) > 0
-    if (len(block), len(tile), len(halo)) != (2, 2, 4) or not whole or not isinstance(compiler, str | None):
-        raise ValueError(f"{FACTS_NAME}: block {block}, tile {tile}, halo {halo}, compiler {compiler!r}")
-    return TpuForm(head, block, tile, halo, compiler, upsampling), archive.read(PLAIN_NAME)
+    return form, archive.read(PLAIN_NAME)

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.models.file import LUMA_PLANE, ModelSpec
+from edge_srcnn.models.spec import LUMA_PLANE, ModelSpec
 from export.architectures import SCALES, Architecture, Layer
 
 LADDER: dict[str, dict[int, str]] = {

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from edge_srcnn.errors import BadData, NoInput, UsageError
-from edge_srcnn.models.file import ModelSpec
+from edge_srcnn.models.spec import ModelSpec
 from export.architectures import Architecture, Layer
 
 KERNELS: dict[str, tuple[int, int, int]] = {

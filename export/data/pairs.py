@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range
-from edge_srcnn.models.file import LUMA_PLANE
+from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.sources.images import find_pictures, read_picture
 from export.data.degradation import degrade, imresize, modcrop
 from export.data.patch_spec import PatchSpec

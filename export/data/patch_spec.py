@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 from export.architectures import Architecture
 from export.data.degradation import RANDOM
 

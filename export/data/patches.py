@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.errors import BadData
-from edge_srcnn.models.file import LUMA_PLANE
+from edge_srcnn.models.spec import LUMA_PLANE
 from export.data.pairs import GREY_LEVEL, Float32Array, Pair
 from export.data.patch_spec import PatchSpec
 

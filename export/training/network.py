@@ -9,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loade
 import keras
 import numpy as np
 
-from edge_srcnn.models.file import BICUBIC_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE
 from export.architectures import Architecture, Layer
 from export.training.expansion import ExpandedConvolution
 

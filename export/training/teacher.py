@@ -18,7 +18,8 @@ from edge_srcnn.engine.interpreter import Interpreter, open_interpreter
 from edge_srcnn.engine.processor import available_processors
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.file import BICUBIC_PLANE, Model, read_model
+from edge_srcnn.models.file import Model, read_model
+from edge_srcnn.models.spec import BICUBIC_PLANE
 from edge_srcnn.system.files import whole_file
 from export.architectures import Architecture
 from export.data.pairs import GREY_LEVEL, Float32Array, Pair, Split

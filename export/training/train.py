@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from edge_srcnn.models.file import LUMA_PLANE
+from edge_srcnn.models.spec import LUMA_PLANE
 from export.architectures import Architecture
 from export.data.pairs import Float32Array, Pair, Split
 from export.data.patch_spec import PatchSpec

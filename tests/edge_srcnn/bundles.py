@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_srcnn.models.bundled import BUNDLED
-from edge_srcnn.models.file import Quality, Training, read_model, seal_model
+from edge_srcnn.models.file import read_model, seal_model
+from edge_srcnn.models.spec import Quality, Training
 
 CAMERA_MODEL = "srcnn-915-x2-camera"
 COMMAND = "edge-srcnn export --int8 --scale 2 --degradation camera"

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Network, Quantization
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.file import BICUBIC_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE
 
 PIXELS = Quantization(float(np.float32(1 / 255)), -128)
 """int8 is the grey level less 128."""

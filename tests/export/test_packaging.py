@@ -16,7 +16,8 @@ import edge_srcnn
 from edge_srcnn.errors import SelfTestFailed
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.file import Model, Quality, Training, golden_plane, read_model, seal_model
+from edge_srcnn.models.file import Model, golden_plane, read_model, seal_model
+from edge_srcnn.models.spec import Quality, Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import find_architecture
 from export.packaging import describe, model_card, model_name, quality_rows

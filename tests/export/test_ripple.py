@@ -8,7 +8,8 @@ import pytest
 
 from edge_srcnn import load_model
 from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.models.file import BICUBIC, LUMA_PLANE, read_model
+from edge_srcnn.models.file import read_model
+from edge_srcnn.models.spec import BICUBIC, LUMA_PLANE
 from edge_srcnn.upscaler import Upscaler
 from export.data.degradation import imresize
 

@@ -13,9 +13,9 @@ import pytest
 from edge_srcnn import load_model
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.models.file import BICUBIC, ModelSpec, read_model
-from edge_srcnn.models.ladder import ladder_of
+from edge_srcnn.models.bundled import bundled_models, ladder_of
+from edge_srcnn.models.file import read_model
+from edge_srcnn.models.spec import BICUBIC, ModelSpec
 from export.evaluation.evaluate import DEGRADES, evaluate, read_ground_truths
 from export.packaging import model_card
 
@@ -81,7 +81,7 @@ def test_there_is_one_for_each_scale_and_some_for_cameras() -> None:
 
 def test_each_model_of_a_ladder_is_better_and_costs_more_work_than_the_one_below() -> None:
     for scale, camera in ((2, False), (3, False), (4, False), (2, True)):
-        models = ladder_of(bundled_models(), scale, camera=camera).models
+        models = ladder_of(bundled_models(), scale, camera=camera)
         specs = [read_model(bundled_models()[name]).spec for name in models]
         assert [spec.family for spec in specs] == ["fast"] * (3 if models[-1].endswith("-camera") else 4)
         for lower, higher in pairwise(specs):

@@ -11,7 +11,8 @@ import numpy as np
 
 from edge_srcnn import load_model
 from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE, read_model
+from edge_srcnn.models.file import read_model
+from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 
 SIZE = (70, 90)  # no multiple of any block
 PACKINGS = {

@@ -31,7 +31,7 @@ from edge_srcnn.engine.tiled_graph import network_for_processor
 from edge_srcnn.errors import UsageError
 from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph
 from edge_srcnn.measure.tuning import packings
-from edge_srcnn.models.file import BICUBIC_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE
 from edge_srcnn.upscaler import read_named
 
 WIDTH, HEIGHT = 640, 480

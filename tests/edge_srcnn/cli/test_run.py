@@ -98,7 +98,7 @@ def test_a_rate_that_is_to_be_kept_is_the_target_and_what_helps_is_said_once(run
 def test_a_ladder_is_told_with_the_time_of_each_model_and_why_it_was_that_one(run_cli):
     done = run_cli("run", "-i", f"{CARD},fps=20", "-o", "null:", "--seconds", "3", "--threads", "1")
     assert (done.returncode, done.stdout) == (0, "")
-    models = live_ladder(2).models
+    models = live_ladder(2)
     tried = ", ".join(rf"{model} (\d[\d.e+]* ms|not tried)" for model in models)
     assert re.search(rf"^a frame takes: {tried}$", done.stderr, re.MULTILINE)
     why = r"(, the best with time to spare at 20 frames a second, 50 ms apart| after \d steps?; the last time it .*)"

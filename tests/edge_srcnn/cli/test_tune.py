@@ -77,11 +77,11 @@ def test_auto_tunes_the_models_of_live_video_and_the_best_one_for_pictures(run, 
     done = run("tune", *SMALL, *asked)
     assert (done.returncode, done.stderr) == (0, "")
     winners = re.findall(r"^(\S+-x2) +8w-1x2 +(\S+) +1 +\d+\.\d\d$", done.stdout, re.MULTILINE)
-    assert [name for name, _ in winners] == list(dict.fromkeys((*live_ladder(2).models, find_model("auto", 2).stem)))
+    assert [name for name, _ in winners] == list(dict.fromkeys((*live_ladder(2), find_model("auto", 2).stem)))
     assert "tile: height x width in pixels of the camera's frame" in done.stdout
     kept = {entry["model"]: entry for entry in json.loads(cache.read_bytes())["tuned"]}
     tiles, graphs = dict(winners), set()
-    for name in (*tiles, *live_ladder(2, camera=True).models):
+    for name in (*tiles, *live_ladder(2, camera=True)):
         graphs.add(graph := read_model(find_model(name, 2)).spec.graph_sha256)
         entry = kept[graph]
         assert (entry["block"], entry["threads"], entry["height"], entry["width"]) == ("8w-1x2", 1, 48, 64)
@@ -94,9 +94,7 @@ def test_the_json_document_of_auto_is_a_list(run):
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     models = document["models"]
-    assert [each["name"] for each in models] == list(
-        dict.fromkeys((*live_ladder(4).models, find_model("auto", 4).stem))
-    )
+    assert [each["name"] for each in models] == list(dict.fromkeys((*live_ladder(4), find_model("auto", 4).stem)))
     assert all(each["name"] in each["holds_for"] for each in models)
     assert {(each["height"], each["width"]) for each in models} == {(96, 128)}
     assert all({row["block"] for row in each["ranking"]} == {"1x1"} for each in models)

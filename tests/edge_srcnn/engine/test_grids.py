@@ -14,7 +14,7 @@ from edge_srcnn.engine.plan import PLAIN, WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, as_blocks, float_stack, int8_stack, seeds, sizes, tiles
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from edge_srcnn.engine.graph import FLOAT, Quantization
 from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.models.file import BICUBIC_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE
 from edge_srcnn.upscaler import load_model
 
 pytestmark = pytest.mark.slow

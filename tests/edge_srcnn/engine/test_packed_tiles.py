@@ -14,7 +14,8 @@ from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.plan import PLAIN, WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.models.file import BICUBIC_PLANE, LUMA_PLANE, golden_plane, parse_model, read_model
+from edge_srcnn.models.file import golden_plane, parse_model, read_model
+from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 from tests.edge_srcnn.engine.stacks import MORE, REPEATABLE, blocks, float_stacks, int8_stacks, seeds, sizes, tiles
 from tests.edge_srcnn.networks import on_bicubic
 

@@ -16,7 +16,7 @@ from edge_srcnn.engine.plan import (
 )
 from edge_srcnn.engine.processor import Processor
 from edge_srcnn.errors import UsageError
-from edge_srcnn.models.file import LUMA_PLANE
+from edge_srcnn.models.spec import LUMA_PLANE
 from tests.edge_srcnn.engine.stacks import int8_stack
 from tests.edge_srcnn.networks import on_bicubic
 

@@ -109,7 +109,7 @@ def test_it_tells_what_is_known_of_the_models_of_live_video(only, engine, monkey
     only(engine)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(doctor, "bundled_models", dict)  # the self-tests are not asked
-    names = bundled.live_ladder(2).models
+    names = bundled.live_ladder(2)
     assert diagnose().live == tuple(LiveModel(name, tuned=False, frame_ms=None) for name in names)
     key = tuning_key(read_model(bundled.find_model(names[0], 2)), backend_named(engine), 2 * 480, 2 * 640)
     TuningCache().put(key, 1, Plan(Blocks((1, 1), (1, 1)), (77, 99), 1))

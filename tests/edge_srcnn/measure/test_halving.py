@@ -16,7 +16,8 @@ from edge_srcnn.engine.processor import Processor
 from edge_srcnn.measure import tuning
 from edge_srcnn.measure.tuning import END_BLOCKS, Trial, halve, plans_to_try, ranked, runs_of
 from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.models.file import LUMA_PLANE, parse_model, read_model
+from edge_srcnn.models.file import parse_model, read_model
+from edge_srcnn.models.spec import LUMA_PLANE
 from tests.edge_srcnn.engine.stacks import int8_stack
 from tests.edge_srcnn.networks import on_bicubic
 

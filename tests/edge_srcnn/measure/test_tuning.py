@@ -49,11 +49,11 @@ def test_every_model_that_auto_may_come_to_is_among_them(scale):
     groups = models_to_tune("auto", scale)
     found = {name for group in names(groups) for name in group}
     for camera in (False, True):
-        assert set(bundled.live_ladder(scale, camera=camera).models) <= found
+        assert set(bundled.live_ladder(scale, camera=camera)) <= found
         assert bundled.find_model("auto", scale, camera=camera).stem in found
     for group in groups:
         assert len({model.spec.layers for model in group}) == 1
-    assert names(groups)[0][0] == bundled.live_ladder(scale).models[0], "the fastest comes first"
+    assert names(groups)[0][0] == bundled.live_ladder(scale)[0], "the fastest comes first"
 
 
 @pytest.mark.parametrize(("name", "scale", "error"), [("nowhere", 2, NoInput), ("auto", 7, UsageError)])

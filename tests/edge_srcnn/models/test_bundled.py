@@ -1,4 +1,4 @@
-"""A model's name: bundled, a file, guessed at, or refused."""
+"""A model's name: bundled, a file, guessed at, or refused; and the ladder of models that live video steps between."""
 
 import re
 
@@ -6,14 +6,18 @@ import pytest
 
 from edge_srcnn.errors import NoInput
 from edge_srcnn.models import bundled
-from edge_srcnn.models.bundled import bundled_models, find_model, live_ladder
-from edge_srcnn.models.ladder import ladder_of
+from edge_srcnn.models.bundled import bundled_models, find_model, ladder_of, live_ladder
+
+CLEAN = {f"fast-{size}-x{scale}" for size in ("s", "m", "l", "xl") for scale in (2, 3, 4)}
+CAMERA = {f"fast-{size}-x2-camera" for size in ("s", "m", "l")}
+PAPER = {"srcnn-915-x2", "srcnn-915-x3", "srcnn-915-x4", "srcnn-955-x2", "srcnn-915-x2-camera"}
+ALL = CLEAN | CAMERA | PAPER
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", [None, "auto"])
 def test_the_default_model_is_the_best_one_of_the_scale(name, scale):
-    assert find_model(name, scale) == bundled_models()[ladder_of(bundled_models(), scale).best]
+    assert find_model(name, scale) == bundled_models()[ladder_of(bundled_models(), scale)[-1]]
 
 
 @pytest.mark.parametrize("name", [None, "auto"])
@@ -26,9 +30,9 @@ def test_the_best_one_is_the_largest_fast_one_and_live_the_largest_that_may_keep
     (tmp_path / "fast-s-x2-camera.tflite").touch()
     assert [find_model(name, scale).stem for scale in (2, 3, 4)] == ["fast-xl-x2", "fast-s-x3", "srcnn-915-x4"]
     assert find_model(name, 2, camera=True).stem == "fast-s-x2-camera"
-    assert live_ladder(2).models == ("fast-s-x2", "fast-l-x2")
-    assert live_ladder(2, camera=True).models == ("fast-s-x2-camera",)
-    assert live_ladder(3, camera=True).models == ("fast-s-x3",)
+    assert live_ladder(2) == ("fast-s-x2", "fast-l-x2")
+    assert live_ladder(2, camera=True) == ("fast-s-x2-camera",)
+    assert live_ladder(3, camera=True) == ("fast-s-x3",)
 
 
 @pytest.mark.usefixtures("with_camera_model")
@@ -77,3 +81,26 @@ def test_the_name_that_was_meant_is_guessed(name):
 def test_a_name_unlike_all_others_is_not_guessed_at():
     with pytest.raises(NoInput, match=re.escape(f"({', '.join(bundled_models())})") + "$"):
         find_model("/nowhere/of/mine.onnx", 2)
+
+
+@pytest.mark.parametrize(
+    ("bundled", "scale", "camera", "live", "models"),
+    [
+        (ALL, 2, False, True, ("fast-s-x2", "fast-m-x2", "fast-l-x2")),
+        (ALL, 4, False, True, ("fast-s-x4", "fast-m-x4", "fast-l-x4")),
+        (ALL, 2, False, False, ("fast-s-x2", "fast-m-x2", "fast-l-x2", "fast-xl-x2")),
+        (ALL, 2, True, True, ("fast-s-x2-camera", "fast-m-x2-camera", "fast-l-x2-camera")),
+        (ALL, 2, True, False, ("fast-s-x2-camera", "fast-m-x2-camera", "fast-l-x2-camera")),
+        (ALL, 3, True, True, ("fast-s-x3", "fast-m-x3", "fast-l-x3")),
+        (CLEAN | PAPER, 2, True, True, ("fast-s-x2", "fast-m-x2", "fast-l-x2")),
+        ({"fast-m-x2", "fast-s-x3"}, 2, False, True, ("fast-m-x2",)),
+        ({"fast-s-x2", "fast-l-x2", *PAPER}, 2, False, True, ("fast-s-x2", "fast-l-x2")),
+        ({"fast-xl-x2", *PAPER}, 2, False, True, ("srcnn-915-x2",)),
+        (PAPER, 2, True, True, ("srcnn-915-x2-camera",)),
+        (PAPER, 2, False, False, ("srcnn-915-x2",)),
+        (PAPER, 3, True, True, ("srcnn-915-x3",)),
+        ((), 4, False, True, ("srcnn-915-x4",)),
+    ],
+)
+def test_the_models_are_those_that_are_bundled_the_fastest_first(bundled, scale, camera, live, models):
+    assert ladder_of(bundled, scale, camera=camera, live=live) == models

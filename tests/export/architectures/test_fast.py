@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.models.file import LUMA_PLANE
+from edge_srcnn.models.spec import LUMA_PLANE
 from export.architectures import SCALES, Architecture, family, find_architecture
 from export.architectures.fast import LADDER
 

@@ -12,7 +12,7 @@ from edge_srcnn.errors import BadData, NoInput
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import mirror_pad
-from edge_srcnn.models.file import Training
+from edge_srcnn.models.spec import Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import find_architecture
 from export.architectures.srcnn import read_weights

@@ -15,7 +15,8 @@ import edge_srcnn.cli
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
 from edge_srcnn.models.bundled import find_model
-from edge_srcnn.models.file import Training, seal_model
+from edge_srcnn.models.file import seal_model
+from edge_srcnn.models.spec import Training
 from export.data.degradation import matlab_bicubic
 from export.evaluation.evaluate import bicubic_matlab, read_ground_truths
 from export.packaging import describe

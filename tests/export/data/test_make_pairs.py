@@ -10,7 +10,7 @@ from PIL import Image
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.file import LUMA_PLANE
+from edge_srcnn.models.spec import LUMA_PLANE
 from export.data.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
 from export.data.pairs import Pair, load_split, make_pairs
 from export.data.patch_spec import PatchSpec

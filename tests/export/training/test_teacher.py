@@ -10,7 +10,8 @@ import pytest
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.errors import NoInput, UsageError
 from edge_srcnn.models.bundled import bundled_models
-from edge_srcnn.models.file import LUMA_PLANE, read_model
+from edge_srcnn.models.file import read_model
+from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.upscaler import open_model
 from export.architectures import find_architecture
 from export.data.pairs import GREY_LEVEL, Pair, Split, make_pairs
