@@ -9,7 +9,8 @@ import numpy as np
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.tiles import to_blocks
-from edge_srcnn.models.file import GOLDEN_SHAPE, LUMA_PLANE
+from edge_srcnn.models.file import GOLDEN_SHAPE
+from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.system.native_stderr import quiet_native_code
 from export.architectures import Architecture, Layer
 from export.data.pairs import Float32Array, Pair
