@@ -1,4 +1,4 @@
-"""What an export is to make, of what, and which files that gives."""
+"""Describe an export: what to make, of what, and which files that gives."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
 from export.data.patch_spec import PatchSpec, patch_spec
-from export.edgetpu.files import TpuFiles
+from export.edgetpu.form import TpuFiles
 from export.packaging import model_name
 from export.training.plan import TrainingPlan
 from export.training.symmetry import SYMMETRIES, check_filters
@@ -14,12 +14,18 @@ from export.training.symmetry import SYMMETRIES, check_filters
 
 @dataclass(frozen=True)
 class ExportJob:
-    """What to make, and of what.
+    """Describe what to make, and of what.
 
     Attributes
     ----------
+    architecture, plan
+        The network, and how it is trained.
+    output
+        Folder for the files and the checkpoints.
     data
         Folders of training pictures; none means the photographs inside scikit-image.
+    licence
+        Terms of the training pictures.
     evaluate_on
         Folders of benchmark pictures for the report; none means the held-out training pictures.
     weights
@@ -28,6 +34,8 @@ class ExportJob:
         Weights of the same architecture with which the training begins; of another scale, all but the last layer.
     teachers
         Models whose pictures are learned instead of the ground truth.
+    degradation
+        Name of the degradation that makes LR of HR.
     patch_px
         Side of a training patch in pixels of the plane; None: what suits the network.
     int8, float32
@@ -36,6 +44,8 @@ class ExportJob:
         Steps of quantization-aware fine-tuning after GPTQ; 0 for none.
     edgetpu
         Whether to write the int8 model's form for an Edge TPU too, and to compile it where the compiler is.
+    restart, overwrite
+        Whether to drop checkpoints, and to replace files that exist.
     command
         What makes the same model again, for its card.
     """
@@ -75,7 +85,7 @@ class ExportJob:
 
     @property
     def name(self) -> str:
-        """Name the model."""
+        """Name the model by its network, scale and degradation."""
         return model_name(self.architecture, self.degradation)
 
     @property
@@ -85,17 +95,17 @@ class ExportJob:
 
     @property
     def patches(self) -> PatchSpec:
-        """Say how the pictures are cut."""
+        """Describe how patches are cut out of the pictures."""
         return patch_spec(self.architecture, self.patch_px, degradation=self.degradation)
 
     @property
     def training_folder(self) -> Path:
-        """Where the checkpoints lie."""
+        """Name the folder of the checkpoints."""
         return self.output / f"{self.name}.training"
 
     @property
     def tpu_files(self) -> TpuFiles:
-        """What is made for an Edge TPU."""
+        """Name the files that are made for an Edge TPU."""
         return TpuFiles(self.output, self.name)
 
     def targets(self) -> dict[str, Path]:

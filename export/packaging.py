@@ -1,4 +1,4 @@
-"""Graph and facts to one self-describing model file, and the card that people read."""
+"""Make one self-describing model of a graph and its facts, and write the card that people read."""
 
 import platform
 from dataclasses import replace
@@ -38,7 +38,7 @@ OTHER = "a network as good; its bytes differ"
 
 
 def model_name(architecture: Architecture, degradation: str = BICUBIC) -> str:
-    """Name a network for pictures of a kind: ``srcnn-915-x2``, ``fast-m-x2-camera``."""
+    """Name a model by its network and its degradation: ``srcnn-915-x2``, ``fast-m-x2-camera``."""
     name = f"{architecture.name}-x{architecture.scale}"
     return name if degradation == BICUBIC else f"{name}-{degradation}"
 
@@ -86,7 +86,7 @@ def _versions() -> dict[str, str]:
 
 
 def model_card(spec: ModelSpec) -> str:
-    """Write the model's card, in Markdown."""
+    """Write a model's card in Markdown."""
     training = spec.training
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
@@ -149,7 +149,7 @@ def _choice(training: Training) -> str:
 def quality_rows(
     scores: dict[tuple[str, str], tuple[float, float]], sets: list[str], shipped: str
 ) -> tuple[Quality, ...]:
-    """Collect the scores, {(set, method): (psnr, ssim)}, as the metadata wants them."""
+    """Collect the scores, {(set, method): (psnr, ssim)}, for the metadata: bicubic, float32 and shipped, a set each."""
     return tuple(
         Quality(name, *scores[name, "bicubic"], *scores[name, "float32"], *scores[name, shipped]) for name in sets
     )

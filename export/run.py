@@ -1,4 +1,4 @@
-"""One export from beginning to end: pictures, training, quantization, evaluation, files."""
+"""Run an export from beginning to end: pictures, training, quantization, evaluation, files."""
 
 import os
 import shutil
@@ -6,21 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
-
 from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import Model, seal_model
-from edge_srcnn.models.spec import BICUBIC, Quality, Training
+from edge_srcnn.models.spec import BICUBIC
 from edge_srcnn.system.files import write_whole
 from edge_srcnn.upscaler import open_model
 from export.architectures import Layer, family
-from export.data.pairs import Split, load_split
+from export.data.pairs import Float32Array, Split, load_split
 from export.edgetpu.compiler import find_compiler
 from export.edgetpu.exporting import TpuExport, export_for_tpu
 from export.evaluation.crops import cut_crops
 from export.evaluation.evaluate import BASELINES, DEGRADES, Method, Score, evaluate, method_of, read_sets
-from export.evaluation.report import LayerError, QualityRow, Report, render_report
+from export.evaluation.report import Report, render_report
 from export.int8.balancing import balance_layers
 from export.int8.convert import convert, representative_dataset
 from export.int8.fine_tuning import fine_tune, fine_tuning_plan
@@ -28,6 +26,7 @@ from export.int8.gptq import round_layers
 from export.int8.trace import LayerNoise, layer_noise
 from export.job import ExportJob
 from export.packaging import describe, model_card, quality_rows
+from export.provenance import report_facts, training_facts
 from export.training.checkpoints import TrainingState
 from export.training.network import layers_of
 from export.training.schedule import Progress
@@ -35,13 +34,12 @@ from export.training.teacher import read_teachers, teach
 from export.training.train import train
 
 HELD_OUT = "held-out"
-_THREADS = "TF_NUM_INTRAOP_THREADS"  # TensorFlow's own; without it there are as many as processors
 N_NOISE_SAMPLES = 16
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export made: files by kind, the scores, the pictures that could not be used, the Edge TPU's part."""
+    """Hold what an export made: files by kind, scores, pictures that could not be used, and the Edge TPU's part."""
 
     files: dict[str, Path]
     scores: tuple[Score, ...]
@@ -55,12 +53,27 @@ def run_export(
     on_stage: Callable[[str], None] = lambda stage: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Exported:
-    """Do all of it; ``on_stage`` is told what begins, ``on_progress`` how far the training is.
+    """Run an export; files are written at the very end, each whole or not at all.
+
+    Parameters
+    ----------
+    job
+        What to make, and of what.
+    on_stage
+        Told what begins.
+    on_progress
+        Told how far a training is.
+
+    Returns
+    -------
+    The files, and how good the models are.
 
     Raises
     ------
+    UsageError, NoInput, BadData, CannotWrite, Unavailable
+        A setting, a file, a folder or a library is not what it must be; the message says what to do.
     EdgeSrcnnError
-        See ``edge_srcnn.errors``. Files are written at the very end, each whole or not at all.
+        The training diverged, or the converter failed.
     """
     files = job.targets()
     compiler = find_compiler() if job.edgetpu else None
@@ -72,8 +85,7 @@ def run_export(
     split = load_split(list(job.data), job.patches, seed=job.plan.seed)
     # all that can be wrong with the pictures shows before the training, not after it
     sets = _sets(job, split)
-    seed = job.plan.seed
-    representative = representative_dataset(split.train, job.architecture, seed=seed) if job.int8 else []
+    representative = representative_dataset(split.train, job.architecture, seed=job.plan.seed) if job.int8 else []
     if job.restart:
         _drop(job.training_folder)
     layers, state, bicubic_psnr = _obtain_layers(job, split, on_stage, on_progress)
@@ -81,17 +93,9 @@ def run_export(
     on_stage("quantizing")
     graphs = {"float32": convert(layers, job.architecture)}
     if job.int8:
-        balanced = balance_layers(layers, representative) if job.architecture.balanced else layers
-        quantized = round_layers(balanced, representative, range_share=job.architecture.range_share, seed=seed)
-        if job.qat_steps:
-            on_stage("training, quantized")
-            folder = job.training_folder / "quantized"
-            plan = fine_tuning_plan(job.plan, job.qat_steps)
-            quantized = fine_tune(
-                quantized, job.architecture, job.patches, split, plan, representative, folder, on_progress
-            )
+        quantized = _quantize(job, split, layers, representative, on_stage, on_progress)
         graphs["int8"] = convert(quantized, job.architecture, representative)
-    training = _training_facts(job, split, state)
+    training = training_facts(job, split, state)
     models = {
         kind: describe(
             job.architecture,
@@ -124,11 +128,11 @@ def run_export(
         files |= {"compiled": tpu.compiled} if tpu.compiled else {}
     report = Report(
         title=job.name,
-        facts=_facts(models[shipped], split, state),
+        facts=report_facts(models[shipped], split, state),
         history=state.history,
         bicubic_psnr=bicubic_psnr,
-        quality=tuple(QualityRow(s.set, s.method, s.psnr, s.ssim) for s in scores),
-        layers=tuple(LayerError(layer.name, layer.snr_db) for layer in noise),
+        quality=tuple(scores),
+        layers=noise,
         crops=cut_crops(models[shipped], sets),
         tpu=tpu,
     )
@@ -156,33 +160,23 @@ def _obtain_layers(
     return layers_of(trained.model), trained.state, trained.bicubic_psnr
 
 
-def _training_facts(job: ExportJob, split: Split, state: TrainingState) -> Training:
-    learned = job.weights is None or job.qat_steps > 0
-    names = tuple(folder.resolve().name for folder in job.data) or ("scikit-image photographs",)
-    return Training(
-        data=names if learned else (),
-        licence=job.licence,
-        pictures=split.n_pictures if learned else 0,
-        steps=state.step,
-        minutes=job.plan.minutes if job.weights is None else None,  # not those it took: the same steps, the same file
-        seed=job.plan.seed,
-        held_out_psnr=round(state.best_psnr, 3) if state.history else None,
-        weights=job.weights.name if job.weights is not None else None,
-        command=job.command,
-        qat_steps=job.qat_steps,
-        differs=differs(state) if learned else None,
-    )
-
-
-def differs(state: TrainingState) -> str | None:
-    """Say why the same command would not give the same bytes; None: it would."""
-    if len(state.lengths) > 1:
-        return "this one was continued after a training of another length"
-    if keras.distribution.list_devices("gpu"):
-        return "this one was trained on a GPU, which adds up in any order"
-    if threads := os.environ.get(_THREADS):
-        return f"this one was trained with {_THREADS}={threads}, and what threads add up depends on their number"
-    return None
+def _quantize(
+    job: ExportJob,
+    split: Split,
+    layers: tuple[Layer, ...],
+    representative: list[Float32Array],
+    on_stage: Callable[[str], None],
+    on_progress: Callable[[Progress], None],
+) -> tuple[Layer, ...]:
+    """Bring the weights onto their int8 grids, and train them on there where the job wants it."""
+    architecture, seed = job.architecture, job.plan.seed
+    balanced = balance_layers(layers, representative) if architecture.balanced else layers
+    quantized = round_layers(balanced, representative, range_share=architecture.range_share, seed=seed)
+    if not job.qat_steps:
+        return quantized
+    on_stage("training, quantized")
+    folder, plan = job.training_folder / "quantized", fine_tuning_plan(job.plan, job.qat_steps)
+    return fine_tune(quantized, architecture, job.patches, split, plan, representative, folder, on_progress)
 
 
 def _drop(folder: Path) -> None:
@@ -215,29 +209,4 @@ def _evaluate(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UIn
 
 def _with_quality(model: Model, scores: Sequence[Score], sets: list[str], kind: str) -> Model:
     table = {(s.set, s.method): (round(s.psnr, 4), round(s.ssim, 5)) for s in scores}
-    quality: tuple[Quality, ...] = quality_rows(table, sets, kind)
-    return replace(model, spec=replace(model.spec, quality=quality))
-
-
-def _facts(model: Model, split: Split, state: TrainingState) -> tuple[tuple[str, str], ...]:
-    spec, training = model.spec, model.spec.training
-    filters = ", ".join(str(outputs) for _, outputs in spec.layers[:-1])
-    shape = " ".join(f"{k}x{k}" for k, _ in spec.layers)
-    facts = {
-        "Network": f"{spec.architecture}: {shape}, filters {filters}, {'residual' if spec.residual else 'direct'}",
-        "Scale": f"x{spec.scale}",
-        "Numbers": spec.quantization,
-        "Low-resolution pictures": spec.degradation,
-        "Weights": training.weights or f"trained here, {training.steps} steps in {state.seconds / 60:.1f} minutes",
-        "Trained after GPTQ": f"{training.qat_steps} steps" if training.qat_steps else "",
-        "Training pictures": f"{training.pictures} of {', '.join(training.data)}" if training.data else "",
-        "Licence of the data": training.licence,
-        "Seed": str(training.seed),
-        "Command": training.command or "",
-        "Files skipped": str(len(split.skipped)) if split.skipped else "",
-        "Best weights": f"step {state.best_step}" if state.history else "",
-        "Graph SHA-256": spec.graph_sha256,
-        "Made by": f"{spec.created_by}, Keras back end {keras.backend.backend()}",
-        "Versions": ", ".join(f"{name} {version}" for name, version in spec.versions.items()),
-    }
-    return tuple((label, value) for label, value in facts.items() if value)
+    return replace(model, spec=replace(model.spec, quality=quality_rows(table, sets, kind)))

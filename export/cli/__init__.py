@@ -1,1 +1,1 @@
-"""The workstation's commands; ``edge-srcnn`` finds them by their entry points."""
+"""Offer the workstation's commands, which ``edge-srcnn`` finds by their entry points."""

@@ -1,4 +1,4 @@
-"""The command that makes a model again, from what was really given."""
+"""Write the command that makes a model again, from what was really given."""
 
 import shlex
 from pathlib import Path
@@ -12,9 +12,18 @@ _ONLY_HERE = {"output", "overwrite", "restart"}
 
 
 def command_again(context: typer.Context, backend: str = USUAL_BACKEND) -> str:
-    """Write the command line of ``context`` in one way; folders and files by their names alone.
+    """Write the options that were given in the one order of the command, folders and files by their names alone.
 
-    ``backend`` is the one that Keras took; from an environment variable it would be missing.
+    Parameters
+    ----------
+    context
+        The command that runs, as Typer passes it.
+    backend
+        The back end that Keras took; chosen by an environment variable, it would be missing otherwise.
+
+    Returns
+    -------
+    A command line for a shell.
     """
     words = ["edge-srcnn", context.info_name or ""]
     for parameter in context.command.params:
@@ -35,6 +44,7 @@ def command_again(context: typer.Context, backend: str = USUAL_BACKEND) -> str:
 
 
 def _named(value: Any) -> str:
+    """Spell the value of an option, a path by its last name."""
     if isinstance(value, Path):
         path = value.resolve()
         folder = (

@@ -1,4 +1,4 @@
-"""``edge-srcnn compile``: a model for Coral's Edge TPU."""
+"""Compile a model for Coral's Edge TPU: the command ``edge-srcnn compile``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,11 +48,11 @@ def compile_model(
     from edge_srcnn.engine.plan import parse_tile
     from edge_srcnn.errors import Unavailable
     from edge_srcnn.models.bundled import find_model
-    from export.cli.preflight import print_preflight, spinner
+    from export.cli.preflight import print_preflight
+    from export.cli.progress import spinner
     from export.edgetpu.compilation import compile_prepared, keep_compiled, prepare
-    from export.edgetpu.compiler import CompilationFailed, find_compiler
-    from export.edgetpu.elsewhere import instructions, missing
-    from export.edgetpu.files import TpuFiles, name_of
+    from export.edgetpu.compiler import CompilationFailed, find_compiler, instructions, missing
+    from export.edgetpu.form import TpuFiles, name_of
 
     program, path = find_compiler(compiler), find_model(model, 2)
     prepared, files = prepare(path, parse_tile(tile) if tile else None), TpuFiles(output, name_of(path))
@@ -87,7 +87,7 @@ def compile_model(
 
 
 def _ready_file(prepared: "Prepared", path: Path, ready: Path, *, overwrite: bool) -> Path:
-    """Give the file that is ready to be compiled: the model itself, where it is that already, or else a new one."""
+    """Write the file that is ready to be compiled, unless the model is that already; give its path."""
     from edge_srcnn.system.files import write_whole
 
     data = prepared.packaged()
@@ -98,6 +98,7 @@ def _ready_file(prepared: "Prepared", path: Path, ready: Path, *, overwrite: boo
 
 
 def _tell(facts: dict[str, Any], *, ours: bool) -> None:
+    """Print what to do elsewhere, or where the compiled model is, and how to use it if it is ours."""
     for line in facts.get("instructions", ()):
         typer.echo(line)
     if "compiled" in facts:

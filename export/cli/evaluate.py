@@ -1,4 +1,4 @@
-"""``edge-srcnn evaluate``: PSNR, SSIM, GMSD and noise beside bicubic, by the field's protocol."""
+"""Evaluate models beside bicubic by the field's protocol: the command ``edge-srcnn evaluate``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

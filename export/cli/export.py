@@ -1,18 +1,14 @@
-"""``edge-srcnn export``: photographs in, a packaged int8 network out."""
+"""Make a packaged int8 network of photographs: the command ``edge-srcnn export``."""
 
 import logging
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from edge_srcnn.errors import EdgeSrcnnError, UsageError
-
-if TYPE_CHECKING:
-    from export.edgetpu.exporting import TpuExport
+from edge_srcnn.errors import UsageError
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn export --int8 --minutes 5[/bold] (trains on the photographs inside scikit-image) · "
@@ -160,11 +156,13 @@ def export(
         raise Unavailable(f"export needs {error.name}: pip install {package}") from error
     import keras
 
+    from edge_srcnn.cli.console import print_table
     from export.architectures import find_architecture
     from export.cli.command import command_again
+    from export.cli.preflight import tell_of_tpu
+    from export.cli.progress import training_bar
     from export.data.degradation import DEGRADATIONS
     from export.training.plan import OPTIMIZERS, TrainingPlan, usual_rate
-    from export.training.schedule import Progress as TrainingProgress
     from export.training.symmetry import SYMMETRIES
 
     _one_of("--degradation", degradation, DEGRADATIONS)
@@ -207,32 +205,7 @@ def export(
         overwrite=overwrite,
         command=command_again(context, keras.backend.backend()),
     )
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    from rich.console import Console
-
-    from edge_srcnn.cli.console import print_table
-
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        bar.add_task("starting", total=None, note="")
-
-        def on_stage(stage: str) -> None:
-            bar.remove_task(bar.task_ids[0])
-            bar.add_task(stage, total=1.0 if stage.startswith(("training", "asking")) else None, note="")
-
-        def on_progress(progress: TrainingProgress) -> None:
-            note = f"held-out {progress.psnr:.2f} dB" if progress.psnr == progress.psnr else ""
-            bar.update(
-                bar.task_ids[0], completed=progress.done, note=f"step {progress.step} {note}" if progress.step else ""
-            )
-
+    with training_bar() as (on_stage, on_progress):
         made = run_export(job, on_stage=on_stage, on_progress=on_progress)
 
     for line in made.skipped:
@@ -248,23 +221,7 @@ def export(
     model = made.files.get("int8", made.files.get("float32"))
     typer.echo(f"\nUse it: edge-srcnn upscale photo.png -o large.png --model {model}")
     if made.tpu is not None:
-        _tell_of_tpu(made.tpu)
-
-
-def _tell_of_tpu(made: "TpuExport") -> None:
-    """Tell what the Edge TPU's compiler will say, or has said; not to have compiled is an error, at the very end."""
-    from edge_srcnn.errors import Unavailable
-    from export.cli.preflight import print_preflight
-    from export.edgetpu.elsewhere import instructions, missing
-
-    typer.echo("")
-    print_preflight(made.preflight)
-    if made.failure:
-        raise EdgeSrcnnError(made.failure)
-    if made.compiled is None:
-        for line in instructions(made.ready):
-            typer.echo(line)
-        raise Unavailable(missing())
+        tell_of_tpu(made.tpu)
 
 
 def _one_of(option: str, value: str, allowed: Collection[str]) -> None:

@@ -1,18 +1,19 @@
-"""How the commands show what the Edge TPU's compiler will say."""
+"""Print what the Edge TPU's compiler will say, or has said."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import ceil
 from typing import TYPE_CHECKING
 
 import typer
 
+from edge_srcnn.errors import EdgeSrcnnError
+
 if TYPE_CHECKING:
+    from export.edgetpu.exporting import TpuExport
     from export.edgetpu.preflight import Preflight
 
 
 def print_preflight(found: "Preflight") -> None:
-    """Print a table of operations, what the model costs, warnings, and the verdict."""
+    """Print a preflight: a table of operations, what the model costs, warnings, and the verdict."""
     from edge_srcnn.cli.console import print_table
     from export.edgetpu.preflight import FRAME_PX, FULL
 
@@ -42,14 +43,16 @@ def print_preflight(found: "Preflight") -> None:
     typer.echo(f"verdict: {found.verdict}{f', {found.summary}' if found.verdict == FULL else ''}\n")
 
 
-@contextmanager
-def spinner(description: str) -> Iterator[None]:
-    """Show that work goes on, and how long it has, on a terminal's standard error."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def tell_of_tpu(made: "TpuExport") -> None:
+    """Print what an export made for the Edge TPU; not to have compiled is an error, at the very end."""
+    from edge_srcnn.errors import Unavailable
+    from export.edgetpu.compiler import instructions, missing
 
-    console = Console(stderr=True)
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        bar.add_task(description, total=None)
-        yield
+    typer.echo("")
+    print_preflight(made.preflight)
+    if made.failure:
+        raise EdgeSrcnnError(made.failure)
+    if made.compiled is None:
+        for line in instructions(made.ready):
+            typer.echo(line)
+        raise Unavailable(missing())

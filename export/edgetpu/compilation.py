@@ -1,4 +1,4 @@
-"""A model file made ready for the Edge TPU's compiler, compiled, and made a model file again."""
+"""Make a model file ready for the Edge TPU's compiler, compile it, and make a model file of the result."""
 
 import os
 from dataclasses import dataclass
@@ -9,8 +9,7 @@ from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model, parse_model, seal_model
 from edge_srcnn.system.files import write_whole
 from export.edgetpu.compiler import TIMEOUT_S, CompilationFailed, Compiled, compile_graph
-from export.edgetpu.files import TpuFiles
-from export.edgetpu.form import TILE, compiled_form, tpu_form
+from export.edgetpu.form import TILE, TpuFiles, compiled_form, tpu_form
 from export.edgetpu.network import read_network
 from export.edgetpu.op_placement import COMPILED_OPERATOR
 from export.edgetpu.preflight import Preflight, preflight
@@ -21,7 +20,7 @@ ELSEWHERE = "elsewhere"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model that waits for the compiler.
+    """Hold a model that is ready for the compiler.
 
     Attributes
     ----------
@@ -39,7 +38,7 @@ class Prepared:
     form: TpuForm | None = None
 
     def packaged(self, compiled: bytes | None = None, compiler: str = ELSEWHERE) -> bytes:
-        """Write the model file, with its metadata: ready to be compiled, or of what the compiler made."""
+        """Compose the model file with its metadata: ready to be compiled, or of what the compiler made."""
         if self.model is None or self.form is None:
             return compiled or self.graph
         form = self.form if compiled is None else compiled_form(self.form, compiled, compiler)
@@ -56,10 +55,14 @@ def prepare(path: Path, tile: tuple[int, int] | None = None) -> Prepared:
     tile
         Height and width in pixels; None: those that it is packed for already, or ``TILE``.
 
+    Returns
+    -------
+    The graph for the compiler, and what it will say of it.
+
     Raises
     ------
     NoInput, UsageError, ModelError
-        See ``edge_srcnn.errors``.
+        The file cannot be read; the tile does not fit; it is no model, or none that this project knows.
     """
     data = _read(path)
     try:
@@ -73,7 +76,7 @@ def prepare(path: Path, tile: tuple[int, int] | None = None) -> Prepared:
 
 
 def prepare_model(model: Model, tile: tuple[int, int] | None = None) -> Prepared:
-    """Like ``prepare``, of a model in memory."""
+    """Bring a model in memory into its form for the TPU, and check it."""
     form = tpu_form(model, tile or (model.tpu.tile if model.tpu else TILE))
     return Prepared(form.graph, preflight(form.graph, form), model, form)
 
@@ -87,7 +90,26 @@ def compile_prepared(
     allow_partial: bool = False,
     overwrite: bool = False,
 ) -> Compiled:
-    """Compile, and write the model file and the compiler's log; the log even where it failed, until the next attempt.
+    """Compile a model, and write the model file and the compiler's log, the log even where the compiler failed.
+
+    Parameters
+    ----------
+    prepared
+        What ``prepare`` made.
+    compiler
+        The compiler's program.
+    files
+        Names of what is written; a log that is there is replaced.
+    timeout_s
+        Seconds for the compiler.
+    allow_partial
+        True: accept that operations stay on the CPU.
+    overwrite
+        True: replace a model file that is there.
+
+    Returns
+    -------
+    What the compiler made, and what it wrote.
 
     Raises
     ------
@@ -114,10 +136,27 @@ def keep_compiled(
 ) -> None:
     """Write the model file of what a compiler on another machine made.
 
+    Parameters
+    ----------
+    prepared
+        What ``prepare`` made, here.
+    source
+        What the compiler made of it, there.
+    files
+        Names of what is written.
+    allow_partial
+        True: accept that operations stay on the CPU.
+    overwrite
+        True: replace a model file that is there.
+
     Raises
     ------
-    NoInput, ModelError, CannotWrite
-        ``source`` is missing, damaged, or not made of this model; or see ``compile_prepared``.
+    NoInput
+        ``source`` is missing.
+    ModelError
+        ``source`` is damaged, not made of this model, or leaves operations to the CPU, and ``allow_partial`` is False.
+    CannotWrite
+        The model file is there already, or cannot be written.
     """
     compiled = _read(source)
     try:
@@ -132,6 +171,7 @@ def keep_compiled(
 
 
 def _packaged(prepared: Prepared, made: Compiled, allow_partial: bool) -> bytes:
+    """Compose the model file of what the compiler made; raise CompilationFailed where that is of no use."""
     try:
         rest = made.log.on_cpu or _left_to_the_cpu(made.graph)
         if rest and not allow_partial:
@@ -142,13 +182,7 @@ def _packaged(prepared: Prepared, made: Compiled, allow_partial: bool) -> bytes:
 
 
 def _left_to_the_cpu(compiled: bytes) -> str:
-    """Operations beside the compiled one; empty where there are none.
-
-    Raises
-    ------
-    ModelError
-        Nothing in it was compiled, or it is damaged.
-    """
+    """List the operations beside the compiled one, or nothing; raise ModelError where none was compiled."""
     names = [operator.custom or operator.name for operator in read_network(compiled).operators]
     if COMPILED_OPERATOR not in names:
         raise ModelUnsupported(f"no {COMPILED_OPERATOR} in it: nothing runs on the TPU")

@@ -1,6 +1,11 @@
-"""``edgetpu_compiler`` found and run, within bounds."""
+"""Find ``edgetpu_compiler``, and run it within bounds; where there is none, say how to compile elsewhere.
+
+The compiler is a closed program for x86-64 Debian and Ubuntu.
+"""
 
 import os
+import platform
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +18,8 @@ from edge_srcnn.errors import EdgeSrcnnError, NoInput
 from export.edgetpu.log import CompilerLog, read_log
 
 NAME = "edgetpu_compiler"
+INSTALLATION = "https://coral.ai/docs/edgetpu/compiler"
+NOTEBOOK = "https://colab.research.google.com/github/google-coral/tutorials/blob/master/compile_for_edgetpu.ipynb"
 TIMEOUT_S = 600
 GRACE_S = 20.0
 """What the compiler gets beyond its own time limit, before it is ended."""
@@ -23,7 +30,15 @@ _STEM = "model"
 
 
 class CompilationFailed(EdgeSrcnnError):
-    """The compiler made nothing of use; ``log`` is what it wrote."""
+    """Report that the compiler made nothing of use.
+
+    Parameters
+    ----------
+    message
+        What failed, why, and what to change.
+    log
+        What the compiler wrote.
+    """
 
     def __init__(self, message: str, log: str) -> None:
         super().__init__(message)
@@ -32,7 +47,7 @@ class CompilationFailed(EdgeSrcnnError):
 
 @dataclass(frozen=True)
 class Compiled:
-    """What the compiler made: the flatbuffer, its log as text, and what the log says."""
+    """Hold what the compiler made: the flatbuffer, its log as text, and what the log says."""
 
     graph: bytes
     text: str
@@ -40,13 +55,7 @@ class Compiled:
 
 
 def find_compiler(path: Path | None = None) -> Path | None:
-    """Find the compiler at ``path``, or on the PATH; None where there is none.
-
-    Raises
-    ------
-    NoInput
-        ``path`` is no program.
-    """
+    """Find the compiler at ``path`` (NoInput where it is no program), or on the PATH; None where there is none."""
     if path is None:
         found = shutil.which(NAME)
         return None if found is None else Path(found)
@@ -56,12 +65,27 @@ def find_compiler(path: Path | None = None) -> Path | None:
 
 
 def command(model: Path | str, folder: Path | str = ".", timeout_s: int = TIMEOUT_S) -> list[str]:
-    """Give the arguments that compile a model into a folder, with the table of operations."""
+    """Compose the command line that compiles a model into a folder, and prints a table of operations."""
     return [NAME, "-s", "-t", str(timeout_s), "-o", str(folder), str(model)]
 
 
 def compile_graph(compiler: Path, graph: bytes, *, timeout_s: int = TIMEOUT_S, grace_s: float = GRACE_S) -> Compiled:
-    """Run the compiler on a flatbuffer; it works in a folder of its own, and leaves nothing behind.
+    """Run the compiler on a flatbuffer; it works in a folder of its own, and leaves nothing there.
+
+    Parameters
+    ----------
+    compiler
+        The compiler's program.
+    graph
+        The flatbuffer.
+    timeout_s
+        Seconds after which the compiler gives up by itself.
+    grace_s
+        Seconds beyond, after which it is ended.
+
+    Returns
+    -------
+    The compiled flatbuffer, and the log.
 
     Raises
     ------
@@ -91,7 +115,7 @@ def compile_graph(compiler: Path, graph: bytes, *, timeout_s: int = TIMEOUT_S, g
 
 
 def _run(arguments: list[str], output: Path, limit_s: float) -> tuple[int | None, str]:
-    """Exit status, or None when the time was up, and what was written. Nothing that it started outlives it."""
+    """Run a program and all that it starts: its exit status, or None when the time was up, and what it wrote."""
     with output.open("wb") as file:
         try:
             process = subprocess.Popen(
@@ -111,3 +135,26 @@ def _run(arguments: list[str], output: Path, limit_s: float) -> tuple[int | None
             process.wait()
     with output.open("rb") as file:
         return status, file.read(_MAX_LOG_BYTES).decode("utf-8", "replace")
+
+
+def missing() -> str:
+    """Say in one line why there is no compiler."""
+    machine = platform.machine()
+    if machine in ("x86_64", "AMD64"):
+        return f"{NAME} is not on the PATH: install edgetpu-compiler, or name it with --compiler"
+    return f"{NAME} does not exist for {machine}, only for x86-64: compile elsewhere, as said above"
+
+
+def instructions(ready: Path, timeout_s: int = TIMEOUT_S) -> list[str]:
+    """Say what to do with a file that is ready to be compiled, line by line."""
+    run = shlex.join(command(ready.name, timeout_s=timeout_s))
+    name = shlex.quote(ready.name)
+    return [
+        f"{ready} is ready to be compiled, on x86-64 Debian or Ubuntu, in a container, or in a notebook:",
+        f"  command:       {run}",
+        f"  Debian/Ubuntu: install edgetpu-compiler as {INSTALLATION} says",
+        '  container:     docker run --rm -it --platform linux/amd64 -v "$PWD:/w" -w /w debian:12, and the same in it',
+        f"  notebook:      {NOTEBOOK}",
+        f"Then, here:      edge-srcnn compile {shlex.quote(str(ready))} --compiled {ready.stem}_edgetpu.tflite",
+        f"Where edge-srcnn is installed beside the compiler, 'edge-srcnn compile {name}' does both.",
+    ]

@@ -1,6 +1,7 @@
-"""The Edge TPU's form of a network: packed, one tile, nothing but convolutions."""
+"""Pack a network into its form for the Edge TPU: one tile, nothing but convolutions; and name its files."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.packing import halo, pack
@@ -18,10 +19,22 @@ TILE = (128, 128)
 """Its activations fill six tenths of the on-chip memory."""
 
 MAX_SIDE = 4096
+_READY, _COMPILED = "-tpu", "_edgetpu"  # the second as the compiler has it
 
 
 def tpu_form(model: Model, tile: tuple[int, int] = TILE) -> TpuForm:
-    """Pack a model for tiles of this height and width in pixels: the very bytes that its plain graph puts out.
+    """Pack a model for tiles; it puts out the very bytes of its plain graph.
+
+    Parameters
+    ----------
+    model
+        An int8 model.
+    tile
+        Height and width in pixels of the plane.
+
+    Returns
+    -------
+    The packed graph, its block and its halo.
 
     Raises
     ------
@@ -47,7 +60,20 @@ def tpu_form(model: Model, tile: tuple[int, int] = TILE) -> TpuForm:
 
 
 def compiled_form(form: TpuForm, compiled: bytes, compiler: str) -> TpuForm:
-    """Put what the compiler made of it into the form.
+    """Put what the compiler made of a form's graph into the form.
+
+    Parameters
+    ----------
+    form
+        What was to be compiled.
+    compiled
+        The compiler's flatbuffer.
+    compiler
+        The compiler's version.
+
+    Returns
+    -------
+    The form with the compiled graph.
 
     Raises
     ------
@@ -59,3 +85,31 @@ def compiled_form(form: TpuForm, compiled: bytes, compiler: str) -> TpuForm:
     if ends != [[((1, *shape), "int8")] for shape in (form.input_shape, form.output_shape)]:
         raise ModelUnsupported("its input and output are not those of the model that was to be compiled")
     return replace(form, graph=compiled, compiler=compiler)
+
+
+@dataclass(frozen=True)
+class TpuFiles:
+    """Name the files of a model for an Edge TPU in a folder."""
+
+    folder: Path
+    name: str
+
+    @property
+    def ready(self) -> Path:
+        """Name the model that is ready to be compiled."""
+        return self.folder / f"{self.name}{_READY}.tflite"
+
+    @property
+    def compiled(self) -> Path:
+        """Name the model that was compiled."""
+        return self.folder / f"{self.name}{_COMPILED}.tflite"
+
+    @property
+    def log(self) -> Path:
+        """Name the compiler's log."""
+        return self.folder / f"{self.name}{_COMPILED}.log"
+
+
+def name_of(path: Path) -> str:
+    """Name a model by its file, which may be one of ``TpuFiles``."""
+    return path.stem.removesuffix(_COMPILED).removesuffix(_READY)

@@ -1,7 +1,7 @@
-"""What ``edgetpu_compiler`` wrote, and what it means.
+"""Read what ``edgetpu_compiler`` wrote, and say what it means.
 
-Its exit status does not tell: some versions end with 0 after a failure. Source of the wording: compiler logs in the
-issues of google-coral/edgetpu (versions 2.1 to 16.0).
+The compiler's exit status does not tell: some versions end with 0 after a failure. Source of the wording: compiler
+logs in the issues of google-coral/edgetpu (versions 2.1 to 16.0).
 """
 
 import re
@@ -36,7 +36,7 @@ _FAILURES = (
 
 @dataclass(frozen=True)
 class Mapped:
-    """A row of the compiler's table: what became of operators of one kind."""
+    """Hold a row of the compiler's table: what became of operators of one kind."""
 
     operation: str
     count: int
@@ -44,18 +44,18 @@ class Mapped:
 
     @property
     def on_tpu(self) -> bool:
-        """Whether they run on the TPU."""
+        """Tell whether these operators run on the TPU."""
         return self.status == MAPPED
 
 
 @dataclass(frozen=True)
 class CompilerLog:
-    """What the compiler said.
+    """Hold what the compiler said.
 
     Attributes
     ----------
     version
-        Of the compiler, or ``unknown``.
+        Version of the compiler, or ``unknown``.
     failure
         Why it made nothing, and what to change; None where it succeeded.
     operations
@@ -68,13 +68,13 @@ class CompilerLog:
 
     @property
     def on_cpu(self) -> str:
-        """What runs on the CPU, with the compiler's reasons; empty where nothing does."""
+        """List what runs on the CPU, with the compiler's reasons; empty where nothing does."""
         rows = [row for row in self.operations if not row.on_tpu]
         return "; ".join(f"{row.count} {row.operation}: {row.status}" for row in rows)
 
 
 def read_log(text: str) -> CompilerLog:
-    """Understand the compiler's output."""
+    """Read version, failure and table out of the compiler's output."""
     version, header = _VERSION.search(text), _HEADER.search(text)
     rows = _ROW.findall(text, header.end()) if header else []
     table = tuple(Mapped(name, int(count), status) for name, count, status in rows)

@@ -1,4 +1,4 @@
-"""What a model costs on an Edge TPU: memory for activations, for parameters, and bytes over USB."""
+"""Estimate what a model costs on an Edge TPU: memory for activations and parameters, and bytes over USB."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _BYTES = {"int32": 4, "float32": 4, "int16": 2, "int64": 8}
 
 
 def activation_bytes(operators: Sequence[Operator]) -> int:
-    """Memory for activations in each on-chip tile, estimated.
+    """Estimate the memory for activations in each on-chip tile, in bytes.
 
     What lives at the same time, at the worst step, in equal parts on the tiles, and 15 % more. That gives the known
     figures of SRCNN 9-1-5 on whole pictures (110, 192, 442, 2070 KiB at 128x128, 168x168, 256x256, 480x640) to 1 %.
@@ -30,7 +30,7 @@ def activation_bytes(operators: Sequence[Operator]) -> int:
 
 
 def parameter_bytes(operators: Sequence[Operator]) -> int:
-    """Weights and biases."""
+    """Count the bytes of weights and biases."""
     inputs = (tensor for operator in operators for tensor in operator.inputs)
     return sum({tensor.number: tensor.data.nbytes for tensor in inputs if tensor.data is not None}.values())
 
@@ -52,7 +52,7 @@ def usb_bytes(network: Network, operators: Sequence[Operator]) -> int:
 
 
 def tensor_bytes(tensor: Tensor) -> int:
-    """Size of a tensor."""
+    """Count the bytes of a tensor."""
     return tensor.elements * _BYTES.get(tensor.dtype, 1)
 
 

@@ -1,4 +1,4 @@
-"""Any TFLite flatbuffer as operators and tensors, of which nothing is trusted.
+"""Read any TFLite flatbuffer as operators and tensors; nothing in it is trusted.
 
 Source: the TFLite schema, version 3 (``schema.fbs``), as the package ``tflite`` spells it. No interpreter is needed.
 """
@@ -31,12 +31,12 @@ _OPTIONS = {value: name for name, value in vars(tflite.BuiltinOptions).items() i
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """What flows between operators, or stays.
+    """Describe a tensor: what flows between operators, or a constant.
 
     Attributes
     ----------
     shape
-        As it is allocated.
+        Lengths of the axes, as they are allocated.
     unknown
         The axes whose length is not known before the model runs.
     dtype
@@ -57,7 +57,7 @@ class Tensor:
 
     @property
     def elements(self) -> int:
-        """How many numbers it holds, an unknown length taken for 1."""
+        """Count the numbers that it holds, an unknown length taken for 1."""
         return prod(max(side, 1) for side in self.shape)
 
     def integers(self) -> list[int]:
@@ -69,12 +69,12 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """One step.
+    """Describe an operator: a step of the computation.
 
     Attributes
     ----------
     name
-        Such as ``CONV_2D``; of a custom one, ``CUSTOM``.
+        ``CONV_2D`` and so on; of a custom one, ``CUSTOM``.
     custom
         The custom operator's own name; otherwise empty.
     options
@@ -90,13 +90,13 @@ class Operator:
 
     @property
     def operands(self) -> tuple[Tensor, ...]:
-        """Inputs and outputs that are neither constants nor its own state."""
+        """List the inputs and outputs that are neither constants nor the operator's own state."""
         return tuple(tensor for tensor in (*self.inputs, *self.outputs) if tensor.data is None and not tensor.state)
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The first subgraph of a model, its operators in the order of computation."""
+    """Describe the first subgraph of a model, its operators in the order of computation."""
 
     subgraphs: int
     operators: tuple[Operator, ...]
@@ -122,6 +122,15 @@ def damage_is_told() -> Iterator[None]:
 
 def read_network(data: bytes) -> Network:
     """Read a flatbuffer; what stands behind it, such as a zip, does not matter.
+
+    Parameters
+    ----------
+    data
+        The bytes of the file.
+
+    Returns
+    -------
+    The model's first subgraph.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where each operator of a model will run."""
+"""Tell where each operator of a model will run: on the TPU, on the CPU, or nowhere."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _CPU_CURES = {
 
 @dataclass(frozen=True)
 class OpPlacement:
-    """What becomes of operators of one kind.
+    """Tell what becomes of operators of one kind.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class OpPlacement:
 
 
 def placements(network: Network) -> Iterator[OpPlacement]:
-    """Tell where each operator will run.
+    """Tell where each operator of a network will run.
 
     The TPU gets one part of the graph. What needs a result that left it for the CPU cannot go back.
     """
@@ -79,7 +79,7 @@ def placements(network: Network) -> Iterator[OpPlacement]:
 
 
 def _placement(operator: Operator) -> OpPlacement:
-    """Of one operator, as if it were alone."""
+    """Tell where an operator would run if it were alone."""
     name, version = operator.name, operator.version
     if name == CUSTOM:
         return _custom_placement(operator)

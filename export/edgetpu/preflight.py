@@ -1,4 +1,4 @@
-"""What the Edge TPU's compiler will say of a model, without the compiler."""
+"""Tell what the Edge TPU's compiler will say of a model, without the compiler."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ FRAME_PX = (960, 1280)
 
 @dataclass(frozen=True)
 class Preflight:
-    """What will become of a model.
+    """Tell what will become of a model.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Preflight:
 
     @property
     def summary(self) -> str:
-        """The verdict in one line: what is wrong, and what to change."""
+        """Say in one line what is wrong, and what to change."""
         if self.verdict == FULL:
             return "every operation runs on the Edge TPU"
         rows = [row for row in self.operations if row.runs_on == CPU]
@@ -60,7 +60,7 @@ class Preflight:
 
     @property
     def usb_bytes_per_frame(self) -> int:
-        """What crosses the USB cable for a frame of ``FRAME_PX``."""
+        """Count the bytes that cross the USB cable for a frame of ``FRAME_PX``."""
         return self.usb_bytes_per_run * self.runs_per_frame
 
     def require(self, *, allow_partial: bool) -> None:
@@ -71,7 +71,7 @@ class Preflight:
             raise ModelUnsupported(f"{self.summary}; --allow-partial accepts that")
 
     def document(self) -> dict[str, Any]:
-        """As JSON wants it."""
+        """Collect all of it for JSON."""
         return {**asdict(self), "usb_bytes_per_frame": self.usb_bytes_per_frame, "summary": self.summary}
 
 
@@ -84,6 +84,10 @@ def preflight(data: bytes, form: TpuForm | None = None) -> Preflight:
         A ``.tflite``, of this project or of any other.
     form
         How it is packed, where that is known: then a frame is so many tiles.
+
+    Returns
+    -------
+    Verdict, placement of each kind of operator, and costs.
 
     Raises
     ------
@@ -140,6 +144,7 @@ def _obstacles(network: Network, operations: tuple[OpPlacement, ...]) -> Iterato
 
 
 def _warnings(network: Network, mapped: list[Operator], activations: int) -> Iterator[str]:
+    """Tell what may go wrong none the less, and what to change."""
     for operator in mapped:
         if text := doubt(operator):
             yield f"{operator.name}: {text}"
@@ -161,5 +166,5 @@ def _tensors(network: Network) -> Iterator[Tensor]:
 
 
 def _only_batch(tensor: Tensor) -> bool:
-    """Whether just the first of several dimensions is open, and allocated as 1."""
+    """Tell whether just the first of several dimensions is open, and allocated as 1."""
     return tensor.unknown == (0,) and len(tensor.shape) > 1 and tensor.shape[0] == 1

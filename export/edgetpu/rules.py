@@ -1,4 +1,4 @@
-"""Which operators an Edge TPU runs, and on what conditions.
+"""Decide which operators an Edge TPU runs, and on what conditions.
 
 Sources: Coral's table "Supported operations" (coral.ai/docs/edgetpu/models-intro, runtime 14, compiler 16), its
 "Model requirements", and compiler logs in the issues of google-coral/edgetpu. The compiler is closed: what it is only
@@ -34,7 +34,7 @@ def op_versions() -> dict[str, int]:
 
 
 def refusal(operator: Operator) -> str | None:
-    """Why an operator runs on the CPU, or None."""
+    """Say why an operator runs on the CPU; None where it runs on the TPU."""
     if operator.name not in _RULES:
         return "not an operation of the Edge TPU"
     for rule in (_types, _parameters, _rank, *_RULES[operator.name]):
@@ -68,7 +68,7 @@ def _rank(operator: Operator) -> str | None:
 
 
 def _parameters(operator: Operator) -> str | None:
-    """Everything but the operands of an element-wise step must be constant: weights, biases, axes, paddings."""
+    """Require constants for weights, biases, axes and paddings: only element-wise steps take several operands."""
     variable = [tensor for tensor in operator.inputs if tensor.data is None]
     if operator.name in _FIRST_INPUT_ONLY and len(variable) > 1:
         return f"{variable[1].name or 'a parameter'} is computed: parameters must be constants"
@@ -88,7 +88,7 @@ def _same_dilation(operator: Operator) -> str | None:
 
 
 def _not_in_batch(operator: Operator) -> str | None:
-    """Constant axes (the second input, of SPLIT the first) must not name the batch."""
+    """Require that constant axes (the second input, of SPLIT the first) leave out the batch."""
     rank = max(len(tensor.shape) for tensor in operator.operands)
     axes = [axis for tensor in operator.inputs for axis in tensor.integers()]
     return "works along the batch" if any(axis in (0, -rank) for axis in axes) else None

@@ -1,1 +1,1 @@
-"""How good a network is: benchmarks, metrics, and the report."""
+"""Evaluate a network: benchmarks, metrics, and the report."""

@@ -1,16 +1,26 @@
-"""The pieces of benchmark pictures that a report shows."""
+"""Cut the pieces of benchmark pictures that a report shows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import Model
 from edge_srcnn.upscaler import open_model
 from export.data.degradation import degrade
-from export.evaluation.report import Crop
 
 CROP_PX = 96
 PICTURES_OF_A_SET = 4
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Hold the same piece of a picture three times: uint8 ``[h, w]`` each, of one shape."""
+
+    name: str
+    bicubic: UInt8Array
+    sharpened: UInt8Array
+    hr: UInt8Array
 
 
 def cut_crops(model: Model, sets: Mapping[str, Sequence[UInt8Array]]) -> tuple[Crop, ...]:
@@ -27,6 +37,7 @@ def cut_crops(model: Model, sets: Mapping[str, Sequence[UInt8Array]]) -> tuple[C
 
 
 def _busiest(plane: UInt8Array) -> tuple[slice, slice]:
+    """Find the square of a plane with the largest standard deviation."""
     h, w = (min(side, CROP_PX) for side in plane.shape)
     corners = [
         (top, left)

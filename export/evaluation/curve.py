@@ -1,4 +1,4 @@
-"""A curve as inline SVG that takes the colours of the page around it."""
+"""Draw a curve as inline SVG that takes the colours of the page around it."""
 
 import io
 import math
@@ -30,7 +30,7 @@ CURVE_STYLE = {
 def draw_curve(
     caption: str, points: Sequence[Point], mark: Point, *, reference: float = math.nan, log: bool = False
 ) -> str:
-    """One curve as inline SVG, with a point at ``mark`` and a dashed line at the height of ``reference``."""
+    """Draw a curve as inline SVG, with a point at ``mark`` and a dashed line at the height of ``reference``."""
     text = io.StringIO()
     with matplotlib.style.context(["default", CURVE_STYLE, {"svg.hashsalt": caption}]):
         figure = Figure()

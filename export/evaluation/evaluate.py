@@ -1,4 +1,4 @@
-"""PSNR, SSIM, GMSD and the noise of flat regions beside bicubic, by the protocol of the super-resolution literature.
+"""Measure PSNR, SSIM, GMSD and the noise of flat regions beside bicubic, by the protocol of the literature.
 
 The ground truth is the BT.601 Y channel as MATLAB's ``rgb2ycbcr`` gives it, cut to a multiple of the scale; it is made
 small by MATLAB's bicubic (or OpenCV's, or a camera), upscaled by each method, and compared without a border of
@@ -30,14 +30,14 @@ DEGRADES = {"matlab": "bicubic", "cv2": "cv2", "camera": "camera"}
 
 @dataclass(frozen=True)
 class Score:
-    """One line of the result: the mean figures of a method on a set of pictures.
+    """Hold the mean figures of a method on a set of pictures.
 
     Attributes
     ----------
     psnr, ssim
         In dB, and up to 1; higher is better.
     gmsd, flat_noise
-        See ``export.evaluation.metrics``; from 0 and in grey levels; lower is better.
+        From 0, and in grey levels; lower is better.
     """
 
     set: str
@@ -51,7 +51,7 @@ class Score:
 
 
 def bicubic_matlab(small: UInt8Array, scale: int) -> UInt8Array:
-    """MATLAB's bicubic upscaling: the literature's baseline."""
+    """Upscale by MATLAB's bicubic, the literature's baseline."""
     return imresize(small, small.shape[0] * scale, small.shape[1] * scale)
 
 
@@ -64,7 +64,7 @@ def method_of(upscaler: Upscaler) -> Method:
 
 
 def read_ground_truths(folder: Path, scale: int) -> list[UInt8Array]:
-    """Y planes of all pictures of a folder, cut to a multiple of ``scale``."""
+    """Read the Y planes of all pictures of a folder, cut to a multiple of ``scale``."""
     planes = [modcrop(luma_studio_range(read_picture(path).pixels), scale) for path in find_pictures(folder)]
     smallest = min(min(plane.shape) for plane in planes)
     if smallest <= 2 * scale:
@@ -73,7 +73,7 @@ def read_ground_truths(folder: Path, scale: int) -> list[UInt8Array]:
 
 
 def read_sets(folders: Sequence[Path], scale: int) -> dict[str, list[UInt8Array]]:
-    """``read_ground_truths`` of several folders, by their names."""
+    """Read the ground truths of several folders: planes by the name of the folder."""
     names = [folder.resolve().name for folder in folders]
     for name in names:
         if names.count(name) > 1:
@@ -90,9 +90,28 @@ def evaluate(
     degrade: str = "matlab",
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Evaluate methods on one set; ``on_step`` is called ``len(hr_planes) * len(methods)`` times.
+    """Evaluate methods on one set of pictures.
 
     All methods get the same small pictures: what a camera does by chance hangs on the picture's number alone.
+
+    Parameters
+    ----------
+    name
+        What the set is called.
+    hr_planes
+        HR: uint8 ``[h, w]``, sides multiples of ``scale``.
+    scale
+        Factor of upscaling.
+    methods
+        What upscales, by name.
+    degrade
+        One of ``DEGRADES``: how the ground truths are downscaled.
+    on_step
+        Called after each picture of each method.
+
+    Returns
+    -------
+    One score a method, in their order.
 
     Raises
     ------

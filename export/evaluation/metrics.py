@@ -1,4 +1,4 @@
-"""What PSNR and SSIM hide: damage to edges as the eye weighs it, and noise where the picture should be smooth."""
+"""Measure what PSNR and SSIM hide: damage to edges as the eye weighs it, and noise in flat regions."""
 
 from math import ceil
 
@@ -18,7 +18,7 @@ _PREWITT = np.repeat(np.array([[1.0, 0.0, -1.0]], np.float32) / 3, 3, axis=0)
 
 
 def gmsd(picture: UInt8Array, hr: UInt8Array) -> float:
-    """Gradient magnitude similarity deviation of two uint8 planes ``[h, w]``: 0 for equal ones, less is better.
+    """Measure the gradient magnitude similarity deviation of two uint8 planes ``[h, w]``: 0 for equal ones.
 
     Xue et al., "Gradient magnitude similarity deviation: a highly efficient perceptual image quality index" (2014):
     at half the size, as there; borders are repeated.
@@ -41,7 +41,7 @@ def flat_noise(picture: UInt8Array, hr: UInt8Array) -> float:
 
 
 def _gradient(plane: UInt8Array) -> Levels:
-    """Prewitt's gradient magnitude of the means of 2x2 pixels."""
+    """Compute Prewitt's gradient magnitude of the means of 2x2 pixels."""
     half = cv2.boxFilter(plane, cv2.CV_32F, (2, 2), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)[::2, ::2]
     across, down = (cv2.filter2D(half, -1, k, borderType=cv2.BORDER_REPLICATE) for k in (_PREWITT, _PREWITT.T))
     return np.hypot(across, down).astype(np.float32)

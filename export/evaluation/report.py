@@ -1,4 +1,4 @@
-"""One self-contained HTML file that shows at one look whether a model is good (template: ``report.html``)."""
+"""Render one self-contained HTML file that shows whether a model is good (template: ``report.html``)."""
 
 import base64
 import io
@@ -11,11 +11,12 @@ from string import Template
 
 from PIL import Image
 
-from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
-from export.edgetpu.exporting import TpuExport
-from export.edgetpu.section import render_section
+from export.edgetpu.exporting import TpuExport, render_section
+from export.evaluation.crops import Crop
 from export.evaluation.curve import Point, draw_curve
+from export.evaluation.evaluate import Score
+from export.int8.trace import LayerNoise
 
 BASELINE, FULL_PRECISION, QUANTIZED = "bicubic", "float32", "int8"
 """The methods of the quality table that are compared with one another."""
@@ -28,36 +29,8 @@ CROP_ZOOM = 2
 
 
 @dataclass(frozen=True)
-class QualityRow:
-    """Quality of a method (``bicubic``, ``float32``, ``int8``, others) on a benchmark set; PSNR in dB."""
-
-    set: str
-    method: str
-    psnr: float
-    ssim: float
-
-
-@dataclass(frozen=True)
-class LayerError:
-    """What quantization did to a layer: signal-to-noise ratio of its output in dB, float32 against int8."""
-
-    name: str
-    snr_db: float
-
-
-@dataclass(frozen=True)
-class Crop:
-    """The same piece of a picture three times: uint8 ``[h, w]`` each, of one shape."""
-
-    name: str
-    bicubic: UInt8Array
-    sharpened: UInt8Array
-    hr: UInt8Array
-
-
-@dataclass(frozen=True)
 class Report:
-    """Everything that the page shows; where something is empty, the page says so.
+    """Hold everything that the page shows; where something is empty, the page says so.
 
     Attributes
     ----------
@@ -69,6 +42,12 @@ class Report:
         (step, held-out PSNR in dB, mean square error of the training patches in 0..1, or nan).
     bicubic_psnr
         PSNR in dB of bicubic on the held-out pictures; nan when nothing was trained.
+    quality
+        Score of each method on each benchmark set; ``bicubic``, ``float32`` and ``int8`` are compared.
+    layers
+        What int8 does to each layer, first to last.
+    crops
+        Pieces of pictures to look at.
     tpu
         What was made for an Edge TPU; None: the page does not speak of it.
     """
@@ -77,14 +56,14 @@ class Report:
     facts: tuple[tuple[str, str], ...]
     history: tuple[tuple[int, float, float], ...]
     bicubic_psnr: float
-    quality: tuple[QualityRow, ...]
-    layers: tuple[LayerError, ...]
+    quality: tuple[Score, ...]
+    layers: tuple[LayerNoise, ...]
     crops: tuple[Crop, ...]
     tpu: TpuExport | None = None
 
 
 def render_report(report: Report) -> str:
-    """HTML text of the report: it loads nothing from anywhere, and is the same for the same report."""
+    """Render the report in HTML: it loads nothing from anywhere, and is the same for the same report."""
     template = resources.files("export.evaluation").joinpath("report.html").read_text(encoding="utf-8")
     state, verdict = _verdict(report.quality)
     return Template(template).substitute(
@@ -101,8 +80,8 @@ def render_report(report: Report) -> str:
     )
 
 
-def _verdict(rows: Sequence[QualityRow]) -> tuple[str, str]:
-    """CSS class and sentence of the evaluation."""
+def _verdict(rows: Sequence[Score]) -> tuple[str, str]:
+    """Choose the CSS class and the sentence of the evaluation."""
     gain, loss = _worst(rows, BASELINE), _worst(rows, FULL_PRECISION)
     if gain is None:
         return "unknown", "Not evaluated: no benchmark set has both int8 and bicubic."
@@ -115,14 +94,14 @@ def _verdict(rows: Sequence[QualityRow]) -> tuple[str, str]:
     return "good", "Good: better than bicubic on every set, and int8 costs next to nothing."
 
 
-def _worst(rows: Sequence[QualityRow], reference: str) -> tuple[float, str] | None:
-    """Smallest difference int8 - ``reference`` in dB, and its set."""
+def _worst(rows: Sequence[Score], reference: str) -> tuple[float, str] | None:
+    """Find the smallest difference int8 - ``reference`` in dB, and its set."""
     differences = [(_difference(row, rows, reference), row.set) for row in rows if row.method == QUANTIZED]
     return min((found for found in differences if not math.isnan(found[0])), default=None)
 
 
-def _difference(row: QualityRow, rows: Sequence[QualityRow], reference: str) -> float:
-    """PSNR of a row less that of the ``reference`` method on the same set, in dB; nan when there is none."""
+def _difference(row: Score, rows: Sequence[Score], reference: str) -> float:
+    """Subtract the PSNR of the ``reference`` method on the same set from that of a row, in dB; nan without one."""
     return row.psnr - next((r.psnr for r in rows if (r.set, r.method) == (row.set, reference)), math.nan)
 
 
@@ -142,7 +121,7 @@ def _tiles(report: Report) -> str:
     )
 
 
-def _quality(rows: Sequence[QualityRow]) -> str:
+def _quality(rows: Sequence[Score]) -> str:
     lines = []
     for name in dict.fromkeys(row.set for row in rows):
         lines.append(f'<tr class="set"><th scope="colgroup" colspan="5">{escape(name)}</th></tr>')
@@ -155,7 +134,7 @@ def _quality(rows: Sequence[QualityRow]) -> str:
     return "\n".join(lines)
 
 
-def _layers(layers: Sequence[LayerError]) -> str:
+def _layers(layers: Sequence[LayerNoise]) -> str:
     return "\n".join(
         f'<tr><th scope="row">{escape(layer.name)}</th>'
         f'<td><i style="width:{100 * min(max(0.0, layer.snr_db / LAYER_SCALE_DB), 1.0):.1f}%"></i></td>'
@@ -178,7 +157,7 @@ def _crop(crop: Crop) -> str:
 
 
 def _best(report: Report) -> Point | None:
-    """Step and held-out PSNR in dB of the best evaluation."""
+    """Find step and held-out PSNR in dB of the best evaluation."""
     finite = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
     return max(finite, key=lambda point: point[1], default=None)
 
@@ -199,7 +178,7 @@ def _curves(report: Report) -> str:
 
 
 def _number(value: float, form: str = ".2f") -> str:
-    """HTML of a number, with a true minus sign; a dash where nothing was measured."""
+    """Render a number with a true minus sign; a dash where nothing was measured."""
     text = "&ndash;" if math.isnan(value) else format(value, form)
     if not text.strip("-0."):
         text = text.lstrip("-")  # a loss of nothing is none

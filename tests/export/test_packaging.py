@@ -21,7 +21,7 @@ from edge_srcnn.models.spec import Quality, Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import find_architecture
 from export.packaging import describe, model_card, model_name, quality_rows
-from export.run import differs
+from export.provenance import differs
 from export.training.checkpoints import TrainingState
 
 Draw = Callable[..., UInt8Array]

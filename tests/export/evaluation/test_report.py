@@ -15,7 +15,10 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.imaging.luma import UInt8Array
-from export.evaluation.report import Crop, LayerError, QualityRow, Report, render_report
+from export.evaluation.crops import Crop
+from export.evaluation.evaluate import Score
+from export.evaluation.report import Report, render_report
+from export.int8.trace import LayerNoise
 
 VOID = {"meta", "link", "img", "input"}
 HOSTILE = "</td><script>alert('\"$title&amp;')</script>"
@@ -56,9 +59,13 @@ def plane(seed: int) -> UInt8Array:
     return np.random.default_rng(seed).integers(0, 255, (5, 7), dtype=np.uint8)
 
 
-def rows(set_: str, bicubic: float, float32: float, int8: float) -> tuple[QualityRow, ...]:
+def score(set_: str, method: str, psnr: float, ssim: float) -> Score:
+    return Score(set_, 2, "matlab", method, psnr, ssim, gmsd=0.1, flat_noise=0.5)
+
+
+def rows(set_: str, bicubic: float, float32: float, int8: float) -> tuple[Score, ...]:
     values = {"bicubic-matlab": bicubic - 0.5, "bicubic": bicubic, "float32": float32, "int8": int8}
-    return tuple(QualityRow(set_, method, psnr, psnr / 100) for method, psnr in values.items())
+    return tuple(score(set_, method, psnr, psnr / 100) for method, psnr in values.items())
 
 
 @pytest.fixture
@@ -69,7 +76,7 @@ def report() -> Report:
         history=((500, 31.0, 2e-3), (1000, 33.25, 1e-3), (1500, 33.0, 9e-4)),
         bicubic_psnr=30.5,
         quality=(*rows("Set5", 33.75, 36.25, 36.1875), *rows("Set14", 30.5, 32.25, 32.25)),
-        layers=(LayerError("conv1", 45.0), LayerError("conv2", 30.0)),
+        layers=(LayerNoise("conv1", 45.0), LayerNoise("conv2", 30.0)),
         crops=(Crop("bird", plane(0), plane(1), plane(2)), Crop("baby", plane(3), plane(4), plane(5))),
     )
 
@@ -96,8 +103,8 @@ def test_text_from_outside_is_escaped_wherever_it_goes(report: Report) -> None:
         facts=((HOSTILE, HOSTILE),),
         history=report.history,
         bicubic_psnr=30.5,
-        quality=(*rows(HOSTILE, 31.0, 33.0, 32.0), QualityRow(HOSTILE, HOSTILE, 30.0, 0.9)),
-        layers=(LayerError(HOSTILE, 30.0),),
+        quality=(*rows(HOSTILE, 31.0, 33.0, 32.0), score(HOSTILE, HOSTILE, 30.0, 0.9)),
+        layers=(LayerNoise(HOSTILE, 30.0),),
         crops=(replace(report.crops[0], name=HOSTILE),),
     )
     page = Page(render_report(hostile))
@@ -124,7 +131,7 @@ def test_every_row_of_the_table_appears_with_its_gain_and_its_loss(report: Repor
 
 
 def test_a_loss_of_next_to_nothing_has_no_sign(report: Report) -> None:
-    rows = (QualityRow("Set5", "float32", 36.254, 0.95), QualityRow("Set5", "int8", 36.251, 0.95))
+    rows = (score("Set5", "float32", 36.254, 0.95), score("Set5", "int8", 36.251, 0.95))
     assert "int8 36.25 0.9500 \N{EN DASH} 0.00 " in Page(render_report(replace(report, quality=rows))).text
 
 
@@ -134,7 +141,7 @@ def test_rows_of_one_set_stand_together_however_they_come(report: Report) -> Non
 
 
 def test_a_gain_without_bicubic_is_a_dash(report: Report) -> None:
-    alone = (QualityRow("Set5", "int8", 36.0, 0.95),)
+    alone = (score("Set5", "int8", 36.0, 0.95),)
     page = Page(render_report(replace(report, quality=alone)))
     assert "int8 36.00 0.9500 \N{EN DASH} \N{EN DASH} " in page.text
 
@@ -150,16 +157,14 @@ def test_a_gain_without_bicubic_is_a_dash(report: Report) -> None:
         ((), "unknown", "Not evaluated"),
     ],
 )
-def test_the_verdict_follows_the_worst_set(
-    report: Report, quality: tuple[QualityRow, ...], state: str, words: str
-) -> None:
+def test_the_verdict_follows_the_worst_set(report: Report, quality: tuple[Score, ...], state: str, words: str) -> None:
     page = Page(render_report(replace(report, quality=quality)))
     assert page.all("header") == [{"class": state}]
     assert words in page.text
 
 
 def test_layers_are_bars_of_the_length_of_their_ratio(report: Report) -> None:
-    odd = (LayerError("same", math.inf), LayerError("dead", -3.0), LayerError("empty", math.nan))
+    odd = (LayerNoise("same", math.inf), LayerNoise("dead", -3.0), LayerNoise("empty", math.nan))
     page = Page(render_report(replace(report, layers=(*report.layers, *odd))))
     widths = [bar["style"] for bar in page.all("i")]
     assert widths == ["width:75.0%", "width:50.0%", "width:100.0%", "width:0.0%", "width:0.0%"]
