@@ -14,10 +14,10 @@ WAY = (
             ("network camera or file, by FFmpeg", "sources/video.py"),
             ("JPEG decoded, without RGB", "sources/camera.py"),
             ("Frame: luma uint8 [h, w], chroma, tags, time", "imaging/frame.py"),
-            ("camera lost or hung: reopen", "live/capture.py"),
+            ("camera lost: reopen; hung: abandon", "live/reader.py"),
         ),
     ),
-    "the newest frame, or a bounded queue (files): live/queue.py",
+    "the newest frame, or a bounded queue (files): live/threads.py",
     (
         "Pipeline: the thread that computes (live/pipeline.py)",
         (

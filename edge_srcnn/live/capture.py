@@ -1,65 +1,26 @@
-"""Read a source in a thread of its own, within time limits; where retrying is the policy, open it again and again."""
+"""Read a source in a thread of its own; where retrying is the policy, open it again and again."""
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import inf
 from time import monotonic
 
-from edge_srcnn.errors import EdgeSrcnnError, SourceLost, Unavailable, describe, is_retryable
+from edge_srcnn.errors import EdgeSrcnnError, SourceLost, describe, is_retryable
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.live.queue import BoundedQueue
+from edge_srcnn.live.reader import CLOSE_S, Opener, Reader
 from edge_srcnn.live.statistics import Meter
-from edge_srcnn.live.stuck_threads import STUCK_THREADS
-from edge_srcnn.sources import Source, kind_of, silent
-from edge_srcnn.uri import parse_uri, seconds, without_secrets
+from edge_srcnn.live.threads import FILE_DEPTH, Backoff, BoundedQueue
+from edge_srcnn.sources import Source
+from edge_srcnn.uri import without_secrets
 
 log = logging.getLogger(__name__)
 
-OPEN_S = 10.0
-"""A camera may take so long to open, or twice its own time limit where that is longer."""
-
-FILE_DEPTH = 4
-"""Frames of a file that wait for the upscaler."""
-
-_CLOSE_S = 1.5
-_LOSS_S = 0.5  # a camera that was lost may well hang
-_GRACE_S = 0.5  # a source that does not keep its own time limit hangs
 _LOOK_S = 0.1
 _LEAST_STEP_S = 0.001
 _GOOD_S = 5.0
 """A camera that worked for so long is tried again at once when it gets lost."""
-
-
-@dataclass(frozen=True)
-class Opener:
-    """What opens a source.
-
-    Attributes
-    ----------
-    name
-        For messages; a device has one name, so that it is not opened while a stuck thread holds it.
-    limit_s
-        The call may take so long; None: as long as it takes.
-    """
-
-    name: str
-    open: Callable[[], Source]
-    limit_s: float | None = None
-
-    @classmethod
-    def of(cls, uri: str) -> "Opener":
-        """Open what a name says; ``UsageError`` where it makes no sense."""
-        parsed = parse_uri(uri)
-        kind, limit_s = kind_of(parsed), None
-        if kind.reopens(parsed):
-            kind.options(parsed)
-            limit_s = max(OPEN_S, 2 * seconds(parsed.options.get("timeout", "1")))
-        return cls(parsed.name, lambda: kind.open(parsed), limit_s)
 
 
 class Capture:
@@ -84,6 +45,8 @@ class Capture:
         What ended it; None while it goes on, and where the source came to its end.
     last_error
         Why there are no frames at the moment; None while they come.
+    retries
+        Whether the source is opened again and again.
     losses
         How often the source was lost.
     heartbeat_s
@@ -99,6 +62,7 @@ class Capture:
         self.stream_copy: str | None = None
         self.error: BaseException | None = None
         self.last_error: str | None = None
+        self.retries = retry is not None
         self.losses = self.skipped = 0
         self.came = Meter()
         self.heartbeat_s = monotonic()
@@ -106,8 +70,7 @@ class Capture:
         self._before: Opener | None = None
         self._given: Source | None = None  # open, while no thread has it
         self._queue: BoundedQueue[Frame] = BoundedQueue(1, block=False)
-        self._reader: _Reader | None = None
-        self._lock = threading.Lock()
+        self._reader: Reader | None = None
         self._opened, self._wanted = threading.Event(), threading.Event()
         self._closed, self._replaced = threading.Event(), threading.Event()
         self._next_index, self._offset_s, self._first_s, self._last_s = 0, 0.0, 0.0, 0.0
@@ -122,11 +85,6 @@ class Capture:
         return capture
 
     @property
-    def retries(self) -> bool:
-        """Whether the source is opened again and again."""
-        return self._retry is not None
-
-    @property
     def dropped(self) -> int:
         """Frames that a newer one overtook."""
         return self._queue.dropped
@@ -139,10 +97,7 @@ class Capture:
     def open(self) -> "Capture":
         """Open the source now, and wait for that; nothing is read before ``begin``.
 
-        Raises
-        ------
-        Exception
-            What opening it raised; ``Unavailable`` where it did not return in time.
+        What opening it raised is raised here; ``Unavailable`` where it did not return in time.
         """
         self._start()
         while not self._opened.wait(_LOOK_S):
@@ -171,8 +126,7 @@ class Capture:
 
     def replace(self, opener: Opener) -> None:
         """Go on with another source, from any thread; with the one before, if the other makes no sense."""
-        with self._lock:
-            self._before, self._opener = self._opener, opener
+        self._before, self._opener = self._opener, opener
         if self._retry is not None:
             self._retry.reset()
         self._replaced.set()
@@ -186,7 +140,7 @@ class Capture:
         self._queue.close(drop=True)
         self._wake()
 
-    def join(self, limit_s: float = _CLOSE_S) -> None:
+    def join(self, limit_s: float = CLOSE_S) -> None:
         """Wait until the source is closed; one that hangs is abandoned."""
         reader = self._reader
         if reader is None:
@@ -199,16 +153,13 @@ class Capture:
             reader.abandon()
 
     def _start(self, *, wait: bool = False) -> None:
-        self._reader = _Reader(self._opener, lambda reader: self._work(reader, wait=wait))
+        self._reader = Reader(self._opener, lambda reader: self._work(reader, wait=wait))
         self._reader.start()
 
     def _wake(self) -> None:
-        with self._lock:
-            reader = self._reader
-            source = None if reader is None else reader.source
-            if reader is not None and source is not None:
-                reader.hurry(_CLOSE_S)
-        if source is not None:
+        reader = self._reader
+        if reader is not None and (source := reader.source) is not None:
+            reader.hurry(CLOSE_S)
             source.wake()
 
     def _enforce_limit(self) -> None:
@@ -229,10 +180,10 @@ class Capture:
             self._lose(late)
         self._start(wait=True)
 
-    def _is_over(self, reader: "_Reader") -> bool:
+    def _is_over(self, reader: Reader) -> bool:
         return self._closed.is_set() or reader.abandoned
 
-    def _work(self, reader: "_Reader", *, wait: bool) -> None:
+    def _work(self, reader: Reader, *, wait: bool) -> None:
         """Read until the end; where retrying is the policy, again and again."""
         if wait:
             self._pause()
@@ -246,48 +197,37 @@ class Capture:
                 again = not self._is_over(reader) and (self._replaced.is_set() or self._goes_on_after(error))
             reader.let_go()
             if again and not self._is_over(reader):
-                if self._retry is not None and monotonic() - began_s > _GOOD_S:
-                    self._retry.reset()
-                self._pause()
+                self._pause(monotonic() - began_s)
         if not reader.abandoned:
             self._queue.close()
             self._opened.set()
 
-    def _pause(self) -> None:
+    def _pause(self, worked_s: float = 0.0) -> None:
         if self._retry is None or self._replaced.is_set():
             return
+        if worked_s > _GOOD_S:
+            self._retry.reset()
         wait_s = self._retry.next_s()
         self.heartbeat_s = monotonic() + wait_s  # that long it does nothing, as it should
         self._replaced.wait(wait_s)
 
-    def _read_to_the_end(self, reader: "_Reader") -> bool:
-        """Open the source and read it; whether it is to be opened again."""
+    def _read_to_the_end(self, reader: Reader) -> bool:
+        """Open the source and read it; tell whether it is to be opened again."""
         self.heartbeat_s = monotonic()
-        with self._lock:
-            reader.opener = opener = self._opener
-        if STUCK_THREADS.holds(opener.name, _LOSS_S):
-            raise Unavailable(
-                f"{opener.name}: the driver does not answer: an earlier call to it has not returned, and no other "
-                "is made meanwhile; if that lasts, plug the camera in anew or start the machine anew"
-            )
-        with reader.within(opener.limit_s, "open"):
-            source = opener.open()
-        with self._lock:
-            reader.source = source
+        reader.source = source = reader.open(self._opener)
         if self._is_over(reader):
             return False
-        self.rate, begins = source.rate, self._next_index
-        if self._retry is None:
+        self.rate, begins, found = source.rate, self._next_index, False
+        if not self.retries:
             self._take_over(source)
             self._wanted.wait()
-        found = False
         while not (self._is_over(reader) or self._replaced.is_set()):
             with reader.within(source.timeout_s, "read"):
                 frame = source.read()
             if self._is_over(reader) or self._replaced.is_set():
                 break
             if frame is None:
-                if self._retry is not None and source.live:
+                if self.retries and source.live:
                     raise SourceLost("the source ended")
                 return False
             if not found:
@@ -298,16 +238,11 @@ class Capture:
 
     def _take_over(self, source: Source) -> None:
         """Take from the only source what is known of it."""
-        if self._opened.is_set():
-            return
-        self.live, self.rate, self.frames, self.stream_copy = (
-            source.live,
-            source.rate,
-            source.frames,
-            source.stream_copy,
-        )
-        self._queue = BoundedQueue(1 if source.live else FILE_DEPTH, block=not source.live)
-        self._opened.set()
+        if not self._opened.is_set():
+            self.live, self.rate = source.live, source.rate
+            self.frames, self.stream_copy = source.frames, source.stream_copy
+            self._queue = BoundedQueue(1 if source.live else FILE_DEPTH, block=not source.live)
+            self._opened.set()
 
     def _find(self, frame: Frame) -> None:
         """Take note of the first frame; the times of a source that begins anew go on."""
@@ -355,63 +290,3 @@ class Capture:
         if why != self.last_error:
             log.warning("%s; trying again", why)
         self.last_error = why
-
-
-class _Reader(threading.Thread):
-    """The thread that calls a source, and when the call under way is overdue."""
-
-    def __init__(self, opener: Opener, work: Callable[["_Reader"], None]) -> None:
-        super().__init__(name=f"capture {opener.name}", daemon=True)
-        self.opener = opener
-        self.source: Source | None = None
-        self.abandoned = False
-        self._work, self._call, self._due_s = work, "", inf
-
-    def run(self) -> None:
-        """Do the work."""
-        self._work(self)
-
-    @contextmanager
-    def within(self, limit_s: float | None, call: str) -> Iterator[None]:
-        """Limit the time of the call in the block."""
-        self._call, self._due_s = call, inf if limit_s is None else monotonic() + limit_s + _GRACE_S
-        try:
-            yield
-        finally:
-            self._due_s = inf
-
-    def hurry(self, limit_s: float) -> None:
-        """Let the call that is under way take no longer than so many seconds from now."""
-        self._due_s = min(self._due_s, monotonic() + limit_s)
-
-    def is_overdue(self) -> bool:
-        """Whether the call takes longer than it may."""
-        return monotonic() > self._due_s and not self.abandoned and self.is_alive()
-
-    def abandon(self) -> None:
-        """Wait for it no more; it ends when the driver returns."""
-        self.abandoned = True
-        STUCK_THREADS.add(self.opener.name, self)
-
-    def late_error(self) -> EdgeSrcnnError | None:
-        """Say what takes too long; None where it is closing, of which the reason is known."""
-        name, source = self.opener.name, self.source
-        if self._call == "open":
-            return Unavailable(
-                f"{name}: the camera did not open within {self.opener.limit_s or 0:g} s; is it plugged in well? "
-                "Else another program may hold it, or its driver hangs until the next start of the machine"
-            )
-        return None if source is None else silent(name, source.timeout_s or 0.0)
-
-    def let_go(self) -> None:
-        """Close the source."""
-        source, self.source = self.source, None
-        if source is None:
-            return
-        try:
-            with self.within(_CLOSE_S, "close"):
-                source.close()
-        except EdgeSrcnnError as error:
-            log.warning("%s", error)
-        except Exception:
-            log.warning("%s: could not be closed cleanly", self.opener.name, exc_info=True)

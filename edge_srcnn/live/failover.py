@@ -1,17 +1,15 @@
 """Fail over between engines: a frame is left out, ten in a row begin the engine anew, then comes the next candidate."""
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from time import monotonic
 
 from edge_srcnn.errors import DelegateLost, Unavailable, describe
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.live.forwarding import Forwarding
-from edge_srcnn.live.governor import LadderState
-from edge_srcnn.live.pipeline import FrameUpscaler, OnLadder, Resting
+from edge_srcnn.live.frame_upscaler import FrameUpscaler, SwitchingUpscaler
+from edge_srcnn.live.threads import Backoff, in_thread
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +30,10 @@ class Candidate:
 
     Attributes
     ----------
+    name
+        For messages.
+    make
+        Makes it ready.
     may_be_missing
         At the start the next one may take its place.
     """
@@ -41,7 +43,7 @@ class Candidate:
     may_be_missing: bool = False
 
 
-class FailoverUpscaler(Forwarding):
+class FailoverUpscaler(SwitchingUpscaler):
     """Enhances by the best candidate that works.
 
     Parameters
@@ -77,16 +79,8 @@ class FailoverUpscaler(Forwarding):
         self._fresh = True  # no good frame since it was begun anew
         self._backoff = Backoff(RETRY_MOST_S, first_s=RETRY_FIRST_S)
         self._retry_s = self._stood_s = monotonic()
-        self._trial: threading.Thread | None = None
-        self._better: FrameUpscaler | None = None
-        self._closed = False
+        self._trial: Future[FrameUpscaler | None] | None = None  # of the best one, while a lesser one computes
         self._upscaler = self._first()
-
-    @property
-    def ladder(self) -> LadderState | None:
-        """Tell the models that the present engine chooses from; None where it has no choice."""
-        upscaler = self._upscaler
-        return upscaler.ladder if isinstance(upscaler, OnLadder) else None
 
     def replace(self, candidates: Sequence[Candidate]) -> None:
         """Go on with other engines from the next frame on; from any thread."""
@@ -96,8 +90,7 @@ class FailoverUpscaler(Forwarding):
         """Take note that nobody takes frames; other engines take over meanwhile, too."""
         if self._wanted is not None:
             self._begin(self._wanted)
-        if isinstance(self._upscaler, Resting):
-            self._upscaler.rest()
+        super().rest()
 
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """Enhance a frame; None when it failed."""
@@ -118,11 +111,10 @@ class FailoverUpscaler(Forwarding):
 
     def close(self) -> None:
         """Let go of the engine, and of one that was to take its place."""
-        self._closed = True
         self._upscaler.close()
-        if (trial := self._trial) is not None:
-            trial.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
-        self._drop_better()
+        trial = self._drop_trial()
+        if trial is not None:
+            wait([trial], _JOIN_S)
 
     def _first(self) -> FrameUpscaler:
         for number, candidate in enumerate(self._candidates):
@@ -172,31 +164,28 @@ class FailoverUpscaler(Forwarding):
 
     def _fail_back(self) -> None:
         """Try the best engine again, in a thread of its own, since that may take long."""
-        if self._better is not None:
-            log.warning("engine %s: tried again", self._candidates[0].name)
-            made, self._better, self._trial = self._better, None, None
-            self._take(made)
-            self._number, self.last_error, self._stood_s = 0, None, monotonic()
-            self._streak = MOST_FAILURES - 1  # one failure is enough to fall again
-        elif self._trial is None and monotonic() >= self._retry_s:
-            self._trial = threading.Thread(
-                target=self._try_best, args=(self._candidates[0],), name="fail back", daemon=True
-            )
-            self._trial.start()
-
-    def _try_best(self, candidate: Candidate) -> None:
-        made = self._made(candidate)
+        if self._trial is None:
+            if monotonic() >= self._retry_s:
+                best = self._candidates[0]
+                self._trial = in_thread("fail back", lambda: self._made(best))
+            return
+        if not self._trial.done():
+            return
+        made, self._trial = self._trial.result(), None
         if made is None:
-            self._retry_s, self._trial = monotonic() + self._backoff.next_s(), None
-        elif self._closed or candidate is not self._candidates[0]:  # meanwhile
-            made.close()
-        else:
-            self._better = made
+            self._retry_s = monotonic() + self._backoff.next_s()
+            return
+        log.warning("engine %s: tried again", self._candidates[0].name)
+        self._take(made)
+        self._number, self.last_error, self._stood_s = 0, None, monotonic()
+        self._streak = MOST_FAILURES - 1  # one failure is enough to fall again
 
-    def _drop_better(self) -> None:
-        better, self._better, self._trial = self._better, None, None
-        if better is not None:
-            better.close()
+    def _drop_trial(self) -> "Future[FrameUpscaler | None] | None":
+        """Let go of the engine that is tried; one that takes long lets go of what it made by itself."""
+        trial, self._trial = self._trial, None
+        if trial is not None:
+            trial.add_done_callback(_close_made)
+        return trial
 
     def _made(self, candidate: Candidate) -> FrameUpscaler | None:
         try:
@@ -215,8 +204,14 @@ class FailoverUpscaler(Forwarding):
         if made is not None:
             self._take(made)
             self._candidates, self._number, self.last_error = candidates, 0, None
-            self._drop_better()
+            self._drop_trial()
         elif candidates[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet
             self._candidates, self._number = candidates, 0
-            self._drop_better()
+            self._drop_trial()
             self._fail_over(1, "it is not there, or in use")
+
+
+def _close_made(trial: Future[FrameUpscaler | None]) -> None:
+    made = trial.result()
+    if made is not None:
+        made.close()

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 from time import sleep
 
@@ -12,7 +12,7 @@ import numpy as np
 from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.live.pipeline import FrameUpscaler
+from edge_srcnn.live.frame_upscaler import FrameUpscaler
 
 KeyFor = Callable[[str, tuple[int, int]], TuningKey | None]
 
@@ -26,14 +26,6 @@ _HELD_UP_BUDGETS = 3
 _BREATH_S = 0.01
 
 
-@dataclass(frozen=True)
-class FrameTime:
-    """What frames took: the fastest, which other programs held up least; and the median, as things are now."""
-
-    least_s: float
-    usual_s: float
-
-
 class FrameTimer:
     """Time frames, of which no part can be reused.
 
@@ -43,6 +35,8 @@ class FrameTimer:
         Names what a time of a model and a size (width, height) is kept under; None where it is not kept.
     computing
         Held while a frame is computed.
+    clock
+        Gives the time in seconds.
 
     Attributes
     ----------
@@ -63,10 +57,8 @@ class FrameTimer:
         self.seconds[name] = known_ms / 1000
         return self.seconds[name]
 
-    def time(
-        self, name: str, upscaler: FrameUpscaler, frame: Frame, limit_s: float, *, live: bool = False
-    ) -> FrameTime:
-        """Time a few frames, and keep what the fastest took.
+    def time(self, name: str, upscaler: FrameUpscaler, frame: Frame, limit_s: float, *, live: bool = False) -> float:
+        """Time a few frames, and keep what the fastest took, which other programs held up least.
 
         Parameters
         ----------
@@ -80,6 +72,10 @@ class FrameTimer:
             Where the first takes much longer, no more are timed.
         live
             Whether it is the upscaler of the live picture, which must not be used twice at a time.
+
+        Returns
+        -------
+        The median in seconds, as things are now.
         """
         with self._computing if live else nullcontext():
             upscaler.upscale_frame(frame)
@@ -95,7 +91,7 @@ class FrameTimer:
         if key is not None and min(taken) > 0:
             with suppress(CannotWrite):  # it is only a cache
                 TuningCache().put(key, min(taken) * 1000)
-        return FrameTime(min(taken), median(taken))
+        return median(taken)
 
     def _timed(self, upscaler: FrameUpscaler, frame: Frame, bits: int) -> float:
         other = replace(frame, luma=frame.luma ^ np.uint8(bits))

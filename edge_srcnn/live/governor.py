@@ -28,15 +28,11 @@ _PROVEN_S = 60.0  # a step up that holds for so long was right
 _UNKNOWN_RATIO = 2.0  # by what a model that was never measured is at least slower than the one below it
 
 
-class Direction(StrEnum):
-    """Where a step leads."""
-
-    DOWN = "down"
-    UP = "up"
+DOWN, UP = "down", "up"
 
 
 class Reason(StrEnum):
-    """What a step is for."""
+    """What a step is for; up for room alone."""
 
     BEHIND = "behind"
     HOT = "hot"
@@ -80,16 +76,22 @@ class Step:
 
     Attributes
     ----------
+    reason
+        What it is for.
     index
         The number of the model to go to, 0 being the fastest.
     text
         The reason in words, with figures.
     """
 
-    direction: Direction
     reason: Reason
     index: int
     text: str
+
+    @property
+    def direction(self) -> str:
+        """``up`` or ``down``."""
+        return UP if self.reason == Reason.ROOM else DOWN
 
     def __str__(self) -> str:
         return f"stepped {self.direction}: {self.text}"
@@ -135,7 +137,7 @@ class LadderState:
     target_fps: float | None
     hot: str | None
     too_slow: str | None
-    frame_ms: tuple[float | None, ...] = ()
+    frame_ms: tuple[float | None, ...]
 
 
 class Governor:
@@ -164,7 +166,7 @@ class Governor:
 
     def __init__(self, models: int, hot_c: float = 80.0) -> None:
         self.index = 0
-        self.steps: Counter[tuple[Direction, Reason]] = Counter()
+        self.steps: Counter[tuple[str, Reason]] = Counter()
         self.last: Step | None = None
         self.hot: str | None = None
         self.too_slow: str | None = None
@@ -199,18 +201,20 @@ class Governor:
         self._room_s = None
         if behind is not None and _held(self._behind_s, look.now_s, HOLD_S):
             if self.index:
-                return Step(Direction.DOWN, Reason.BEHIND, self.index - 1, behind)
+                return Step(Reason.BEHIND, self.index - 1, behind)
             self.too_slow = behind
         elif self.hot is not None and self.index and self._cooled_long_enough(look.now_s):
-            return Step(Direction.DOWN, Reason.HOT, self.index - 1, self.hot)
+            return Step(Reason.HOT, self.index - 1, self.hot)
         return None
 
-    def state(self, models: tuple[str, ...], target_fps: float | None) -> LadderState:
+    def state(
+        self, models: tuple[str, ...], target_fps: float | None, frame_ms: tuple[float | None, ...] = ()
+    ) -> LadderState:
         """Look at it, from any thread."""
         counts = sorted(self.steps.copy().items())
-        steps = tuple(StepCount(str(way), str(reason), count) for (way, reason), count in counts)
+        steps = tuple(StepCount(direction, str(reason), count) for (direction, reason), count in counts)
         last = None if self.last is None else str(self.last)
-        return LadderState(models, self.index, last, steps, target_fps, self.hot, self.too_slow)
+        return LadderState(models, self.index, last, steps, target_fps, self.hot, self.too_slow, frame_ms)
 
     def take(self, step: Step, now_s: float) -> None:
         """Note that a step was taken."""
@@ -218,7 +222,7 @@ class Governor:
         self.steps[step.direction, step.reason] += 1
         self._taken_s.append(now_s)
         self._begin_anew()
-        if step.direction == Direction.UP:
+        if step.direction == UP:
             self._up_s = now_s
         elif self._up_s is not None:  # the step up before it was a mistake
             self._up_s = None
@@ -229,7 +233,7 @@ class Governor:
     def refuse(self, step: Step) -> None:
         """Note that a step was not taken: the other model cannot be made, or is too slow after all."""
         self._begin_anew()
-        if step.direction == Direction.UP:
+        if step.direction == UP:
             self._lose_patience()
 
     def rest(self) -> None:
@@ -259,7 +263,7 @@ class Governor:
         if not _held(self._room_s, look.now_s, self._patience_s) or not self._leaves_a_way_back(look.now_s):
             return None
         took = f"{better_s * 1000:.0f} ms a frame" if known else f"{look.frame_s * 1000:.0f} ms a frame before"
-        return Step(Direction.UP, Reason.ROOM, self.index + 1, f"{took}, and {1000 / look.target_fps:.0f} ms to spend")
+        return Step(Reason.ROOM, self.index + 1, f"{took}, and {1000 / look.target_fps:.0f} ms to spend")
 
     def _leaves_a_way_back(self, now_s: float) -> bool:
         """Whether after a step up as many steps are left in the window as lead down to the fastest model."""

@@ -6,16 +6,17 @@ The next model's engine is made, and computes its first frames, in a thread of i
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from time import monotonic
 
 from edge_srcnn.errors import describe
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.live.forwarding import Forwarding
 from edge_srcnn.live.frame_timer import FrameTimer, KeyFor
-from edge_srcnn.live.governor import SPARE, Direction, Governor, LadderState, Look, Step
-from edge_srcnn.live.load_window import LoadWindow
-from edge_srcnn.live.pipeline import FrameUpscaler
+from edge_srcnn.live.frame_upscaler import FrameUpscaler, SwitchingUpscaler
+from edge_srcnn.live.governor import SPARE, UP, Governor, LadderState, Look, Step
+from edge_srcnn.live.statistics import LoadWindow
+from edge_srcnn.live.threads import in_thread
 from edge_srcnn.system.temperature import Heat
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ _OFFERED_MARGIN = 1.1
 _JOIN_S = 2.0
 
 
-class LadderUpscaler(Forwarding):
+class LadderUpscaler(SwitchingUpscaler):
     """Enhances frames by the best model that keeps up.
 
     Parameters
@@ -44,6 +45,8 @@ class LadderUpscaler(Forwarding):
         Names what measured times are kept under, see ``FrameTimer``.
     heat
         Gives the last look at the processor, at once.
+    clock
+        Gives the time in seconds.
 
     Raises
     ------
@@ -69,19 +72,17 @@ class LadderUpscaler(Forwarding):
         self._size: tuple[int, int] | None = None  # of the frames that the model was chosen for
         self._computing = threading.Lock()
         self._timer = FrameTimer(key_for, self._computing, clock)
-        self._maker: threading.Thread | None = None
-        self._made: _Made | None = None
-        self._changing = threading.Lock()
+        self._next: Future[_Made | None] | None = None  # while another model is made ready, or tried
         self._closed = False
         self._told: set[str] = set()
 
     @property
     def ladder(self) -> LadderState:
-        """Tell the models, the present one, and why it is that."""
+        """The models, the present one, and why it is that."""
         models = self._models if len(self._models) > 1 else (self.model or self.engine,)
         seconds = [self._timer.seconds.get(name) for name in models]
         frame_ms = tuple(None if each is None else each * 1000 for each in seconds)
-        return replace(self._governor.state(models, self._target_fps()), frame_ms=frame_ms)
+        return self._governor.state(models, self._target_fps(), frame_ms)
 
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """Enhance a frame, by the next model if its engine is ready."""
@@ -101,48 +102,42 @@ class LadderUpscaler(Forwarding):
 
     def close(self) -> None:
         """Let go of the engine, and of one that was to take its place."""
-        with self._changing:
-            self._closed = True
-            made, self._made = self._made, None
+        self._closed = True
+        following, self._next = self._next, None
+        if following is not None:
+            following.add_done_callback(_close_made)  # one that takes long lets go of what it made by itself
         idle = self._computing.acquire(timeout=_JOIN_S)  # an engine that hangs never ends
         try:
             self._upscaler.close()
         finally:
             if idle:
                 self._computing.release()
-        if made is not None:
-            made.upscaler.close()
-        if (maker := self._maker) is not None:
-            maker.join(_JOIN_S)  # one that takes longer lets go of what it made by itself
+        if following is not None:
+            wait([following], _JOIN_S)
 
     def _mind(self, frame: Frame, now_s: float) -> None:
         """Find out whether another model is called for; never waits."""
-        if self._maker is not None:
-            if not self._maker.is_alive():
-                self._maker = None
-                self._seen.begin_anew(now_s)  # what it took from the live picture does not count
+        if self._next is not None:
             return
         if frame.size != self._size:
             target_fps = self._target_fps()
             if target_fps is not None:
                 self._size = frame.size
                 if len(self._models) > 1:
-                    self._in_a_thread(lambda: self._begin(frame, target_fps))
+                    self._next = in_thread("ladder", lambda: self._guarded(lambda: self._begin(frame, target_fps)))
             return
-        if self._made is not None or now_s - self._seen.since_s(now_s) < LOOK_S:
+        if now_s - self._seen.since_s(now_s) < LOOK_S:
             return
         step = self._governor.decide(self._look(now_s))
         self._tell()
         if step is not None:
-            self._in_a_thread(lambda: self._step(step, frame))
+            self._next = in_thread("ladder", lambda: self._guarded(lambda: self._step(step, frame)))
         self._seen.begin_anew(now_s)
 
     def _look(self, now_s: float) -> Look:
         target_fps, seen = self._target_fps(), self._seen
-        present, better = (
-            self._models[self._governor.index],
-            self._models[self._governor.index + 1 :][:1],
-        )
+        index = self._governor.index
+        present, better = self._models[index], self._models[index + 1 :][:1]
         better_s, seconds = None, self._timer.seconds
         if better and present in seconds and better[0] in seconds:
             better_s = seen.frame_s * seconds[better[0]] / seconds[present]
@@ -172,7 +167,7 @@ class LadderUpscaler(Forwarding):
                 "the processor is hot or throttled (%s), and there is no faster model to step down to", governor.hot
             )
 
-    def _begin(self, frame: Frame, target_fps: float) -> None:
+    def _begin(self, frame: Frame, target_fps: float) -> "_Made | None":
         """Choose the best model that has room, by times that are remembered or measured now."""
         limit_s, present = SPARE / target_fps, self._governor.index
         best, made = 0, None
@@ -180,7 +175,8 @@ class LadderUpscaler(Forwarding):
             upscaler, seconds = None, self._timer.known_s(name, frame.size)
             if seconds is None:
                 upscaler = self._upscaler if index == present else self._make(name)
-                seconds = self._timer.time(name, upscaler, frame, limit_s, live=upscaler is self._upscaler).least_s
+                self._timer.time(name, upscaler, frame, limit_s, live=upscaler is self._upscaler)
+                seconds = self._timer.seconds[name]
             if index and seconds > limit_s:
                 _close(upscaler, unless=self._upscaler)
                 break
@@ -191,23 +187,22 @@ class LadderUpscaler(Forwarding):
         name = self._models[best]
         took = f"{self._timer.seconds[name] * 1000:.0f} ms a frame, and {1000 / target_fps:.0f} ms between two"
         log.info("%s is chosen: %s", name, took)
-        if best != present:
-            self._hand_over(_Made(made or self._warm(name, frame), best, None))
+        return None if best == present else _Made(made or self._warm(name, frame), best, None)
 
-    def _step(self, step: Step, frame: Frame) -> None:
+    def _step(self, step: Step, frame: Frame) -> "_Made | None":
         """Make the next model ready; a better one must keep up with this frame, however much of it moves."""
         name = self._models[step.index]
         upscaler = self._warm(name, frame)
         target_fps = self._target_fps()
-        if step.direction == Direction.UP and target_fps is not None:
+        if step.direction == UP and target_fps is not None:
             # the prediction may rest on still parts that were reused
-            usual_s = self._timer.time(name, upscaler, frame, SPARE / target_fps).usual_s
+            usual_s = self._timer.time(name, upscaler, frame, SPARE / target_fps)
             if usual_s > SPARE / target_fps:
                 log.debug("%s would take %.0f ms a frame", name, usual_s * 1000)
                 upscaler.close()
                 self._governor.refuse(step)
-                return
-        self._hand_over(_Made(upscaler, step.index, step))
+                return None
+        return _Made(upscaler, step.index, step)
 
     def _warm(self, name: str, frame: Frame) -> FrameUpscaler:
         """Make the upscaler of a model, and let it compute a frame, which is when it gets its memory."""
@@ -219,42 +214,34 @@ class LadderUpscaler(Forwarding):
             raise
         return upscaler
 
-    def _hand_over(self, made: "_Made") -> None:
-        with self._changing:
-            if not self._closed:
-                self._made = made
-                return
-        made.upscaler.close()
-
     def _take(self) -> None:
-        with self._changing:
-            made, self._made = self._made, None
-        if made is None:
+        """Let the next upscaler take over, where it is ready."""
+        if self._next is None or not self._next.done():
             return
+        made, self._next = self._next.result(), None
+        if made is None:
+            self._seen.begin_anew(None)  # what trying it took from the live picture does not count
+            return
+        self._seen = LoadWindow()
+        before, self._upscaler = self._upscaler, made.upscaler
+        in_thread("close engine", before.close)
         if made.step is None:
             self._governor.begin(made.index)
         else:
             self._governor.take(made.step, self._clock())
-        before, self._upscaler = self._upscaler, made.upscaler
-        threading.Thread(target=before.close, name="close engine", daemon=True).start()
-        self._seen = LoadWindow()
-        if made.step is not None:
-            level = logging.INFO if made.step.direction == Direction.UP else logging.WARNING
+            level = logging.INFO if made.step.direction == UP else logging.WARNING
             log.log(level, "%s: %s", self._models[made.step.index], made.step)
 
-    def _in_a_thread(self, work: Callable[[], None]) -> None:
-        self._maker = threading.Thread(target=self._guarded, args=(work,), name="ladder", daemon=True)
-        self._maker.start()
-
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _guarded(self, work: "Callable[[], _Made | None]") -> "_Made | None":
         try:
-            work()
+            return work()
         except Exception as error:  # whatever it is, the present engine goes on
             why = describe(error)
             if not self._closed and why not in self._told:
                 self._told.add(why)
                 log.error("another model cannot take over (%s); %s goes on", why, self.model)
             self._governor.rest()
+            return None
 
 
 @dataclass(frozen=True)
@@ -264,6 +251,12 @@ class _Made:
     upscaler: FrameUpscaler
     index: int
     step: Step | None
+
+
+def _close_made(following: Future[_Made | None]) -> None:
+    made = following.result()
+    if made is not None:
+        made.upscaler.close()
 
 
 def _close(upscaler: FrameUpscaler | None, *, unless: FrameUpscaler) -> None:

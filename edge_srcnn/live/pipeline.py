@@ -4,68 +4,17 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic, perf_counter
-from typing import Protocol, runtime_checkable
 
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.capture import Capture
+from edge_srcnn.live.frame_upscaler import FrameUpscaler, SwitchingUpscaler
 from edge_srcnn.live.governor import LadderState
-from edge_srcnn.live.sink_thread import SinkState, SinkThread, SinkWriter
+from edge_srcnn.live.sink_thread import SinkState, SinkWriter
 from edge_srcnn.live.statistics import Durations, Meter, Percentiles
 from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sources import Source
 
 _IDLE_LOOK_S = 0.05
-
-
-class FrameUpscaler(Protocol):
-    """Enhances frames."""
-
-    @property
-    def scale(self) -> int:
-        """Factor of upscaling."""
-        ...
-
-    @property
-    def engine(self) -> str:
-        """What computes."""
-        ...
-
-    @property
-    def model(self) -> str | None:
-        """The model's name; None for bicubic alone."""
-        ...
-
-    @property
-    def share(self) -> float:
-        """The part of the last picture that the network saw, 0 to 1."""
-        ...
-
-    def upscale_frame(self, frame: Frame) -> Frame | None:
-        """Upscale a frame; None: it failed, and the next one may not."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the engine; more than once. The pipeline does not do that."""
-        ...
-
-
-@runtime_checkable
-class OnLadder(Protocol):
-    """An upscaler that steps between models."""
-
-    @property
-    def ladder(self) -> LadderState | None:
-        """Tell the models, the present one, and why it is that; None where there is no ladder at the moment."""
-        ...
-
-
-@runtime_checkable
-class Resting(Protocol):
-    """An upscaler that wants to know that no frame will come for a while."""
-
-    def rest(self) -> None:
-        """Take note; called for each frame that is not computed, by the thread that computes."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -125,6 +74,12 @@ class Pipeline:
 
     Parameters
     ----------
+    source
+        Where frames come from; a capture that is not begun yet, or a source that is open.
+    upscaler
+        Enhances them; the pipeline does not close it.
+    sinks
+        Where results go.
     state
         What sinks are to tell of how it goes; by itself the pipeline's own state.
 
@@ -145,11 +100,8 @@ class Pipeline:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
         self._upscaler = upscaler
         self._told = state or self.state
-        alone = len(sinks) == 1
-        self._workers = [
-            SinkThread(sink, live=self._capture.live, alone=alone) if sink.blocking else SinkWriter(sink, alone=alone)
-            for sink in sinks
-        ]
+        live, alone = self._capture.live, len(sinks) == 1
+        self._workers = [SinkWriter(sink, live=live, alone=alone) for sink in sinks]
         self.computes = False
         self._stopping = threading.Event()
         self._ended = False
@@ -166,7 +118,12 @@ class Pipeline:
     ) -> None:
         """Run until the source ends or ``stop`` is called; then finish and close everything.
 
-        ``progress`` is told of each frame, ``begun`` when all sinks are ready.
+        Parameters
+        ----------
+        progress
+            Is told of each frame: how many there were.
+        begun
+            Is told when all sinks are ready.
 
         Raises
         ------
@@ -235,7 +192,7 @@ class Pipeline:
             engine=self._upscaler.engine,
             model=self._upscaler.model,
             enhanced_share=self._upscaler.share,
-            ladder=self._upscaler.ladder if isinstance(self._upscaler, OnLadder) else None,
+            ladder=self._upscaler.ladder if isinstance(self._upscaler, SwitchingUpscaler) else None,
             age_s=self._out.age_s(),
             size_in=sizes[0],
             size_out=sizes[1],
@@ -273,7 +230,7 @@ class Pipeline:
         before, self._overtaken = self._overtaken, self._capture.dropped
         self._unwanted += self._overtaken - before
         self.computes = True
-        if isinstance(self._upscaler, Resting):
+        if isinstance(self._upscaler, SwitchingUpscaler):
             self._upscaler.rest()
         self.computes = False
         for worker in self._workers:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
-from edge_srcnn.live.capture import FILE_DEPTH
-from edge_srcnn.live.queue import BoundedQueue
+from edge_srcnn.live.threads import FILE_DEPTH, BoundedQueue
 from edge_srcnn.sinks import Result, Sink, Stream
 
 log = logging.getLogger(__name__)
@@ -31,10 +30,14 @@ class SinkState:
 
 
 class SinkWriter:
-    """Writes to a sink in the thread that has the results.
+    """Writes to a sink; to one that may block in a thread of its own, with a slot (live) or a queue before it.
 
     Parameters
     ----------
+    sink
+        Where results go.
+    live
+        Whether the source is: nobody waits for the sink then.
     alone
         There is no other sink, so that its error ends the run, and is raised instead of logged.
 
@@ -44,24 +47,29 @@ class SinkWriter:
         What ended it, or None.
     """
 
-    def __init__(self, sink: Sink, *, alone: bool) -> None:
+    def __init__(self, sink: Sink, *, live: bool, alone: bool) -> None:
         self.error: BaseException | None = None
         self._sink, self._alone = sink, alone
+        self._lossless = not live and not sink.live
+        self._written = self._missed = 0
+        depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
+        self._queue: BoundedQueue[Result] = BoundedQueue(depth, block=self._lossless)
+        self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
+        self._stopping = False
         self._finishing, self._finished = threading.Lock(), False
-        self._written = 0
 
     def start(self, stream: Stream) -> None:
         """Get ready."""
         self._sink.begin(stream)
+        if self._sink.blocking:
+            self._thread.start()
 
     def offer(self, result: Result) -> None:
-        """Write a result."""
-        if self.error is None:
-            try:
-                self._sink.write(result)
-                self._written += result.enhanced
-            except BaseException as error:  # raised again when the pipeline ends
-                self._fail(error)
+        """Hand a result on; of a file's frames none is lost, so this may wait. One that is not enhanced may be lost."""
+        if not self._sink.blocking:
+            self._write(result)
+        elif result.enhanced or self._queue.empty:
+            self._enqueue(result)
 
     def wants_frames(self) -> bool:
         """Tell whether enhanced frames are of use to it."""
@@ -69,6 +77,7 @@ class SinkWriter:
 
     def stop_taking(self) -> None:
         """Wait no more for a sink that is full; what it has is written."""
+        self._stopping = True
 
     def finish(self, *, whole: bool, patient: bool) -> None:
         """Let it write what it has, and close it; a file that would look whole and is not is given up.
@@ -80,7 +89,43 @@ class SinkWriter:
                 self._finished = True
                 self._end(whole=whole, patient=patient)
 
+    def state(self) -> SinkState:
+        """Look at it, from any thread."""
+        missed, error = self._sink.missed, self._sink.last_error if self.error is None else str(self.error)
+        dropped = self._queue.dropped + self._missed + missed
+        return SinkState(self._sink.name, self._written - missed, dropped, error)
+
+    def _work(self) -> None:
+        while (result := self._queue.take()) is not None:
+            self._write(result)
+
+    def _write(self, result: Result) -> None:
+        if self.error is None:
+            try:
+                self._sink.write(result)
+                self._written += result.enhanced
+            except BaseException as error:  # raised again when the pipeline ends
+                self._fail(error)
+
+    def _enqueue(self, result: Result) -> None:
+        end = monotonic() + STALL_S
+        while self.error is None and not self._queue.put(result, _STEP_S):
+            stalled = monotonic() > end
+            if stalled and self.error is None:
+                self._fail(
+                    CannotWrite(f"{self._sink.name}: took nothing for {STALL_S:.0f} s; it is left out from now on")
+                )
+            if stalled or self._stopping:
+                self._missed += 1
+                return
+
     def _end(self, *, whole: bool, patient: bool) -> None:
+        self._queue.close(drop=self.error is not None)
+        if self._thread.ident is not None:
+            self._thread.join(STALL_S if self._lossless and patient else _CLOSE_S)
+        if self._thread.is_alive():
+            self._fail(CannotWrite(f"{self._sink.name}: does not end; it is left as it is"))
+            return
         try:
             if not whole or self.error is not None:
                 self._sink.abandon()
@@ -88,73 +133,9 @@ class SinkWriter:
         except Exception as error:  # the others are to be closed too; raised again when the pipeline ends
             self._fail(error)
 
-    def state(self) -> SinkState:
-        """Look at it, from any thread."""
-        missed, error = self._sink.missed, self._sink.last_error if self.error is None else str(self.error)
-        return SinkState(self._sink.name, self._written - missed, self._dropped() + missed, error)
-
-    def _dropped(self) -> int:
-        return 0
-
     def _fail(self, error: BaseException) -> None:
         if self.error is None:
             self.error = error
             if not self._alone:
                 log.error("%s", error, exc_info=not isinstance(error, EdgeSrcnnError))
-
-
-class SinkThread(SinkWriter):
-    """Writes to a sink in a thread of its own, with a slot (live) or a queue before it."""
-
-    def __init__(self, sink: Sink, *, live: bool, alone: bool) -> None:
-        super().__init__(sink, alone=alone)
-        self._missed = 0
-        self._lossless = not live and not sink.live
-        depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
-        self._results: BoundedQueue[Result] = BoundedQueue(depth, block=self._lossless)
-        self._ending = False
-        self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
-
-    def start(self, stream: Stream) -> None:
-        """Get ready."""
-        super().start(stream)
-        self._thread.start()
-
-    def offer(self, result: Result) -> None:
-        """Hand a result on; of a file's frames none is lost, so this may wait. One that is not enhanced may be lost."""
-        if not (result.enhanced or self._results.wait_empty(0)):
-            return
-        end = monotonic() + STALL_S
-        while self.error is None and not self._results.put(result, _STEP_S):
-            stalled = monotonic() > end
-            if stalled and self.error is None:
-                self._fail(
-                    CannotWrite(f"{self._sink.name}: took nothing for {STALL_S:.0f} s; it is left out from now on")
-                )
-            if stalled or self._ending:
-                self._missed += 1
-                return
-
-    def stop_taking(self) -> None:
-        """Wait no more for a sink that is full; what it has is written."""
-        self._ending = True
-
-    def _end(self, *, whole: bool, patient: bool) -> None:
-        self._results.close(drop=self.error is not None)
-        if self._thread.ident is not None:
-            self._thread.join(STALL_S if self._lossless and patient else _CLOSE_S)
-        if self._thread.is_alive():
-            self._fail(CannotWrite(f"{self._sink.name}: does not end; it is left as it is"))
-            return
-        super()._end(whole=whole, patient=patient)
-
-    def _dropped(self) -> int:
-        return self._results.dropped + self._missed
-
-    def _work(self) -> None:
-        while (result := self._results.take()) is not None:
-            super().offer(result)
-
-    def _fail(self, error: BaseException) -> None:
-        super()._fail(error)
-        self._results.close(drop=True)
+        self._queue.close(drop=True)

@@ -1,19 +1,20 @@
-"""From options to what enhances live video: a ladder of models, or the one that was named."""
+"""From options to what enhances a source: the best model for a file, for live video a ladder of them; and stand-ins."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
 from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.build import tuning_key
-from edge_srcnn.engine.options import EngineOptions, candidates, may_be_missing
+from edge_srcnn.engine.options import EngineOptions, may_be_missing
+from edge_srcnn.engine.options import candidates as engines
 from edge_srcnn.engine.tuning_cache import TuningKey
+from edge_srcnn.live.failover import Candidate
+from edge_srcnn.live.frame_upscaler import FrameUpscaler, RegionUpscaler
 from edge_srcnn.live.governor import Governor
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler
-from edge_srcnn.live.pipeline import FrameUpscaler
-from edge_srcnn.live.region import RegionUpscaler
 from edge_srcnn.models.bundled import is_auto, live_ladder
 from edge_srcnn.system.temperature import Heat, HeatWatch
 from edge_srcnn.upscaler import load, read_named
@@ -21,13 +22,16 @@ from edge_srcnn.upscaler import load, read_named
 HOT_C = 80.0
 
 
-class LiveUpscalers:
-    """Makes the upscaler of a live source, again and again if need be: the model that it came to stays.
+@dataclass
+class Upscalers:
+    """Makes what enhances a source, again and again if need be: the model that it came to stays.
 
-    Parameters
+    Attributes
     ----------
     model, options, scale, camera
         As for ``load``. A named model or an accelerator has no ladder, and nothing is stepped.
+    live
+        Take the best model that keeps up; False: each frame counts, and the best model enhances it.
     roi
         Left, top, width, height: what the network sees of the camera's picture; None: all of it.
     keep_fps
@@ -40,64 +44,67 @@ class LiveUpscalers:
         Gives the last look at the processor, at once.
     """
 
-    def __init__(
-        self,
-        model: str | Path | None = None,
-        options: EngineOptions | None = None,
-        *,
-        scale: int = 2,
-        camera: bool = False,
-        roi: tuple[int, int, int, int] | None = None,
-        keep_fps: Fraction | None = None,
-        rate: Callable[[], Fraction | None] = lambda: None,
-        hot_c: float = HOT_C,
-        heat: Callable[[], Heat] | None = None,
-    ) -> None:
-        self._model, self._roi, self._keep_fps, self._rate = model, roi, keep_fps, rate
-        self._options, self._scale, self._camera = options or EngineOptions(), scale, camera
-        self._heat, self._hot_c = heat or HeatWatch().newest, hot_c
-        self._governor: Governor | None = None
+    model: str | Path | None = None
+    options: EngineOptions = field(default_factory=EngineOptions)
+    scale: int = 2
+    camera: bool = False
+    live: bool = True
+    roi: tuple[int, int, int, int] | None = None
+    keep_fps: Fraction | None = None
+    rate: Callable[[], Fraction | None] = lambda: None
+    hot_c: float = HOT_C
+    heat: Callable[[], Heat] = field(default_factory=lambda: HeatWatch().newest)
+    _governor: Governor | None = field(default=None, init=False)
 
     def make(self) -> FrameUpscaler:
-        """Make it ready.
-
-        Raises
-        ------
-        EdgeSrcnnError
-            As for ``load``.
-        """
-        first = candidates(self._options)[0]
+        """Make one ready; raises what ``load`` does."""
+        if not self.live:
+            return self._load(self.model)
+        first = engines(self.options)[0]
         if not first.backend().has_network:
-            return load(self._model, first, scale=self._scale, camera=self._camera)
+            return load(self.model, first, scale=self.scale, camera=self.camera)
         if self._governor is None:
-            self._governor = Governor(len(self._models), self._hot_c)
+            self._governor = Governor(len(self.models), self.hot_c)
         return LadderUpscaler(
-            self._models,
-            self._enhancing,
+            self.models,
+            self._load,
             self._governor,
             target_fps=self._target_fps,
             key_for=self._key_for,
-            heat=self._heat,
+            heat=self.heat,
         )
 
-    @cached_property
-    def _models(self) -> tuple[str, ...]:
-        if not is_auto(self._model):
-            return (str(self._model),)
-        models = live_ladder(self._scale, camera=self._camera)
-        return models[-1:] if may_be_missing(candidates(self._options)[0]) else models
+    def candidates(self) -> list[Candidate]:
+        """List the engine that is wanted, and those that take its place: the processor, and bicubic scaling."""
+        auto = self.options.engine == AUTO
+        model = read_named(self.model, self.scale, camera=self.camera) if auto else None
+        found = []
+        for options in engines(self.options, model):
+            # bicubic alone has no region, and so goes on when the region fails
+            made = replace(self, options=options, roi=self.roi if options.backend().has_network else None)
+            name = options.label + (" (isolated)" if options.isolate else "")
+            found.append(Candidate(name, made.make, may_be_missing(options)))
+        return found
 
-    def _enhancing(self, name: str) -> FrameUpscaler:
-        upscaler = load(name, self._options, scale=self._scale, camera=self._camera)
-        return upscaler if self._roi is None or upscaler.model is None else RegionUpscaler(upscaler, self._roi)
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models to choose from for live video, the fastest first."""
+        if not is_auto(self.model):
+            return (str(self.model),)
+        models = live_ladder(self.scale, camera=self.camera)
+        return models[-1:] if may_be_missing(engines(self.options)[0]) else models
+
+    def _load(self, name: str | Path | None) -> FrameUpscaler:
+        upscaler = load(name, self.options, scale=self.scale, camera=self.camera)
+        return upscaler if self.roi is None else RegionUpscaler(upscaler, self.roi)
 
     def _target_fps(self) -> float | None:
-        return min((float(fps) for fps in (self._keep_fps, self._rate()) if fps is not None), default=None)
+        return min((float(fps) for fps in (self.keep_fps, self.rate()) if fps is not None), default=None)
 
     def _key_for(self, model: str, size: tuple[int, int]) -> TuningKey | None:
         """Name what a time is kept under beside the tunings, as far as nothing but the model decides on it."""
-        if self._roi is not None or replace(self._options, engine=AUTO, reuse=False) != EngineOptions():
+        if self.roi is not None or replace(self.options, engine=AUTO, reuse=False) != EngineOptions():
             return None
-        found = read_named(model, self._scale)
+        found = read_named(model, self.scale)
         width, height = (side * found.spec.scale for side in size)
-        return tuning_key(found, candidates(self._options)[0].backend(), height, width)
+        return tuning_key(found, engines(self.options)[0].backend(), height, width)

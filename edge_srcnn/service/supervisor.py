@@ -10,9 +10,10 @@ from time import monotonic
 
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.failover import FailoverUpscaler
-from edge_srcnn.live.pipeline import FrameUpscaler, Pipeline, State
+from edge_srcnn.live.frame_upscaler import FrameUpscaler
+from edge_srcnn.live.pipeline import Pipeline, State
 from edge_srcnn.live.statistics import rate_text
-from edge_srcnn.live.stuck_threads import STUCK_THREADS
+from edge_srcnn.live.threads import STUCK_THREADS
 from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source

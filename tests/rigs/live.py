@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from edge_srcnn import load_model
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.live.upscaler import LiveUpscalers
+from edge_srcnn.live.upscaler import Upscalers
 from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
 
@@ -32,8 +31,8 @@ def live(source: str, engine: str = "auto", sink: str = "http://127.0.0.1:0#clie
     ready = threading.Event()
     served: Any = open_sink(sink)
     opened = open_source(source)
-    live = LiveUpscalers(options=EngineOptions(engine), rate=lambda: opened.rate)
-    with closing(live.make() if opened.live else load_model(engine=engine)) as upscaler:
+    upscalers = Upscalers(options=EngineOptions(engine), live=opened.live, rate=lambda: opened.rate)
+    with closing(upscalers.make()) as upscaler:
         pipeline = Pipeline(opened, upscaler, [served])
         thread = threading.Thread(target=lambda: pipeline.run(begun=ready.set))
         thread.start()

@@ -19,7 +19,8 @@ from streams_peers import SOON_S, camera, free_port, our_cli, probed, started, t
 
 from edge_srcnn.errors import SourceLost
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
-from edge_srcnn.live.capture import Capture, Opener
+from edge_srcnn.live.capture import Capture
+from edge_srcnn.live.reader import Opener
 from edge_srcnn.sources import open_source
 from edge_srcnn.sources.video import Video
 

@@ -6,11 +6,12 @@ from time import monotonic, sleep
 
 import pytest
 
-from edge_srcnn.engine import options
+from edge_srcnn.engine import options as options_module
+from edge_srcnn.engine.backends import Delegate
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.live import failover
 from edge_srcnn.live.failover import FailoverUpscaler
-from edge_srcnn.service import build
-from edge_srcnn.service.settings import Enhance
+from edge_srcnn.live.upscaler import Upscalers
 from tests.edge_srcnn.delegates.conftest import children
 from tests.edge_srcnn.service.parts import frame
 
@@ -24,13 +25,12 @@ SIZE = (64, 48)
 def steady(libraries, engine, monkeypatch, traces):
     """Make one from a library and its options, as the configuration does."""
     monkeypatch.setattr(failover, "RETRY_FIRST_S", 0.1)
-    monkeypatch.setattr(options, "installed_interpreter", lambda: engine)
+    monkeypatch.setattr(options_module, "installed_interpreter", lambda: engine)
     made = []
 
     def make(name, **options):
         pairs = tuple(f"{key}={value}" for key, value in options.items())
-        enhance = Enhance(engine=engine, delegate=libraries.path(name), delegate_options=pairs, reuse=False)
-        made.append(FailoverUpscaler(build.candidates(enhance)))
+        made.append(FailoverUpscaler(candidates_of(engine, libraries.path(name), pairs)))
         return made[-1]
 
     yield make
@@ -39,6 +39,11 @@ def steady(libraries, engine, monkeypatch, traces):
     end = monotonic() + 5
     while children() != traces.children and monotonic() < end:  # one may be on its way up
         sleep(0.01)
+
+
+def candidates_of(engine, library, pairs=()):
+    options = EngineOptions(engine, delegate=Delegate.parse(library, pairs))
+    return Upscalers(options=options, live=False).candidates()
 
 
 def feed(steady, until, limit_s=10.0):
@@ -111,22 +116,17 @@ def test_one_that_is_closed_on_its_way_up_leaves_nothing(steady):
     upscaler = steady("copies", invoke="abort", after=20)
     feed(upscaler, lambda: upscaler.failures == 1)
     feed(upscaler, lambda: upscaler._trial is not None)
-    climber = upscaler._trial
+    trial = upscaler._trial
     upscaler.close()
-    climber.join(30)
-    assert upscaler._better is None
+    trial.result(30)
+    assert upscaler._trial is None
 
 
 def test_another_configuration_takes_over(steady, libraries, engine):
     upscaler = steady("copies")
-    refusing = Enhance(engine=engine, delegate=libraries.path("refuses"))
-    upscaler.replace(build.candidates(refusing))
+    upscaler.replace(candidates_of(engine, libraries.path("refuses")))
     assert upscaler.upscale_frame(frame(size=SIZE)) is not None
     assert (upscaler.engine, upscaler.last_error is None) == (engine, False)
-    upscaler.replace(build.candidates(replace_library(refusing, libraries.path("idle"))))
+    upscaler.replace(candidates_of(engine, libraries.path("idle")))
     feed(upscaler, lambda: upscaler.last_error is None)
     assert upscaler.engine == libraries.path("idle")
-
-
-def replace_library(enhance, library):
-    return Enhance(engine=enhance.engine, delegate=library)

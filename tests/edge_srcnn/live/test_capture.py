@@ -9,10 +9,10 @@ from time import monotonic
 import pytest
 
 from edge_srcnn.errors import NoInput, SourceLost, Unavailable, UsageError
-from edge_srcnn.live import capture as capture_module
-from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.live.capture import Capture, Opener
-from edge_srcnn.live.stuck_threads import STUCK_THREADS
+from edge_srcnn.live import reader as reader_module
+from edge_srcnn.live.capture import Capture
+from edge_srcnn.live.reader import Opener
+from edge_srcnn.live.threads import STUCK_THREADS, Backoff, BoundedQueue
 from edge_srcnn.sources import Source, silent
 from tests.edge_srcnn.service.parts import Camera, frame, wait_until
 
@@ -37,7 +37,7 @@ class Lossless(Capture):
 
     def __init__(self, opener, retry=None):
         super().__init__(opener, retry)
-        self._queue = capture_module.BoundedQueue(1, block=True)
+        self._queue = BoundedQueue(1, block=True)
 
 
 def retrying(*plan, most_s=0.05, first_s=0.01):
@@ -344,7 +344,7 @@ def test_a_camera_that_hangs_in_a_read_is_not_opened_again_either():
 
 
 def test_a_camera_that_hangs_when_it_is_closed_is_not_opened_again_and_the_reason_stays(reading, monkeypatch):
-    monkeypatch.setattr(capture_module, "_CLOSE_S", 0.2)
+    monkeypatch.setattr(reader_module, "CLOSE_S", 0.2)
     answers = threading.Event()
 
     class Stubborn(Camera):

@@ -13,7 +13,6 @@ from edge_srcnn.live.governor import (
     MOST_STEPS,
     PATIENCE_S,
     WINDOW_S,
-    Direction,
     Governor,
     Look,
     Reason,
@@ -253,4 +252,4 @@ def test_a_load_that_comes_and_goes_does_not_make_it_flap():
         machine.load = 4.0
         machine.run(5)
     assert [text for _, text in machine.taken] == ["down behind"]
-    assert machine.governor.last.direction == Direction.DOWN
+    assert machine.governor.last.direction == "down"

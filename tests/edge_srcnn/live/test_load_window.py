@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.imaging.frame import Colour, Frame
-from edge_srcnn.live.load_window import LoadWindow
+from edge_srcnn.live.statistics import LoadWindow
 
 FPS = 25.0
 

@@ -9,6 +9,7 @@ from time import monotonic, sleep
 import pytest
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.live.frame_upscaler import SwitchingUpscaler
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.live.sink_thread import RECORDER_DEPTH
 from edge_srcnn.sinks.null import NullSink
@@ -244,10 +245,16 @@ class Screen(Recorder):
             self.plain.append(result.frame.index)
 
 
-class Rested(Double):
+class Rested(SwitchingUpscaler):
     """Counts the frames that it was told of and not given."""
 
     rests = 0
+
+    def __init__(self) -> None:
+        self._upscaler = Double()
+
+    def upscale_frame(self, frame):
+        return self._upscaler.upscale_frame(frame)
 
     def rest(self) -> None:
         self.rests += 1

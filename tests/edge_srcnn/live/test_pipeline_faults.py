@@ -8,8 +8,8 @@ import pytest
 
 from edge_srcnn.errors import CannotWrite, SourceLost, UsageError
 from edge_srcnn.live import sink_thread as sink_module
-from edge_srcnn.live.capture import FILE_DEPTH
 from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.live.threads import FILE_DEPTH
 from edge_srcnn.sources import open_source
 from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.live.pipeline_parts import (

@@ -11,9 +11,9 @@ from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tuning_cache import cache_file
 from edge_srcnn.errors import NoInput
 from edge_srcnn.imaging.frame import Colour, Frame
+from edge_srcnn.live.frame_upscaler import RegionUpscaler
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler
-from edge_srcnn.live.region import RegionUpscaler
-from edge_srcnn.live.upscaler import LiveUpscalers
+from edge_srcnn.live.upscaler import Upscalers
 from edge_srcnn.system.temperature import Heat
 from edge_srcnn.upscaler import Upscaler, load_model
 from tests.edge_srcnn.bundles import make_ladder
@@ -42,7 +42,7 @@ def live():
 
     def make(model=None, asked=None, **options):
         heat = lambda: Heat(None, ())  # noqa: E731
-        made.append(LiveUpscalers(model, asked, **{"rate": lambda: SLOW, "heat": heat} | options).make())
+        made.append(Upscalers(model, asked or EngineOptions(), **{"rate": lambda: SLOW, "heat": heat} | options).make())
         return made[-1]
 
     yield make
@@ -130,13 +130,13 @@ def test_bicubic_alone_has_no_ladder(live):
 
 def test_a_delegate_has_the_best_live_model_and_no_ladder():
     # which is not made here: a machine that has such a library is needed for that
-    upscalers = LiveUpscalers(options=EngineOptions(delegate=Delegate("/usr/lib/libvx_delegate.so")))
-    assert upscalers._models == ("fast-l-x2",)
-    assert LiveUpscalers(options=EngineOptions("edgetpu"))._models == ("fast-l-x2",)
+    upscalers = Upscalers(options=EngineOptions(delegate=Delegate("/usr/lib/libvx_delegate.so")))
+    assert upscalers.models == ("fast-l-x2",)
+    assert Upscalers(options=EngineOptions("edgetpu")).models == ("fast-l-x2",)
 
 
 def test_the_candidate_stays_when_it_is_made_anew(live):
-    upscalers = LiveUpscalers(rate=lambda: SLOW, heat=lambda: Heat(None, ()))
+    upscalers = Upscalers(rate=lambda: SLOW, heat=lambda: Heat(None, ()))
     first = upscalers.make()
     feed(first)
     again = upscalers.make()

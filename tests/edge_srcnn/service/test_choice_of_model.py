@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.errors import NoInput
-from edge_srcnn.service.build import Service, candidates
+from edge_srcnn.live.upscaler import Upscalers
+from edge_srcnn.service.build import Service
 from edge_srcnn.service.settings import Config, Enhance
 from tests.edge_srcnn.bundles import CAMERA_MODEL
 from tests.edge_srcnn.service.faulty_camera import FaultyCamera
@@ -78,7 +80,7 @@ def test_a_model_that_is_named_is_taken_whatever_gives_the_pictures():
 @in_this_process
 def test_an_engine_of_its_own_process_and_the_ones_below_it_have_the_same_model():
     models = []
-    for candidate in candidates(Enhance(isolate=True), camera=True):
+    for candidate in Upscalers(options=EngineOptions(reuse=True, isolate=True), camera=True, live=False).candidates():
         made = candidate.make()
         models.append(made.model)
         made.close()

@@ -4,10 +4,11 @@ import threading
 
 import pytest
 
-from edge_srcnn.live import capture as capture_module
-from edge_srcnn.live.backoff import Backoff
-from edge_srcnn.live.capture import Capture, Opener
+from edge_srcnn.live import reader as reader_module
+from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.failover import Candidate, FailoverUpscaler
+from edge_srcnn.live.reader import Opener
+from edge_srcnn.live.threads import Backoff
 from edge_srcnn.service import supervisor
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sources import Source
@@ -37,7 +38,7 @@ class Hardware(Source):
 
 @pytest.fixture
 def hardware(monkeypatch):
-    monkeypatch.setattr(capture_module, "_LOSS_S", 0.02)
+    monkeypatch.setattr(reader_module, "LOSS_S", 0.02)
     hardware = Hardware()
     yield hardware
     hardware.answers.set()

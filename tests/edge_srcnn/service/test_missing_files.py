@@ -8,8 +8,8 @@ pytest.importorskip("prometheus_client")
 
 from functools import partial
 
-from edge_srcnn.live.backoff import Backoff
 from edge_srcnn.live.retrying_sink import RetryingSink
+from edge_srcnn.live.threads import Backoff
 from edge_srcnn.sinks import Stream, open_sink
 from tests.edge_srcnn.service.parts import wait_until
 

@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("av")
 
-from edge_srcnn.live.capture import Capture, Opener
+from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.live.reader import Opener
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sources import open_source
 from edge_srcnn.upscaler import load_model

@@ -11,7 +11,8 @@ import pytest
 
 from edge_srcnn.errors import NoInput, SourceLost, Unavailable, UsageError
 from edge_srcnn.imaging.frame import Colour
-from edge_srcnn.live.capture import Capture, Opener
+from edge_srcnn.live.capture import Capture
+from edge_srcnn.live.reader import Opener
 from edge_srcnn.sources import open_source
 from edge_srcnn.sources.libcamera import colour_of
 from tests.edge_srcnn.sources.fake_picamera2 import (

@@ -9,7 +9,7 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.live.region import RegionUpscaler
+from edge_srcnn.live.frame_upscaler import RegionUpscaler
 
 WIDTH, HEIGHT = 80, 60
 

@@ -1,11 +1,12 @@
-"""From thread to thread: the newest is kept, or all are; nobody waits for ever."""
+"""From thread to thread: the newest is kept, or all are; nobody waits for ever, and nothing is lost on the way."""
 
 import threading
 from time import monotonic, sleep
 
 import pytest
 
-from edge_srcnn.live.queue import BoundedQueue
+from edge_srcnn.live.threads import BoundedQueue
+from edge_srcnn.live.threads import in_thread as begin
 
 
 @pytest.fixture
@@ -100,11 +101,20 @@ def test_the_end_wakes_a_writer_and_a_reader(in_thread):
     assert full.take() == 1
 
 
-def test_waiting_for_all_to_be_taken(in_thread):
+def test_a_queue_is_empty_when_all_was_taken():
     queue: BoundedQueue[int] = BoundedQueue(2, block=True)
-    assert queue.wait_empty(0)
+    assert queue.empty
     queue.put(1)
-    assert not queue.wait_empty(0.05)
-    waited = in_thread(queue.wait_empty, 10)
+    assert not queue.empty
     queue.take()
-    assert waited()
+    assert queue.empty
+
+
+def test_what_a_thread_of_its_own_made_or_raised_is_given():
+    release = threading.Event()
+    made = begin("made", lambda: release.wait(10))
+    assert not made.done()
+    release.set()
+    assert made.result(10)
+    with pytest.raises(ZeroDivisionError):
+        begin("failed", lambda: 1 // 0).result(10)
