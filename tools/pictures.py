@@ -1,6 +1,6 @@
 """Make the pictures of README and docs: the same crop before and after, and the page in headless Chromium.
 
-All that goes in is built in: a photograph of scikit-image (public domain), and the moving test card.
+All that goes in is built in: a photograph of scikit-image (NASA, public domain).
 """
 
 import asyncio
@@ -9,24 +9,37 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import cv2
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from tests.edge_srcnn.web.chromium import Browser  # noqa: E402 - found below ROOT, which is no installed package
+from edge_srcnn.imaging.metrics import psnr  # noqa: E402 - found below ROOT, which is no installed package
+from tests.edge_srcnn.web.chromium import Browser  # noqa: E402
 
 OUT = ROOT / "docs" / "pictures"
-CROP = (168, 36, 296, 164)
-"""Left, upper, right, lower in the photograph: a face with hair and a badge."""
-
-ENLARGED = 3
-CAPTION_PX = 34
-WINDOW = 1120, 800
-_SETTLE_S = 1.5
 COMMAND = [sys.executable, "-m", "edge_srcnn"]
+SCALE = 3
+FACE = (150, 8, 310, 188)
+"""Left, upper, right, lower in the photograph: a face and hair."""
+
+PANEL = 384, 432
+GAP_PX = 6
+
+CAMERA_VIEW = (3, 0, 447, 333)
+CAMERA_SIZE = 320, 240
+CAMERA_FPS = 15
+WINDOW = 1120, 800
+SETTLE_S = 6.0
+"""Until rate and latency are those of a running stream."""
 
 
 def command(*arguments: str | Path) -> None:
@@ -34,54 +47,103 @@ def command(*arguments: str | Path) -> None:
     subprocess.run([*COMMAND, *map(str, arguments)], check=True, cwd=ROOT)
 
 
-def before_after(file: Path, scale: int = 2) -> None:
-    """Upscale the photograph, downscaled before, with and without the network; lay enlarged crops side by side."""
-    hr = Image.fromarray(data.astronaut())
+def before_after(file: Path) -> None:
+    """Downscale the photograph, upscale it with and without the network, and lay crops side by side."""
+    pixels = data.astronaut()
+    height, width = (side // SCALE * SCALE for side in pixels.shape[:2])
+    hr = Image.fromarray(pixels[:height, :width])
+    panels = []
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder, "small.png")
-        hr.resize((hr.width // scale, hr.height // scale), Image.Resampling.BICUBIC).save(small)
-        crops = {}
-        for label, engine in (("bicubic", "bicubic"), ("edge-srcnn", "auto")):
-            large = Path(folder, f"{label}.png")
-            command("upscale", small, "-o", large, "--scale", str(scale), "--engine", engine, "--quiet")
-            with Image.open(large) as picture:
-                crops[label] = picture.convert("RGB").crop(CROP)
-    crops["original"] = hr.crop(CROP)
-    side_by_side(crops).save(file, quality=88, method=6)
+        hr.resize((width // SCALE, height // SCALE), Image.Resampling.BICUBIC).save(small)
+        for name, engine in (("bicubic", "bicubic"), ("edge-srcnn", "auto")):
+            large = Path(folder, f"{name}.png")
+            command("upscale", small, "-o", large, "--scale", str(SCALE), "--engine", engine, "--quiet")
+            with Image.open(large) as opened:
+                picture = opened.convert("RGB")
+            panels.append(panel(picture, f"{name} x{SCALE}, {psnr(luma(picture), luma(hr)):.1f} dB"))
+    panels.append(panel(hr, "original"))
+    sheet = Image.new("RGBA", (len(panels) * (PANEL[0] + GAP_PX) - GAP_PX, PANEL[1]))
+    for column, each in enumerate(panels):
+        sheet.paste(each, (column * (PANEL[0] + GAP_PX), 0))
+    sheet.save(file, quality=82, method=6)
 
 
-def side_by_side(crops: dict[str, Image.Image]) -> Image.Image:
-    """Enlarge crops by whole pixels, each below its name."""
-    side = (CROP[2] - CROP[0]) * ENLARGED
-    gap = 6
-    sheet = Image.new("RGB", (len(crops) * (side + gap) - gap, side + CAPTION_PX), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(20)
-    for column, (label, crop) in enumerate(crops.items()):
-        left = column * (side + gap)
-        draw.text((left + 4, 4), label, fill=(40, 40, 40), font=font)
-        sheet.paste(crop.resize((side, side), Image.Resampling.NEAREST), (left, CAPTION_PX))
-    return sheet
+def luma(picture: Image.Image) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    """Take the luma of a picture, uint8 ``[h, w]``."""
+    return np.asarray(picture.convert("L"))
+
+
+def panel(picture: Image.Image, caption: str) -> Image.Image:
+    """Enlarge the crop of a picture, and write a caption into it."""
+    shown = picture.crop(FACE).resize(PANEL, Image.Resampling.BICUBIC)
+    draw, font = ImageDraw.Draw(shown, "RGBA"), ImageFont.load_default(19)
+    left, top, right, bottom = draw.textbbox((22, 19), caption, font=font)
+    draw.rounded_rectangle((left - 10, top - 7, right + 10, bottom + 7), 16, fill=(20, 22, 26, 190))
+    draw.text((22, 19), caption, fill="white", font=font)
+    return shown
 
 
 def page(file: Path) -> None:
-    """Run the test card onto a page, and take the page's picture."""
-    live = subprocess.Popen(
-        [*COMMAND, "run", "--source", "test:?size=480x360", "--sink", "http://127.0.0.1:0", "--seconds", "120"],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
+    """Show the photograph as a network camera would, and take the page's picture."""
+    with photograph_camera() as camera:
+        live = subprocess.Popen(
+            [*COMMAND, "run", "--source", camera, "--sink", "http://127.0.0.1:0", "--no-reuse", "--seconds", "120"],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        try:
+            address = next(found[0] for line in live.stderr or () if (found := re.search(r"http://[\d.:]+\S*", line)))
+            with Browser() as browser, tempfile.TemporaryDirectory() as folder:
+                png = Path(folder, "page.png")
+                png.write_bytes(asyncio.run(screenshot(browser, address)))
+                with Image.open(png) as picture:
+                    picture.convert("RGB").save(file, quality=85, method=6)
+        finally:
+            live.terminate()
+            live.wait(30)
+
+
+@contextmanager
+def photograph_camera() -> Iterator[str]:
+    """Serve the photograph as an MJPEG camera does; gives its address."""
+    view = Image.fromarray(data.astronaut()).crop(CAMERA_VIEW).resize(CAMERA_SIZE, Image.Resampling.BICUBIC)
+    encoded, jpeg = cv2.imencode(".jpg", np.asarray(view)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+    assert encoded
+    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+    closing = threading.Event()
+
+    class Camera(BaseHTTPRequestHandler):
+        """Send the same picture again and again."""
+
+        def do_GET(self) -> None:
+            """Answer with a stream of parts."""
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            while not closing.wait(1 / CAMERA_FPS):
+                self.wfile.write(head + jpeg.tobytes() + b"\r\n")
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Say nothing."""
+
+        def handle(self) -> None:
+            """End when the reader is gone."""
+            try:
+                super().handle()
+            except ConnectionError:
+                return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        address = next(found[0] for line in live.stderr or () if (found := re.search(r"http://[\d.:]+\S*", line)))
-        with Browser() as browser, tempfile.TemporaryDirectory() as folder:
-            png = Path(folder, "page.png")
-            png.write_bytes(asyncio.run(screenshot(browser, address)))
-            with Image.open(png) as picture:
-                picture.convert("RGB").save(file, quality=85, method=6)
+        yield f"http://127.0.0.1:{server.server_port}/stream.mjpg"
     finally:
-        live.terminate()
-        live.wait(30)
+        closing.set()
+        server.shutdown()
+        server.server_close()
 
 
 async def screenshot(browser: Browser, address: str) -> bytes:
@@ -89,7 +151,7 @@ async def screenshot(browser: Browser, address: str) -> bytes:
     async with browser.tab() as tab:
         await tab.open(address, *WINDOW)
         await tab.wait_for('document.body.dataset.signal === "live"', timeout_s=60)
-        await asyncio.sleep(_SETTLE_S)
+        await asyncio.sleep(SETTLE_S)
         return await tab.screenshot()
 
 
