@@ -1,4 +1,4 @@
-"""Documents name files that exist, and pictures show what is drawn from the tree."""
+"""Documents name files, commands and options that exist, and pictures show what is drawn from the tree."""
 
 import re
 import runpy
@@ -6,7 +6,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+import typer
+
+from edge_srcnn.cli import app
+from export.cli.compile import compile_model
+from export.cli.evaluate import evaluate
+from export.cli.export import export
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "docs" / "architecture.svg"])
@@ -49,3 +56,42 @@ def test_units_that_a_document_names_are_instances_of_the_template(document: Pat
     named = [word for command in commands for word in command.partition("#")[0].split() if "edge-srcnn" in word]
     assert not [word for word in named if not re.fullmatch(r"edge-srcnn@\w+(?:\.service)?,?", word)]
     assert "/etc/edge-srcnn/edge-srcnn.toml" not in document.read_text()
+
+
+@pytest.fixture(scope="module")
+def commands() -> dict[str, set[str]]:
+    """The options of each command, those of the workstation side included."""
+    workstation = typer.Typer()
+    for name, function in (("export", export), ("evaluate", evaluate), ("compile", compile_model)):
+        workstation.command(name)(function)
+    return dict(options_of(typer.main.get_command(workstation))) | dict(options_of(typer.main.get_command(app)))
+
+
+def options_of(command: click.Command, name: str = "") -> Iterator[tuple[str, set[str]]]:
+    yield name, {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"--help"}
+    for inner, each in getattr(command, "commands", {}).items():
+        yield from options_of(each, f"{name} {inner}".strip())
+
+
+def unknown_options(text: str, commands: dict[str, set[str]]) -> list[str]:
+    """The calls of ``edge-srcnn`` in a text that have an option which their command does not have."""
+    one_line_each = re.sub(r"\\\n\s*|\n(?=--)", " ", text)
+    unknown = []
+    for call in re.findall(r"(?<![\w.-])edge-srcnn( [^`\n|#]+)", one_line_each):
+        words = re.sub(r"'[^']*'", "''", call).split()
+        command = next((name for n in (2, 1) if (name := " ".join(words[:n])) in commands), "")
+        options = {word for word in words if re.fullmatch(r"-[a-z]|--[a-z][\w-]*", word)}
+        if options - commands[command]:
+            unknown.append(call)
+    return unknown
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_option_that_a_document_shows_exists(document: Path, commands: dict[str, set[str]]) -> None:
+    assert not unknown_options(document.read_text(), commands)
+
+
+def test_an_option_that_does_not_exist_is_found(commands: dict[str, set[str]]) -> None:
+    assert not unknown_options("`edge-srcnn run --source test: --sink 'a?b=--c'`", commands)
+    assert unknown_options("~/bin/edge-srcnn run --source test: \\\n  --sinks null:", commands)
+    assert unknown_options("edge-srcnn service install --cameras front", commands)
