@@ -73,7 +73,6 @@ class LadderUpscaler(SwitchingUpscaler):
         self._computing = threading.Lock()
         self._timer = FrameTimer(key_for, self._computing, clock)
         self._next: Future[_Made | None] | None = None  # while another model is made ready, or tried
-        self._closed = False
         self._told: set[str] = set()
 
     @property
@@ -102,7 +101,6 @@ class LadderUpscaler(SwitchingUpscaler):
 
     def close(self) -> None:
         """Let go of the engine, and of one that was to take its place."""
-        self._closed = True
         following, self._next = self._next, None
         if following is not None:
             following.add_done_callback(_close_made)  # one that takes long lets go of what it made by itself
@@ -124,14 +122,14 @@ class LadderUpscaler(SwitchingUpscaler):
             if target_fps is not None:
                 self._size = frame.size
                 if len(self._models) > 1:
-                    self._next = in_thread("ladder", lambda: self._guarded(lambda: self._begin(frame, target_fps)))
+                    self._next = in_thread("ladder", lambda: self._begin(frame, target_fps))
             return
         if now_s - self._seen.since_s(now_s) < LOOK_S:
             return
         step = self._governor.decide(self._look(now_s))
         self._tell()
         if step is not None:
-            self._next = in_thread("ladder", lambda: self._guarded(lambda: self._step(step, frame)))
+            self._next = in_thread("ladder", lambda: self._step(step, frame))
         self._seen.begin_anew(now_s)
 
     def _look(self, now_s: float) -> Look:
@@ -218,7 +216,13 @@ class LadderUpscaler(SwitchingUpscaler):
         """Let the next upscaler take over, where it is ready."""
         if self._next is None or not self._next.done():
             return
-        made, self._next = self._next.result(), None
+        following, self._next = self._next, None
+        if (error := following.exception()) is not None:  # whatever it is, the present engine goes on
+            if (why := describe(error)) not in self._told:
+                self._told.add(why)
+                log.error("another model cannot take over (%s); %s goes on", why, self.model)
+            self._governor.rest()
+        made = None if error else following.result()
         if made is None:
             self._seen.begin_anew(None)  # what trying it took from the live picture does not count
             return
@@ -232,17 +236,6 @@ class LadderUpscaler(SwitchingUpscaler):
             level = logging.INFO if made.step.direction == UP else logging.WARNING
             log.log(level, "%s: %s", self._models[made.step.index], made.step)
 
-    def _guarded(self, work: "Callable[[], _Made | None]") -> "_Made | None":
-        try:
-            return work()
-        except Exception as error:  # whatever it is, the present engine goes on
-            why = describe(error)
-            if not self._closed and why not in self._told:
-                self._told.add(why)
-                log.error("another model cannot take over (%s); %s goes on", why, self.model)
-            self._governor.rest()
-            return None
-
 
 @dataclass(frozen=True)
 class _Made:
@@ -254,8 +247,7 @@ class _Made:
 
 
 def _close_made(following: Future[_Made | None]) -> None:
-    made = following.result()
-    if made is not None:
+    if following.exception() is None and (made := following.result()) is not None:
         made.upscaler.close()
 
 

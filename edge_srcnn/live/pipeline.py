@@ -156,7 +156,9 @@ class Pipeline:
             self.stop()
             self.finish_sinks(whole=whole, patient=whole and not stopped)
             capture.join()
-        self._raise_what_went_wrong()
+        for error in (capture.error, *(worker.error for worker in self._workers)):
+            if error is not None:
+                raise error
 
     def stop(self) -> None:
         """End soon; from any thread, more than once. What sinks have already, they finish."""
@@ -258,10 +260,3 @@ class Pipeline:
     def _stop_without_sinks(self) -> None:
         if self._workers and all(worker.error for worker in self._workers):
             self._stopping.set()
-
-    def _raise_what_went_wrong(self) -> None:
-        if self._capture.error is not None:
-            raise self._capture.error
-        for worker in self._workers:
-            if worker.error is not None:
-                raise worker.error

@@ -3,11 +3,12 @@
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, describe, is_retryable
-from edge_srcnn.live.threads import Backoff
+from edge_srcnn.live.threads import Backoff, in_thread
 from edge_srcnn.sinks import Result, Sink, Stream, kind_of
 from edge_srcnn.uri import parse_uri, without_secrets
 
@@ -28,8 +29,10 @@ class RetryingSink(Sink):
         For messages, without secrets.
     open_sink
         Opens it.
-    live, blocking
-        Of the sink.
+    live
+        It shows the newest frame, and may miss others.
+    blocking
+        Writing to it may wait for a disk or a peer.
     backoff
         How long to wait between tries.
     """
@@ -45,7 +48,7 @@ class RetryingSink(Sink):
         self._stream: Stream | None = None
         self._opened_s = 0.0
         self._closed = threading.Event()
-        self._mending: threading.Thread | None = None
+        self._mending: Future[None] | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -62,13 +65,7 @@ class RetryingSink(Sink):
         return "" if self._sink is None else self._sink.address
 
     def begin(self, stream: Stream) -> None:
-        """Open it, or begin to try.
-
-        Raises
-        ------
-        EdgeSrcnnError
-            It makes no sense: trying again will not help.
-        """
+        """Open it, or begin to try; what makes no sense is raised: trying again will not help."""
         self._stream = stream
         try:
             self._make()
@@ -108,7 +105,7 @@ class RetryingSink(Sink):
             except EdgeSrcnnError as error:
                 log.error("%s", error)
         if self._mending is not None:
-            self._mending.join(_JOIN_S)
+            wait([self._mending], _JOIN_S)
 
     def _make(self) -> Sink | None:
         """Open it; None where it is too late for that."""
@@ -131,10 +128,7 @@ class RetryingSink(Sink):
         with self._lock:
             failed, self._sink = self._sink, None
         self._tell(error)
-        self._mending = threading.Thread(
-            target=self._mend, args=(failed, trial), name=f"retry {self.name}", daemon=True
-        )
-        self._mending.start()
+        self._mending = in_thread(f"retry {self.name}", lambda: self._mend(failed, trial))
 
     def _mend(self, failed: Sink | None, trial: bool) -> None:
         """Try until it opens; one that failed to write must then go on for as long as it had to wait."""

@@ -2,11 +2,12 @@
 
 import logging
 import threading
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from time import monotonic
 
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
-from edge_srcnn.live.threads import FILE_DEPTH, BoundedQueue
+from edge_srcnn.live.threads import FILE_DEPTH, BoundedQueue, in_thread
 from edge_srcnn.sinks import Result, Sink, Stream
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class SinkWriter:
         self._written = self._missed = 0
         depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
         self._queue: BoundedQueue[Result] = BoundedQueue(depth, block=self._lossless)
-        self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
+        self._writing: Future[None] | None = None
         self._stopping = False
         self._finishing, self._finished = threading.Lock(), False
 
@@ -62,7 +63,7 @@ class SinkWriter:
         """Get ready."""
         self._sink.begin(stream)
         if self._sink.blocking:
-            self._thread.start()
+            self._writing = in_thread(f"sink {self._sink.name}", self._work)
 
     def offer(self, result: Result) -> None:
         """Hand a result on; of a file's frames none is lost, so this may wait. One that is not enhanced may be lost."""
@@ -121,9 +122,8 @@ class SinkWriter:
 
     def _end(self, *, whole: bool, patient: bool) -> None:
         self._queue.close(drop=self.error is not None)
-        if self._thread.ident is not None:
-            self._thread.join(STALL_S if self._lossless and patient else _CLOSE_S)
-        if self._thread.is_alive():
+        limit_s = STALL_S if self._lossless and patient else _CLOSE_S
+        if self._writing is not None and wait([self._writing], limit_s).not_done:
             self._fail(CannotWrite(f"{self._sink.name}: does not end; it is left as it is"))
             return
         try:

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from time import monotonic
@@ -13,7 +14,7 @@ from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.live.frame_upscaler import FrameUpscaler
 from edge_srcnn.live.pipeline import Pipeline, State
 from edge_srcnn.live.statistics import rate_text
-from edge_srcnn.live.threads import STUCK_THREADS
+from edge_srcnn.live.threads import STUCK_THREADS, in_thread
 from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
@@ -80,8 +81,10 @@ class Supervisor:
     ----------
     source
         What is read; a capture that retries may wait for its camera.
-    upscaler, sinks
-        Of the pipeline.
+    upscaler
+        Enhances frames.
+    sinks
+        Where results go.
     statistics_s
         Every so often a line of statistics is logged.
     notifier
@@ -110,23 +113,26 @@ class Supervisor:
         self._status, self._ready = "", False
         self._begun, self._may_wait = threading.Event(), not self._capture.retries
         self._stopping = threading.Event()
-        self._error: BaseException | None = None
         self.hangs = False
 
     def run(self, *, begun: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is called or the source ends.
+
+        Parameters
+        ----------
+        begun
+            Is told when all sinks are ready.
 
         Raises
         ------
         EdgeSrcnnError
             The source or a sink makes no sense, or a file that was the source failed.
         """
-        thread = threading.Thread(target=self._run_pipeline, args=(begun,), name="pipeline", daemon=True)
-        thread.start()
+        running = in_thread("pipeline", lambda: self._pipeline.run(begun=lambda: self._has_begun(begun)))
         next_watchdog_s = 0.0
         next_statistics_s = monotonic() + self._statistics_s
-        while thread.is_alive() and not self._stopping.is_set():
-            thread.join(_LOOK_S)
+        while not running.done() and not self._stopping.is_set():
+            wait([running], _LOOK_S)
             self._look()
             now = monotonic()
             if self._notifier.watchdog_s is not None and now >= next_watchdog_s and self.is_healthy():
@@ -138,22 +144,22 @@ class Supervisor:
         self._enter(Phase.STOPPING, "stopping")
         self._notifier.stopping()
         self._pipeline.stop()
-        thread.join(_STOP_S)
+        wait([running], _STOP_S)
         if not self._pipeline.computes:
-            thread.join(_FINISH_S)
-        self.hangs = thread.is_alive()
+            wait([running], _FINISH_S)
+        self.hangs = not running.done()
         if self.hangs:
             log.warning("the engine does not end; what was recorded is finished")
             self._pipeline.finish_sinks()
-        if self._error is not None:
-            raise self._error
+        else:
+            running.result()
 
     def stop(self) -> None:
         """End soon; from any thread, more than once."""
         self._stopping.set()
 
     def is_healthy(self) -> bool:
-        """Whether frames make progress, or there is a good reason why not."""
+        """Tell whether frames make progress, or there is a good reason why not."""
         now = monotonic()
         if self._failover is not None:
             busy_since_s = self._failover.busy_since_s
@@ -194,12 +200,6 @@ class Supervisor:
         log.warning("%s", status)
         if self._ready:
             self._notifier.ready(status)
-
-    def _run_pipeline(self, begun: Callable[[], None]) -> None:
-        try:
-            self._pipeline.run(begun=lambda: self._has_begun(begun))
-        except BaseException as error:  # raised again in the thread that supervises
-            self._error = error
 
     def _has_begun(self, tell: Callable[[], None]) -> None:
         tell()
