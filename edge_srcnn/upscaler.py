@@ -16,7 +16,7 @@ from edge_srcnn.engine.options import EngineOptions, candidates, may_be_missing
 from edge_srcnn.engine.parallel import open_engine
 from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.errors import Unavailable, UsageError
-from edge_srcnn.imaging.bicubic import upscale_band
+from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
@@ -218,17 +218,16 @@ class Upscaler:
         pixels = _checked(pixels)
         grey = pixels.ndim == 2 or pixels.shape[2] == 2
         luma = (pixels if pixels.ndim == 2 else pixels[..., 0]) if grey else luma_full_range(pixels[..., :3])
-        for top, sharp, bicubic in self._open().bands(np.ascontiguousarray(luma), region):
-            if pixels.ndim == 2:
-                yield top, sharp
-                continue
-            start, stop = top // self.scale, (top + len(sharp)) // self.scale
-            band = upscale_band(pixels, self.scale, start, stop)
-            if grey:
-                band[..., 0] = sharp
-            else:
-                _shift_luma(band, sharp, bicubic)
-            yield top, band
+        luma = np.ascontiguousarray(luma)
+        for number, (start, stop) in enumerate(bands(*luma.shape)):
+            band, bicubic = self._open().band(luma, number, region)
+            if pixels.ndim == 3:
+                sharp, band = band, upscale_band(pixels, self.scale, start, stop)
+                if grey:
+                    band[..., 0] = sharp
+                else:
+                    _shift_luma(band, sharp, bicubic)
+            yield start * self.scale, band
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network alone over a plane in its own grid.

@@ -91,7 +91,6 @@ class TiledInference:
         plane: UInt8Array,
         base: UInt8Array,
         out: UInt8Array,
-        *,
         overlap_above: int = 0,
         overlap_below: int = 0,
         region: Tile | None = None,

@@ -5,7 +5,7 @@ Planes go through memory that both processes see.
 
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -78,12 +78,11 @@ class IsolatedLuma:
         height, width = (side * self._upsampling for side in plane.shape)
         return self._through("run_network", plane, (height, width), None)
 
-    def bands(self, luma: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """Upscale a plane from top to bottom: (first row, sharp band, bicubic band), see ``LumaUpscaler.bands``."""
-        for start, stop in bands(*luma.shape):
-            shape = (stop - start) * self.scale, luma.shape[1] * self.scale
-            bicubic = upscale_band(luma, self.scale, start, stop)
-            yield start * self.scale, self._through("bands", luma, shape, None, region, start == 0), bicubic
+    def band(self, luma: UInt8Array, number: int, region: Tile | None = None) -> tuple[UInt8Array, UInt8Array]:
+        """Upscale one of the ``bands`` of a plane, see ``LumaUpscaler.band``."""
+        start, stop = list(bands(*luma.shape))[number]
+        shape = (stop - start) * self.scale, luma.shape[1] * self.scale
+        return self._through("band", luma, shape, None, region, number), upscale_band(luma, self.scale, start, stop)
 
     def close(self) -> None:
         """End the child."""
@@ -120,7 +119,7 @@ class IsolatedLuma:
 
 def isolated_engine(
     *, model: Model, options: EngineOptions, memory: int
-) -> Callable[[str, Shape, Shape, Tile | None, bool], Statistics]:
+) -> Callable[[str, Shape, Shape, Tile | None, int], Statistics]:
     """Make the engine in the child, and test it.
 
     Parameters
@@ -143,7 +142,6 @@ def isolated_engine(
     """
     shared = SharedMemory(memory)
     luma, accelerator = open_luma(model, options), options.backend().accelerator
-    under_way: Iterator[tuple[int, UInt8Array, UInt8Array]] = iter(())
     try:
         check_golden(luma, model, options.label)
     except SelfTestFailed:
@@ -153,8 +151,7 @@ def isolated_engine(
             raise
         raise Unavailable(f"{accelerator or options.label}: refuses the network ({_line(error)})") from error
 
-    def answer(what: str, given: Shape, wanted: Shape, region: Tile | None = None, first: bool = True) -> Statistics:
-        nonlocal under_way
+    def answer(what: str, given: Shape, wanted: Shape, region: Tile | None = None, number: int = 0) -> Statistics:
         result, plane = shared.plane(given[0] * given[1], wanted), shared.plane(0, given)
         luma.statistics.clear()
         try:
@@ -163,8 +160,7 @@ def isolated_engine(
             elif what == "upscale":
                 luma.upscale(plane, result, region)
             else:
-                under_way = luma.bands(plane.copy(), region) if first else under_way
-                result[:] = next(under_way)[1]
+                luma.band(plane, number, region, result)
         except (RuntimeError, ValueError) as error:  # as above
             raise DelegateLost(_line(error)) from error
         return replace(luma.statistics)

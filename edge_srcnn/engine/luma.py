@@ -1,6 +1,5 @@
 """The way of the luma plane: bicubic, in bands where it is large, and what the network adds to it."""
 
-from collections.abc import Iterator
 from time import perf_counter
 from typing import Protocol
 
@@ -14,30 +13,25 @@ from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 
 
 class Luma(Protocol):
-    """The way of the luma plane: ``LumaUpscaler``, or the same in a process of its own."""
+    """The way of the luma plane: ``LumaUpscaler``, or the same in processes of its own."""
 
     scale: int
 
     @property
     def statistics(self) -> Statistics:
-        """What the work so far cost."""
-        ...
+        """Tell what the work so far cost."""
 
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
-        """See ``LumaUpscaler``."""
-        ...
+        """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, bicubic outside of ``region``."""
+
+    def band(self, luma: UInt8Array, number: int, region: Tile | None = None) -> tuple[UInt8Array, UInt8Array]:
+        """Upscale one of the ``bands`` of a plane: sharp and bicubic, each uint8 ``[rows, w * scale]``."""
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
-        """See ``LumaUpscaler``."""
-        ...
-
-    def bands(self, luma: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """See ``LumaUpscaler``."""
-        ...
+        """Run the network alone over a plane in its own grid, see ``LumaUpscaler.run_network``."""
 
     def close(self) -> None:
         """Let go of the engine; more than once."""
-        ...
 
 
 class LumaUpscaler:
@@ -58,57 +52,82 @@ class LumaUpscaler:
         self._bicubic = np.empty((0, 0), np.uint8)
 
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
-        """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, into ``out`` if it is given.
+        """Upscale a plane; with ``out``, nothing of a frame's size is allocated from the second one of a size on.
 
-        With ``out``, nothing of the size of a frame is allocated from the second frame of one size on. Outside of
-        ``region`` (of the result) it is bicubic.
+        Parameters
+        ----------
+        luma
+            uint8 ``[h, w]``.
+        out
+            uint8 ``[h * scale, w * scale]``, written to; None makes a new one.
+        region
+            Of the result: outside of it, it is bicubic.
+
+        Returns
+        -------
+        ``out``.
         """
         if out is None:
             out = np.empty((luma.shape[0] * self.scale, luma.shape[1] * self.scale), np.uint8)
-        for _ in self.bands(luma, region, out):
-            pass
+        for number, (start, stop) in enumerate(bands(*luma.shape)):
+            self.band(luma, number, region, out[start * self.scale : stop * self.scale])
         return out
 
-    def bands(
-        self, luma: UInt8Array, region: Tile | None = None, out: UInt8Array | None = None
-    ) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """Upscale a plane from top to bottom: (first row, sharp band, bicubic band), each uint8 ``[rows, w * scale]``.
+    def band(
+        self, luma: UInt8Array, number: int, region: Tile | None = None, out: UInt8Array | None = None
+    ) -> tuple[UInt8Array, UInt8Array]:
+        """Upscale one of the ``bands`` of a plane; they come in order, and the bicubic one is valid until the next.
 
-        A band is valid until the next one is asked for; the sharp ones stay, where they are rows of ``out``.
+        Parameters
+        ----------
+        luma
+            uint8 ``[h, w]``, the whole plane.
+        number
+            Which of its bands.
+        region
+            Of the whole result: outside of it, it is bicubic.
+        out
+            uint8 ``[rows, w * scale]`` for the sharp band; None makes a new one.
+
+        Returns
+        -------
+        The sharp band, and the bicubic one.
         """
         inference, spans = self._inference, list(bands(*luma.shape))
-        for number, (start, stop) in enumerate(spans):
-            first, rows = start * self.scale, (stop - start) * self.scale
-            near = [(start, stop)]
-            if inference is not None and inference.network.plane == BICUBIC_PLANE:
-                near = spans[max(number - 1, 0) : number + 2]  # neighbours lend rows
-            upscaled, top = self._upscale_spans(luma, near), (start - near[0][0]) * self.scale
-            bicubic = upscaled[top : top + rows]
-            sharp = np.empty_like(bicubic) if out is None else out[first : first + rows]
-            if inference is None:
-                sharp[:] = bicubic
-            else:
-                plane, begin, end = upscaled, top, top + rows
-                if inference.network.plane == LUMA_PLANE:
-                    plane, begin, end = luma, start, stop
-                context = inference.network.context_px[0]
-                above, below = min(context, begin), min(context, len(plane) - end)
-                inference.run(
-                    plane[begin - above : end + below],
-                    bicubic,
-                    sharp,
-                    overlap_above=above,
-                    overlap_below=below,
-                    region=_part(region, first, sharp),
-                )
-            yield first, sharp, bicubic
-        self.statistics.frames += 1
+        start, stop = spans[number]
+        near = [(start, stop)]
+        if inference is not None and inference.network.plane == BICUBIC_PLANE:
+            near = spans[max(number - 1, 0) : number + 2]  # neighbours lend rows
+        upscaled = self._upscale_spans(luma, near)
+        begin, end = ((row - near[0][0]) * self.scale for row in (start, stop))
+        bicubic = upscaled[begin:end]
+        sharp = np.empty_like(bicubic) if out is None else out
+        if inference is None:
+            sharp[:] = bicubic
+        else:
+            plane = upscaled
+            if inference.network.plane == LUMA_PLANE:
+                plane, begin, end = luma, start, stop
+            context = inference.network.context_px[0]
+            above, below = min(context, begin), min(context, len(plane) - end)
+            part = _part(region, start * self.scale, sharp)
+            inference.run(plane[begin - above : end + below], bicubic, sharp, above, below, part)
+        self.statistics.frames += stop == len(luma)
+        return sharp, bicubic
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network alone over a plane in its own grid, and add a residual to the plane with its pixels repeated.
 
-        uint8 ``[h, w]`` to uint8 ``[h * n, w * n]``, where ``n`` is ``Network.upsampling``: 1 for networks that read
-        the bicubic picture. No other arithmetic takes part, so the bytes are the same on every machine.
+        No other arithmetic takes part, so the bytes are the same on every machine.
+
+        Parameters
+        ----------
+        plane
+            uint8 ``[h, w]``.
+
+        Returns
+        -------
+        uint8 ``[h * n, w * n]``, where ``n`` is ``Network.upsampling``: 1 for networks that read the bicubic picture.
         """
         if self._inference is None:
             return plane.copy()

@@ -1,6 +1,6 @@
 """One engine or several of a model: here, in a process of its own, or in several that share each picture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -55,36 +55,25 @@ class ParallelLuma:
         return total
 
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
-        """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``.
-
-        Raises
-        ------
-        DelegateLost
-            One of the engines crashed or hung.
-        """
+        """Upscale a plane; ``DelegateLost`` where one of the engines crashed or hung."""
         strips = self._strips(luma, region)
         jobs = [
             self._threads.submit(part.upscale, luma, None if number else out, strip)
             for number, (part, strip) in enumerate(zip(self._parts, strips, strict=False))
         ]
-        first, *others = [job.result() for job in jobs]
-        return _joined(first, others, strips)
+        return _joined([job.result() for job in jobs], strips)
+
+    def band(self, luma: UInt8Array, number: int, region: Tile | None = None) -> tuple[UInt8Array, UInt8Array]:
+        """Upscale one of the ``bands`` of a plane, see ``LumaUpscaler.band``."""
+        strips = self._strips(luma, region)
+        parts = zip(self._parts, strips, strict=False)
+        jobs = [self._threads.submit(part.band, luma, number, strip) for part, strip in parts]
+        found = [job.result() for job in jobs]
+        return _joined([sharp for sharp, _ in found], strips), found[0][1]
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network of the first alone over a plane in its own grid."""
         return self._parts[0].run_network(plane)
-
-    def bands(self, luma: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array, UInt8Array]]:
-        """Upscale a plane from top to bottom: (first row, sharp band, bicubic band)."""
-        strips = self._strips(luma, region)
-        under_way = [part.bands(luma, strip) for part, strip in zip(self._parts, strips, strict=False)]
-        while True:
-            found = [job.result() for job in [self._threads.submit(next, each, None) for each in under_way]]
-            there = [band for band in found if band is not None]
-            if not there:
-                return
-            top, sharp, bicubic = there[0]
-            yield top, _joined(sharp, [band for _, band, _ in there[1:]], strips), bicubic
 
     def close(self) -> None:
         """Close them all."""
@@ -104,9 +93,9 @@ class ParallelLuma:
         ]
 
 
-def _joined(first: UInt8Array, others: Sequence[UInt8Array], strips: Sequence[Tile]) -> UInt8Array:
+def _joined(found: Sequence[UInt8Array], strips: Sequence[Tile]) -> UInt8Array:
     """Copy what the others computed into what the first did, in place."""
-    for strip, other in zip(strips[1:], others, strict=True):
+    for strip, other in zip(strips[1:], found[1:], strict=True):
         columns = slice(strip.left, strip.left + strip.width)
-        first[:, columns] = other[:, columns]
-    return first
+        found[0][:, columns] = other[:, columns]
+    return found[0]

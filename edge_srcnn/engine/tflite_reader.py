@@ -26,7 +26,14 @@ _DTYPES: dict[int, Any] = {
 def read_graph(data: bytes) -> Graph:
     """Read a stack of convolutions without padding, stride or dilation, in int8 per channel or in float32.
 
-    Nothing of the flatbuffer is trusted: damaged bytes raise, they do not crash.
+    Parameters
+    ----------
+    data
+        The flatbuffer, of which nothing is trusted: damaged bytes raise, they do not crash.
+
+    Returns
+    -------
+    As many convolutions as it has operators.
 
     Raises
     ------

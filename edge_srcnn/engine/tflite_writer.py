@@ -3,22 +3,22 @@
 Source: the TFLite schema, version 3 (``schema.fbs``), as the package ``tflite`` spells it. No interpreter is needed.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
 import numpy as np
 import tflite
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization, Reshape, Step
+from edge_srcnn.engine.graph import FLOAT, Graph, Quantization, Reshape, Shape
 
 _SCHEMA_VERSION = 3
 _IDENTIFIER = b"TFL3"
 _DATA_ALIGNMENT = 16  # of Buffer.data, by the schema
-_CONV_2D = tflite.BuiltinOperator.CONV_2D
-_RESHAPE = tflite.BuiltinOperator.RESHAPE
 _CONV_2D_INT8_VERSION = 3  # the first one with weights quantized per channel
-_CODES: dict[Any, int] = {
+_ACTIVATIONS = {False: tflite.ActivationFunctionType.NONE, True: tflite.ActivationFunctionType.RELU}
+_TYPES: dict[Any, int] = {
     np.dtype(np.int8): tflite.TensorType.INT8,
     np.dtype(np.int32): tflite.TensorType.INT32,
     np.dtype(np.float32): tflite.TensorType.FLOAT32,
@@ -37,87 +37,46 @@ class _Writer:
         self._builder = flatbuffers.Builder(1 << 16)
         self._buffers = [self._table("Buffer")]  # number 0 is the empty one, by the schema
         self._tensors: list[int] = []
-        self._operators: list[int] = []
-        self._codes: list[tuple[int, int]] = []
+        self._codes: dict[tuple[int, int], int] = {}
 
     def write(self, graph: Graph) -> bytes:
-        source = current = self._tensor("luma", (1, *graph.input_shape), graph.dtype, _scales(graph.input))
-        shape, quantization = graph.input_shape, graph.input
+        operators, shape, quantization = list[int](), graph.input_shape, graph.input
+        source = current = self._activation("luma", shape, graph.dtype, quantization)
         for number, step in enumerate(graph.steps):
-            inputs, options = [current], self._options(step)
             if isinstance(step, Reshape):
-                code, version = _RESHAPE, 1
-                inputs.append(self._constant(f"shape_{number}", np.array([1, *step.shape], np.int32)))
+                code, kind = (tflite.BuiltinOperator.RESHAPE, 1), tflite.BuiltinOptions.ReshapeOptions
+                options = self._table("ReshapeOptions", NewShape=self._vector([1, *step.shape]))
+                inputs = [current, self._constant(f"shape_{number}", np.array([1, *step.shape], np.int32))]
             else:
-                code, version = _CONV_2D, _CONV_2D_INT8_VERSION if len(step.weight_scales) else 1
-                inputs += self._parameters(step, number, quantization)
+                version = _CONV_2D_INT8_VERSION if len(step.weight_scales) else 1
+                code, kind = (tflite.BuiltinOperator.CONV_2D, version), tflite.BuiltinOptions.Conv2DOptions
+                options = self._table(
+                    "Conv2DOptions",
+                    Padding=tflite.Padding.VALID,
+                    StrideH=step.stride[0],
+                    StrideW=step.stride[1],
+                    DilationHFactor=1,
+                    DilationWFactor=1,
+                    FusedActivationFunction=_ACTIVATIONS[step.relu],
+                )
+                weights = self._constant(f"weights_{number}", step.weights, step.weight_scales)
+                bias_scales = step.weight_scales * np.float32(quantization.scale)
+                inputs = [current, weights, self._constant(f"bias_{number}", step.bias, bias_scales)]
                 quantization = step.output
             shape = step.result(shape)
-            current = self._tensor(f"result_{number}", (1, *shape), graph.dtype, _scales(quantization))
-            self._operate(code, version, inputs, current, *options)
-        return self._finish(source, current)
-
-    def _parameters(self, layer: Convolution, number: int, source: Quantization) -> list[int]:
-        weights = self._constant(f"weights_{number}", layer.weights, layer.weight_scales)
-        bias = self._constant(f"bias_{number}", layer.bias, layer.weight_scales * np.float32(source.scale))
-        return [weights, bias]
-
-    def _options(self, step: Step) -> tuple[int, int]:
-        if isinstance(step, Reshape):
-            shape = self._vector(np.array([1, *step.shape], np.int32))
-            return tflite.BuiltinOptions.ReshapeOptions, self._table("ReshapeOptions", NewShape=shape)
-        activation = tflite.ActivationFunctionType.RELU if step.relu else tflite.ActivationFunctionType.NONE
-        return tflite.BuiltinOptions.Conv2DOptions, self._table(
-            "Conv2DOptions",
-            Padding=tflite.Padding.VALID,
-            StrideH=step.stride[0],
-            StrideW=step.stride[1],
-            DilationHFactor=1,
-            DilationWFactor=1,
-            FusedActivationFunction=activation,
-        )
-
-    def _operate(self, code: int, version: int, inputs: list[int], output: int, kind: int, options: int) -> None:
-        if (code, version) not in self._codes:
-            self._codes.append((code, version))
-        operator = self._table(
-            "Operator",
-            OpcodeIndex=self._codes.index((code, version)),
-            Inputs=self._vector(np.array(inputs, np.int32)),
-            Outputs=self._vector(np.array([output], np.int32)),
-            BuiltinOptionsType=kind,
-            BuiltinOptions=options,
-        )
-        self._operators.append(operator)
-
-    def _constant(self, name: str, values: NDArray[Any], scales: NDArray[np.float32] | None = None) -> int:
-        data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
-        self._builder.Prep(_DATA_ALIGNMENT, len(data))
-        self._buffers.append(self._table("Buffer", Data=self._vector(data)))
-        quantization = None if scales is None or not len(scales) else (scales, np.zeros(len(scales), np.int64))
-        return self._tensor(name, values.shape, values.dtype, quantization, len(self._buffers) - 1)
-
-    def _tensor(
-        self,
-        name: str,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        quantization: tuple[NDArray[np.float32], NDArray[np.int64]] | None,
-        buffer: int = 0,
-    ) -> int:
-        fields = {
-            "Shape": self._vector(np.array(shape, np.int32)),
-            "Name": self._builder.CreateString(name),
-        }
-        if quantization is not None:
-            scales, zero_points = quantization
-            fields["Quantization"] = self._table(
-                "QuantizationParameters", Scale=self._vector(scales), ZeroPoint=self._vector(zero_points)
+            current = self._activation(f"result_{number}", shape, graph.dtype, quantization)
+            operator = self._table(
+                "Operator",
+                OpcodeIndex=self._codes.setdefault(code, len(self._codes)),
+                Inputs=self._vector(inputs),
+                Outputs=self._vector([current]),
+                BuiltinOptionsType=kind,
+                BuiltinOptions=options,
             )
-        self._tensors.append(self._table("Tensor", Type=_CODES[dtype], Buffer=buffer, **fields))
-        return len(self._tensors) - 1
+            operators.append(operator)
+        return self._finish(source, current, operators)
 
-    def _finish(self, source: int, result: int) -> bytes:
+    def _finish(self, source: int, result: int, operators: list[int]) -> bytes:
         codes = [
             self._table("OperatorCode", DeprecatedBuiltinCode=code, BuiltinCode=code, Version=version)
             for code, version in self._codes
@@ -125,9 +84,9 @@ class _Writer:
         subgraph = self._table(
             "SubGraph",
             Tensors=self._offsets(self._tensors),
-            Inputs=self._vector(np.array([source], np.int32)),
-            Outputs=self._vector(np.array([result], np.int32)),
-            Operators=self._offsets(self._operators),
+            Inputs=self._vector([source]),
+            Outputs=self._vector([result]),
+            Operators=self._offsets(operators),
             Name=self._builder.CreateString("main"),
         )
         model = self._table(
@@ -141,6 +100,36 @@ class _Writer:
         self._builder.Finish(model, _IDENTIFIER)
         return bytes(self._builder.Output())
 
+    def _activation(self, name: str, shape: Shape, dtype: np.dtype[Any], quantization: Quantization) -> int:
+        scales = () if quantization == FLOAT else (quantization.scale,)
+        return self._tensor(name, (1, *shape), dtype, scales, quantization.zero_point)
+
+    def _constant(self, name: str, values: NDArray[Any], scales: ArrayLike = ()) -> int:
+        data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+        self._builder.Prep(_DATA_ALIGNMENT, len(data))
+        self._buffers.append(self._table("Buffer", Data=self._vector(data, np.uint8)))
+        return self._tensor(name, values.shape, values.dtype, scales, buffer=len(self._buffers) - 1)
+
+    def _tensor(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: np.dtype[Any],
+        scales: ArrayLike,
+        zero_point: int = 0,
+        buffer: int = 0,
+    ) -> int:
+        fields = {"Shape": self._vector(shape), "Name": self._builder.CreateString(name)}
+        count = np.size(scales)
+        if count:
+            fields["Quantization"] = self._table(
+                "QuantizationParameters",
+                Scale=self._vector(scales, np.float32),
+                ZeroPoint=self._vector(np.full(count, zero_point), np.int64),
+            )
+        self._tensors.append(self._table("Tensor", Type=_TYPES[dtype], Buffer=buffer, **fields))
+        return len(self._tensors) - 1
+
     def _table(self, name: str, **fields: int) -> int:
         """Write a table of the schema; fields are numbers or offsets of children that are written already."""
         getattr(tflite, f"{name}Start")(self._builder)
@@ -149,8 +138,8 @@ class _Writer:
         offset: int = getattr(tflite, f"{name}End")(self._builder)
         return offset
 
-    def _vector(self, values: NDArray[Any]) -> int:
-        offset: int = self._builder.CreateNumpyVector(values)
+    def _vector(self, values: ArrayLike, dtype: DTypeLike = np.int32) -> int:
+        offset: int = self._builder.CreateNumpyVector(np.asarray(values, dtype))
         return offset
 
     def _offsets(self, offsets: list[int]) -> int:
@@ -159,9 +148,3 @@ class _Writer:
             self._builder.PrependUOffsetTRelative(offset)
         end: int = self._builder.EndVector()
         return end
-
-
-def _scales(quantization: Quantization) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
-    if quantization == FLOAT:
-        return None
-    return np.array([quantization.scale], np.float32), np.array([quantization.zero_point], np.int64)
