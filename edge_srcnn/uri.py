@@ -1,6 +1,6 @@
 """Names of sources and sinks: ``scheme:target?option=value&option=value``, and paths; a record for each kind."""
 
-import importlib.util
+import importlib
 import math
 import os
 import re
@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import parse_qsl
 
-from edge_srcnn.errors import Unavailable, UsageError
+from edge_srcnn.errors import Unavailable, UsageError, reason
 
 MAX_SIDE = 16384
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
@@ -272,6 +272,10 @@ def examples(kinds: Sequence[Kind]) -> str:
 
 
 def need_pyav(name: str) -> None:
-    """Refuse a source or sink that reads or writes video where PyAV is missing: ``Unavailable``, with the cure."""
-    if importlib.util.find_spec("av") is None:
-        raise Unavailable(f"{name}: PyAV is needed for video, and not installed: pip install 'edge-srcnn[video]'")
+    """Import PyAV for a source or sink; ``Unavailable`` where it is missing or broken, with the cure."""
+    try:
+        importlib.import_module("av")
+    except Exception as error:  # one that was built for other libraries raises anything
+        raise Unavailable(
+            f"{name}: PyAV is needed for video, and not installed ({reason(error)}): pip install 'edge-srcnn[video]'"
+        ) from error

@@ -1,7 +1,8 @@
 """The only place that reaches a TFLite interpreter, and the delegates that it works with."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from edge_srcnn.engine.backends import Backend, Delegate, backend_named
 from edge_srcnn.engine.graph import Graph, Quantization
 from edge_srcnn.engine.shared_library import load_library
 from edge_srcnn.engine.tflite_writer import write_graph
-from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
+from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.system.native_stderr import quiet_native_code
 
 _DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
@@ -59,7 +60,7 @@ class TfliteBackend(Backend):
                 found: Any = importlib.import_module(self.module)
             for part in attribute.split("."):
                 found = getattr(found, part)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # one that was built for another Python or numpy raises anything
             raise Unavailable(
                 f"engine {self.name}: {self.package} cannot be imported ({error}): {self.cure}"
             ) from error
@@ -131,6 +132,7 @@ class Interpreter:
 
     def __init__(self, backend: TfliteBackend, graph: bytes, threads: int) -> None:
         self.engine = backend.name
+        self._lost = Unavailable if backend.accelerator is None else DelegateLost
         made, delegate = backend.reach(backend.attribute), backend.loaded_delegate
         try:
             with quiet_native_code():
@@ -169,7 +171,8 @@ class Interpreter:
 
     def run(self) -> None:
         """Compute the output from the input."""
-        self._interpreter.invoke()
+        with self._computing():
+            self._interpreter.invoke()
 
     def compute(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Compute ``[h, w, channels]`` to ``[h - 2 radius, w - 2 radius, channels]``; sizes may differ between calls.
@@ -192,10 +195,18 @@ class Interpreter:
                 why = f"engine {self.engine} cannot resize to {shape}: {_first_line(error)}"
                 raise ModelUnsupported(why) from error
             self._shape = shape
-        self._interpreter.set_tensor(self._input["index"], pixels.reshape(shape))
-        self._interpreter.invoke()
-        out: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
+        with self._computing():
+            self._interpreter.set_tensor(self._input["index"], pixels.reshape(shape))
+            self._interpreter.invoke()
+            out: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         return out[0, :, :, 0] if pixels.ndim == 2 and out.shape[3] == 1 else out[0]
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, ValueError) as error:
+            raise self._lost(f"engine {self.engine} failed: {_first_line(error)}") from error
 
 
 def _quantization(details: Any) -> Quantization:

@@ -7,10 +7,13 @@ from typing import Any
 import av
 import numpy as np
 
-from edge_srcnn.errors import CannotWrite
+from edge_srcnn.errors import BadData, CannotWrite, EdgeSrcnnError, reason
 from edge_srcnn.imaging.colour import Chroma, resample_chroma
 from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
+
+AV_ERRORS = (av.FFmpegError, OSError, ValueError, RuntimeError, LookupError)
+"""What PyAV raises: FFmpeg's errors, the system's, and its own, such as those of unknown codecs and missing streams."""
 
 _LIMITED, _FULL = 1, 2  # AVColorRange
 _RGB_MATRIX = 0
@@ -20,12 +23,17 @@ _NEUTRAL = 128
 _OURS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gray"})
 """Formats whose planes are taken as they are."""
 
+_FATAL = frozenset({"yaf32be", "yaf32le"})
+"""Formats that FFmpeg ends the process for, instead of converting them."""
+
 FORMATS = {(2, 2): "yuv420p", (1, 2): "yuv422p", (1, 1): "yuv444p"}
 """Formats of encoders, by the subsampling of chroma, down and across."""
 
 
 def planes_of(frame: Any) -> tuple[UInt8Array, Chroma | None]:
     """Luma and chroma of a decoded frame, without a copy where its format has them side by side; 8 bits."""
+    if frame.format.name in _FATAL:
+        raise BadData(f"pixels of the format {frame.format.name} cannot be converted")
     if (matrix := _matrix_for_rgb(frame)) is not None:
         frame = frame.reformat(format="yuv444p", dst_colorspace=matrix, dst_color_range=_FULL)
     elif frame.format.name not in _OURS:
@@ -80,13 +88,13 @@ def set_tags(target: Any, colour: Colour) -> None:
 
 @contextmanager
 def writing(failure: str) -> Iterator[None]:
-    """Turn FFmpeg's and the system's errors into ``CannotWrite``, which begins with ``failure``."""
+    """Turn PyAV's and the system's errors into ``CannotWrite``, which begins with ``failure``."""
     try:
         yield
-    except (av.FFmpegError, OSError) as error:
-        if isinstance(error, CannotWrite):
-            raise
-        raise CannotWrite(f"{failure} ({error.strerror or error})") from error
+    except EdgeSrcnnError:
+        raise
+    except AV_ERRORS as error:
+        raise CannotWrite(f"{failure} ({reason(error)})") from error
 
 
 def _matrix_for_rgb(frame: Any) -> int | None:

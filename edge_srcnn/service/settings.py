@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, is_dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from msgspec import Meta, ValidationError, convert, inspect
+from msgspec import Meta, MsgspecError, convert, inspect
 
 from edge_srcnn.engine.backends import AUTO, BACKENDS, Delegate
 from edge_srcnn.engine.options import EngineOptions
@@ -155,7 +155,7 @@ class Setting:
         """
         try:
             taken = convert(value, self.kind, strict=strict, dec_hook=_rate)
-        except ValidationError as error:
+        except MsgspecError as error:
             raise ValueError(f"give {self.wanted}") from error
         for check in filter(callable, getattr(self.kind, "__metadata__", ())):
             check(taken)

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edge_srcnn.errors import CannotWrite
+from edge_srcnn.errors import CannotWrite, reason
 from edge_srcnn.imaging.colour import rgb_picture
 from edge_srcnn.imaging.frame import Metadata
 from edge_srcnn.sinks import TIME_TOLERANCE_S, Result, Sink, Stream
@@ -44,7 +44,7 @@ def open(uri: Uri) -> "FolderSink":
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotWrite(f"{folder}: cannot be made ({error.strerror})") from error
+        raise CannotWrite(f"{folder}: cannot be made ({reason(error)})") from error
     return FolderSink(uri.text, folder, **given)
 
 

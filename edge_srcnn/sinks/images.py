@@ -1,7 +1,6 @@
 """Picture files out: PNG, JPEG, WebP, BMP or TIFF by suffix, with the metadata of the input."""
 
 import logging
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, PngImagePlugin
 
-from edge_srcnn.errors import CannotWrite, UsageError
+from edge_srcnn.errors import CannotWrite, UsageError, reason
 from edge_srcnn.imaging.frame import Metadata
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.system.files import whole_file
@@ -95,7 +94,7 @@ def write_picture(
 
     Raises
     ------
-    OutputExists, CannotWrite, UsageError
+    OutputExists, CannotWrite, UsageError, reason
         See ``whole_file`` and ``format_of``.
     """
     kind = format_of(path)
@@ -118,12 +117,14 @@ def write_picture(
                     image.save(file, kind, **options)
             else:
                 image.save(_without_number(file), kind, **options)
+        except MemoryError:
+            raise
         except OSError as error:
             if error.errno is None:  # what Pillow says when a library cannot write on
-                raise CannotWrite(f"{path}: cannot be written ({error}); is the disk full?") from error
+                raise CannotWrite(f"{path}: cannot be written ({reason(error)}); is the disk full?") from error
             raise
-        except (ValueError, OverflowError, RuntimeError, struct.error) as error:
-            raise CannotWrite(f"{path}: the {kind} encoder refuses the picture ({error})") from error
+        except Exception as error:  # encoders raise anything on odd metadata
+            raise CannotWrite(f"{path}: the {kind} encoder refuses the picture ({reason(error)})") from error
 
 
 def _without_number(file: BinaryIO) -> Any:

@@ -1,5 +1,6 @@
 """``rtsp://`` and ``rtmp://``: H.264 to a server (MediaMTX, go2rtc) that many can watch or record from."""
 
+import importlib.util
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,7 +36,8 @@ def open(uri: Uri) -> "PushSink":
         PyAV is not installed.
     """
     given = options(uri)
-    need_pyav(uri.text)
+    if importlib.util.find_spec("av") is None:  # only the child imports it
+        need_pyav(uri.text)
     return PushSink(uri.target, **given)
 
 
@@ -95,6 +97,9 @@ class Connection:
     _container: Any = None
     _stream: Any = None
     _last: int = -1
+
+    def __post_init__(self) -> None:
+        need_pyav(self.address)
 
     def __call__(self, frame: Frame | None) -> None:
         """Connect with the first frame; take frames, and None to say good-bye."""

@@ -105,10 +105,12 @@ def can_be_played(path: Path) -> bool:
     """Tell whether there is a picture in a video file."""
     import av
 
+    from edge_srcnn.imaging.pyav import AV_ERRORS
+
     try:
         with av.open(str(path)) as container:
             return next(container.decode(video=0), None) is not None
-    except (av.FFmpegError, OSError, IndexError):
+    except AV_ERRORS:
         return False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import av
 
 from edge_srcnn.imaging.colour import quarter_turns
-from edge_srcnn.imaging.pyav import writing
+from edge_srcnn.imaging.pyav import AV_ERRORS, writing
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class StreamCopy:
                 try:
                     self._copies[stream.index] = copy = output.add_stream_from_template(stream)
                     _copy_tags(stream, copy, _OF_A_STREAM)
-                except (av.FFmpegError, ValueError) as error:
+                except AV_ERRORS as error:
                     log.warning("%s: its %s stream %s is left out (%s)", self._path, stream.type, stream.index, error)
         wanted = [stream for stream in self._container.streams if stream.index in self._copies]
         self._packets = self._container.demux(wanted) if wanted else iter(())

@@ -14,7 +14,7 @@ from av.video.frame import PictureType
 from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.colour import jfif_planes
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
-from edge_srcnn.imaging.pyav import av_frame, set_tags, writing
+from edge_srcnn.imaging.pyav import AV_ERRORS, av_frame, set_tags, writing
 from edge_srcnn.sinks.recordings import can_be_played, hidden_name
 from edge_srcnn.sinks.stream_copy import StreamCopy
 from edge_srcnn.system.files import give_name
@@ -77,7 +77,12 @@ class VideoFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.partial.open("xb")
             fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for one that a power cut left
-            self._container: Any = av.open(str(self.partial), "w", options=layout)
+            try:
+                self._container: Any = av.open(str(self.partial), "w", options=layout)
+            except BaseException:
+                self._file.close()
+                self.partial.unlink()
+                raise
         self._stream: Any = None
         self._size: tuple[int, int] | None = None
         self._keys = KeyFrames(self._time_base) if durable else None
@@ -150,7 +155,7 @@ class VideoFile:
 
     def discard(self) -> None:
         """Stop, and leave nothing behind."""
-        with suppress(av.FFmpegError, OSError):
+        with suppress(*AV_ERRORS):
             if self._stream_copy is not None:
                 self._stream_copy.close()
             self._container.close()
@@ -189,7 +194,7 @@ class VideoFile:
     def _let_go(self) -> None:
         """After a failure: end the encoder's threads, free what the disk holds, and keep only what can be played."""
         for _ in range(2):  # the first may fail on what it still wanted to write
-            with suppress(av.FFmpegError, OSError):
+            with suppress(*AV_ERRORS):
                 self._container.close()
         self._stream = None
         if not can_be_played(self.partial):

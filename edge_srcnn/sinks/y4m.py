@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
+from edge_srcnn.errors import CannotWrite, OutputExists, UsageError, reason
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.system.pipes import is_fifo, open_fifo
@@ -55,7 +55,7 @@ def open(uri: Uri) -> "Y4mSink":
     except OSError as error:
         if error.errno == errno.ENXIO:
             raise CannotWrite(f"{uri.target}: nobody reads it; start the program that does") from error
-        raise CannotWrite(f"{uri.target}: cannot be written ({error.strerror})") from error
+        raise CannotWrite(f"{uri.target}: cannot be written ({reason(error)})") from error
 
 
 class Y4mSink(Sink):
@@ -99,7 +99,7 @@ class Y4mSink(Sink):
         except BrokenPipeError as error:
             raise CannotWrite(f"{self.name}: the program that reads it is gone") from error
         except OSError as error:
-            raise CannotWrite(f"{self.name}: cannot be written ({error.strerror})") from error
+            raise CannotWrite(f"{self.name}: cannot be written ({reason(error)})") from error
 
     def _header(self, frame: Frame) -> bytes:
         width, height = frame.size

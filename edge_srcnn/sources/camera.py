@@ -148,18 +148,18 @@ class JpegDecoder:
             return None
         if self._av is None:
             return _decode_through_rgb(data)
-        from edge_srcnn.imaging.pyav import planes_of
+        from edge_srcnn.imaging.pyav import AV_ERRORS, planes_of
 
         if self._context is None:
             self._context = self._av.CodecContext.create("mjpeg", "r")
             self._context.options = {"err_detect": "explode"}  # by default what is missing is made up
         try:
             frames = self._context.decode(self._av.Packet(data))
-        except (self._av.FFmpegError, ValueError) as error:
+            return planes_of(frames[-1]) if frames else None
+        except AV_ERRORS as error:
             log.debug("damaged JPEG, %d bytes: %s", len(data), error)
             self._context = None
             return None
-        return planes_of(frames[-1]) if frames else None
 
 
 def _decode_through_rgb(data: bytes) -> Planes | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput
+from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput, reason
 from edge_srcnn.imaging.frame import Metadata, Picture
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.system.native_stderr import quiet_native_code
@@ -146,7 +146,7 @@ def _mapped_errors(path: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged metadata is no reason to speak; damaged pixels raise
             yield
-    except EdgeSrcnnError:
+    except (EdgeSrcnnError, MemoryError):
         raise
     except FileNotFoundError as error:
         raise NoInput(f"{path}: no such file or folder") from error
@@ -155,9 +155,7 @@ def _mapped_errors(path: Path) -> Iterator[None]:
         raise BadPicture(f"{path}: {'the file is empty' if empty else 'not a picture that can be read'}") from error
     except Image.DecompressionBombError as error:
         raise BadPicture(f"{path}: {_TOO_LARGE}") from error
-    except MemoryError:
-        raise
     except Exception as error:  # decoders raise anything on damaged files
         if isinstance(error, OSError) and error.errno is not None:  # the system's; Pillow's own have no number
-            raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
-        raise BadPicture(f"{path}: damaged picture ({error})") from error
+            raise NoInput(f"{path}: cannot be read ({reason(error)})") from error
+        raise BadPicture(f"{path}: damaged picture ({reason(error)})") from error

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from edge_srcnn.errors import NoInput, Unavailable, UsageError
+from edge_srcnn.errors import NoInput, Unavailable, UsageError, reason
 from edge_srcnn.imaging.frame import BT601, BT709, BT2020, UNSPECIFIED, Colour
 from edge_srcnn.uri import flag
 
@@ -39,8 +39,8 @@ def import_library(name: str) -> tuple[Any, Any]:
     """
     try:
         return importlib.import_module("picamera2"), importlib.import_module("libcamera")
-    except ImportError as error:
-        raise Unavailable(f"{name}: picamera2 is not installed here ({error}): {CURE}") from error
+    except Exception as error:  # one that was built for another Python or numpy raises anything
+        raise Unavailable(f"{name}: picamera2 is not installed here ({reason(error)}): {CURE}") from error
 
 
 def open_camera(name: str, library: Any, number: int) -> Any:
@@ -53,14 +53,17 @@ def open_camera(name: str, library: Any, number: int) -> Any:
     Unavailable
         It is in use, or cannot be opened.
     """
-    cameras = library.Picamera2.global_camera_info()
+    try:
+        cameras = library.Picamera2.global_camera_info()
+    except Exception as error:
+        raise Unavailable(f"{name}: libcamera does not tell its cameras ({reasons(error)})") from error
     if number >= len(cameras):
         there = ", ".join(f"picamera2:{at} ({camera.get('Model', '?')})" for at, camera in enumerate(cameras))
         raise NoInput(f"{name}: there is no such camera; {f'there are: {there}' if there else _CHECK}")
     camera = library.Picamera2.__new__(library.Picamera2)
     try:
         camera.__init__(number)
-    except (RuntimeError, IndexError) as error:
+    except Exception as error:  # of picamera2, libcamera or the kernel below
         _drop(camera)
         why = reasons(error)
         if "busy" in why.lower():
@@ -88,7 +91,7 @@ def reasons(error: BaseException | None) -> str:
     """Join an exception's text and those of its causes, from the outside in."""
     texts = []
     while error is not None:
-        texts.append(str(error))
+        texts.append(reason(error))
         error = error.__cause__
     return "; ".join(texts)
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from time import monotonic
 from typing import Any
 
-from edge_srcnn.errors import EdgeSrcnnError, SourceLost, Unavailable, UsageError
+from edge_srcnn.errors import EdgeSrcnnError, SourceLost, Unavailable, UsageError, reason
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sources import silent
 from edge_srcnn.sources.camera import LAYOUTS, SIZE, TIMEOUT_S, Camera, take_apart
@@ -134,7 +134,7 @@ class LibcameraCamera(Camera):
         except (CancelledError, Exception) as error:  # whatever libcamera's thread met
             if self._woken.is_set():
                 return None
-            raise SourceLost(f"{self._name}: the camera broke off ({error})") from error
+            raise SourceLost(f"{self._name}: the camera broke off ({reason(error)})") from error
         if number is None:
             number = self._index + 1 + self._first_number
         if self._index < 0:
@@ -211,7 +211,7 @@ class LibcameraCamera(Camera):
         except EdgeSrcnnError:
             raise
         except (TypeError, ValueError) as error:
-            raise UsageError(f"{self._name}: libcamera does not take these settings ({error})") from error
+            raise UsageError(f"{self._name}: libcamera does not take these settings ({reason(error)})") from error
         except Exception as error:
             raise Unavailable(f"{self._name}: the camera cannot be set up ({reasons(error)})") from error
 

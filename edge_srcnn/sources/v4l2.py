@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_srcnn.errors import BadData, SourceLost, Unavailable, UsageError
+from edge_srcnn.errors import BadData, SourceLost, Unavailable, UsageError, reason
 from edge_srcnn.imaging.colour import planes_of_rgb
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
@@ -115,7 +115,7 @@ class V4l2Camera(Camera):
             self._set_up_planes(fourcc)
         except cv2.error as error:
             self.close()
-            raise Unavailable(f"{path}: the camera cannot be set up ({error})") from error
+            raise Unavailable(f"{path}: the camera cannot be set up ({reason(error)})") from error
         except BaseException:
             self.close()
             raise
@@ -130,7 +130,7 @@ class V4l2Camera(Camera):
                 good, pixels = self._capture.read()
                 stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             except cv2.error as error:
-                raise SourceLost(f"{self._name}: the camera broke off ({error})") from error
+                raise SourceLost(f"{self._name}: the camera broke off ({reason(error)})") from error
             now = monotonic()
             if good:
                 index, self._index = self._index, self._index + 1

@@ -10,15 +10,14 @@ from fractions import Fraction
 from time import monotonic
 from typing import Any
 
-from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, Unavailable
+from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, reason
 from edge_srcnn.imaging.colour import quarter_turns, resample_chroma, rotate
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sources import Source
 from edge_srcnn.system.pipes import Pipe, is_fifo
-from edge_srcnn.uri import Uri, one_of, read_options, seconds
+from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds
 
 TIMEOUT_S = 5.0
-CURE = "pip install 'edge-srcnn[video]'"
 WITHIN = "within the time limit, which timeout=SECONDS changes"
 
 _MOST_OF_IT = 0.9
@@ -37,7 +36,7 @@ def no_file(path: str | os.PathLike[str]) -> NoInput:
     except FileNotFoundError:
         return NoInput(f"{path}: there is no such file")
     except OSError as error:
-        return NoInput(f"{path}: cannot be read ({error.strerror})")
+        return NoInput(f"{path}: cannot be read ({reason(error)})")
     return NoInput(f"{path}: is no file")
 
 
@@ -85,10 +84,9 @@ class Video(Source):
         format: str | None = None,
         options: dict[str, str] | None = None,
     ) -> None:
-        try:
-            import av
-        except ImportError as error:
-            raise Unavailable(f"{name}: PyAV is needed for video, and not installed: {CURE}") from error
+        need_pyav(name)
+        import av
+
         self._name, self._target, self._closed = name, target, threading.Event()
         self._timeout_s = timeout_s
         try:
@@ -228,13 +226,15 @@ def _mapped(name: str, *, under_way: bool, timeout_s: float | None = None) -> It
     """Foreign exceptions to ours. ``under_way``: the stream was opened already."""
     import av
 
+    from edge_srcnn.imaging.pyav import AV_ERRORS
+
     began = monotonic()
     try:
         yield
     except EdgeSrcnnError:
         raise
-    except (av.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except AV_ERRORS as error:
+        why = reason(error)
         if isinstance(error, FileNotFoundError):
             raise NoInput(f"{name}: there is no such file") from error
         waited = timeout_s is not None and monotonic() - began > timeout_s * _MOST_OF_IT  # RTSP calls it bad data
@@ -242,12 +242,8 @@ def _mapped(name: str, *, under_way: bool, timeout_s: float | None = None) -> It
             what = "no frame came" if under_way else "does not answer"
             raise SourceLost(f"{name}: {what} {WITHIN}") from error
         if isinstance(error, (PermissionError, IsADirectoryError)):
-            raise NoInput(f"{name}: cannot be read ({reason})") from error
-        if isinstance(error, av.error.DecoderNotFoundError) or (
-            isinstance(error, av.error.ArgumentError) and not under_way
-        ):
-            raise BadData(f"{name}: is no video that can be decoded ({reason})") from error
-        if isinstance(error, av.error.InvalidDataError) and not under_way:
-            raise BadData(f"{name}: is no video that can be decoded ({reason})") from error
+            raise NoInput(f"{name}: cannot be read ({why})") from error
+        if isinstance(error, av.error.DecoderNotFoundError) or (isinstance(error, ValueError) and not under_way):
+            raise BadData(f"{name}: is no video that can be decoded ({why})") from error
         what = "broke off" if under_way else "cannot be opened"
-        raise SourceLost(f"{name}: {what} ({reason})") from error
+        raise SourceLost(f"{name}: {what} ({why})") from error

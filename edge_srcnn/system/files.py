@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, OutputExists
+from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, OutputExists, reason
 
 _NEW_FILE_MODE = 0o666
 _NAME_CHARACTERS = 50  # of up to 4 bytes each; a file system's names hold 255 bytes
@@ -49,7 +49,7 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     except EdgeSrcnnError:
         raise
     except OSError as error:
-        raise CannotWrite(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise CannotWrite(f"{path}: cannot be written ({reason(error)})") from error
 
 
 def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:

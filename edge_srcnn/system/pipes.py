@@ -8,7 +8,7 @@ import threading
 from time import monotonic, sleep
 from typing import BinaryIO
 
-from edge_srcnn.errors import NoInput
+from edge_srcnn.errors import NoInput, reason
 
 _POLL_S = 0.1
 _LOOK_S = 0.02
@@ -28,7 +28,7 @@ class Pipe:
             try:
                 self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             except OSError as error:
-                raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
+                raise NoInput(f"{path}: cannot be read ({reason(error)})") from error
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; empty at the end."""

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
-from edge_srcnn.errors import CannotWrite
+from edge_srcnn.errors import CannotWrite, describe
 from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.routes import Routes
@@ -103,7 +103,11 @@ class HttpSink(Sink):
                 "%s is open to everybody who reaches it; #token=... or #token_file=... asks for a token", self.address
             )
         self._thread.start()
-        self._loop, self._stopping, self._broadcast = self._ready.result()
+        try:
+            self._loop, self._stopping, self._broadcast = self._ready.result()
+        except Exception as error:
+            self._thread.join(_JOIN_S)
+            raise CannotWrite(f"{self.address}: cannot be served ({describe(error)})") from error
 
     def write(self, result: Result) -> None:
         """Make this the newest picture, which is encoded when somebody looks; ``CannotWrite`` if it cannot be."""
@@ -111,7 +115,8 @@ class HttpSink(Sink):
             raise CannotWrite(f"{self.name}: JPEG holds at most {MAX_SIDE_PX} pixels a side")
         if self._broadcast is None or not self._thread.is_alive():
             raise CannotWrite(f"{self.address}: the server has ended")
-        self._broadcast.publish(result)
+        with suppress(RuntimeError):  # the loop is closed: the thread is about to end
+            self._broadcast.publish(result)
 
     def wants_frames(self) -> bool:
         """Tell whether anybody looks at an enhanced picture, or asks for one."""

@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,6 +190,31 @@ def test_what_the_library_raises_is_a_lost_camera(
     monkeypatch.setattr(camera, "wait", fail)
     with pytest.raises(SourceLost, match="broke off"):
         list(iterator)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no\ncamera manager"), OSError(24, "Too many open files"), KeyError(0)])
+def test_what_the_library_raises_at_first_is_an_unavailable_camera(
+    library: type[FakePicamera2], monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    for method in ("global_camera_info", "__init__", "configure", "start"):
+        with monkeypatch.context() as patch:
+            patch.setattr(library, method, fail)
+            with pytest.raises(Unavailable) as raised:
+                open_source("picamera2:0")
+        assert raised.value.__cause__ is error
+        assert "\n" not in str(raised.value)
+    assert all(camera.closed == 1 for camera in library.opened)
+
+
+def test_a_library_for_another_numpy_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "picamera2.py").write_text("raise ValueError('numpy.dtype size changed')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+    with pytest.raises(Unavailable, match=r"numpy\.dtype size changed.*apt install"):
+        open_source("picamera2:0")
 
 
 def test_a_request_that_cannot_be_given_back_is_a_lost_camera(
