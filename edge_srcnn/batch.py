@@ -1,7 +1,6 @@
 """Pictures and videos in, sharper ones out, one after another; a bad one does not stop the others."""
 
 import glob
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,20 +10,20 @@ from pathlib import Path
 
 from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.sinks import video as video_sink
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
-from edge_srcnn.sinks.video import SUFFIXES
-from edge_srcnn.sources import video
-from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
-from edge_srcnn.sources.video import no_file
+from edge_srcnn.sinks.video import SUFFIXES, VideoSink
+from edge_srcnn.sources.images import find_pictures, read_picture
+from edge_srcnn.sources.video import Video, no_file
 from edge_srcnn.upscaler import Upscaler
-from edge_srcnn.uri import Uri
-
-log = logging.getLogger(__name__)
+from edge_srcnn.uri import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset(
     {*SUFFIXES, ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}
 )
+
+
+Sizes = tuple[tuple[int, int], tuple[int, int]]
+"""Width and height of a picture and of its result, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Job:
     @property
     def is_video(self) -> bool:
         """By the name of the source."""
-        return self.source.suffix.lower() in VIDEO_SUFFIXES
+        return _is_video(self.source)
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,7 @@ def run_jobs(
             yield Outcome(job, time.perf_counter() - began, error=too_large)
 
 
-def _run(
-    job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool
-) -> tuple[tuple[int, int], tuple[int, int]]:
+def _run(job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -> Sizes:
     picture = read_picture(job.source)
     pixels = picture.samples
     height, width = pixels.shape[:2]
@@ -129,14 +126,11 @@ def _run(
     return (width, height), (shape[1], shape[0])
 
 
-def _run_video(
-    job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool
-) -> tuple[tuple[int, int], tuple[int, int]]:
+def _run_video(job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool) -> Sizes:
     if not os.path.isfile(job.source):
         raise no_file(job.source)
-    options = {"preset": "medium", "overwrite": "yes" if overwrite else "no"}
-    sink = video_sink.open(Uri(str(job.target), "", str(job.target), options))  # nothing is written yet
-    source = video.open(Uri(str(job.source), "", str(job.source), {}))
+    sink = VideoSink(str(job.target), job.target, preset="medium", overwrite=overwrite)  # nothing is written yet
+    source = Video(str(job.source))
     frames = source.frames
     pipeline = Pipeline(source, upscaler, [sink])
     pipeline.run(lambda done: progress(done, frames))
@@ -146,9 +140,13 @@ def _run_video(
     return state.size_in, state.size_out
 
 
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
 def _check_target(source: Path, target: Path) -> None:
     """Refuse a picture's suffix for a video and the reverse."""
-    if source.suffix.lower() not in VIDEO_SUFFIXES:
+    if not _is_video(source):
         format_of(target)
     elif target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{target}: {source} is a video; end the result in one of {', '.join(SUFFIXES)}")
@@ -177,7 +175,7 @@ def _find(text: str) -> list[tuple[Path, Path]]:
 
 
 def _renamed(relative: Path, suffix: str | None) -> Path:
-    if relative.suffix.lower() in VIDEO_SUFFIXES:
+    if _is_video(relative):
         return relative if relative.suffix.lower() in SUFFIXES else relative.with_suffix(".mkv")
     if suffix is not None:
         return relative.with_suffix(suffix)

@@ -23,7 +23,7 @@ _SECRETS = (
     (re.compile(r"(?<=rtmp)(s?://[^?#\s]*/)[^/?#\s]+?(?=: |[?#\s]|$)"), r"\1***"),  # the key of a stream
 )
 _SECRET = frozenset({"token", "password"})
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Uri:
         """Whether the target is a folder, a glob or a picture."""
         if self.target.endswith("/") or os.path.isdir(self.target):
             return True
-        return self.target.lower().endswith(PICTURE_SUFFIXES)
+        return self.target.lower().endswith(tuple(PICTURE_SUFFIXES))
 
 
 def parse_uri(text: str) -> Uri:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:  # help reads the records, and needs no arrays
 TIME_TOLERANCE_S = 1e-6
 """What sums of rounded times may be off by."""
 
+TIME_BASE = Fraction(1, 90_000)
+"""Unit of the times in videos and streams, in seconds."""
+
+UNKNOWN_RATE = Fraction(25)
+"""Frames a second where the source does not say."""
+
 
 @dataclass(frozen=True)
 class Result:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,8 @@ class FolderSink(Sink):
         format: str = "jpg",
         names: str = "number",
         every: float = 0.0,
-        keep: int | None = None,
-        keep_mb: int | None = None,
+        keep: float = inf,
+        keep_mb: float = inf,
     ) -> None:
         self.name, self._folder, self._by_time, self._every_s = name, folder, names == "time", every
         self._suffix = suffix = f".{format}"

@@ -8,14 +8,13 @@ from typing import Any
 
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.sinks import TIME_BASE, UNKNOWN_RATE, Result, Sink, Stream
 from edge_srcnn.system.worker_process import Child
 from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds, whole_number
 
 _ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m"}
+TIMEOUT_S = 5.0
 _LOW_LATENCY = {"preset": "ultrafast", "tune": "zerolatency"}
-_UNKNOWN_RATE = Fraction(25)
-_TIME_BASE = Fraction(1, 90000)
 _SUBSAMPLING = (2, 2)
 _MARGIN_S, _GOOD_BYE_S = 1.0, 2.0
 
@@ -49,28 +48,20 @@ class PushSink(Sink):
 
     live = True
 
-    def __init__(
-        self, name: str, *, codec: str = "h264", kbit: int = 4000, transport: str = "tcp", timeout: float = 5.0
-    ) -> None:
-        self.name, self._timeout_s, self._rate = name, timeout, _UNKNOWN_RATE
-        self._settings: dict[str, Any] = {
-            "address": name,
-            "encoder": _ENCODERS[codec],
-            "bits_per_second": kbit * 1000,
-            "transport": transport,
-            "timeout_s": timeout,
-        }
+    def __init__(self, name: str, *, timeout: float = TIMEOUT_S, **given: Any) -> None:
+        self.name, self._timeout_s, self._rate = name, timeout, UNKNOWN_RATE
+        self._given = {"address": name, "timeout_s": timeout, **given}
         self._child: Child | None = None
 
     def begin(self, stream: Stream) -> None:
         """Keep the rate."""
-        self._rate = stream.rate or _UNKNOWN_RATE
+        self._rate = stream.rate or UNKNOWN_RATE
 
     def write(self, result: Result) -> None:
         """Encode and send a frame."""
         try:
             if self._child is None:
-                self._child = Child("edge_srcnn.sinks.push:Connection", rate=self._rate, **self._settings)
+                self._child = Child("edge_srcnn.sinks.push:Connection", rate=self._rate, **self._given)
             self._child.call(self._timeout_s + _MARGIN_S, result.frame)
         except (TimeoutError, ConnectionError) as error:
             raise CannotWrite(f"{self.name}: the server cannot be reached ({error})") from error
@@ -89,11 +80,11 @@ class Connection:
     """A stream to a server, in a process of its own: FFmpeg may wait for a silent server for ever."""
 
     address: str
-    encoder: str
     rate: Fraction
-    bits_per_second: int
-    transport: str
     timeout_s: float
+    codec: str = "h264"
+    kbit: int = 4000
+    transport: str = "tcp"
     _container: Any = None
     _stream: Any = None
     _last: int = -1
@@ -115,8 +106,8 @@ class Connection:
             if self._container is None:
                 self._connect(frame)
             picture = av_frame(frame, _SUBSAMPLING)
-            picture.time_base = _TIME_BASE
-            picture.pts = self._last = max(round(frame.time_s / _TIME_BASE), self._last + 1)
+            picture.time_base = TIME_BASE
+            picture.pts = self._last = max(round(frame.time_s / TIME_BASE), self._last + 1)
             self._send(picture)
 
     def _send(self, picture: Any) -> None:
@@ -133,11 +124,11 @@ class Connection:
             format, options = "flv", {"rw_timeout": microseconds}
         limits = self.timeout_s, self.timeout_s
         container: Any = av.open(self.address, "w", format=format, options=options, timeout=limits)
-        tuning = _LOW_LATENCY if self.encoder == "libx264" else {}
-        stream = container.add_stream(self.encoder, rate=self.rate, options=tuning)
+        tuning = _LOW_LATENCY if self.codec == "h264" else {}
+        stream = container.add_stream(_ENCODERS[self.codec], rate=self.rate, options=tuning)
         stream.width, stream.height = (side // 2 * 2 for side in frame.size)
         stream.pix_fmt = "yuv420p"
-        stream.bit_rate = self.bits_per_second
-        stream.codec_context.time_base = _TIME_BASE
+        stream.bit_rate = self.kbit * 1000
+        stream.codec_context.time_base = TIME_BASE
         stream.codec_context.gop_size = max(round(self.rate), 1)
         self._container, self._stream = container, stream

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain, count
+from math import inf
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -20,34 +21,34 @@ class Rotation:
     Attributes
     ----------
     keep, keep_bytes
-        The budget; None: no limit. The newest file always stays.
+        The budget; by default there is no limit. The newest file always stays.
     """
 
     folder: Path
     pattern: re.Pattern[str]
-    keep: int | None = None
-    keep_bytes: int | None = None
+    keep: float = inf
+    keep_bytes: float = inf
     _files: deque[tuple[Path, int]] = field(default_factory=deque)
 
     def begin(self) -> None:
         """Count what is there from earlier runs; without a budget nobody needs to know."""
-        if self.keep is not None or self.keep_bytes is not None:
+        if self._is_limited:
             self._files = deque((path, path.stat().st_size) for path in numbered(self.folder, self.pattern))
 
     def add(self, path: Path) -> None:
         """Count a file that was just written, and remove the oldest beyond the budget."""
-        if self.keep is None and self.keep_bytes is None:
+        if not self._is_limited:
             return
         self._files.append((path, path.stat().st_size))
         total = sum(size for _, size in self._files)
-        while len(self._files) > 1 and self._too_much(total):
+        while len(self._files) > 1 and (len(self._files) > self.keep or total > self.keep_bytes):
             oldest, size = self._files.popleft()
             oldest.unlink(missing_ok=True)
             total -= size
 
-    def _too_much(self, total: int) -> bool:
-        many = self.keep is not None and len(self._files) > self.keep
-        return many or (self.keep_bytes is not None and total > self.keep_bytes)
+    @property
+    def _is_limited(self) -> bool:
+        return min(self.keep, self.keep_bytes) < inf
 
 
 def numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,16 +76,16 @@ class VideoSink(Sink):
         codec: str = "h264",
         crf: int = 18,
         preset: str = "veryfast",
-        segment: float | None = None,
-        segment_mb: int | None = None,
-        keep: int | None = None,
-        keep_mb: int | None = None,
+        segment: float = inf,
+        segment_mb: float = inf,
+        keep: float = inf,
+        keep_mb: float = inf,
         overwrite: bool = False,
     ) -> None:
         self.name, self._path, self._encoder = name, path, _ENCODERS[codec]
         self._settings = {"crf": str(crf), "preset": preset} if codec == "h264" else {}
         self._segment_s, self._segment_bytes = segment, segment_mb
-        self._segmented = segment is not None or segment_mb is not None
+        self._segmented = min(segment, segment_mb) < inf
         self._overwrite = overwrite and not self._segmented
         if not self._segmented and os.path.exists(path) and not overwrite:
             raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
@@ -136,8 +137,8 @@ class VideoSink(Sink):
             self._segments.add(file.path)
 
     def _is_full(self, file: "VideoFile", time_s: float) -> bool:
-        long = self._segment_s is not None and time_s - self._file_began_s >= self._segment_s - TIME_TOLERANCE_S
-        return long or (self._segment_bytes is not None and file.bytes >= self._segment_bytes)
+        is_long = time_s - self._file_began_s >= self._segment_s - TIME_TOLERANCE_S
+        return is_long or file.bytes >= self._segment_bytes
 
     def _open(self) -> "VideoFile":
         from edge_srcnn.sinks.video_file import VideoFile

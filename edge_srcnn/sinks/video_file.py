@@ -15,12 +15,10 @@ from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.colour import jfif_planes
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.pyav import AV_ERRORS, av_frame, set_tags, writing
+from edge_srcnn.sinks import TIME_BASE, UNKNOWN_RATE
 from edge_srcnn.sinks.recordings import can_be_played, hidden_name
 from edge_srcnn.sinks.stream_copy import StreamCopy
 from edge_srcnn.system.files import give_name
-
-_TIME_BASE = Fraction(1, 90000)
-_UNKNOWN_RATE = Fraction(25)
 
 _MP4 = frozenset({".mp4", ".mov", ".m4v"})
 _AVI = ".avi"
@@ -68,9 +66,9 @@ class VideoFile:
     ) -> None:
         self.path = path
         self.partial = hidden_name(path)
-        self._encoder, self._options, self._rate = encoder, options, rate or _UNKNOWN_RATE
+        self._encoder, self._options, self._rate = encoder, options, rate or UNKNOWN_RATE
         suffix = path.suffix.lower()
-        self._time_base = 1 / self._rate if suffix == _AVI else _TIME_BASE  # AVI has no times, only a rate
+        self._time_base = 1 / self._rate if suffix == _AVI else TIME_BASE  # AVI has no times, only a rate
         layout = _DURABLE.get(suffix, {}) | _AT_ONCE if durable else _FAST_START if suffix in _MP4 else {}
         self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy)
         with self._writing():
@@ -166,7 +164,7 @@ class VideoFile:
     @property
     def bytes(self) -> int:
         """How large it is so far."""
-        return self.partial.stat().st_size if self.partial.exists() else 0
+        return os.fstat(self._file.fileno()).st_size
 
     def _writing(self) -> AbstractContextManager[None]:
         return writing(f"{self.path}: cannot be written")
@@ -183,7 +181,7 @@ class VideoFile:
         if bits := bit_rate(self._encoder, picture.width, picture.height, self._rate):
             context.bit_rate = bits
         set_tags(context, frame.colour)
-        if self._time_base != _TIME_BASE:
+        if self._time_base != TIME_BASE:
             context.max_b_frames = 0  # AVI cannot say their order
         if self._stream_copy is not None:
             if self._stream_copy.aspect is not None:

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,14 +12,13 @@ import numpy as np
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError, reason
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.sinks import UNKNOWN_RATE, Result, Sink, Stream
 from edge_srcnn.system.pipes import is_fifo, open_fifo
 from edge_srcnn.uri import Uri, flag, read_options
 
 PATIENCE_S = 10.0
 """How long a FIFO's reader may take."""
 
-_UNKNOWN_RATE = Fraction(25)
 _SPACES = {(2, 2): "C420jpeg", (1, 2): "C422", (1, 1): "C444"}
 
 
@@ -63,12 +61,12 @@ class Y4mSink(Sink):
 
     def __init__(self, name: str, file: BinaryIO) -> None:
         self.name, self._file = name, file
-        self._rate = _UNKNOWN_RATE
+        self._rate = UNKNOWN_RATE
         self._shape: tuple[tuple[int, int], tuple[int, int] | None] | None = None
 
     def begin(self, stream: Stream) -> None:
         """Keep the rate for the header."""
-        self._rate = stream.rate or _UNKNOWN_RATE
+        self._rate = stream.rate or UNKNOWN_RATE
 
     def write(self, result: Result) -> None:
         """Write a frame; its size and subsampling must be those of the first one."""

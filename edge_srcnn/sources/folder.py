@@ -15,8 +15,8 @@ from edge_srcnn.errors import BadPicture, NoInput
 from edge_srcnn.imaging.colour import planes_of_rgb
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.sources import Source
-from edge_srcnn.sources.images import PICTURE_SUFFIXES, find_pictures, read_picture
-from edge_srcnn.uri import Uri, flag, frame_rate, read_options, seconds
+from edge_srcnn.sources.images import find_pictures, read_picture
+from edge_srcnn.uri import PICTURE_SUFFIXES, Uri, flag, frame_rate, read_options, seconds
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput, reason
 from edge_srcnn.imaging.frame import Metadata, Picture
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.system.native_stderr import quiet_native_code
+from edge_srcnn.uri import PICTURE_SUFFIXES
 
 log = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 MAX_PIXELS = 150_000_000
 """Larger pictures are refused before a byte of them is decoded."""
 

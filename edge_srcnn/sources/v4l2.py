@@ -184,16 +184,14 @@ class V4l2Camera(Camera):
         return int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False).decode("latin-1")
 
     def _set_up_planes(self, fourcc: str) -> None:
-        told = pixel_format(self._name)
-        self._colour = told.colour if told else Colour(False, BT601)
+        stride, self._colour = pixel_format(self._name) or (0, Colour(False, BT601))
         layout = _LAYOUTS.get(fourcc)
         if fourcc in _JPEG:
             decoder = JpegDecoder()
             self._colour = Colour()
             self._planes_of = lambda pixels: decoder.decode(pixels.tobytes())
         elif layout is not None:
-            width = self.size[0]
-            if told and told.stride > bytes_per_row(layout, width):  # OpenCV takes rows for dense
+            if stride > bytes_per_row(layout, self.size[0]):  # OpenCV takes rows for dense
                 raise BadData(
                     f"{self._name}: {fourcc} with padded rows at this size; give size= or format= another value"
                 )

@@ -25,16 +25,6 @@ _FULL_RANGE_OF_QUANTIZATION = {1: True, 2: False}
 _PI_CAMERA_DRIVERS = frozenset({"unicam", "rp1-cfe", "bcm2835-isp", "pispbe"})
 
 
-@dataclass(frozen=True)
-class PixelFormat:
-    """What was negotiated: name (FOURCC), width and height, bytes from row to row (0: not said), colours."""
-
-    fourcc: str
-    size: tuple[int, int]
-    stride: int
-    colour: Colour
-
-
 def check_camera(path: str) -> None:
     """Prove that a path is a camera that may be opened.
 
@@ -65,24 +55,19 @@ def formats(path: str) -> list[str]:
     """List the names (FOURCC) of the pixel formats that the device offers, in its order."""
     names: list[str] = []
     while (answer := _ask(path, _ENUM_FMT, struct.pack("2I", len(names), _CAPTURE), 64)) is not None:
-        names.append(_name(struct.unpack_from("I", answer, 44)[0]))
+        names.append(answer[44:48].decode("latin-1"))
     return names
 
 
-def pixel_format(path: str) -> PixelFormat | None:
-    """Read the format that the device is set to; None where it does not say."""
+def pixel_format(path: str) -> tuple[int, Colour] | None:
+    """Read bytes from row to row (0: not said) and colours that the device is set to; None where it does not say."""
     answer = _ask(path, _G_FMT, struct.pack("I", _CAPTURE), 208)
     if answer is None:
         return None
-    width, height, fourcc, _, stride, _, space, _, _, encoding, quantization, _ = struct.unpack_from("12I", answer, 8)
+    _, _, _, _, stride, _, space, _, _, encoding, quantization, _ = struct.unpack_from("12I", answer, 8)
     full_range = _FULL_RANGE_OF_QUANTIZATION.get(quantization, space == _COLORSPACE_JPEG)
     default = {_COLORSPACE_REC709: BT709, _COLORSPACE_BT2020: BT2020}.get(space, BT601)
-    colour = Colour(full_range, _MATRIX_OF_ENCODING.get(encoding, default))
-    return PixelFormat(_name(fourcc), (width, height), stride, colour)
-
-
-def _name(fourcc: int) -> str:
-    return fourcc.to_bytes(4, "little").decode("latin-1")
+    return stride, Colour(full_range, _MATRIX_OF_ENCODING.get(encoding, default))
 
 
 @dataclass(frozen=True)
@@ -105,14 +90,12 @@ def _capability(path: str) -> _Capability | None:
 def _ask(path: str, request: int, question: bytes, size: int) -> bytes | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return fcntl.ioctl(descriptor, request, question.ljust(size, b"\0"))
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
-    try:
-        return fcntl.ioctl(descriptor, request, question.ljust(size, b"\0"))
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def _cameras() -> str:

@@ -55,19 +55,31 @@ def open(uri: Uri) -> "Video":
     NoInput, BadData
         The file is missing, or holds no video that can be decoded.
     """
-    timeout_s = options(uri).get("timeout", TIMEOUT_S)
-    if uri.scheme == "y4m":
-        return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
-    if not uri.is_network and not os.path.isfile(uri.target):
-        if is_fifo(uri.target):
-            return Video(uri.text, Pipe(uri.target, timeout_s), timeout_s, format=_Y4M)
+    given = options(uri)
+    timeout_s = given.get("timeout", TIMEOUT_S)
+    if uri.scheme == "y4m" or is_fifo(uri.target):
+        return Video(uri.text, timeout_s, pipe=Pipe(uri.target, timeout_s))
+    if uri.is_network:
+        transport = {"rtsp_transport": given.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
+        return Video(uri.target, timeout_s, transport)
+    if not os.path.isfile(uri.target):
         raise no_file(uri.target)
-    ffmpeg = {"rtsp_transport": options(uri).get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
-    return Video(uri.target, uri.target, timeout_s if uri.is_network else None, options=ffmpeg)
+    return Video(uri.target)
 
 
 class Video(Source):
     """One video stream, decoded.
+
+    Parameters
+    ----------
+    name
+        A file or an address; of a pipe, what messages call it.
+    timeout_s
+        Seconds without a frame after which a stream is lost; None: a file, which is waited for.
+    transport
+        FFmpeg's options of the connection.
+    pipe
+        What is read instead, as Y4M.
 
     Attributes
     ----------
@@ -78,40 +90,39 @@ class Video(Source):
     def __init__(
         self,
         name: str,
-        target: str | Pipe,
-        timeout_s: float | None,
+        timeout_s: float | None = None,
+        transport: dict[str, str] | None = None,
         *,
-        format: str | None = None,
-        options: dict[str, str] | None = None,
+        pipe: Pipe | None = None,
     ) -> None:
-        need_pyav(name)
-        import av
-
-        self._name, self._target, self._closed = name, target, threading.Event()
-        self._timeout_s = timeout_s
+        self._name, self._timeout_s, self._pipe, self._closed = name, timeout_s, pipe, threading.Event()
+        format = None if pipe is None else _Y4M
         try:
+            need_pyav(name)
+            import av
+
             with _mapped(name, under_way=False, timeout_s=timeout_s):
-                opened: Any = av.open(target, format=format, options=options or {}, timeout=timeout_s)
+                opened: Any = av.open(pipe or name, format=format, options=transport or {}, timeout=timeout_s)
         except EdgeSrcnnError:
-            if isinstance(target, Pipe):
-                target.release()
+            if pipe is not None:
+                pipe.release()
             raise
         self._container = opened
-        if not self._container.streams.video:
-            self._container.close()
+        if not opened.streams.video:
+            opened.close()
             raise BadData(f"{name}: holds no video")
-        self._stream = self._container.streams.video[0]
-        self.live = timeout_s is not None and not isinstance(target, Pipe) and self._container.duration is None
+        self._stream = opened.streams.video[0]
+        self.live = timeout_s is not None and pipe is None and opened.duration is None
         # threads that each decode a frame of their own hold back as many frames
         self._stream.thread_type = "SLICE" if self.live else "AUTO"
-        self._timeless = self.live and self._container.format.name in _TIMELESS
+        self._timeless = self.live and opened.format.name in _TIMELESS
         told = self._stream.average_rate or self._stream.guessed_rate or None
         self.rate: Fraction | None = None if self._timeless else told
         self.frames: int | None = self._stream.frames or None
         # packets that hold no picture may take one limit, and the wait for the next packet another
         self.timeout_s = 2 * timeout_s if timeout_s is not None and self.live else None
+        self.stream_copy = name if timeout_s is None else None
         self._pictures = self._decode_all()
-        self.stream_copy = target if timeout_s is None and isinstance(target, str) else None
 
     def read(self) -> Frame | None:
         """Decode the next frame; a live stream that ends is lost."""
@@ -125,16 +136,16 @@ class Video(Source):
     def wake(self) -> None:
         """End a wait for a pipe; one for the network lasts until its time limit."""
         self._closed.set()
-        if isinstance(self._target, Pipe):
-            self._target.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def close(self) -> None:
         """Close the file or connection."""
         self.wake()
         self._pictures.close()
         self._container.close()
-        if isinstance(self._target, Pipe):
-            self._target.release()
+        if self._pipe is not None:
+            self._pipe.release()
 
     def _decode_all(self) -> Generator[Frame, None, None]:
         first: float | None = None

@@ -240,7 +240,7 @@ def a_server_is_pushed_to(scene: Scene) -> None:
     from edge_srcnn.sinks.push import Connection
 
     scene.break_library()
-    Connection("rtsp://127.0.0.1/x", "libx264", Fraction(25), 1000, "tcp", 1.0)(frame())
+    Connection("rtsp://127.0.0.1/x", Fraction(25), 1.0)(frame())
 
 
 PYAV_PLACES = (

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.sources.images import PICTURE_SUFFIXES, read_picture
+from edge_srcnn.sources.images import read_picture
+from edge_srcnn.uri import PICTURE_SUFFIXES
 from tests.edge_srcnn.sources.pictures import BLUE, CLEAR, RED, warnings_of
 
 
