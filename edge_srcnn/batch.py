@@ -1,4 +1,4 @@
-"""Pictures and videos in, sharper ones out, one after another; a bad one does not stop the others."""
+"""Upscale pictures and videos one after another; a bad one does not stop the others."""
 
 import glob
 import os
@@ -28,20 +28,20 @@ Sizes = tuple[tuple[int, int], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Job:
-    """One picture or video to be upscaled."""
+    """Name one picture or video to be upscaled, and where its result goes."""
 
     source: Path
     target: Path
 
     @property
     def is_video(self) -> bool:
-        """By the name of the source."""
+        """Tell by the name of the source whether it is a video."""
         return _is_video(self.source)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: ``error`` is None when ``target`` was written; sizes are (width, height) in pixels."""
+    """Hold what became of a job: ``error`` is None if ``target`` was written; sizes are (width, height) in pixels."""
 
     job: Job
     seconds: float
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) -> list[Job]:
-    """Find the pictures, and say where each result goes.
+    """Find the pictures, and choose where each result goes.
 
     Parameters
     ----------
@@ -61,6 +61,10 @@ def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) ->
         A folder, made if missing; or, for a single input file, a file with a picture's suffix.
     suffix
         Format of the results in a folder (``.png``); None keeps each picture's own.
+
+    Returns
+    -------
+    A job for each picture or video, in the order of the inputs.
 
     Raises
     ------
@@ -100,7 +104,22 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others.
 
-    ``progress`` is told of each frame of a video: the job, frames done, and how many there are, if it is known.
+    Parameters
+    ----------
+    jobs
+        As ``plan_jobs`` made them.
+    upscaler
+        For all of them.
+    encoding
+        Of pictures.
+    overwrite
+        Replace results that are there.
+    progress
+        Called for each frame of a video with the job, frames done, and how many there are, if that is known.
+
+    Yields
+    ------
+    What became of each job, when it has ended.
     """
     for job in jobs:
         began = time.perf_counter()
@@ -160,7 +179,7 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def _find(text: str) -> list[tuple[Path, Path]]:
-    """Pictures that an argument names, each with the name its result gets inside the output folder."""
+    """List the pictures that an argument names, each with the name of its result inside the output folder."""
     path = Path(text)
     if os.path.isdir(path):  # Path.is_dir raises where it may not look
         return [(found, found.relative_to(path)) for found in find_pictures(path)]

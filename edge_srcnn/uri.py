@@ -1,4 +1,4 @@
-"""Names of sources and sinks: ``scheme:target?option=value&option=value``, and paths; a record for each kind."""
+"""Parse names of sources and sinks: ``scheme:target?option=value&option=value``, and paths; describe their kinds."""
 
 import importlib
 import math
@@ -28,7 +28,7 @@ PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", 
 
 @dataclass(frozen=True)
 class Uri:
-    """A parsed name.
+    """Hold a parsed name.
 
     Attributes
     ----------
@@ -49,29 +49,23 @@ class Uri:
 
     @property
     def name(self) -> str:
-        """The name without options and secrets, for messages."""
+        """Give the name without options and secrets, for messages."""
         return without_secrets(self.target if self.is_network or not self.scheme else f"{self.scheme}:{self.target}")
 
     @property
     def is_network(self) -> bool:
-        """Whether it names a host of the network."""
+        """Tell whether it names a host of the network."""
         return bool(self.scheme) and self.target.startswith(f"{self.scheme}://")
 
     def names_pictures(self) -> bool:
-        """Whether the target is a folder, a glob or a picture."""
+        """Tell whether the target is a folder, a glob or a picture."""
         if self.target.endswith("/") or os.path.isdir(self.target):
             return True
         return self.target.lower().endswith(tuple(PICTURE_SUFFIXES))
 
 
 def parse_uri(text: str) -> Uri:
-    """Take a name apart.
-
-    Raises
-    ------
-    UsageError
-        It is empty, or an option has no value.
-    """
+    """Take a name apart; ``UsageError`` where it is empty, or an option has no value."""
     if not text.strip():
         raise UsageError("a source or sink needs a name, this one is empty")
     match = _SCHEME.fullmatch(text)
@@ -93,6 +87,17 @@ def parse_uri(text: str) -> Uri:
 
 def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
     """Read the options by name; those that were not given are missing.
+
+    Parameters
+    ----------
+    uri
+        A parsed name.
+    **readers
+        For each option a function from its text to its value; ``ValueError`` says what to give instead.
+
+    Returns
+    -------
+    Name to value.
 
     Raises
     ------
@@ -204,7 +209,7 @@ def always(uri: Uri) -> bool:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of source or sink.
+    """Describe one kind of source or sink; help, checks, the service and opening all read that record.
 
     Attributes
     ----------
@@ -252,13 +257,7 @@ class Kind:
 
 
 def find_kind(uri: Uri, kinds: Sequence[Kind], role: str) -> Kind:
-    """Find the kind that a name belongs to.
-
-    Raises
-    ------
-    UsageError
-        There is none; the message gives examples.
-    """
+    """Find the kind that a name belongs to; ``UsageError``, with examples, where there is none."""
     for kind in kinds:
         if uri.scheme in (kind.schemes or (kind.name,)) if uri.scheme else kind.opens(uri):
             return kind

@@ -1,1 +1,1 @@
-"""Pixels: luma, bicubic scaling, mirror padding and tiles, quality metrics."""
+"""Work on pixels: luma, colour, bicubic scaling, padding, tiles and blocks, quality metrics."""

@@ -1,4 +1,4 @@
-"""Bicubic upscaling, exactly as the device does it: OpenCV's, a = -0.75, no antialiasing."""
+"""Upscale bicubically, exactly as the device does it: OpenCV's, a = -0.75, no antialiasing."""
 
 from collections.abc import Iterator
 
@@ -39,17 +39,31 @@ def upscale_bicubic(plane: UInt8Array, scale: int) -> UInt8Array:
 
 
 def bands(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Rows (start, stop) of the source plane in which a picture is worked through; they depend on its size alone."""
+    """Split a picture into bands of source rows (start, stop), by its size alone."""
     rows = height if height * width <= WHOLE_PIXELS else BAND_ROWS
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
 
 
 def upscale_band(plane: UInt8Array, scale: int, start: int, stop: int, out: UInt8Array | None = None) -> UInt8Array:
-    """Source rows ``start`` to ``stop`` of ``plane``, upscaled as ``upscale_bicubic`` does it; into ``out`` if given.
+    """Upscale a band of source rows to the bytes that ``upscale_bicubic`` gives for them.
 
-    ``start`` and ``stop`` are one of ``bands``: so a picture that is worked through in bands has the
-    bytes of one that is not.
+    Parameters
+    ----------
+    plane
+        uint8 ``[h, w]`` or ``[h, w, channels]``: the whole picture.
+    scale
+        Whole factor, 1 or more.
+    start
+        First row of one of ``bands``.
+    stop
+        The row after its last one.
+    out
+        Where the result goes, ``[(stop - start) * scale, w * scale]`` (and channels); None: it is made.
+
+    Returns
+    -------
+    The band, ``out`` where that was given.
     """
     top, bottom = max(start - _CONTEXT_ROWS, 0), min(stop + _CONTEXT_ROWS, plane.shape[0])
     size = (plane.shape[1] * scale, (bottom - top) * scale)

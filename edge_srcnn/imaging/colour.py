@@ -1,4 +1,4 @@
-"""Colour of planes: chroma made coarser or finer, planes of another range or matrix, RGB and back."""
+"""Change the colour of planes: chroma coarser or finer, another range or matrix, RGB and back."""
 
 from functools import cache
 
@@ -22,13 +22,13 @@ _ZERO = 128
 
 
 def upscale_chroma(chroma: Chroma, scale: int, height: int, width: int) -> Chroma:
-    """Cb and Cr, upscaled bicubically to ``height`` x ``width``; what rounding made too large is cut off."""
+    """Upscale Cb and Cr bicubically to ``height`` x ``width``; what rounding made too large is cut off."""
     cb, cr = (upscale_bicubic(plane, scale)[:height, :width] for plane in chroma)
     return cb, cr
 
 
 def resample_chroma(chroma: Chroma, height: int, width: int) -> Chroma:
-    """Cb and Cr of another subsampling, by area where it becomes coarser and linearly where it becomes finer."""
+    """Resample Cb and Cr to ``height`` x ``width``, by area where that is coarser and linearly where it is finer."""
     if chroma[0].shape == (height, width):
         return chroma
     finer = height * width > chroma[0].size
@@ -38,7 +38,7 @@ def resample_chroma(chroma: Chroma, height: int, width: int) -> Chroma:
 
 
 def quarter_turns(degrees: float) -> int:
-    """How often a picture must be rotated left by 90 degrees that is to be shown rotated by ``degrees``."""
+    """Count the rotations to the left by 90 degrees that show a picture rotated by ``degrees``."""
     return round(degrees / 90) % 4
 
 
@@ -48,9 +48,16 @@ def rotate(plane: UInt8Array, turns: int) -> UInt8Array:
 
 
 def jfif_planes(frame: Frame) -> tuple[UInt8Array, Chroma | None]:
-    """Luma and chroma of a frame, expanded to full range (if that is not what it has) and changed into BT.601.
+    """Expand a frame to full range (if that is not what it has), and change it into BT.601. Source: ITU-T T.871.
 
-    A range that is not told is taken to be limited, a matrix that is not known to be BT.601. Source: ITU-T T.871.
+    Parameters
+    ----------
+    frame
+        A range that is not told is taken to be limited, a matrix that is not known to be BT.601.
+
+    Returns
+    -------
+    Luma, and Cb and Cr; None for grey.
     """
     luma, chroma = frame.luma, frame.chroma
     if not frame.colour.full_range:
@@ -90,7 +97,7 @@ def planes_of_rgb(pixels: UInt8Array, conversion: int = cv2.COLOR_RGB2YCrCb) -> 
 
 
 def _expanded(luma: UInt8Array, chroma: Chroma | None) -> tuple[UInt8Array, Chroma | None]:
-    """Limited range to full: luma 16..235 and chroma 16..240 to 0..255. Source: ITU-R BT.601-7, section 2.5.3."""
+    """Expand luma 16..235 and chroma 16..240 to 0..255. Source: ITU-R BT.601-7, section 2.5.3."""
     full_luma = np.asarray(cv2.LUT(luma, _table(16, 219, 0)), np.uint8)
     if chroma is None:
         return full_luma, None
@@ -105,7 +112,7 @@ def _table(zero_in: int, span: int, zero_out: int) -> UInt8Array:
 
 
 def _to_bt601(luma: UInt8Array, chroma: Chroma, red: float, blue: float) -> tuple[UInt8Array, Chroma]:
-    """Full-range planes of another matrix as those of BT.601; what luma gains is computed at chroma's resolution."""
+    """Change full-range planes of another matrix to BT.601; luma's gain is computed at chroma's resolution."""
     planes = cv2.transform(cv2.merge(chroma), _to_bt601_matrix(red, blue))
     gain, cb, cr = (np.asarray(plane, np.uint8) for plane in cv2.split(planes))
     height, width = luma.shape
@@ -116,13 +123,13 @@ def _to_bt601(luma: UInt8Array, chroma: Chroma, red: float, blue: float) -> tupl
 
 @cache
 def _to_bt601_matrix(red: float, blue: float) -> NDArray[np.float64]:
-    """``[3, 3]``: from Cb, Cr and 1 to the gain of luma (offset by 128), Cb and Cr, all as levels around 128."""
+    """Compute ``[3, 3]``: from Cb, Cr and 1 to the gain of luma, Cb and Cr, all as levels around 128."""
     change = (_from_rgb(*_JFIF_WEIGHTS) @ np.linalg.inv(_from_rgb(red, blue)))[:, 1:]
     return np.hstack([change, _ZERO * (1 - change.sum(axis=1, keepdims=True))])
 
 
 def _from_rgb(red: float, blue: float) -> NDArray[np.float64]:
-    """``[3, 3]``: R, G, B to Y, Cb, Cr. Source: ITU-T H.273, section 8.3, equations for a non-constant luminance."""
+    """Compute ``[3, 3]``: R, G, B to Y, Cb, Cr. Source: ITU-T H.273, section 8.3, for a non-constant luminance."""
     luma = np.array([red, 1 - red - blue, blue])
     cb, cr = (([0, 0, 1] - luma) / (2 * (1 - blue)), ([1, 0, 0] - luma) / (2 * (1 - red)))
     return np.stack([luma, cb, cr])

@@ -1,4 +1,4 @@
-"""A frame of video, luma and chroma as the source gave them; a picture file, decoded, and what it said of itself."""
+"""Hold a frame of video, luma and chroma as the source gave them, or a decoded picture file and its metadata."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ BT2020 = 9
 
 @dataclass(frozen=True)
 class Colour:
-    """How luma and chroma are to be read.
+    """Say how luma and chroma are to be read.
 
     Attributes
     ----------
@@ -62,12 +62,12 @@ class Frame:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height."""
+        """Give width and height in pixels."""
         return int(self.luma.shape[1]), int(self.luma.shape[0])
 
     @property
     def subsampling(self) -> tuple[int, int]:
-        """By how much chroma is coarser than luma, down and across: 1 or 2. (1, 1) for grey."""
+        """Tell by how much chroma is coarser than luma, down and across: 1 or 2. (1, 1) for grey."""
         if self.chroma is None:
             return 1, 1
         down, across = (
@@ -78,7 +78,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a picture file carries besides pixels, as the file had it; None where it had none.
+    """Hold what a picture file carries besides pixels, as the file had it; None where it had none.
 
     The EXIF and XMP orientations are gone: pixels are always upright.
     """
@@ -92,7 +92,7 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture.
+    """Hold a decoded picture.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ _ROWS = 256
 
 
 def luma_full_range(rgb: UInt8Array) -> UInt8Array:
-    """Full-range luma (0..255), as JPEG and camera YUV420 streams have it.
+    """Compute full-range luma (0..255), as JPEG and camera YUV420 streams have it.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def luma_full_range(rgb: UInt8Array) -> UInt8Array:
 
 
 def luma_studio_range(rgb: UInt8Array) -> UInt8Array:
-    """Studio-range luma (16..235), as MATLAB's ``rgb2ycbcr`` gives it: the benchmarks' Y channel.
+    """Compute studio-range luma (16..235), as MATLAB's ``rgb2ycbcr`` gives it: the benchmarks' Y channel.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Picture quality against the ground truth: PSNR and SSIM, as the super-resolution literature computes them."""
+"""Measure quality against the ground truth: PSNR and SSIM, as the super-resolution literature computes them."""
 
 import cv2
 import numpy as np
@@ -11,21 +11,29 @@ SSIM_K1, SSIM_K2 = 0.01, 0.03
 
 
 def psnr(picture: UInt8Array, hr: UInt8Array) -> float:
-    """Peak signal-to-noise ratio in dB, peak 255; infinite for equal pictures.
-
-    Both are uint8 of the same shape.
-    """
+    """Compute the peak signal-to-noise ratio in dB of two uint8 arrays of one shape, peak 255; infinite if equal."""
     difference = picture.astype(np.float64) - hr.astype(np.float64)
     mse = float(np.mean(difference * difference))
     return float("inf") if mse == 0.0 else float(10.0 * np.log10(255.0**2 / mse))
 
 
 def ssim(picture: UInt8Array, hr: UInt8Array) -> float:
-    """Mean structural similarity of two luma planes, 1.0 for equal ones.
+    """Compute the mean structural similarity of two luma planes, 1.0 for equal ones.
 
     Gaussian window of 11x11, sigma 1.5, K = (0.01, 0.03), only windows that lie wholly inside: Wang et al.,
     "Image quality assessment: from error visibility to structural similarity" (2004), section III-C, and
-    its MATLAB reference. Both planes are uint8 ``[h, w]``; one smaller than the window is compared whole.
+    its MATLAB reference.
+
+    Parameters
+    ----------
+    picture
+        uint8 ``[h, w]``; one smaller than the window is compared whole.
+    hr
+        The ground truth, of the same shape.
+
+    Returns
+    -------
+    From -1 to 1.
     """
     x, y = picture.astype(np.float64), hr.astype(np.float64)
     window = min(SSIM_WINDOW_PX, *x.shape)

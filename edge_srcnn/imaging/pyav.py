@@ -1,4 +1,4 @@
-"""Between PyAV's frames and ours: planes without conversion where there is one, tags as H.273 has them."""
+"""Convert between PyAV's frames and ours: planes as they are where that is possible, tags as H.273 has them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ FORMATS = {(2, 2): "yuv420p", (1, 2): "yuv422p", (1, 1): "yuv444p"}
 
 
 def planes_of(frame: Any) -> tuple[UInt8Array, Chroma | None]:
-    """Luma and chroma of a decoded frame, without a copy where its format has them side by side; 8 bits."""
+    """Take luma and chroma of 8 bits from a decoded frame, without a copy where its format has them side by side."""
     if frame.format.name in _FATAL:
         raise BadData(f"pixels of the format {frame.format.name} cannot be converted")
     if (matrix := _matrix_for_rgb(frame)) is not None:
@@ -59,6 +59,8 @@ def av_frame(frame: Frame, subsampling: tuple[int, int]) -> Any:
 
     Parameters
     ----------
+    frame
+        Its chroma is resampled where its subsampling is another one.
     subsampling
         A key of ``FORMATS``.
 
@@ -110,7 +112,7 @@ def _pixels(plane: Any) -> UInt8Array:
 
 
 def _nearest(format: Any) -> str:
-    """Ours that loses least: the same subsampling, 8 bits."""
+    """Choose which of our formats loses least: the same subsampling, 8 bits."""
     if format.is_rgb or len(format.components) == 1:
         return "gray" if len(format.components) == 1 else "yuv444p"
     down = 2 if format.chroma_height(2) == 1 else 1

@@ -1,4 +1,4 @@
-"""Mirror padding, tiles and blocks of pixels, as a network with VALID convolutions wants a plane.
+"""Pad, cut and block planes as a network with VALID convolutions wants them.
 
 Tiles that carry the network's halo leave no seam. Blocks are a plane ``[h, w]`` as a grid ``[h / bh, w / bw, bh * bw]``
 whose pixels are channels. Source: space-to-depth and depth-to-space, Shi et al., "Real-Time Single Image and Video
@@ -20,7 +20,7 @@ _WORDS = (np.uint64, np.uint32, np.uint16)
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of the output, in pixels."""
+    """Name a rectangle of the output, in pixels."""
 
     top: int
     left: int
@@ -29,27 +29,44 @@ class Tile:
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """Rows and columns, to index a plane with."""
+        """Give rows and columns, to index a plane with."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
     def touches(self, other: "Tile") -> bool:
-        """Whether they share a pixel."""
+        """Tell whether they share a pixel."""
         down = self.top < other.top + other.height and other.top < self.top + self.height
         return down and self.left < other.left + other.width and other.left < self.left + self.width
 
 
 def mirror_pad(plane: UInt8Array, halo_px: int) -> UInt8Array:
-    """``plane`` ``[h, w]`` with ``halo_px`` mirrored pixels on every side (the border pixel is not repeated).
-
-    Works for every size: a plane smaller than the halo is mirrored back and forth.
-    """
+    """Pad ``[h, w]``, of any size, with ``halo_px`` mirrored pixels on every side; the border pixel is not repeated."""
     return mirror_border(plane, halo_px, halo_px, halo_px, halo_px)
 
 
 def mirror_border(
     plane: UInt8Array, above: int, below: int, left: int, right: int, out: UInt8Array | None = None
 ) -> UInt8Array:
-    """Like ``mirror_pad``, with a width for each side; into ``out`` (contiguous, of the right size) if it is given."""
+    """Pad a plane by mirrored pixels, with a width for each side.
+
+    Parameters
+    ----------
+    plane
+        uint8 ``[h, w]``; one smaller than a border is mirrored back and forth.
+    above
+        Rows.
+    below
+        Rows.
+    left
+        Columns.
+    right
+        Columns.
+    out
+        Where the result goes: contiguous, of the right size; None: it is made.
+
+    Returns
+    -------
+    uint8 ``[above + h + below, left + w + right]``.
+    """
     padded = cv2.copyMakeBorder(plane, above, below, left, right, cv2.BORDER_REFLECT_101, dst=out)
     return np.asarray(padded, np.uint8)
 
@@ -60,19 +77,45 @@ def round_up(length: int, grain: int) -> int:
 
 
 def even_side(length: int, wanted: int, grain: int) -> int:
-    """Choose the side of the tiles that cover ``length``: as many as ``wanted`` needs, with little overlap.
+    """Choose the side of as many tiles as ``wanted`` needs to cover ``length``, with little overlap.
 
-    A multiple of ``grain``; ``length`` 480 and ``wanted`` 200 give 160, not 200 and a rest of 80.
+    Parameters
+    ----------
+    length
+        Pixels to cover.
+    wanted
+        Side that was asked for; may be larger.
+    grain
+        What the side is a multiple of.
+
+    Returns
+    -------
+    The side in pixels: 160 of 480 and 200, not 200 and a rest of 80.
     """
     tiles = -(-length // max(wanted, 1))
     return round_up(-(-length // tiles), grain)
 
 
 def cut(height: int, width: int, tile_height: int, tile_width: int) -> Iterator[Tile]:
-    """Cover ``height`` x ``width`` by tiles of one size, from the top left, row by row.
+    """Cover a plane by tiles of one size, from the top left, row by row.
 
     The last ones of a row or column are moved inwards rather than made smaller, so that an interpreter
     needs a single input size. A plane smaller than a tile is one tile of its own size.
+
+    Parameters
+    ----------
+    height
+        Rows to cover.
+    width
+        Columns to cover.
+    tile_height
+        Rows of a tile.
+    tile_width
+        Columns of a tile.
+
+    Yields
+    ------
+    Tiles, which may overlap.
     """
     h, w = min(height, tile_height), min(width, tile_width)
     for top in range(0, height, h):
@@ -97,7 +140,7 @@ def to_blocks(pixels: NDArray[Any], blocks: NDArray[Any], side: tuple[int, int])
 
 
 def from_blocks(blocks: NDArray[Any], pixels: NDArray[Any], side: tuple[int, int]) -> None:
-    """Copy blocks back into a plane; the arguments are those of ``to_blocks``, and ``pixels`` is written to."""
+    """Copy blocks back into a plane ``pixels``: the reverse of ``to_blocks``, with its arguments."""
     for row, cell in _rows(pixels, blocks, side):
         row[:] = cell
 

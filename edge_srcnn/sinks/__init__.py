@@ -1,4 +1,4 @@
-"""Where results go: ``images`` writes files one by one, ``open_sink`` anything that takes a stream of frames."""
+"""List every kind of sink, and open one by its name; ``images`` writes single files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ UNKNOWN_RATE = Fraction(25)
 
 @dataclass(frozen=True)
 class Result:
-    """What comes out of the pipeline: the enhanced frame, the camera's, and the factor between them.
+    """Hold what comes out of the pipeline: the enhanced frame, the camera's, and the factor between them.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Stream:
-    """What a sink may want to know before the first frame.
+    """Tell a sink what it may want to know before the first frame.
 
     Attributes
     ----------
@@ -90,13 +90,7 @@ class Sink(Protocol):
         return
 
     def write(self, result: Result) -> None:
-        """Take one result.
-
-        Raises
-        ------
-        CannotWrite
-            The disk, file or peer refuses; the sink is closed then, and the others go on.
-        """
+        """Take one result; ``CannotWrite`` where disk or peer refuses: the sink is closed then, the others go on."""
         ...
 
     def wants_frames(self) -> bool:
@@ -132,6 +126,10 @@ def open_sink(uri: str) -> Sink:
     uri
         A video file, a folder (ends with a slash, or is there), ``http://HOST:PORT``, ``rtsp://`` or ``rtmp://`` of a
         server that others read from, ``y4m:-`` for standard output, ``null:``.
+
+    Returns
+    -------
+    A sink that waits for ``begin``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Folders of pictures: numbered or with the time in their names; the oldest make room."""
+"""Write folders of pictures: numbered or with the time in their names; the oldest make room."""
 
 import re
 import time
@@ -18,9 +18,18 @@ _NUMBERS, _TIMES = r"[0-9]{8,}", r"[0-9]{8}-[0-9]{6}-[0-9]{6}"
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them: format (jpg, png, webp), names (number, time), every (seconds), keep (pictures), keep_mb (megabytes).
+    """Read format (jpg, png, webp), names (number, time), every (seconds), keep (pictures), keep_mb (megabytes).
 
     With a budget the oldest pictures go, those of earlier runs too, as far as they have such names.
+
+    Parameters
+    ----------
+    uri
+        A folder.
+
+    Returns
+    -------
+    The parameters of ``FolderSink`` that were given.
     """
     return read_options(
         uri,
@@ -33,13 +42,7 @@ def options(uri: Uri) -> dict[str, Any]:
 
 
 def open(uri: Uri) -> "FolderSink":
-    """Make the folder; for the options see ``options``.
-
-    Raises
-    ------
-    CannotWrite
-        The folder cannot be made.
-    """
+    """Make the folder; ``CannotWrite`` where that fails."""
     given = options(uri)
     folder = Path(uri.target)
     try:
@@ -50,9 +53,24 @@ def open(uri: Uri) -> "FolderSink":
 
 
 class FolderSink(Sink):
-    """Each frame, or one every so often, as a picture of its own; pictures of earlier runs stay.
+    """Write each frame, or one every so often, as a picture of its own; pictures of earlier runs stay.
 
-    The parameters are those that ``options`` reads.
+    Parameters
+    ----------
+    name
+        As it was asked for.
+    folder
+        It is there.
+    format
+        Suffix of the pictures.
+    names
+        ``number`` or ``time``.
+    every
+        Seconds from one picture to the next.
+    keep
+        Pictures that stay.
+    keep_mb
+        Bytes of pictures that stay.
     """
 
     def __init__(
@@ -76,7 +94,7 @@ class FolderSink(Sink):
         )
 
     def begin(self, stream: Stream) -> None:
-        """Count what is there."""
+        """Count the pictures of earlier runs."""
         self._pictures.begin()
 
     def write(self, result: Result) -> None:

@@ -1,4 +1,4 @@
-"""Picture files out: PNG, JPEG, WebP, BMP or TIFF by suffix, with the metadata of the input."""
+"""Write picture files: PNG, JPEG, WebP, BMP or TIFF by suffix, with the metadata of the input."""
 
 import logging
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ _NO_ALPHA = {"LA": "L", "RGBA": "RGB"}
 
 @dataclass(frozen=True)
 class Encoding:
-    """How pictures are written.
+    """Choose how pictures are written.
 
     Attributes
     ----------
@@ -61,13 +61,7 @@ class Encoding:
 
 
 def format_of(path: Path) -> str:
-    """Name of the format that a path's suffix asks for.
-
-    Raises
-    ------
-    UsageError
-        There is none of that suffix.
-    """
+    """Name the format that a path's suffix asks for; ``UsageError`` where there is none of that suffix."""
     found = FORMATS.get(path.suffix.lower())
     if found is None:
         raise UsageError(f"{path}: no picture format has the suffix {path.suffix!r}; use {', '.join(FORMATS)}")
@@ -87,14 +81,22 @@ def write_picture(
 
     Parameters
     ----------
+    path
+        Its suffix names the format.
     shape
         ``[h, w]`` or ``[h, w, channels]`` of the whole.
     bands
         (first row, uint8 rows), together the whole. They are not begun if ``path`` cannot be written.
+    metadata
+        Written as far as the format can hold it.
+    encoding
+        Quality and compression.
+    overwrite
+        Replace a file that is there.
 
     Raises
     ------
-    OutputExists, CannotWrite, UsageError, reason
+    OutputExists, CannotWrite, UsageError
         See ``whole_file`` and ``format_of``.
     """
     kind = format_of(path)
@@ -133,7 +135,7 @@ def _without_number(file: BinaryIO) -> Any:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """JPEG and BMP have no transparency: white shines through."""
+    """Let white shine through: JPEG and BMP have no transparency."""
     if image.mode not in _NO_ALPHA:
         return image
     ground = Image.new(_NO_ALPHA[image.mode], image.size, "white")

@@ -1,4 +1,4 @@
-"""``null:``: takes everything, keeps nothing; counts."""
+"""``null:``: take everything, keep nothing, count."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from edge_srcnn.uri import Uri, read_options
 
 
 class NullSink(Sink):
-    """Counts what it is given."""
+    """Count results."""
 
     blocking = False
 
@@ -16,7 +16,7 @@ class NullSink(Sink):
         self.written = 0
 
     def write(self, result: Result) -> None:
-        """Count."""
+        """Count one more."""
         self.written += 1
 
 

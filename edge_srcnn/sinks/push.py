@@ -1,4 +1,4 @@
-"""``rtsp://`` and ``rtmp://``: H.264 to a server (MediaMTX, go2rtc) that many can watch or record from."""
+"""``rtsp://`` and ``rtmp://``: push H.264 to a server (MediaMTX, go2rtc) that many can watch or record from."""
 
 import importlib.util
 from contextlib import suppress
@@ -20,20 +20,14 @@ _MARGIN_S, _GOOD_BYE_S = 1.0, 2.0
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them: codec (h264, h264-hw), kbit (1000 bits a second; 4000), transport (RTSP: tcp, udp), timeout (5 s)."""
+    """Read codec (h264, h264-hw), kbit (1000 bits a second; 4000), transport (RTSP: tcp, udp), timeout (5 s)."""
     return read_options(
         uri, codec=one_of(*_ENCODERS), kbit=whole_number, transport=one_of("tcp", "udp"), timeout=seconds
     )
 
 
 def open(uri: Uri) -> "PushSink":
-    """Get ready to push; nothing is connected before the first frame. For the options see ``options``.
-
-    Raises
-    ------
-    Unavailable
-        PyAV is not installed.
-    """
+    """Get ready to push, connecting with the first frame; ``Unavailable`` where PyAV is not installed."""
     given = options(uri)
     if importlib.util.find_spec("av") is None:  # only the child imports it
         need_pyav(uri.text)
@@ -41,9 +35,16 @@ def open(uri: Uri) -> "PushSink":
 
 
 class PushSink(Sink):
-    """Connects with the first frame; a server that is gone, or silent, ends it.
+    """Connect with the first frame; a server that is gone, or silent, ends it.
 
-    The parameters are the address of the stream, and those that ``options`` reads.
+    Parameters
+    ----------
+    name
+        The stream's address.
+    timeout
+        Seconds that the server may take.
+    **given
+        The other parameters of ``Connection``.
     """
 
     live = True
@@ -54,7 +55,7 @@ class PushSink(Sink):
         self._child: Child | None = None
 
     def begin(self, stream: Stream) -> None:
-        """Keep the rate."""
+        """Keep the rate of the source."""
         self._rate = stream.rate or UNKNOWN_RATE
 
     def write(self, result: Result) -> None:
@@ -77,7 +78,7 @@ class PushSink(Sink):
 
 @dataclass
 class Connection:
-    """A stream to a server, in a process of its own: FFmpeg may wait for a silent server for ever."""
+    """Keep a stream to a server, in a process of its own: FFmpeg may wait for a silent server for ever."""
 
     address: str
     rate: Fraction
@@ -93,7 +94,7 @@ class Connection:
         need_pyav(self.address)
 
     def __call__(self, frame: Frame | None) -> None:
-        """Connect with the first frame; take frames, and None to say good-bye."""
+        """Send a frame, connecting with the first; None says good-bye."""
         from edge_srcnn.imaging.pyav import av_frame, writing
 
         if frame is None:

@@ -1,4 +1,4 @@
-"""Recordings on the disk: a budget, for which the oldest make room; and those that a power cut or a kill cut off."""
+"""Keep recordings within a budget, for which the oldest make room, and recover those that a power cut cut off."""
 
 import fcntl
 import logging
@@ -16,10 +16,12 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Rotation:
-    """Files of one folder whose names fit a pattern; sorted by length and name they are sorted by time.
+    """Keep files of one folder within a budget; sorted by length and name they are sorted by time.
 
     Attributes
     ----------
+    pattern
+        What their names fit.
     keep, keep_bytes
         The budget; by default there is no limit. The newest file always stays.
     """
@@ -73,7 +75,7 @@ def recover_recordings(path: Path) -> list[Path]:
     Parameters
     ----------
     path
-        What the recording is called when it is finished; of segments, without their numbers.
+        The finished recording's name; of segments, without their numbers.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Sound, subtitles and titles of a source file, copied as they are beside its new pictures."""
+"""Copy sound, subtitles and titles of a source file, as they are, beside its new pictures."""
 
 import logging
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _OF_A_STREAM = frozenset({"language", "title", "handler_name"})
 
 
 class StreamCopy:
-    """The other streams of the source file, copied packet by packet in step with the pictures."""
+    """Copy the other streams of the source file packet by packet, in step with the pictures."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -33,7 +33,7 @@ class StreamCopy:
         self._next: Any = None
 
     def begin(self, output: Any, pictures: Any) -> None:
-        """Add the streams to ``output``, after that of the pictures, and what is said of them: title, language."""
+        """Add the streams to ``output``, after that of the pictures, with their titles and languages."""
         self._output = output
         _copy_tags(self._container, output, _OF_THE_FILE)
         _copy_tags(self._container.streams.video[0], pictures, _OF_A_STREAM)
@@ -63,7 +63,7 @@ class StreamCopy:
             self._next = None
 
     def close(self) -> None:
-        """Close the source."""
+        """Close the source file."""
         self._container.close()
 
 

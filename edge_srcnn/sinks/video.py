@@ -1,4 +1,4 @@
-"""Video files, whole or in segments; older segments make room for new ones."""
+"""Record video files, whole or in segments; older segments make room for new ones."""
 
 import os
 import re
@@ -23,11 +23,20 @@ _AT_ONCE = {"bf": "0", "rc-lookahead": "0"}
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them, without a look at the file that is named.
+    """Read the options, without a look at the file that is named.
 
     codec (h264; h264-hw: the encoder of Raspberry Pi 1 to 4, up to 1920x1080; mjpeg), crf (of h264: 1 good to
     51 small; 18), preset (of h264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files),
     keep_mb (megabytes; the oldest files go, those of earlier runs too), overwrite (no).
+
+    Parameters
+    ----------
+    uri
+        A video file.
+
+    Returns
+    -------
+    The parameters of ``VideoSink`` that were given.
     """
     given = read_options(
         uri,
@@ -51,22 +60,38 @@ def options(uri: Uri) -> dict[str, Any]:
 
 
 def open(uri: Uri) -> "VideoSink":
-    """Get ready to write; the file is made with the first frame. For the options see ``options``.
-
-    Raises
-    ------
-    Unavailable
-        PyAV is not installed.
-    OutputExists
-        The file is there already.
-    """
+    """Get ready to write, making the file with the first frame; ``Unavailable`` without PyAV, ``OutputExists``."""
     given = options(uri)
     need_pyav(uri.text)
     return VideoSink(uri.text, Path(uri.target), **given)
 
 
 class VideoSink(Sink):
-    """Encodes every frame; one file, or one after another. The parameters are those that ``options`` reads."""
+    """Encode every frame, into one file or one after another.
+
+    Parameters
+    ----------
+    name
+        As it was asked for.
+    path
+        The file; of segments, without their numbers.
+    codec
+        A key of ``_ENCODERS``.
+    crf
+        x264's quality, 1 good to 51 small.
+    preset
+        x264's speed.
+    segment
+        Seconds after which a new file begins.
+    segment_mb
+        Bytes after which a new file begins.
+    keep
+        Segments that stay.
+    keep_mb
+        Bytes of segments that stay.
+    overwrite
+        Replace a file that is there; never a segment.
+    """
 
     def __init__(
         self,

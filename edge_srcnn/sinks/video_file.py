@@ -1,4 +1,4 @@
-"""One video file in the making: frames encoded, the source's sound and subtitles copied as they are."""
+"""Make one video file: encode frames, and copy the source's sound and subtitles as they are."""
 
 import fcntl
 import os
@@ -38,14 +38,16 @@ _KEY_FRAME_S, _LONGEST_GOP_S = 2, 10
 
 
 class VideoFile:
-    """A file that is written under a hidden name, and takes its own when it is finished.
+    """Write a file under a hidden name, and give it its own when it is finished.
 
     Parameters
     ----------
     path
         What it is to be called in the end.
-    encoder, options
-        FFmpeg's encoder and its options.
+    encoder
+        FFmpeg's encoder.
+    options
+        Of the encoder.
     rate
         Frames a second, if it is known.
     stream_copy
@@ -163,7 +165,7 @@ class VideoFile:
 
     @property
     def bytes(self) -> int:
-        """How large it is so far."""
+        """Tell how large it is so far."""
         return os.fstat(self._file.fileno()).st_size
 
     def _writing(self) -> AbstractContextManager[None]:
@@ -190,7 +192,7 @@ class VideoFile:
         self._stream, self._first_s, self._size = stream, frame.time_s, frame.size
 
     def _let_go(self) -> None:
-        """After a failure: end the encoder's threads, free what the disk holds, and keep only what can be played."""
+        """End the encoder's threads after a failure, free what the disk holds, and keep only what can be played."""
         for _ in range(2):  # the first may fail on what it still wanted to write
             with suppress(*AV_ERRORS):
                 self._container.close()
@@ -216,7 +218,7 @@ class VideoFile:
 
 
 class KeyFrames:
-    """Tells every 2 seconds that a key frame is due, by the times of the pictures, whatever their rate.
+    """Tell every 2 seconds that a key frame is due, by the times of the pictures, whatever their rate.
 
     A picture that stands by itself is what a power cut leaves. What came before it is written when the encoder gives
     it out.
@@ -250,21 +252,7 @@ class KeyFrames:
 
 
 def bit_rate(encoder: str, width: int, height: int, rate: Fraction) -> int | None:
-    """Choose bits a second for an encoder that asks for them: a tenth of a bit a pixel, a megabit at least.
-
-    Parameters
-    ----------
-    encoder
-        FFmpeg's name.
-    width, height
-        Pixels.
-    rate
-        Frames a second.
-
-    Returns
-    -------
-    None where the encoder works by quality instead.
-    """
+    """Choose bits a second, a tenth of a bit a pixel, a megabit at least; None for an encoder that works by quality."""
     if encoder != _HARDWARE:
         return None
     return max(round(width * height * rate * _BITS_A_PIXEL), _LEAST_BITS)

@@ -1,4 +1,4 @@
-"""``y4m:-``: YUV4MPEG2 on standard output (or into a file or FIFO), for other programs."""
+"""``y4m:-``: write YUV4MPEG2 to standard output (or into a file or FIFO), for other programs."""
 
 import errno
 import os
@@ -23,14 +23,21 @@ _SPACES = {(2, 2): "C420jpeg", (1, 2): "C422", (1, 1): "C444"}
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them: overwrite (no), of a file; standard output has none."""
+    """Read overwrite (no), of a file; standard output has no options."""
     return read_options(uri) if uri.target in ("", "-") else read_options(uri, overwrite=flag)
 
 
 def open(uri: Uri) -> "Y4mSink":
-    """Open the file; ``y4m:-`` is standard output, and a FIFO's reader may come a little later.
+    """Open the file, standard output, or a FIFO, whose reader may come a little later.
 
-    For the options see ``options``.
+    Parameters
+    ----------
+    uri
+        ``y4m:-`` is standard output.
+
+    Returns
+    -------
+    A sink that waits for its first frame.
 
     Raises
     ------
@@ -57,7 +64,7 @@ def open(uri: Uri) -> "Y4mSink":
 
 
 class Y4mSink(Sink):
-    """A header, then each frame's planes. Source: yuv4mpeg(5) of mjpegtools."""
+    """Write a header, then each frame's planes. Source: yuv4mpeg(5) of mjpegtools."""
 
     def __init__(self, name: str, file: BinaryIO) -> None:
         self.name, self._file = name, file

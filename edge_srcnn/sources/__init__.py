@@ -1,4 +1,4 @@
-"""Where pictures come from: ``images`` reads files one by one, ``open_source`` anything that is a stream of frames."""
+"""List every kind of source, and open one by its name; ``images`` reads single files."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # help reads the records, and needs no arrays
 
 
 class Source(Protocol):
-    """A stream of frames, for one thread that opens, reads and closes it.
+    """Read a stream of frames, in one thread that opens, reads and closes it.
 
     Attributes
     ----------
@@ -35,13 +35,7 @@ class Source(Protocol):
     timeout_s: float | None = None
 
     def read(self) -> "Frame | None":
-        """Wait for the next frame; None at the end, and after ``wake``.
-
-        Raises
-        ------
-        SourceLost
-            No frame came within the source's time limit, or the connection broke.
-        """
+        """Wait for the next frame; None at the end, and after ``wake``; ``SourceLost`` where none came in time."""
         ...
 
     def wake(self) -> None:
@@ -99,6 +93,10 @@ def open_source(uri: str) -> Source:
         pictures, ``rtsp://``, ``http://`` (MJPEG), ``y4m:-`` or ``y4m:/path/of/fifo``, ``test:``.
         Options follow a question mark, or the ``#`` of a network address; each kind's are listed by what it raises
         for an unknown one.
+
+    Returns
+    -------
+    A source, to be closed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What cameras share: pixels as they lay them out in memory, or as JPEG, taken apart into planes; times; settings.
+"""Share what cameras have in common: pixels as they lay them out in memory, or as JPEG; times; settings.
 
 Nothing is converted to RGB on the way, where there is another one.
 """
@@ -30,7 +30,7 @@ LAYOUTS = ("YUV420", "YVU420", "NV12", "NV21", "YUYV", "UYVY", "GREY")
 
 
 class Camera(Source):
-    """A camera with a time limit, whose ``read`` can be woken.
+    """Read a camera with a time limit, whose ``read`` can be woken.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _words(size: tuple[int, int], rate: Fraction | None) -> str:
 
 
 def bytes_per_row(layout: str, width: int) -> int:
-    """Bytes of a row of luma (or of packed pixels) without padding."""
+    """Count the bytes of a row of luma (or of packed pixels) without padding."""
     return 2 * width if layout in ("YUYV", "UYVY") else width
 
 
@@ -127,7 +127,7 @@ def _dense(plane: UInt8Array) -> UInt8Array:
 
 
 class JpegDecoder:
-    """Decodes with PyAV, without RGB in between; where it is not installed, with OpenCV and through RGB (4:4:4).
+    """Decode with PyAV, without RGB in between; where it is not installed, with OpenCV and through RGB (4:4:4).
 
     Pictures without Huffman tables, as many webcams send them, are decoded as well.
     """
@@ -143,7 +143,7 @@ class JpegDecoder:
             self._av = av
 
     def decode(self, data: bytes) -> Planes | None:
-        """Luma and chroma, full range, BT.601 (JFIF); None for a picture that is damaged or cut off."""
+        """Decode to full-range BT.601 (JFIF) planes; None for a picture that is damaged or cut off."""
         if not data:  # which would tell PyAV that the stream ends
             return None
         if self._av is None:

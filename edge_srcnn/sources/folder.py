@@ -1,4 +1,4 @@
-"""Folders, globs and single pictures as a stream; also a folder that is watched for new ones."""
+"""Read folders, globs and single pictures as a stream, or watch a folder for new ones."""
 
 import logging
 import os
@@ -22,23 +22,17 @@ log = logging.getLogger(__name__)
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them: fps (25: what a video of them runs at), watch (no: end with the last one), poll (seconds, 0.5)."""
+    """Read fps (25: what a video of them runs at), watch (no: end with the last one), poll (seconds, 0.5)."""
     return read_options(uri, fps=frame_rate, watch=flag, poll=seconds)
 
 
 def open(uri: Uri) -> "Folder":
-    """Look whether it is there; for the options see ``options``.
-
-    Raises
-    ------
-    NoInput
-        It is no folder that could be watched, or there is no picture.
-    """
+    """Look whether it is there; ``NoInput`` where there is no picture, or no folder that could be watched."""
     return Folder(uri.target, **options(uri))
 
 
 class Folder(Source):
-    """Pictures one after another, sorted by name; a bad one is left out with a warning.
+    """Read pictures one after another, sorted by name; a bad one is left out with a warning.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Picture files in: whatever Pillow reads, turned into upright 8-bit grey or RGB and its metadata."""
+"""Read picture files: whatever Pillow reads, turned into upright 8-bit grey or RGB and its metadata."""
 
 import logging
 import os
@@ -54,13 +54,7 @@ _STALE_SETTINGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight, 
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """All picture files below a folder, sorted by path; hidden ones are left out.
-
-    Raises
-    ------
-    NoInput
-        The folder is missing, unreadable, or holds no picture.
-    """
+    """List picture files below a folder by path, without hidden ones; ``NoInput`` where there is none."""
     if not os.path.isdir(folder):  # Path.is_dir raises where it may not look
         raise NoInput(f"{folder}: no such folder")
     found = sorted(
@@ -78,6 +72,15 @@ def read_picture(path: Path) -> Picture:
 
     16-bit samples are reduced to 8 bits, the first frame of an animation is taken, and damaged EXIF data is
     left out, with one warning in the log for each. Palettes and CMYK become RGB.
+
+    Parameters
+    ----------
+    path
+        Its suffix does not matter.
+
+    Returns
+    -------
+    Upright samples, and what the file said about them.
 
     Raises
     ------
@@ -141,7 +144,7 @@ def _metadata(image: Image.Image, exif: bytes | None) -> Metadata:
 
 @contextmanager
 def _mapped_errors(path: Path) -> Iterator[None]:
-    """Pillow's and the system's errors become ours; its decompression-bomb alarm is replaced by our limit."""
+    """Turn Pillow's and the system's errors into ours; our limit replaces its decompression-bomb alarm."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged metadata is no reason to speak; damaged pixels raise

@@ -1,4 +1,4 @@
-"""picamera2 and libcamera, found and opened; their settings, colour spaces and exceptions in our terms."""
+"""Find and open picamera2 and libcamera; read their settings, colour spaces and exceptions."""
 
 import contextlib
 import importlib
@@ -30,13 +30,7 @@ _TRANSFERS = {"Rec709": 1, "Linear": 8, "Srgb": 13}
 
 
 def import_library(name: str) -> tuple[Any, Any]:
-    """Import the modules ``picamera2`` and ``libcamera``.
-
-    Raises
-    ------
-    Unavailable
-        One is missing.
-    """
+    """Import the modules ``picamera2`` and ``libcamera``; ``Unavailable`` where one is missing or broken."""
     try:
         return importlib.import_module("picamera2"), importlib.import_module("libcamera")
     except Exception as error:  # one that was built for another Python or numpy raises anything
@@ -45,6 +39,19 @@ def import_library(name: str) -> tuple[Any, Any]:
 
 def open_camera(name: str, library: Any, number: int) -> Any:
     """Open a ``Picamera2``.
+
+    Parameters
+    ----------
+    name
+        Of the source, for messages.
+    library
+        The module ``picamera2``.
+    number
+        As ``rpicam-hello --list-cameras`` counts.
+
+    Returns
+    -------
+    The camera, not yet configured.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def open_camera(name: str, library: Any, number: int) -> Any:
 
 
 def colour_of(space: Any) -> Colour:
-    """Tags of a libcamera ``ColorSpace``; None, as USB cameras have it, says nothing."""
+    """Translate a libcamera ``ColorSpace`` to tags; None, as USB cameras have it, says nothing."""
     if space is None:
         return Colour(None, UNSPECIFIED)
     return Colour(
@@ -113,6 +120,10 @@ def read_controls(
         The source's own options, which may have been meant.
     members
         Gives the words that stand for a control's numbers, such as ``Continuous`` for ``AfMode``; may be empty.
+
+    Returns
+    -------
+    Control to value.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Camera modules of the Raspberry Pi, by picamera2 and libcamera, as YUV 4:2:0 without RGB in between."""
+"""Read camera modules of the Raspberry Pi, by picamera2, as YUV 4:2:0 without RGB in between."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ _STEP_S = 0.2
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them: size (640x480), fps (30), timeout (5 s), hflip, vflip; any other is a control of libcamera.
+    """Read size (640x480), fps (30), timeout (5 s), hflip, vflip; any other is a control of libcamera.
 
     Controls have libcamera's own names, with a capital in front: ``ExposureTime=10000``, ``AwbEnable=no``,
     ``AfMode=Continuous``, ``ColourGains=1.8,1.5``. Whether the camera has them turns out when it is opened.
@@ -55,22 +55,12 @@ def options(uri: Uri) -> dict[str, Any]:
 
 
 def open(uri: Uri) -> "LibcameraCamera":
-    """Open the camera; for the options see ``options``.
-
-    Raises
-    ------
-    Unavailable
-        picamera2 is not installed, or the camera is in use or does not answer.
-    NoInput
-        There is no camera of this number.
-    UsageError
-        It does not have a control.
-    """
+    """Open the camera; ``NoInput``, ``Unavailable``, or ``UsageError`` where it does not have a control."""
     return LibcameraCamera(**options(uri))
 
 
 class LibcameraCamera(Camera):
-    """A camera that runs; its rate is as near to the requested one as it can.
+    """Read a camera that runs; its rate is as near to the requested one as it can.
 
     Parameters
     ----------
@@ -82,8 +72,10 @@ class LibcameraCamera(Camera):
         Width and height.
     fps
         Frames a second.
-    hflip, vflip
-        Mirrored left to right, top to bottom.
+    hflip
+        Mirror left to right.
+    vflip
+        Mirror top to bottom.
     timeout
         Seconds without a frame after which it is lost.
     """

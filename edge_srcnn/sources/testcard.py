@@ -1,4 +1,4 @@
-"""``test:``: a test card, drawn, that moves at any size and rate; a camera that every machine has."""
+"""``test:``: draw a test card that moves at any size and rate; a camera that every machine has."""
 
 import threading
 import time
@@ -33,12 +33,12 @@ _TURN_S = 4.0
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them: size (640x480), fps (15, or ``max``: as fast as frames are taken, none is lost), frames (no end)."""
+    """Read size (640x480), fps (15, or ``max``: as fast as frames are taken, none is lost), frames (no end)."""
     return read_options(uri, size=frame_size, fps=_rate_or_full_speed, frames=whole_number)
 
 
 def open(uri: Uri) -> "MovingCard":
-    """Draw it; for the options see ``options``."""
+    """Draw the card."""
     return MovingCard(**options(uri))
 
 
@@ -47,9 +47,16 @@ def _rate_or_full_speed(text: str) -> Fraction | None:
 
 
 class MovingCard(Source):
-    """The card, panning slowly, with a ball that circles on it and the number of the frame.
+    """Pan the card slowly, with a ball that circles on it and the number of the frame.
 
-    The parameters are those that ``options`` reads.
+    Parameters
+    ----------
+    size
+        Width and height.
+    fps
+        Frames a second; None: as fast as they are taken, none is lost.
+    frames
+        How many; None: no end.
     """
 
     def __init__(
@@ -126,7 +133,7 @@ def _text(area: UInt8Array) -> None:
 
 
 def _zone_plate(area: UInt8Array) -> None:
-    """Rings whose frequency grows outwards to half a cycle in two pixels at the rim."""
+    """Draw rings whose frequency grows outwards to half a cycle in two pixels at the rim."""
     h, w = area.shape[:2]
     y, x = np.mgrid[:h, :w] - np.array([h / 2, w / 2])[:, None, None]
     rings = np.cos(np.pi * (x * x + y * y) / (2 * max(h, w)))
@@ -134,7 +141,7 @@ def _zone_plate(area: UInt8Array) -> None:
 
 
 def _fine_lines(area: UInt8Array) -> None:
-    """Line gratings upright, flat and slanted, with periods of 2 to 8 pixels."""
+    """Draw line gratings upright, flat and slanted, with periods of 2 to 8 pixels."""
     y, x = np.mgrid[: area.shape[0], : area.shape[1]]
     period = 2 + (x * 4 // area.shape[1]) * 2
     third = y * 3 // area.shape[0]
@@ -152,7 +159,7 @@ def _star(area: UInt8Array) -> None:
 
 
 def _colours(area: UInt8Array) -> None:
-    """Colour patches with a disc and a thin diagonal in each."""
+    """Draw colour patches with a disc and a thin diagonal in each."""
     width = area.shape[1] // len(_COLOURS)
     for number, colour in enumerate(_COLOURS):
         patch = np.ascontiguousarray(area[:, number * width : (number + 1) * width])

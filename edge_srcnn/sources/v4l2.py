@@ -1,4 +1,4 @@
-"""USB cameras and other V4L2 devices, by OpenCV; their pixels are taken as they are, YUV or JPEG."""
+"""Read USB cameras and other V4L2 devices, by OpenCV; their pixels are taken as they are, YUV or JPEG."""
 
 import logging
 import os
@@ -38,22 +38,12 @@ _STEP_S = 1  # whole seconds; OpenCV's own 10 would keep a silent camera busy lo
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them: size (640x480), fps, format (yuyv or mjpg; else the first that gives size and rate), timeout (5 s)."""
+    """Read size (640x480), fps, format (yuyv or mjpg; else the first that gives size and rate), timeout (5 s)."""
     return read_options(uri, size=frame_size, fps=frame_rate, format=one_of(*FORMATS), timeout=seconds)
 
 
 def open(uri: Uri) -> "V4l2Camera":
-    """Open the camera; for the options see ``options``.
-
-    Raises
-    ------
-    NoInput
-        There is no such camera.
-    Unavailable
-        It may not be opened, is in use, or does not answer.
-    UsageError
-        It does not have the format.
-    """
+    """Open the camera; ``NoInput``, ``Unavailable``, or ``UsageError`` where it does not have the format."""
     given = options(uri)
     path = f"/dev/video{uri.target or 0}" if not uri.target or uri.target.isdecimal() else uri.target
     check_camera(path)
@@ -61,7 +51,7 @@ def open(uri: Uri) -> "V4l2Camera":
 
 
 class V4l2Camera(Camera):
-    """A camera's frames, in the planes that it delivers; size and rate are what it agreed to.
+    """Read a camera's frames, in the planes that it delivers; size and rate are what it agreed to.
 
     Parameters
     ----------

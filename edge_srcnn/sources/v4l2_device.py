@@ -1,4 +1,4 @@
-"""What the kernel says about a V4L2 device: whether it is a camera, and how its pixels are to be read.
+"""Ask the kernel about a V4L2 device: whether it is a camera, and how its pixels are to be read.
 
 Numbers are those of ``linux/videodev2.h``.
 """
@@ -27,6 +27,11 @@ _PI_CAMERA_DRIVERS = frozenset({"unicam", "rp1-cfe", "bcm2835-isp", "pispbe"})
 
 def check_camera(path: str) -> None:
     """Prove that a path is a camera that may be opened.
+
+    Parameters
+    ----------
+    path
+        Such as ``/dev/video0``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Video files, network cameras (RTSP, HTTP MJPEG) and Y4M from standard input or a FIFO, by PyAV."""
+"""Read video files, network cameras (RTSP, HTTP MJPEG) and Y4M from standard input or a FIFO, by PyAV."""
 
 import math
 import os
@@ -30,7 +30,7 @@ _TIMELESS = frozenset({"mpjpeg", "mjpeg"})
 
 
 def no_file(path: str | os.PathLike[str]) -> NoInput:
-    """Why there is no file to be read: for its being raised."""
+    """Make the error that says why there is no file to be read."""
     try:
         os.stat(path)
     except FileNotFoundError:
@@ -41,12 +41,21 @@ def no_file(path: str | os.PathLike[str]) -> NoInput:
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them: timeout in seconds (network and Y4M: 5), transport (RTSP: tcp or udp)."""
+    """Read timeout in seconds (network and Y4M: 5), and transport (RTSP: tcp or udp)."""
     return read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
 
 
 def open(uri: Uri) -> "Video":
-    """Connect, or open the file; for the options see ``options``.
+    """Connect, or open the file.
+
+    Parameters
+    ----------
+    uri
+        A file, an address, or ``y4m:``.
+
+    Returns
+    -------
+    The video, of which no frame is decoded yet.
 
     Raises
     ------
@@ -68,7 +77,7 @@ def open(uri: Uri) -> "Video":
 
 
 class Video(Source):
-    """One video stream, decoded.
+    """Decode one video stream.
 
     Parameters
     ----------
@@ -165,7 +174,7 @@ class Video(Source):
             raise SourceLost(f"{self._name}: the stream ended after {index} frames")
 
     def _decoded(self) -> Iterator[Any]:
-        """Pictures; what a live stream lost a part of on its way is left out."""
+        """Decode pictures; what a live stream lost a part of on its way is left out."""
         import av
 
         limit_s = self._timeout_s if self.live and self._timeout_s is not None else math.inf
@@ -186,7 +195,7 @@ class Video(Source):
                 raise SourceLost(f"{self._name}: no frame came {WITHIN}")
 
     def _check_whole(self, frames: int, last_s: float) -> None:
-        """FFmpeg takes a file that was cut off for one that ends; compare with what the file says of itself."""
+        """Compare with what the file says of itself: FFmpeg takes one that was cut off for one that ends."""
         if self.stream_copy is None or self._closed.is_set():
             return
         expected_s = _duration_s(self._container, self._stream)
@@ -234,7 +243,7 @@ def _time_of(decoded: Any, index: int, rate: Fraction | None) -> float:
 
 @contextmanager
 def _mapped(name: str, *, under_way: bool, timeout_s: float | None = None) -> Iterator[None]:
-    """Foreign exceptions to ours. ``under_way``: the stream was opened already."""
+    """Turn foreign exceptions into ours; ``under_way``: the stream was opened already."""
     import av
 
     from edge_srcnn.imaging.pyav import AV_ERRORS

@@ -1,1 +1,1 @@
-"""The operating system: files, processes, signals, temperature."""
+"""Reach the operating system: files, pipes, processes, signals, temperature."""

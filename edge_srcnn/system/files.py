@@ -1,4 +1,4 @@
-"""A file appears whole or not at all."""
+"""Write files that appear whole or not at all."""
 
 import os
 import tempfile
@@ -19,6 +19,17 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
 
     Missing folders are made. On any error, an interruption included, the neighbour is removed and ``path``
     is what it was.
+
+    Parameters
+    ----------
+    path
+        The file in the end.
+    overwrite
+        Replace one that is there.
+
+    Yields
+    ------
+    The neighbour, open for writing.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The chatter of native libraries ("Created TensorFlow Lite XNNPACK delegate for CPU."), kept off the terminal."""
+"""Keep the chatter of native libraries ("Created TensorFlow Lite XNNPACK delegate") off the terminal."""
 
 import logging
 import os
@@ -18,6 +18,10 @@ def quiet_native_code() -> Iterator[None]:
 
     Python's own ``sys.stderr`` keeps working meanwhile when it is not file descriptor 2; otherwise it is
     flushed first, and what other threads write in between goes into the log too.
+
+    Yields
+    ------
+    Nothing.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as caught:

@@ -1,4 +1,4 @@
-"""Standard input and named pipes (FIFOs): a reader and a writer that wait for the other end, but not for ever."""
+"""Read standard input and named pipes (FIFOs), and write to them, waiting for the other end, but not for ever."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ _LOOK_S = 0.02
 
 
 class Pipe:
-    """Standard input or a FIFO as a file for PyAV, whose reads end at a time limit or when it is closed."""
+    """Read standard input or a FIFO as a file for PyAV; reads end at a time limit or when it is closed."""
 
     def __init__(self, path: str, timeout_s: float) -> None:
         self.name = path
@@ -31,7 +31,7 @@ class Pipe:
                 raise NoInput(f"{path}: cannot be read ({reason(error)})") from error
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes; empty at the end."""
+        """Read up to ``size`` bytes; none at the end."""
         end = monotonic() + self._timeout_s
         while not self._closed.is_set():
             ready, _, _ = select.select([self._descriptor], [], [], _POLL_S)
@@ -57,7 +57,7 @@ class Pipe:
 
 
 def is_fifo(path: str) -> bool:
-    """Whether it is a named pipe that can be reached."""
+    """Tell whether it is a named pipe that can be reached."""
     try:
         return stat.S_ISFIFO(os.stat(path).st_mode)
     except OSError:
@@ -65,13 +65,7 @@ def is_fifo(path: str) -> bool:
 
 
 def open_fifo(path: str, patience_s: float) -> BinaryIO:
-    """Open a named pipe to write into, as soon as somebody reads it.
-
-    Raises
-    ------
-    OSError
-        ``ENXIO`` where nobody does within ``patience_s``; another where it cannot be opened.
-    """
+    """Open a named pipe to write into; ``OSError``, ``ENXIO`` where nobody reads it within ``patience_s`` seconds."""
     deadline = monotonic() + patience_s
     while True:
         try:

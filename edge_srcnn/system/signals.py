@@ -1,4 +1,4 @@
-"""Signals as ordinary calls: each is acted upon in a thread of its own, never amid what the main thread does.
+"""Treat signals as ordinary calls: each is acted upon in a thread of its own, never amid what the main thread does.
 
 A handler of Python's interrupts the main thread wherever it is, with whatever locks it holds: to set an event there may
 wait for the very lock that the interrupted line has taken.
@@ -42,4 +42,4 @@ def _dispatch(reader: socket.socket, actions: Mapping[signal.Signals, Callable[[
 
 
 def _nothing(number: int, frame: object) -> None:
-    """In place of the default, which would end the process."""
+    """Take the place of the default, which would end the process."""

@@ -1,4 +1,4 @@
-"""How hot the processor is, and whether a Raspberry Pi slows itself down."""
+"""Read how hot the processor is, and whether a Raspberry Pi slows itself down."""
 
 import logging
 import shutil
@@ -21,7 +21,7 @@ _REASONS = {0x1: "the voltage is too low", 0x2: "its clock is capped", 0x4: "it 
 
 @dataclass(frozen=True)
 class Heat:
-    """A look at the processor.
+    """Hold a look at the processor.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Heat:
 
 
 def look_at_heat() -> Heat:
-    """Read both."""
+    """Read temperature and throttling."""
     return Heat(processor_temperature_c(), throttling())
 
 
@@ -73,7 +73,7 @@ class HeatWatch:
 
 
 def processor_temperature_c(folder: Path = _THERMAL) -> float | None:
-    """Degrees Celsius that Linux tells of the processor, or of whatever it measures first; None where it has none."""
+    """Read degrees Celsius of the processor, or of whatever Linux measures first; None where it has no sensor."""
     try:
         zones = sorted(folder.glob("thermal_zone*"), key=lambda zone: (not _is_processor(zone), zone.name))
     except OSError:  # too many files are open
@@ -87,7 +87,7 @@ def processor_temperature_c(folder: Path = _THERMAL) -> float | None:
 
 
 def throttling(file: Path = _THROTTLED) -> tuple[str, ...]:
-    """Why a Raspberry Pi slows itself down at the moment, by its kernel or ``vcgencmd``."""
+    """Tell why a Raspberry Pi slows itself down at the moment, by its kernel or ``vcgencmd``."""
     try:
         text = file.read_text()
     except OSError:

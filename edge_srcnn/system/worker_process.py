@@ -1,4 +1,4 @@
-"""Work that may hang or crash in native code, in a process of its own: its owner waits for a bounded time."""
+"""Run work that may hang or crash in native code in a process of its own; its owner waits for a bounded time."""
 
 import faulthandler
 import importlib
@@ -24,7 +24,7 @@ _TIME_VALUE = "@ll"  # struct timeval
 
 
 class Child:
-    """A process that answers one request at a time.
+    """Keep a process that answers one request at a time.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Child:
         ``module:function``; called once in the child, and gives the function that answers requests.
     pass_fds
         Descriptors that the child inherits, under the same numbers.
-    settings
+    **settings
         What the worker is called with; anything that can be pickled.
 
     Raises
@@ -63,6 +63,19 @@ class Child:
 
     def call(self, timeout_s: float, /, *arguments: Any, **named: Any) -> Any:
         """Ask, and wait for the answer.
+
+        Parameters
+        ----------
+        timeout_s
+            Seconds to wait.
+        *arguments
+            Of the worker's function; anything that can be pickled.
+        **named
+            The same, by name.
+
+        Returns
+        -------
+        What the worker's function gave.
 
         Raises
         ------
@@ -138,7 +151,7 @@ def serve(descriptor: int, worker: str) -> None:
 
 
 def _request(owner: "Connection[Any, Any]") -> Any:
-    """Time limit and arguments; None when the owner is gone."""
+    """Receive time limit and arguments; None when the owner is gone."""
     try:
         return owner.recv()
     except (EOFError, OSError):
