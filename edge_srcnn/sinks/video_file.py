@@ -72,12 +72,12 @@ class VideoFile:
         suffix = path.suffix.lower()
         self._time_base = 1 / self._rate if suffix == _AVI else TIME_BASE  # AVI has no times, only a rate
         layout = _DURABLE.get(suffix, {}) | _AT_ONCE if durable else _FAST_START if suffix in _MP4 else {}
-        self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy)
         with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.partial.open("xb")
             fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for one that a power cut left
             try:
+                self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy)
                 self._container: Any = av.open(str(self.partial), "w", options=layout)
             except BaseException:
                 self._file.close()

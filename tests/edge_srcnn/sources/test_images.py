@@ -1,4 +1,4 @@
-"""Picture files in: every kind of samples, in 8 bits of grey or RGB, with transparency apart."""
+"""Picture files in: every kind of samples, in 8 bits of grey or RGB, with transparency apart; and which there are."""
 
 import struct
 
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.sources.images import read_picture
+from edge_srcnn.errors import NoInput
+from edge_srcnn.sources.images import find_pictures, read_picture
 from edge_srcnn.uri import PICTURE_SUFFIXES
 from tests.edge_srcnn.sources.pictures import BLUE, CLEAR, RED, warnings_of
 
@@ -159,3 +160,19 @@ def test_of_an_animation_the_first_frame_is_read_with_exactly_one_warning(tmp_pa
     picture = read_picture(path)
     assert (picture.pixels == RED).all()
     assert warnings_of(caplog) == [f"{path}: 3 frames; only the first is read"]
+
+
+def test_pictures_are_found_recursively_sorted_and_without_hidden_ones(tmp_path):
+    for name in ("b.PNG", "a.jpg", "sub/deep/c.webp", ".hidden.png", "notes.txt", "d.jpeg.part"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    found = [str(path.relative_to(tmp_path)) for path in find_pictures(tmp_path)]
+    assert found == ["a.jpg", "b.PNG", "sub/deep/c.webp"]
+
+
+def test_a_missing_or_empty_folder_is_no_input(tmp_path):
+    with pytest.raises(NoInput, match="no such folder"):
+        find_pictures(tmp_path / "none")
+    with pytest.raises(NoInput, match="no picture in it"):
+        find_pictures(tmp_path)
