@@ -16,7 +16,7 @@ MAX_SIDE = 16384
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
 _NETWORK = re.compile(r"//[^/]")  # a host: the query belongs to the server, and our options follow a ``#``
 _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
-_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[0-9]{1,9})?")  # an exponent would take hours to compute
+_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[1-9][0-9]{0,8})?")  # an exponent would take hours to compute
 _SECRETS = (
     (re.compile(r"(?<=://)[^?#\s]*@"), "***@"),  # up to the last @: a password may hold another, or a slash
     (re.compile(r"(?<=[#&?_])(token|password)=.*?(?=&|: |$)"), r"\1=***"),
@@ -120,17 +120,15 @@ def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
 def frame_size(text: str) -> tuple[int, int]:
     """Read ``640x480``: width and height."""
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text.lower())
-    if match is None or not 1 <= min(int(match[1]), int(match[2])) <= max(int(match[1]), int(match[2])) <= MAX_SIDE:
+    width, height = (int(side) for side in match.groups()) if match else (0, 0)
+    if not 1 <= min(width, height) <= max(width, height) <= MAX_SIDE:
         raise ValueError(f"give width x height, such as 640x480, up to {MAX_SIDE}")
-    return int(match[1]), int(match[2])
+    return width, height
 
 
 def frame_rate(text: str) -> Fraction:
     """Read ``30``, ``29.97`` or ``30000/1001``: frames a second."""
-    try:
-        rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
-    except ZeroDivisionError:
-        rate = Fraction(0)
+    rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
     if not 0 < rate <= 1000:
         raise ValueError("give frames a second, such as 30 or 30000/1001")
     return rate

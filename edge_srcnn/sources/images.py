@@ -116,6 +116,8 @@ def _turn_upright(path: Path, image: Image.Image) -> bytes | None:
             for tag in _STALE_SETTINGS:
                 exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
         return exif.tobytes() if len(exif) else None
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow raises anything on damaged tables; the pixels are good
         log.warning("%s: damaged EXIF data, left out (%s)", path, error)
         return None

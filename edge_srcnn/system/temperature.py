@@ -1,10 +1,10 @@
 """Read how hot the processor is, and whether a Raspberry Pi slows itself down."""
 
 import logging
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -79,40 +79,36 @@ def processor_temperature_c(folder: Path = _THERMAL) -> float | None:
     except OSError:  # too many files are open
         return None
     for zone in zones:
-        try:
-            return int((zone / "temp").read_text()) / 1000
-        except (OSError, ValueError):  # a sensor that sleeps
-            continue
+        with suppress(ValueError):
+            return int(_told(zone / "temp")) / 1000
     return None
 
 
 def throttling(file: Path = _THROTTLED) -> tuple[str, ...]:
     """Tell why a Raspberry Pi slows itself down at the moment, by its kernel or ``vcgencmd``."""
     try:
-        text = file.read_text()
-    except OSError:
-        text = _vcgencmd()
-    try:
-        bits = int(text.strip().rpartition("=")[2], 16)
+        bits = int((_told(file) or _vcgencmd()).strip().rpartition("=")[2], 16)
     except ValueError:
         return ()
     return tuple(reason for bit, reason in _REASONS.items() if bits & bit)
 
 
 def _vcgencmd() -> str:
-    program = shutil.which("vcgencmd")
-    if program is None:
-        return ""
     try:
-        done = subprocess.run([program, "get_throttled"], capture_output=True, text=True, timeout=_VCGENCMD_S)
+        done = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=_VCGENCMD_S)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout
 
 
 def _is_processor(zone: Path) -> bool:
-    try:
-        kind = (zone / "type").read_text().lower()
-    except OSError:
-        return False
+    kind = _told(zone / "type").lower()
     return any(word in kind for word in _OF_THE_PROCESSOR)
+
+
+def _told(file: Path) -> str:
+    """Read what the kernel tells in a file; nothing where it has none, or a sensor sleeps."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
