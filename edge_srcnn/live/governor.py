@@ -192,23 +192,23 @@ class Governor:
         """Take a look into account; gives the step to take, which ``take`` or ``refuse`` answers."""
         self._prove(look.now_s)
         behind, self.hot = self._behind(look), self._heat(look.heat)
-        self._behind_s = _since(self._behind_s, look.now_s, behind)
-        self._hot_s = _since(self._hot_s, look.now_s, self.hot)
+        self._behind_s = _since(self._behind_s, look.now_s, behind is not None)
+        self._hot_s = _since(self._hot_s, look.now_s, self.hot is not None)
         if behind is None:
             self.too_slow = None
         if behind is None and self.hot is None:
             return self._up(look)
-        self._room_s = None
+        self._room_s, settled = None, look.now_s >= self._cooling_until_s
         if behind is not None and _held(self._behind_s, look.now_s, HOLD_S):
             if self.index:
                 return Step(Reason.BEHIND, self.index - 1, behind)
             self.too_slow = behind
-        elif self.hot is not None and self.index and self._cooled_long_enough(look.now_s):
+        elif self.hot is not None and self.index and settled and _held(self._hot_s, look.now_s, HOLD_S):
             return Step(Reason.HOT, self.index - 1, self.hot)
         return None
 
     def state(
-        self, models: tuple[str, ...], target_fps: float | None, frame_ms: tuple[float | None, ...] = ()
+        self, models: tuple[str, ...], target_fps: float | None, frame_ms: tuple[float | None, ...]
     ) -> LadderState:
         """Look at it, from any thread."""
         counts = sorted(self.steps.copy().items())
@@ -241,9 +241,6 @@ class Governor:
         self._begin_anew()
         self.hot = self.too_slow = None
 
-    def _cooled_long_enough(self, now_s: float) -> bool:
-        return _held(self._hot_s, now_s, HOLD_S) and now_s >= self._cooling_until_s
-
     def _begin_anew(self) -> None:
         self._behind_s = self._hot_s = self._room_s = None
 
@@ -251,23 +248,21 @@ class Governor:
         self._patience_s = min(self._patience_s * 2, MOST_PATIENCE_S)
 
     def _up(self, look: Look) -> Step | None:
-        if self.index + 1 >= self._models or look.target_fps is None or not self._is_cool(look.heat):
+        if look.target_fps is None:
             self._room_s = None
             return None
-        known, budget_s = look.better_s is not None, SPARE / look.target_fps
         better_s = look.frame_s * _UNKNOWN_RATIO if look.better_s is None else look.better_s
-        if better_s > budget_s:
-            self._room_s = None
+        celsius = look.heat.temperature_c
+        cool = celsius is None or celsius < self._hot_c - _COOL_C
+        room = self.index + 1 < self._models and cool and better_s <= SPARE / look.target_fps
+        self._room_s = _since(self._room_s, look.now_s, room)
+        # after a step up as many steps must be left in the window as lead down to the fastest model
+        way_back = MOST_STEPS - (self._recent(look.now_s) + 1) >= self.index + 1
+        if not way_back or not _held(self._room_s, look.now_s, self._patience_s):
             return None
-        self._room_s = _since(self._room_s, look.now_s, better_s)
-        if not _held(self._room_s, look.now_s, self._patience_s) or not self._leaves_a_way_back(look.now_s):
-            return None
-        took = f"{better_s * 1000:.0f} ms a frame" if known else f"{look.frame_s * 1000:.0f} ms a frame before"
+        unknown = look.better_s is None
+        took = f"{look.frame_s * 1000:.0f} ms a frame before" if unknown else f"{better_s * 1000:.0f} ms a frame"
         return Step(Reason.ROOM, self.index + 1, f"{took}, and {1000 / look.target_fps:.0f} ms to spend")
-
-    def _leaves_a_way_back(self, now_s: float) -> bool:
-        """Whether after a step up as many steps are left in the window as lead down to the fastest model."""
-        return MOST_STEPS - (self._recent(now_s) + 1) >= self.index + 1
 
     def _recent(self, now_s: float) -> int:
         return sum(now_s - taken_s <= WINDOW_S for taken_s in self._taken_s)
@@ -291,13 +286,10 @@ class Governor:
             reasons.insert(0, f"{heat.temperature_c:.0f} °C")
         return ", ".join(reasons) or None
 
-    def _is_cool(self, heat: Heat) -> bool:
-        return heat.temperature_c is None or heat.temperature_c < self._hot_c - _COOL_C
 
-
-def _since(since_s: float | None, now_s: float, state: object) -> float | None:
-    """Keep the time when a state began; None while it is not there."""
-    return None if state is None else now_s if since_s is None else since_s
+def _since(since_s: float | None, now_s: float, lasts: bool) -> float | None:
+    """Keep the time when a state began; None while it does not last."""
+    return (now_s if since_s is None else since_s) if lasts else None
 
 
 def _held(since_s: float | None, now_s: float, hold_s: float) -> bool:

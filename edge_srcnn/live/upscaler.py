@@ -19,8 +19,6 @@ from edge_srcnn.models.bundled import is_auto, live_ladder
 from edge_srcnn.system.temperature import Heat, HeatWatch
 from edge_srcnn.upscaler import load, read_named
 
-HOT_C = 80.0
-
 
 @dataclass
 class Upscalers:
@@ -52,7 +50,7 @@ class Upscalers:
     roi: tuple[int, int, int, int] | None = None
     keep_fps: Fraction | None = None
     rate: Callable[[], Fraction | None] = lambda: None
-    hot_c: float = HOT_C
+    hot_c: float = 80.0
     heat: Callable[[], Heat] = field(default_factory=lambda: HeatWatch().newest)
     _governor: Governor | None = field(default=None, init=False)
 

@@ -19,7 +19,7 @@ from edge_srcnn.service.settings import Config
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera
-from edge_srcnn.system.temperature import Heat, HeatWatch
+from edge_srcnn.system.temperature import HeatWatch
 from edge_srcnn.uri import frame_rate, region, without_secrets
 
 
@@ -33,8 +33,6 @@ class Service:
     steady
         Wait for a camera that is lost, fail over from an engine that fails, try failed sinks again; False: the first
         failure ends the run.
-    heat
-        Gives the last look at the processor; None: this machine's.
 
     Raises
     ------
@@ -42,11 +40,11 @@ class Service:
         A part of the configuration makes no sense on this machine; not steady: or cannot be opened.
     """
 
-    def __init__(self, config: Config, *, steady: bool = True, heat: Callable[[], Heat] | None = None) -> None:
+    def __init__(self, config: Config, *, steady: bool = True) -> None:
         self._config = config
         self._one_reload = threading.Lock()
         self._camera = is_camera(config.source)
-        self._heat = heat or HeatWatch().newest
+        self._heat = HeatWatch().newest
         with ExitStack() as opened:
             opener = Opener.of(config.source)
             if steady and opener.reopens:

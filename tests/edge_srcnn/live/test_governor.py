@@ -209,7 +209,9 @@ def test_steps_are_counted_by_direction_and_reason():
     machine.run(10)
     machine.load = 1.0
     machine.run(30)
-    counts = {(each.direction, each.reason): each.count for each in machine.governor.state(("a", "b", "c"), FPS).steps}
+    counts = {
+        (each.direction, each.reason): each.count for each in machine.governor.state(("a", "b", "c"), FPS, ()).steps
+    }
     assert counts == {("down", "behind"): 1, ("up", "room"): 1}
 
 

@@ -17,8 +17,8 @@ from edge_srcnn.live.upscaler import Upscalers
 from edge_srcnn.system.temperature import Heat
 from edge_srcnn.upscaler import Upscaler, load_model
 from tests.edge_srcnn.bundles import make_ladder
+from tests.edge_srcnn.live.ladder_parts import wait_for_maker
 from tests.edge_srcnn.live.pipeline_parts import wait_for
-from tests.edge_srcnn.live.test_ladder_upscaler import wait_for_maker
 
 SLOW = Fraction(1, 100)  # frames a second: there is room for anything
 
