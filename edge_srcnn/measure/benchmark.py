@@ -5,6 +5,7 @@ Everything that is compared is timed in turns within one run; figures are median
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter, process_time
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 
 from edge_srcnn.engine.backends import Backend
-from edge_srcnn.engine.build import network_of
+from edge_srcnn.engine.build import network_of, plan_for
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Network, Quantization
 from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.isolated import IsolatedLuma
@@ -22,10 +23,9 @@ from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import PLAIN, WHOLE_TILE, Plan
 from edge_srcnn.engine.tflite_reader import read_graph
-from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
-from edge_srcnn.measure.stopwatch import Stopwatch
+from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.measure import Stopwatch, picture_for
 from edge_srcnn.models.file import Model
-from edge_srcnn.sources.testcard import draw_test_card
 
 STAGES = ("resize", "pack", "invoke", "unpack")
 MIN_ROUNDS = 7
@@ -105,76 +105,89 @@ class Benchmark:
 
 def measure(
     model: Model,
-    backend: Backend,
-    plan: Plan,
+    options: EngineOptions,
     size: tuple[int, int],
     *,
     seconds: float,
     compare: bool = False,
-    reuse: Plan | None = None,
+    reuse: bool = False,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Benchmark:
     """Measure for about ``seconds``, of which no more than a round may be exceeded.
 
     Parameters
     ----------
-    model, backend, plan
-        What is measured, and how it computes.
+    model
+        What is measured.
+    options
+        How it computes; another engine than ``auto``.
     size
         Width and height of the frame.
+    seconds
+        How long; a fast network gets ``MIN_ROUNDS`` in any case.
     compare
         Also time the plain network in float32, cv2's bicubic and Lanczos, and the engine in a process of its own.
     reuse
-        Also time still and nearly still frames with ``reuse``, set like this.
+        Also time still and nearly still frames with tiles that are used again.
     progress
         Is told now and then how much is done, 0 to 1.
+
+    Returns
+    -------
+    All figures.
     """
     scale, luma, watch = model.spec.scale, picture_for(*size), Stopwatch()
     out = np.empty([side * scale for side in luma.shape], np.uint8)
+    backend, plan = options.backend(), plan_for(model, options, *out.shape)
     backend.prepare()
     began_cpu = process_time()
     network = network_of(model)
-    inference, upscaler = _ready(network, backend, plan, scale)
+    inference = _inference(network, backend, plan)
+    upscaler = LumaUpscaler(inference, scale)
     upscaler.upscale(luma, out)
     first_frame_cpu_ms = (process_time() - began_cpu) * 1000
     own = replace(network, graph=read_graph(model.graph))
-    plain_inference, plain = _ready(own, backend, Plan(PLAIN, WHOLE_TILE, plan.threads), scale)
+    plain_inference = _inference(own, backend, Plan(PLAIN, WHOLE_TILE, plan.threads))
+    plain = LumaUpscaler(plain_inference, scale)
     plain.upscale(luma, out)
     identical = np.array_equal(plain_inference.raw, inference.raw)
     best = ceiling_graph(network.graph.dtype)
     ceiling = backend.compile(best, plan.threads)
-    others = _other_ways(network, backend, plan, luma, scale) if compare else {}
-    isolated = None
-    if compare:
-        isolated = IsolatedLuma(model, EngineOptions(backend.name, plan.threads, plan.blocks, plan.tile))
-        others["edge-srcnn, isolated"] = partial(isolated.upscale, luma, out)
-    began, rounds, spent = perf_counter(), 0, 0.0
-    while not rounds or spent + spent / rounds <= max(seconds, _LEAST_S if rounds < MIN_ROUNDS else 0):
-        upscaler.statistics.clear()
-        watch.time("frame", lambda: upscaler.upscale(luma, out))
-        for stage in STAGES:
-            watch.add(stage, getattr(upscaler.statistics, f"{stage}_s"))
-        plain.statistics.clear()
-        plain.upscale(luma, out)
-        watch.add("plain", plain.statistics.invoke_s)
-        watch.time("ceiling", ceiling.run)
-        for name, job in others.items():
-            watch.time(name, job)
-        rounds += 1
-        spent = perf_counter() - began
-        progress(min(spent / seconds, 1))
-    if isolated is not None:
-        isolated.close()
-    packed_ms, frame_ms, ceiling_ms = watch.ms("invoke"), watch.ms("frame"), watch.ms("ceiling")
+    with ExitStack() as opened:
+        others: dict[str, Callable[[], object]] = {}
+        if compare:
+            isolated = opened.enter_context(closing(IsolatedLuma(model, options)))
+            others = _other_ways(network, backend, plan, luma, scale)
+            others["edge-srcnn, isolated"] = partial(isolated.upscale, luma, out)
+        began, rounds, spent = perf_counter(), 0, 0.0
+        while not rounds or spent + spent / rounds <= max(seconds, _LEAST_S if rounds < MIN_ROUNDS else 0):
+            upscaler.statistics.clear()
+            watch.time("frame", lambda: upscaler.upscale(luma, out))
+            for stage in STAGES:
+                watch.add(stage, getattr(upscaler.statistics, f"{stage}_s"))
+            plain.statistics.clear()
+            plain.upscale(luma, out)
+            watch.add("plain", plain.statistics.invoke_s)
+            watch.time("ceiling", ceiling.run)
+            for name, job in others.items():
+                watch.time(name, job)
+            rounds += 1
+            spent = perf_counter() - began
+            progress(min(spent / seconds, 1))
+    packed_ms, plain_ms, frame_ms = watch.ms("invoke"), watch.ms("plain"), watch.ms("frame")
     gmacs = network.macs_per_pixel * out.size / packed_ms / 1e6
-    ceiling_gmacs = best.macs_per_cell * math.prod(CEILING_SIZE) / ceiling_ms / 1e6
+    ceiling_gmacs = best.macs_per_cell * math.prod(CEILING_SIZE) / watch.ms("ceiling") / 1e6
+    again = None
+    if reuse:
+        still = replace(options, reuse=True).applied_to(plan)
+        again = _measure_reuse(network, backend, still, luma, scale, min(rounds, MIN_ROUNDS))
     return Benchmark(
         size=size,
         output=(out.shape[1], out.shape[0]),
         plan=plan,
-        plain_ms=watch.ms("plain"),
+        plain_ms=plain_ms,
         packed_ms=packed_ms,
-        ratio=watch.ms("plain") / packed_ms,
+        ratio=plain_ms / packed_ms,
         identical=identical,
         ceiling_gmacs=ceiling_gmacs,
         gmacs=gmacs,
@@ -185,27 +198,18 @@ def measure(
         frames_per_second=1000 / frame_ms,
         around_invoke=1 - packed_ms / frame_ms,
         others={name: watch.ms(name) for name in others},
-        reuse=None if reuse is None else _measure_reuse(network, backend, reuse, luma, scale, min(rounds, MIN_ROUNDS)),
+        reuse=again,
     )
 
 
-def _ready(
-    network: Network, backend: Backend, plan: Plan, scale: int, *, reuse: bool = False
-) -> tuple[TiledInference, LumaUpscaler]:
-    inference = TiledInference(network, backend, plan_for=lambda height, width: plan, reuse=reuse)
-    return inference, LumaUpscaler(inference, scale)
-
-
-def picture_for(width: int, height: int) -> UInt8Array:
-    """Luma of the test card, stretched to a size: uint8 ``[height, width]``."""
-    card = luma_full_range(draw_test_card())
-    return np.asarray(cv2.resize(card, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+def _inference(network: Network, backend: Backend, plan: Plan, *, reuse: bool = False) -> TiledInference:
+    return TiledInference(network, backend, plan_for=lambda height, width: plan, reuse=reuse)
 
 
 def _measure_reuse(network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int, rounds: int) -> Reuse:
-    """Fresh frames, frames that are the last one, and frames of which a tenth (a rectangle) changed, in turns."""
+    """Time fresh frames, frames that are the last one, and frames of which a tenth (a rectangle) changed, in turns."""
     watch, share = Stopwatch(), dict[str, float]()
-    _, upscaler = _ready(network, backend, plan, scale, reuse=True)
+    upscaler = LumaUpscaler(_inference(network, backend, plan, reuse=True), scale)
     out = np.empty([side * scale for side in luma.shape], np.uint8)
     moved = luma.copy()
     height, width = (round(side * math.sqrt(CHANGED_SHARE)) for side in luma.shape)
@@ -223,9 +227,9 @@ def _measure_reuse(network: Network, backend: Backend, plan: Plan, luma: UInt8Ar
 def _other_ways(
     network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int
 ) -> dict[str, Callable[[], object]]:
-    """Time what people have otherwise: the same network in float32 and not packed, and filters."""
+    """Give what people have otherwise: the same network in float32 and not packed, and filters."""
     in_float32 = replace(network, graph=_in_float32(network.graph))
-    _, real = _ready(in_float32, backend, Plan(PLAIN, plan.tile, plan.threads), scale)
+    real = LumaUpscaler(_inference(in_float32, backend, Plan(PLAIN, plan.tile, plan.threads)), scale)
     bigger = (luma.shape[1] * scale, luma.shape[0] * scale)
     out = real.upscale(luma)
     return {

@@ -9,7 +9,7 @@ from PIL import Image
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.imaging.metrics import psnr, ssim
-from edge_srcnn.measure.stopwatch import median_ms
+from edge_srcnn.measure import median_ms
 from edge_srcnn.sources.testcard import draw_test_card
 from edge_srcnn.upscaler import Upscaler
 

@@ -5,20 +5,14 @@ import sys
 from dataclasses import dataclass
 
 import edge_srcnn
-from edge_srcnn.engine.backends import (
-    AUTO,
-    INTERPRETERS,
-    Backend,
-    backend_named,
-    installed_interpreter,
-    package_version,
-)
+from edge_srcnn.engine.backends import AUTO, INTERPRETERS, backend_named, installed_interpreter, package_version
 from edge_srcnn.engine.build import tuned_or_default, tuning_key
 from edge_srcnn.engine.edgetpu import EdgeTpuReport, report_edgetpu
 from edge_srcnn.engine.plan import Plan
 from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.measure import FRAME_PX
 from edge_srcnn.models.bundled import bundled_models, find_model, live_ladder
 from edge_srcnn.models.file import read_model
 from edge_srcnn.upscaler import load_model
@@ -34,9 +28,6 @@ INT8_FEATURES = (
     ("i8mm", "NEON int8 matrix"),
 )
 """Flags of /proc/cpuinfo that int8 kernels use, and their names."""
-
-FRAME = (480, 640)
-"""Height and width of the camera frame whose setting is shown."""
 
 _PACKAGES = ("numpy", "opencv-python-headless", "pillow", "flatbuffers", "tflite")
 
@@ -63,7 +54,7 @@ class SelfTest:
 
 @dataclass(frozen=True)
 class LiveModel:
-    """A model that live video may take: whether it was tuned here, and what a frame of ``FRAME`` took, if it ran."""
+    """A model that live video may take: whether it was tuned here, and what a frame of ``FRAME_PX`` took, if it ran."""
 
     model: str
     tuned: bool
@@ -97,7 +88,7 @@ class Diagnosis:
 def diagnose() -> Diagnosis:
     """Look at the machine and its Edge TPUs, and run every bundled model's golden self-test in every engine."""
     processor, usual = this_processor(), installed_interpreter()
-    plan, tuned = _plan(usual)
+    setting, tuned = _setting(usual)
     interpreters = map(backend_named, INTERPRETERS)
     engines = tuple(EngineReport(each.name, each.package, each.version(), each.cure) for each in interpreters)
     return Diagnosis(
@@ -109,7 +100,7 @@ def diagnose() -> Diagnosis:
         features=tuple(label for flag, label in INT8_FEATURES if flag in processor.flags),
         packages={package: package_version(package) or "not installed" for package in _PACKAGES},
         engines=engines,
-        setting=plan,
+        setting=setting,
         tuned=tuned,
         self_tests=tuple(_self_test(m, e.name) for e in engines if e.version for m in bundled_models()),
         edge_tpu=report_edgetpu(),
@@ -117,12 +108,12 @@ def diagnose() -> Diagnosis:
     )
 
 
-def _plan(engine: str | None) -> tuple[str, bool]:
-    """Tell how frames of ``FRAME`` are computed, and whether that was measured here."""
+def _setting(engine: str | None) -> tuple[str, bool]:
+    """Tell how frames of ``FRAME_PX`` are computed, and whether that was measured here."""
     if engine is None:
         return "bicubic alone", False
     try:
-        plan, measured, _ = _known_of(AUTO, backend_named(engine))
+        plan, measured, _ = _known_of(AUTO, engine)
         return str(plan), measured
     except EdgeSrcnnError as error:
         return f"nothing ({error})", False
@@ -130,17 +121,18 @@ def _plan(engine: str | None) -> tuple[str, bool]:
 
 def _live(engine: str | None) -> tuple[LiveModel, ...]:
     """Look up the models of live video, the fastest first."""
+    if engine is None:
+        return ()
     try:
-        names = live_ladder(2) if engine else ()
-        return tuple(LiveModel(name, *_known_of(name, backend_named(engine or AUTO))[1:]) for name in names)
+        return tuple(LiveModel(name, *_known_of(name, engine)[1:]) for name in live_ladder(2))
     except EdgeSrcnnError:  # the self-tests tell
         return ()
 
 
-def _known_of(name: str, backend: Backend) -> tuple[Plan, bool, float | None]:
-    """Look up a model's plan for ``FRAME``, whether it was measured here, and what a live frame took, if it ran."""
-    model = read_model(find_model(name, 2))
-    size = FRAME[0] * model.spec.scale, FRAME[1] * model.spec.scale
+def _known_of(name: str, engine: str) -> tuple[Plan, bool, float | None]:
+    """Look up a model's plan for ``FRAME_PX``, whether it was measured here, and what a live frame took, if it ran."""
+    model, backend, (width, height) = read_model(find_model(name, 2)), backend_named(engine), FRAME_PX
+    size = height * model.spec.scale, width * model.spec.scale
     return *tuned_or_default(model, backend, *size), TuningCache().get_ms(tuning_key(model, backend, *size))
 
 

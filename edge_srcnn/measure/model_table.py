@@ -1,21 +1,17 @@
 """Models as people choose between them: what each is for, how good and how large it is, and how fast here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from edge_srcnn.measure.benchmark import picture_for
-from edge_srcnn.measure.stopwatch import median_ms
+from edge_srcnn.measure import FRAME_PX, median_ms, picture_for
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import read_model
 from edge_srcnn.models.spec import ModelSpec
 from edge_srcnn.upscaler import load_model
-
-FRAME_PX = (640, 480)
-"""Width and height of the camera's frame that is timed."""
 
 LIMIT_S = 8.0
 """No frame is begun that would end later: those of the slowest models are then estimated."""
@@ -32,6 +28,11 @@ class Listed:
     size_bytes: int
     spec: ModelSpec
 
+    @property
+    def work(self) -> int:
+        """Count the multiplications of a frame of ``FRAME_PX``."""
+        return self.spec.macs_per_pixel * self.spec.scale**2 * FRAME_PX[0] * FRAME_PX[1]
+
 
 def list_bundled() -> list[Listed]:
     """List the bundled models, by scale and kind of picture, the fastest first; errors as those of ``read_model``."""
@@ -40,23 +41,20 @@ def list_bundled() -> list[Listed]:
 
 
 def listed(path: Path) -> Listed:
-    """One model file; errors as those of ``read_model``."""
+    """Read one model file; errors as those of ``read_model``."""
     return Listed(path, path.stat().st_size, read_model(path).spec)
 
 
-@dataclass(frozen=True)
-class Timed:
-    """What a frame took, in milliseconds; not measured, it is what its multiplications let expect."""
-
-    frame_ms: float
-    measured: bool
-
-
-def time_frames(models: Sequence[Listed], engine: str, *, limit_s: float | None = LIMIT_S) -> Iterator[Listed | Timed]:
+def time_frames(
+    models: Sequence[Listed],
+    engine: str,
+    *,
+    limit_s: float | None = LIMIT_S,
+    progress: Callable[[int, str], None] = lambda done, name: None,
+) -> tuple[dict[str, float], list[str]]:
     """Time a frame of ``FRAME_PX`` with each model, those with the least work first.
 
-    Luma alone is upscaled and sharpened, at the tuned or default setting. Yields each model before its turn, and then
-    its result.
+    Luma alone is upscaled and sharpened, at the tuned or default setting.
 
     Parameters
     ----------
@@ -67,6 +65,12 @@ def time_frames(models: Sequence[Listed], engine: str, *, limit_s: float | None 
     limit_s
         One frame of each model, and no more of them than there is time for; the others are estimated from those that
         were measured. None: ``RUNS`` frames of every one.
+    progress
+        Is told before each model how many are done, and its name.
+
+    Returns
+    -------
+    Milliseconds by name, and the names of those that were estimated.
 
     Raises
     ------
@@ -74,43 +78,21 @@ def time_frames(models: Sequence[Listed], engine: str, *, limit_s: float | None 
         One of them cannot run here.
     """
     began, ms_per_mac = perf_counter(), 0.0
-    for model in sorted(models, key=_work):
-        yield model
-        expected_ms = ms_per_mac * _work(model)
+    frame_ms, estimated = dict[str, float](), list[str]()
+    for done, model in enumerate(sorted(models, key=lambda each: each.work)):
+        name, expected_ms = model.spec.name, ms_per_mac * model.work
+        progress(done, name)
         if limit_s is not None and ms_per_mac and perf_counter() - began + expected_ms / 1000 > limit_s:
-            yield Timed(expected_ms, measured=False)
-            continue
-        frame_ms = time_frame_ms(model.path, engine, runs=RUNS if limit_s is None else 1)
-        ms_per_mac = frame_ms / _work(model)
-        yield Timed(frame_ms, measured=True)
-
-
-def _work(model: Listed) -> int:
-    """Count a frame's multiplications."""
-    return model.spec.macs_per_pixel * model.spec.scale**2 * FRAME_PX[0] * FRAME_PX[1]
+            frame_ms[name] = expected_ms
+            estimated.append(name)
+        else:
+            frame_ms[name] = time_frame_ms(model.path, engine, runs=RUNS if limit_s is None else 1)
+            ms_per_mac = frame_ms[name] / model.work
+    return frame_ms, estimated
 
 
 def time_frame_ms(path: Path, engine: str, *, runs: int = RUNS) -> float:
-    """Measure a frame of ``FRAME_PX`` with a model: the median of ``runs``, after a first one that is not counted.
-
-    Parameters
-    ----------
-    path
-        A model file.
-    engine
-        An interpreter that is installed.
-    runs
-        Frames that count.
-
-    Returns
-    -------
-    Milliseconds.
-
-    Raises
-    ------
-    ModelError, Unavailable
-        It cannot run here.
-    """
+    """Measure a frame of ``FRAME_PX``: the median in milliseconds of ``runs``, after a first one that does not count."""
     luma = picture_for(*FRAME_PX)
     with load_model(path, engine=engine) as upscaler:
         out = np.empty([side * upscaler.scale for side in luma.shape], np.uint8)

@@ -4,16 +4,16 @@ import http.client
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from edge_srcnn.errors import EdgeSrcnnError, UsageError
-from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.measure.stopwatch import seconds_of
+from edge_srcnn.measure import seconds_of
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import open_source
 from edge_srcnn.upscaler import Upscaler
@@ -53,7 +53,7 @@ def measure_throughput(upscaler: Upscaler, source: str) -> Throughput:
     null = _pipeline_rate(upscaler, source, open_sink("null:"))
     sink = open_sink("http://127.0.0.1:0")
     seen: list[int] = []
-    viewer = threading.Thread(target=_watch, args=(sink.address, seen), name="viewer", daemon=True)
+    viewer = threading.Thread(target=_watch, args=(sink, seen), name="viewer", daemon=True)
     served = _pipeline_rate(upscaler, source, sink, viewer.start)
     viewer.join(_JOIN_S)
     if not seen:
@@ -62,24 +62,16 @@ def measure_throughput(upscaler: Upscaler, source: str) -> Throughput:
 
 
 def _engine_rate(upscaler: Upscaler, source: str) -> float:
-    frames = _first_frames(source, _ENGINE_FRAMES)
-    width, height = (side * upscaler.scale for side in frames[0].size)
-    out = np.empty((height, width), np.uint8)
-    for frame in frames[:WARM_UP]:
-        upscaler.upscale(frame.luma, out)
-    return len(frames) / seconds_of(lambda: [upscaler.upscale(frame.luma, out) for frame in frames])
-
-
-def _first_frames(source: str, count: int) -> Sequence[Frame]:
-    opened = open_source(source)
-    try:
-        return [frame for frame, _ in zip(opened, range(count), strict=False)]
-    finally:
-        opened.close()
+    with closing(open_source(source)) as opened:
+        planes = [frame.luma for frame in islice(opened, _ENGINE_FRAMES)]
+    out = np.empty([side * upscaler.scale for side in planes[0].shape], np.uint8)
+    for luma in planes[:WARM_UP]:
+        upscaler.upscale(luma, out)
+    return len(planes) / seconds_of(lambda: [upscaler.upscale(luma, out) for luma in planes])
 
 
 def _pipeline_rate(upscaler: Upscaler, source: str, sink: Sink, begun: Callable[[], None] = lambda: None) -> float:
-    """Frames a second between the first and the last frame that came out."""
+    """Count frames a second between the first and the last frame that came out."""
     times: list[float] = []
     Pipeline(open_source(source), upscaler, [sink]).run(lambda frames: times.append(time.perf_counter()), begun=begun)
     steady = times[WARM_UP:]
@@ -88,11 +80,11 @@ def _pipeline_rate(upscaler: Upscaler, source: str, sink: Sink, begun: Callable[
     return (len(steady) - 1) / (steady[-1] - steady[0])
 
 
-def _watch(address: str, seen: list[int]) -> None:
+def _watch(sink: Sink, seen: list[int]) -> None:
     """Look at the stream until it ends, and count the bytes."""
     with (
         suppress(OSError, http.client.HTTPException),
-        urllib.request.urlopen(f"{address}/stream.mjpg", timeout=_JOIN_S) as stream,
+        urllib.request.urlopen(f"{sink.address}/stream.mjpg", timeout=_JOIN_S) as stream,
     ):
         while part := stream.read1(_CHUNK):
             seen.append(len(part))

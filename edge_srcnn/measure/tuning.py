@@ -18,13 +18,12 @@ from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.packing import check_packing, tile_grain
 from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.processor import Processor, available_processors, this_processor
-from edge_srcnn.engine.tuning_cache import TuningCache, TuningKey
+from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import even_side, round_up
-from edge_srcnn.measure.benchmark import picture_for
-from edge_srcnn.measure.stopwatch import seconds_of
+from edge_srcnn.measure import picture_for, seconds_of
 from edge_srcnn.models.bundled import find_model, is_auto, live_ladder
 from edge_srcnn.models.file import Model, read_model
 from edge_srcnn.upscaler import read_named
@@ -98,67 +97,54 @@ def models_to_tune(name: str, scale: int) -> list[tuple[Model, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a tuning found, and kept.
-
-    Attributes
-    ----------
-    models
-        For which it holds; the first one was measured.
-    ranking
-        What was tried, the best first.
-    """
-
-    models: tuple[Model, ...]
-    key: TuningKey
-    ranking: tuple[Trial, ...]
-
-
 class Tuning:
-    """Finds the fastest plan of models that are alike, for one size of the camera's frames, and keeps it.
+    """Find the fastest plan of models that are alike, for one size of the camera's frames, and keep it.
 
     Parameters
     ----------
     models
-        As ``models_to_tune`` gives them.
+        As ``models_to_tune`` gives them; the first one is measured.
     backend
         Computes.
     size
         Width and height of the camera's frames.
     options
         What of it is given is not tried in other ways.
+
+    Attributes
+    ----------
+    trials
+        What is tried.
+    keys
+        What the winner is kept for, one of each model.
     """
 
     def __init__(
         self, models: tuple[Model, ...], backend: Backend, size: tuple[int, int], options: EngineOptions
     ) -> None:
-        self.models, self._backend, self._size = models, backend, size
+        self.models, self._backend = models, backend
         self._network = network_of(models[0])
-        factor = models[0].spec.scale // self._network.upsampling
-        self._plane = upscale_bicubic(picture_for(*size), factor)
+        scale, (width, height) = models[0].spec.scale, size
+        self.keys = [tuning_key(model, backend, height * scale, width * scale) for model in models]
+        self._plane = upscale_bicubic(picture_for(width, height), scale // self._network.upsampling)
         plans = plans_to_try(self._network, self._plane.shape, this_processor(), available_processors(), options)
         self.trials = [Trial(plan) for plan in plans]
+
+    @property
+    def ranking(self) -> list[Trial]:
+        """List what was tried, the best first."""
+        return ranked(self.trials)
 
     def run(self) -> Iterator[float]:
         """Measure; gives the milliseconds of the best one so far, as often as ``runs_of`` tells."""
         for _ in halve(self._network, self._backend, self.trials, self._plane):
-            yield ranked(self.trials)[0].milliseconds
+            yield self.ranking[0].milliseconds
 
-    def keep(self) -> Outcome:
-        """Put the winner into the cache.
-
-        Raises
-        ------
-        CannotWrite
-            The cache folder cannot be written.
-        """
-        ranking = tuple(ranked(self.trials))
-        scale, (width, height) = self.models[0].spec.scale, self._size
-        keys = [tuning_key(model, self._backend, height * scale, width * scale) for model in self.models]
-        for key in keys:
-            TuningCache().put(key, ranking[0].milliseconds, ranking[0].plan)
-        return Outcome(self.models, keys[0], ranking)
+    def keep(self) -> None:
+        """Put the winner into the cache; ``CannotWrite`` where its folder cannot be written."""
+        best = self.ranking[0]
+        for key in self.keys:
+            TuningCache().put(key, best.milliseconds, best.plan)
 
 
 def plans_to_try(

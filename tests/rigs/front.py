@@ -31,7 +31,8 @@ from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.plan import default_plan
 from edge_srcnn.engine.processor import this_processor
 from edge_srcnn.engine.tflite_writer import write_graph
-from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph, picture_for
+from edge_srcnn.measure import picture_for
+from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import read_model
 from edge_srcnn.upscaler import read_named

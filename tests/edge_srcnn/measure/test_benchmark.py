@@ -10,8 +10,8 @@ from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Quantization
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
-from edge_srcnn.measure import benchmark
-from edge_srcnn.measure.benchmark import STAGES, measure, picture_for
+from edge_srcnn.measure import benchmark, picture_for
+from edge_srcnn.measure.benchmark import STAGES, measure
 from edge_srcnn.models.file import parse_model
 
 MACS = 9 * 9 * 64 + 64 * 32 + 5 * 5 * 32
@@ -20,13 +20,17 @@ MACS = 9 * 9 * 64 + 64 * 32 + 5 * 5 * 32
 SETTING = Plan(Blocks((2, 4), (4, 4)), (32, 64), 1)
 
 
+def asked(engine, setting=SETTING):
+    return EngineOptions(engine, setting.threads, setting.blocks, setting.tile)
+
+
 @pytest.fixture(scope="module")
 def model(model_bytes):
     return parse_model(model_bytes, "bundled")
 
 
 def test_the_figures_hang_together(engine, model):
-    found = measure(model, backend_named(engine), SETTING, (40, 30), seconds=0.01)
+    found = measure(model, asked(engine), (40, 30), seconds=0.01)
     assert (found.size, found.output, found.plan) == ((40, 30), (80, 60), SETTING)
     assert found.identical
     assert min(found.plain_ms, found.packed_ms, found.frame_ms, found.ceiling_gmacs) > 0
@@ -47,7 +51,7 @@ def test_the_figures_hang_together(engine, model):
 @pytest.mark.parametrize("size", [(1, 1), (7, 5)])
 def test_packed_and_plain_put_out_the_same_bytes(engine, model, block, size):
     setting = Plan(Blocks.parse(block), WHOLE_TILE, 1)
-    assert measure(model, backend_named(engine), setting, size, seconds=0.001).identical
+    assert measure(model, asked(engine, setting), size, seconds=0.001).identical
 
 
 def test_a_packed_network_that_computes_something_else_is_told_apart(monkeypatch, engine, model):
@@ -57,12 +61,12 @@ def test_a_packed_network_that_computes_something_else_is_told_apart(monkeypatch
     wrong = dataclasses.replace(last, bias=last.bias + np.int32(2000))
     other = Graph(real.input_shape, real.input, (*real.layers[:-1], wrong))
     monkeypatch.setattr(benchmark, "network_of", lambda model: dataclasses.replace(network, graph=other))
-    assert not measure(model, backend_named(engine), SETTING, (8, 6), seconds=0.001).identical
+    assert not measure(model, asked(engine), (8, 6), seconds=0.001).identical
 
 
 @pytest.mark.slow
 def test_other_ways_are_measured_when_they_are_asked_for(engine, model):
-    found = measure(model, backend_named(engine), SETTING, (16, 12), seconds=0.01, compare=True)
+    found = measure(model, asked(engine), (16, 12), seconds=0.01, compare=True)
     assert set(found.others) == {"float32 TFLite", "bicubic (cv2)", "Lanczos (cv2)", "edge-srcnn, isolated"}
     assert min(found.others.values()) > 0
 
@@ -70,8 +74,7 @@ def test_other_ways_are_measured_when_they_are_asked_for(engine, model):
 @pytest.mark.slow
 def test_with_reuse_a_still_picture_computes_no_tile_and_a_moving_one_some(engine, model):
     # 400 x 300 in tiles of 128 x 96 at most are 4 x 4; the tenth that moves, 126 x 94 in the middle, is in 2 x 2
-    with_reuse = EngineOptions(reuse=True).applied_to(SETTING)
-    found = measure(model, backend_named(engine), SETTING, (200, 150), seconds=0.001, reuse=with_reuse).reuse
+    found = measure(model, EngineOptions(engine, 1, SETTING.blocks), (200, 150), seconds=0.001, reuse=True).reuse
     assert found is not None
     assert found.still_tiles_reused == 1
     assert found.tenth_changed_tiles_reused == 12 / 16
@@ -80,7 +83,7 @@ def test_with_reuse_a_still_picture_computes_no_tile_and_a_moving_one_some(engin
 
 def test_progress_rises_from_0_to_1(engine, model):
     told = []
-    measure(model, backend_named(engine), SETTING, (8, 6), seconds=0.05, progress=told.append)
+    measure(model, asked(engine), (8, 6), seconds=0.05, progress=told.append)
     assert told == sorted(told)
     assert told[0] > 0
     assert told[-1] <= 1
@@ -109,7 +112,7 @@ def test_so_many_rounds_are_measured_as_there_is_time_for(monkeypatch, engine, m
 
     monkeypatch.setattr(benchmark, "Stopwatch", Watched)
     monkeypatch.setattr(benchmark.Stopwatch, "ms", lambda self, name: 1.0)  # no time passes in a frame
-    measure(model, backend_named(engine), SETTING, (8, 6), seconds=seconds, progress=told.append)
+    measure(model, asked(engine), (8, 6), seconds=seconds, progress=told.append)
     assert len(told) == rounds
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from edge_srcnn.measure import model_table
-from edge_srcnn.measure.model_table import RUNS, Listed, Timed, list_bundled, time_frames
+from edge_srcnn.measure.model_table import RUNS, list_bundled, time_frames
 from edge_srcnn.models import bundled
 from edge_srcnn.models.bundled import bundled_models
 
@@ -17,7 +17,7 @@ def clock(monkeypatch):
     monkeypatch.setattr(model_table, "perf_counter", lambda: now[0])
 
     def frame(path, engine, *, runs_of_it):
-        seconds = model_table._work(next(each for each in list_bundled() if each.path == path)) * 1e-9
+        seconds = next(each for each in list_bundled() if each.path == path).work * 1e-9
         now[0] += seconds * (runs_of_it + 1)
         runs[path.stem] = runs_of_it
         return seconds * 1000
@@ -29,9 +29,12 @@ def clock(monkeypatch):
 
 
 def timed(**options):
-    seen = list(time_frames(list_bundled(), "litert", **options))
-    assert [type(each) for each in seen] == [Listed, Timed] * (len(seen) // 2)
-    return {model.spec.name: time for model, time in zip(seen[::2], seen[1::2], strict=True)}
+    told = []
+    frame_ms, estimated = time_frames(
+        list_bundled(), "litert", progress=lambda done, name: told.append((done, name)), **options
+    )
+    assert told == list(enumerate(frame_ms)), "each is told before its turn"
+    return frame_ms, estimated
 
 
 def test_models_are_listed_by_scale_then_by_kind_of_picture_then_by_work(monkeypatch, tmp_path):
@@ -46,23 +49,23 @@ def test_models_are_listed_by_scale_then_by_kind_of_picture_then_by_work(monkeyp
 
 def test_the_lightest_comes_first_and_what_would_take_too_long_is_estimated(clock):
     now, runs = clock
-    times = timed(limit_s=30.0)
-    work = [model_table._work(each) for name in times for each in list_bundled() if each.spec.name == name]
+    times, estimated = timed(limit_s=30.0)
+    work = [each.work for name in times for each in list_bundled() if each.spec.name == name]
     assert work == sorted(work)
-    assert set(runs) == {name for name, time in times.items() if time.measured}
+    assert set(runs) == set(times) - set(estimated)
     assert set(runs.values()) == {1}
     assert now[0] <= 2 * 30.0  # a frame is warmed up to
-    assert not times["srcnn-955-x4"].measured  # 57,184 multiplications for each of 4.9 million pixels: 281 s
+    assert "srcnn-955-x4" in estimated  # 57,184 multiplications for each of 4.9 million pixels: 281 s
     for each in list_bundled():  # the estimate is right where every multiplication takes as long
-        assert times[each.spec.name].frame_ms == pytest.approx(model_table._work(each) * 1e-6)
+        assert times[each.spec.name] == pytest.approx(each.work * 1e-6)
 
 
 def test_without_a_limit_each_is_measured_several_times(clock):
     _, runs = clock
-    assert all(time.measured for time in timed(limit_s=None).values())
+    assert timed(limit_s=None)[1] == []
     assert set(runs.values()) == {RUNS}
 
 
 def test_one_is_measured_even_if_there_is_no_time(clock):
-    times = list(timed(limit_s=0.0).values())
-    assert [time.measured for time in times] == [True] + [False] * (len(times) - 1)
+    times, estimated = timed(limit_s=0.0)
+    assert list(times)[1:] == estimated
