@@ -1,4 +1,4 @@
-"""The command line. Only this package and ``export.cli`` print; each command is a small file."""
+"""The command line. Only this package and ``export.cli`` print."""
 
 import io
 import logging
@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import typer
 
 import edge_srcnn
-from edge_srcnn.cli import bench, config, demo, doctor, models, run, service, tune, upscale
+from edge_srcnn.cli import first_steps, measure, models, run, service, upscale
 from edge_srcnn.errors import EdgeSrcnnError
 
 OUR_BUG = 70
@@ -28,13 +28,13 @@ app = typer.Typer(
 )
 app.command("upscale", epilog=upscale.EXAMPLES)(upscale.upscale)
 app.command("run", epilog=run.EXAMPLES)(run.run)
-app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
-app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
-app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
+app.command("demo", epilog=first_steps.DEMO_EXAMPLES)(first_steps.demo)
+app.command("bench", epilog=measure.BENCH_EXAMPLES)(measure.bench)
+app.command("tune", epilog=measure.TUNE_EXAMPLES)(measure.tune)
 app.command("models", epilog=models.EXAMPLES)(models.models)
-app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
-app.add_typer(service.app, name="service", epilog=service.EXAMPLES)
-app.add_typer(config.app, name="config", epilog=config.EXAMPLES)
+app.command("doctor", epilog=first_steps.DOCTOR_EXAMPLES)(first_steps.doctor)
+app.add_typer(service.service_app, name="service", epilog=service.SERVICE_EXAMPLES)
+app.add_typer(service.config_app, name="config", epilog=service.CONFIG_EXAMPLES)
 
 
 def _print_version(wanted: bool) -> None:

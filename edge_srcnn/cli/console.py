@@ -1,16 +1,17 @@
-"""What the commands share: JSON on standard output, tables, progress bars on a terminal's standard error."""
+"""What the commands print with: JSON and tables on standard output, progress bars on a terminal's standard error.
+
+Rich is imported when it is needed: a service that runs for years needs it never.
+"""
 
 import json
 import sys
-from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Container
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _GAP = 2
 """Spaces between the columns of a table."""
@@ -28,20 +29,29 @@ def print_json(document: Any) -> None:
 
 
 def print_table(
-    columns: list[str], rows: list[list[str]], *, numbers_from: int | None = None, folding: Container[str] | None = None
+    columns: list[str], rows: list[list[str]], *, numbers_from: int | None = None, folding: Container[str] = ()
 ) -> None:
     """Print a plain table.
 
     Parameters
     ----------
+    columns
+        Their heads.
+    rows
+        A cell for each column.
     numbers_from
         Columns from this one on are aligned to the right.
     folding
         Columns whose words go below each other where the terminal is too narrow, before any other column folds.
     """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console(soft_wrap=True, highlight=False)
     texts = [columns, *rows]
-    if folding is not None and _width(texts) > console.width:
+    width = sum(max(map(len, cells)) + _GAP for cells in zip(*texts, strict=True)) - _GAP
+    if width > console.width:
         folded = {index for index, column in enumerate(columns) if column in folding}
         texts = [[cell.replace(" ", "\n") if i in folded else cell for i, cell in enumerate(row)] for row in texts]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -53,30 +63,20 @@ def print_table(
     console.print(table)
 
 
-def _width(texts: list[list[str]]) -> int:
-    return sum(max(map(len, cells)) + _GAP for cells in zip(*texts, strict=True)) - _GAP
-
-
-def progress_bar(*extra: TextColumn) -> Progress:
+def progress_bar() -> "Progress":
     """Show a progress bar on standard error; silent when that is not a terminal."""
+    from rich import progress
+    from rich.console import Console
+
     console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        *extra,
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,
         transient=True,
         redirect_stdout=sys.stdout.isatty(),  # a redirected standard output must not end up beside the bar
     )
-
-
-@contextmanager
-def share_bar(description: str) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar for work that is told as a share, 0 to 1."""
-    with progress_bar() as bar:
-        task = bar.add_task(description, total=100)
-        yield lambda share: bar.update(task, completed=round(share * 100))

@@ -1,16 +1,18 @@
 """``edge-srcnn models``: what comes with the package, and what a model file says of itself."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_srcnn.cli.console import print_json, print_table, progress_bar
 from edge_srcnn.cli.options import Json
+from edge_srcnn.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from edge_srcnn.measure.model_table import Listed
-    from edge_srcnn.models.spec import ModelSpec, Quality
+    from edge_srcnn.models.spec import Quality
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn models[/bold] · [bold]edge-srcnn models srcnn-915-x2[/bold] (its card) · "
@@ -36,7 +38,6 @@ def models(
     json: Json = False,
 ) -> None:
     """List the bundled models: what each is for, its quality, work, size and time on this machine; or tell of one."""
-    from edge_srcnn.cli.console import print_json
     from edge_srcnn.measure.model_table import list_bundled, listed
     from edge_srcnn.models.bundled import bundled_models, find_model
 
@@ -58,30 +59,25 @@ def models(
         _show_table(found, timing)
 
 
-def _timed(found: "Sequence[Listed]", *, every: bool) -> "dict[str, Any] | None":
-    """Milliseconds by name, and what they were measured with; None, with a word on standard error, without engine."""
-    from edge_srcnn.cli.console import progress_bar
+def _timed(found: "Sequence[Listed]", *, every: bool) -> dict[str, Any] | None:
+    """Time all of them, and tell what by; None, with a word on standard error, where there is no engine."""
     from edge_srcnn.engine.options import EngineOptions, candidates
     from edge_srcnn.engine.processor import available_processors, this_processor
-    from edge_srcnn.errors import Unavailable
-    from edge_srcnn.measure.model_table import FRAME_PX, LIMIT_S, RUNS, Listed, time_frames
+    from edge_srcnn.measure import FRAME_PX
+    from edge_srcnn.measure.model_table import LIMIT_S, RUNS, time_frames
 
     backend = candidates(EngineOptions())[0].backend()
     if not backend.has_network:  # which is told
         return None
-    frame_ms, estimated, current = dict[str, float](), list[str](), ""
     try:
         with progress_bar() as bar:
             task = bar.add_task("timing", total=len(found))
-            for each in time_frames(found, backend.name, limit_s=None if every else LIMIT_S):
-                if isinstance(each, Listed):
-                    current = each.spec.name
-                    bar.update(task, description=f"timing {current}")
-                    continue
-                frame_ms[current] = each.frame_ms
-                if not each.measured:
-                    estimated.append(current)
-                bar.advance(task)
+            frame_ms, estimated = time_frames(
+                found,
+                backend.name,
+                limit_s=None if every else LIMIT_S,
+                progress=lambda done, name: bar.update(task, completed=done, description=f"timing {name}"),
+            )
     except Unavailable as error:
         typer.echo(f"no times: {error}", err=True)
         return None
@@ -96,16 +92,14 @@ def _timed(found: "Sequence[Listed]", *, every: bool) -> "dict[str, Any] | None"
     }
 
 
-def _document(found: "Sequence[Listed]", timing: "dict[str, Any] | None") -> dict[str, Any]:
-    """All of it for programs; units are in the names."""
+def _document(found: "Sequence[Listed]", timing: dict[str, Any] | None) -> dict[str, Any]:
+    """Tell all of it for programs; units are in the names."""
     times = timing["frame_ms"] if timing else {}
     about = {key: value for key, value in timing.items() if key != "frame_ms"} if timing else None
     return {"timing": about, "models": [_entry(each, times.get(each.spec.name)) for each in found]}
 
 
 def _entry(model: "Listed", frame_ms: float | None) -> dict[str, Any]:
-    from dataclasses import asdict
-
     spec = model.spec
     training = asdict(spec.training)
     training["held_out_psnr_db"] = training.pop("held_out_psnr")
@@ -147,34 +141,29 @@ def _entry(model: "Listed", frame_ms: float | None) -> dict[str, Any]:
     }
 
 
-def _show_table(found: "Sequence[Listed]", timing: "dict[str, Any] | None") -> None:
+def _show_table(found: "Sequence[Listed]", timing: dict[str, Any] | None) -> None:
     from rich.console import Console
 
-    from edge_srcnn.cli.console import print_table
-
-    qualities = [{_pictures(q, each.spec): q for q in each.spec.quality} for each in found]
+    # a set's name without the degradation, for which there is a column
+    qualities = [{q.set.removesuffix(f" {each.spec.degradation}"): q for q in each.spec.quality} for each in found]
     sets = list(dict.fromkeys(name for quality in qualities for name in quality))
-    rows = []
+    rows, licences = [], dict[str, list[str]]()
     for each, quality in zip(found, qualities, strict=True):
         spec = each.spec
         scores = [_score(quality[name]) if name in quality else ABSENT for name in sets]
         size_kb = f"{each.size_bytes / 1000:.1f}"
         ms = [_milliseconds(spec.name, timing)] if timing else []
         rows.append([spec.name, f"x{spec.scale}", spec.degradation, *scores, f"{spec.macs_per_pixel:,}", size_kb, *ms])
+        licences.setdefault(spec.training.licence, []).append(spec.name)
     columns = ["model", "scale", "for", *sets, "MAC/px", "kB", *(["ms"] if timing else [])]
     print_table(columns, rows, numbers_from=3, folding=sets)
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False)  # breaks long lines between words
     console.print()
     for line in _notes(sets, timing):
         console.print(line)
     console.print("\nLicences of the training pictures:")
-    for licence, names in _licences(found).items():
+    for licence, names in licences.items():
         console.print(f"{', '.join(names)}: {licence}")
-
-
-def _pictures(quality: "Quality", spec: "ModelSpec") -> str:
-    """Name the set without the degradation, for which the table has a column."""
-    return quality.set.removesuffix(f" {spec.degradation}")
 
 
 def _milliseconds(name: str, timing: dict[str, Any]) -> str:
@@ -182,7 +171,7 @@ def _milliseconds(name: str, timing: dict[str, Any]) -> str:
     return ("~" if name in timing["estimated"] else "") + (f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}")
 
 
-def _notes(sets: list[str], timing: "dict[str, Any] | None") -> "Iterator[str]":
+def _notes(sets: list[str], timing: dict[str, Any] | None) -> Iterator[str]:
     """Explain the columns."""
     yield "for: what made the pictures small; --model auto takes camera for cameras."
     if sets:
@@ -199,16 +188,8 @@ def _score(quality: "Quality") -> str:
     return f"{quality.psnr:.2f} {quality.psnr - quality.bicubic_psnr:+.2f}"
 
 
-def _licences(found: "Sequence[Listed]") -> dict[str, list[str]]:
-    """Names of models by the licence of their training pictures."""
-    names: dict[str, list[str]] = {}
-    for each in found:
-        names.setdefault(each.spec.training.licence, []).append(each.spec.name)
-    return names
-
-
 def _show_markdown(text: str) -> None:
-    """Set for people on a terminal, as it is for everything else."""
+    """Print it set for people on a terminal, as it is for everything else."""
     from rich.console import Console
     from rich.markdown import Markdown
 

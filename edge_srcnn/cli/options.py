@@ -1,14 +1,16 @@
-"""Options that several commands have."""
+"""Options that several commands have, and what they come to."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.uri import frame_size
 
 if TYPE_CHECKING:
     from edge_srcnn.engine.options import EngineOptions
+
+T = TypeVar("T")
 
 Model = Annotated[
     str,
@@ -21,11 +23,13 @@ Model = Annotated[
     ),
 ]
 Scale = Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")]
+OwnScale = Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")]
 FrameSize = Annotated[str, typer.Option("--size", metavar="WxH", help="Width and height of the camera's frames.")]
 Engine = Annotated[
     str,
     typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow, edgetpu (:usb, :pci, :0) or bicubic."),
 ]
+Interpreter = Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")]
 Isolate = Annotated[
     bool, typer.Option("--isolate", help="The engine in a process of its own: its crash is then a lost frame.")
 ]
@@ -44,37 +48,38 @@ Block = Annotated[
 TileSize = Annotated[
     str, typer.Option("--tile", metavar="HxW", help="Pixels of the network's plane worked on at a time, or whole.")
 ]
-OwnScale = Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
+_OF_ENGINE = ("engine", "threads", "block", "tile", "isolate")
 
-def parse_frame_size(text: str) -> tuple[int, int]:
-    """Read ``640x480``: width and height in pixels."""
+
+def read_option(name: str, text: str, read: Callable[[str], T]) -> T:
+    """Read the value of an option; ``UsageError`` where it makes no sense."""
     try:
-        return frame_size(text)
+        return read(text)
     except ValueError as error:
-        raise UsageError(f"--size {text}: {error}") from error
+        raise UsageError(f"{name} {text}: {error}") from error
 
 
-def engine_options(
-    *, delegate: str | None = None, delegate_option: list[str] | None = None, **others: Any
-) -> "EngineOptions":
-    """Make what was asked of the engine; arguments are those of ``EngineOptions.parse``, but for the delegate's."""
+def engine_options(given: Mapping[str, Any]) -> "EngineOptions":
+    """Make what was asked of the engine of a command's parameters, by name."""
     from edge_srcnn.engine.backends import Delegate
     from edge_srcnn.engine.options import EngineOptions
 
-    if delegate is None and delegate_option:
+    delegate, delegate_options = given.get("delegate"), given.get("delegate_option") or ()
+    if delegate is None and delegate_options:
         raise UsageError("--delegate-option: goes with --delegate LIB.so")
     return EngineOptions.parse(
-        delegate=None if delegate is None else Delegate.parse(delegate, delegate_option or ()), **others
+        delegate=None if delegate is None else Delegate.parse(delegate, delegate_options),
+        **{name: given[name] for name in _OF_ENGINE if name in given},
     )
 
 
-def network_engine(options: "EngineOptions", purpose: str) -> "EngineOptions":
-    """Resolve ``auto``; ``UsageError`` where nothing computes a network, which is what ``purpose`` needs."""
+def network_engine(given: Mapping[str, Any], purpose: str) -> "EngineOptions":
+    """Resolve ``auto``, too; ``UsageError`` where nothing computes a network, which is what ``purpose`` needs."""
     from edge_srcnn.engine.options import candidates
 
-    found = candidates(options)[0]
+    found = candidates(engine_options(given))[0]
     if not found.backend().has_network:
         raise UsageError(f"--engine {found.engine}: there is no network to {purpose}")
     if found.backend().isolated:

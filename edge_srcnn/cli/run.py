@@ -1,37 +1,18 @@
 """``edge-srcnn run``: a camera or file in, sharper video out, live."""
 
-import ctypes
 import os
-import resource
-import signal
-import sys
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edge_srcnn import sinks, sources
-from edge_srcnn.cli.options import (
-    Block,
-    DelegateLibrary,
-    DelegateOptions,
-    Engine,
-    Isolate,
-    Model,
-    OwnScale,
-    Threads,
-    TileSize,
-    check_scale,
-    engine_options,
-)
-from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, UsageError
-from edge_srcnn.uri import examples
+from edge_srcnn.cli import options
+from edge_srcnn.cli.options import check_scale, engine_options, read_option
+from edge_srcnn.errors import BadConfiguration, UsageError
+from edge_srcnn.uri import examples, frame_rate, region
 
 if TYPE_CHECKING:
-    from edge_srcnn.service.build import Service
     from edge_srcnn.service.settings import Config
 
 EXAMPLES = (
@@ -42,20 +23,13 @@ EXAMPLES = (
     "[bold]edge-srcnn run --config /etc/edge-srcnn/default.toml[/bold]"
 )
 _ENHANCE = ("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "isolate", "delegate")
-_MANY_FILES = 65_536
-_M_ARENA_MAX, _ARENAS = -8, 2  # <malloc.h>
 
 
 def run(
     context: typer.Context,
     source: Annotated[
         str | None,
-        typer.Option(
-            "--source",
-            "-i",
-            metavar="URI",
-            help=f"Where frames come from: {examples(sources.KINDS)}",
-        ),
+        typer.Option("--source", "-i", metavar="URI", help=f"Where frames come from: {examples(sources.KINDS)}"),
     ] = None,
     sink: Annotated[
         list[str] | None,
@@ -76,21 +50,20 @@ def run(
         bool,
         typer.Option("--steady", help="As the service does: wait for cameras that are lost, try failed sinks again."),
     ] = False,
-    scale: OwnScale = None,
-    model: Model = "auto",
-    engine: Engine = "auto",
-    isolate: Isolate = False,
-    delegate: DelegateLibrary = None,
-    delegate_option: DelegateOptions = None,
-    threads: Threads = None,
-    block: Block = "auto",
-    tile: TileSize = "auto",
+    scale: options.OwnScale = None,
+    model: options.Model = "auto",
+    engine: options.Engine = "auto",
+    isolate: options.Isolate = False,
+    delegate: options.DelegateLibrary = None,
+    delegate_option: options.DelegateOptions = None,
+    threads: options.Threads = None,
+    block: options.Block = "auto",
+    tile: options.TileSize = "auto",
     reuse: Annotated[
         bool, typer.Option("--reuse/--no-reuse", help="Do not compute still parts of the picture again; same bytes.")
     ] = True,
     roi: Annotated[
-        str | None,
-        typer.Option("--roi", metavar="X,Y,W,H", help="Sharpen this region of the camera's picture only."),
+        str | None, typer.Option("--roi", metavar="X,Y,W,H", help="Sharpen this region of the camera's picture only.")
     ] = None,
     keep_fps: Annotated[
         str | None,
@@ -112,8 +85,11 @@ def run(
     if config is not None or steady:
         if json:
             raise UsageError("--json: a service tells its state at /state and, on SIGUSR1, in its log")
+        from edge_srcnn.cli.running import serve
+        from edge_srcnn.service.configuration import load_config
+
         try:
-            _serve(lambda: _configured(config, _given(context)), seconds)
+            serve(lambda: load_config(config, os.environ, _given(context)).config, seconds)
         except UsageError as error:
             raise BadConfiguration(str(error)) from error
         return
@@ -121,8 +97,13 @@ def run(
         raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
     if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
         raise UsageError("--json and --sink y4m:- both want standard output")
-    _check(roi, keep_fps, delegate, delegate_option)
-    _run_once(_from_flags(context), seconds, json=json)
+    for name, text, read in (("--roi", roi, region), ("--keep-fps", keep_fps, frame_rate)):
+        if text is not None:
+            read_option(name, text, read)
+    engine_options(context.params)
+    from edge_srcnn.cli.running import run_once
+
+    run_once(_from_flags(context), seconds, json=json)
 
 
 def _given(context: typer.Context) -> dict[str, Any]:
@@ -148,103 +129,3 @@ def _from_flags(context: typer.Context) -> "Config":
         tuple(params["sink"]),
         Enhance(**enhance, delegate_options=tuple(params["delegate_option"] or ())),
     )
-
-
-def _configured(path: Path | None, flags: dict[str, Any]) -> "Config":
-    from edge_srcnn.service.configuration import load_config
-
-    return load_config(path, os.environ, flags).config
-
-
-def _check(roi: str | None, keep_fps: str | None, delegate: str | None, options: list[str] | None) -> None:
-    from edge_srcnn.uri import frame_rate, region
-
-    engine_options(delegate=delegate, delegate_option=options)
-    for option, text, read in (("--roi", roi, region), ("--keep-fps", keep_fps, frame_rate)):
-        try:
-            if text is not None:
-                read(text)
-        except ValueError as error:
-            raise UsageError(f"{option} {text}: {error}") from error
-
-
-def _run_once(config: "Config", seconds: float | None, *, json: bool) -> None:
-    """Run until the end, SIGTERM or SIGINT; the first failure ends it, too."""
-    from contextlib import nullcontext
-
-    from edge_srcnn.cli.summary import report, status_line
-    from edge_srcnn.service.build import Service
-
-    service = Service(config, steady=False)
-    state = service.supervisor.state
-    try:
-        with nullcontext() if json else status_line(state):
-            _run(service, seconds, {})
-    except EdgeSrcnnError:
-        if json:  # a program that asked wants to know, above all then
-            report(state(), json=True)
-        raise
-    else:
-        report(state(), json=json)
-        if service.supervisor.hangs:
-            _end()
-    finally:
-        if not service.supervisor.hangs:
-            service.close()
-
-
-def _serve(load: "Callable[[], Config]", seconds: float | None) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again, SIGUSR1 writes the state to the log."""
-    from edge_srcnn.service.build import Service
-    from edge_srcnn.service.systemd import configure_logging
-
-    config = load()
-    configure_logging(config.service.log)
-    _allow_many_files()
-    _share_memory()
-    service = Service(config)
-    _run(service, seconds, {signal.SIGHUP: lambda: service.reload(load), signal.SIGUSR1: service.supervisor.dump})
-    _end()
-
-
-def _run(service: "Service", seconds: float | None, actions: dict[signal.Signals, Callable[[], None]]) -> None:
-    from edge_srcnn.system.signals import acting_on
-
-    stop = service.supervisor.stop
-    with acting_on({signal.SIGTERM: stop, signal.SIGINT: stop, **actions}):
-        timer = None if seconds is None else threading.Timer(seconds, stop)
-        if timer is not None:
-            timer.daemon = True
-            timer.start()
-        try:
-            service.supervisor.run(begun=lambda: _tell_addresses(service))
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-
-def _end() -> None:
-    """End the process at once: a driver that hangs would hang the interpreter's end."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
-
-
-def _share_memory() -> None:
-    """Let all threads allocate in the same two arenas: those that come and go with a camera leave nothing then."""
-    with suppress(OSError, AttributeError):  # another C library than glibc
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
-
-
-def _allow_many_files() -> None:
-    """Raise the limit of open files: by itself many viewers would leave none for cameras and recordings."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MANY_FILES if most == resource.RLIM_INFINITY else min(most, _MANY_FILES)
-    with suppress(OSError, ValueError):  # a system call filter forbids it
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def _tell_addresses(service: "Service") -> None:
-    for each in service.sinks:
-        if each.address:
-            typer.echo(f"look at {each.address}", err=True)

@@ -1,33 +1,56 @@
-"""Print, install, remove and watch the systemd service: ``edge-srcnn service``."""
+"""``edge-srcnn service`` and ``edge-srcnn config``: the systemd service, and what it is told."""
 
+import stat
+from dataclasses import asdict
+from json import dumps
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_srcnn.cli.console import print_json, print_table
 from edge_srcnn.cli.options import Json
+from edge_srcnn.errors import BadConfiguration
+from edge_srcnn.uri import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edge_srcnn.service.install import Step
+    from edge_srcnn.service.settings import Config
 
-EXAMPLES = (
+SERVICE_EXAMPLES = (
     "Examples: [bold]sudo edge-srcnn service install[/bold] · "
     "[bold]sudo edge-srcnn service install --camera front --camera door[/bold] · "
     "[bold]edge-srcnn service status --json[/bold]"
 )
+CONFIG_EXAMPLES = (
+    "Examples: [bold]edge-srcnn config example > edge-srcnn.toml[/bold] · "
+    "[bold]edge-srcnn config check edge-srcnn.toml[/bold] · "
+    "[bold]edge-srcnn config show --config edge-srcnn.toml[/bold]"
+)
+CHECK_EXAMPLES = (
+    "Example: [bold]sudo edge-srcnn config check /etc/edge-srcnn/default.toml[/bold]. Exit status: 0 good, 78 not."
+)
+SHOW_EXAMPLES = (
+    "Examples: [bold]edge-srcnn config show --config edge-srcnn.toml[/bold] · "
+    "[bold]EDGE_SRCNN_ENHANCE_SCALE=3 edge-srcnn config show --json[/bold]"
+)
 
-app = typer.Typer(help="Run as a systemd service: print, install, remove and watch its unit.", no_args_is_help=True)
+service_app = typer.Typer(
+    help="Run as a systemd service: print, install, remove and watch its unit.", no_args_is_help=True
+)
+config_app = typer.Typer(help="The service's configuration: check it, show it, begin one.", no_args_is_help=True)
 
 Prefix = Annotated[
     Path | None, typer.Option("--prefix", metavar="DIR", help="Work below this folder instead of /, and run nothing.")
 ]
 
 
-@app.command("print", epilog="Example: [bold]edge-srcnn service print > edge-srcnn@.service[/bold]")
+@service_app.command("print", epilog="Example: [bold]edge-srcnn service print > edge-srcnn@.service[/bold]")
 def print_(
-    name: Annotated[str, typer.Argument(help="edge-srcnn@, or the name of another of our files.")] = ("edge-srcnn@"),
+    name: Annotated[str, typer.Argument(help="edge-srcnn@, or the name of another of our files.")] = "edge-srcnn@",
 ) -> None:
     """Print a unit as it would be installed."""
     from edge_srcnn.service.install import installed, unit_file
@@ -35,7 +58,7 @@ def print_(
     typer.echo(installed(unit_file(name)), nl=False)
 
 
-@app.command("install", epilog="Example: [bold]sudo edge-srcnn service install --camera front[/bold]")
+@service_app.command("install", epilog="Example: [bold]sudo edge-srcnn service install --camera front[/bold]")
 def install(
     camera: Annotated[
         list[str] | None,
@@ -47,20 +70,21 @@ def install(
 ) -> None:
     """Write the unit, the service's user and a first configuration. Needs root; can be repeated."""
     from edge_srcnn.service import install as installation
-    from edge_srcnn.service.install import CONFIGURATIONS, DEFAULT, command
 
-    cameras = camera or [DEFAULT]
+    cameras, command = camera or [installation.DEFAULT], installation.command()
     _tell(installation.install(cameras, prefix=prefix and prefix.absolute()))
     if prefix is None:
         typer.echo("\nNext:")
         for name in cameras:
             unit = f"edge-srcnn@{name}"
-            typer.echo(f"  sudo {command()} config check /{CONFIGURATIONS}/{name}.toml   # after you have edited it")
+            typer.echo(
+                f"  sudo {command} config check /{installation.CONFIGURATIONS}/{name}.toml   # after you have edited it"
+            )
             typer.echo(f"  sudo systemctl enable --now {unit}   # where it runs already: sudo systemctl restart {unit}")
-        typer.echo(f"  {command()} service status")
+        typer.echo(f"  {command} service status")
 
 
-@app.command("uninstall", epilog="Example: [bold]sudo edge-srcnn service uninstall[/bold]")
+@service_app.command("uninstall", epilog="Example: [bold]sudo edge-srcnn service uninstall[/bold]")
 def uninstall(
     purge: Annotated[
         bool, typer.Option("--purge", help="Remove configurations, recordings and the service's user too.")
@@ -74,31 +98,25 @@ def uninstall(
         typer.echo("nothing was installed")
 
 
-@app.command("status", epilog="Example: [bold]edge-srcnn service status --json[/bold]. Exit status: 1 a unit failed.")
+@service_app.command(
+    "status", epilog="Example: [bold]edge-srcnn service status --json[/bold]. Exit status: 1 a unit failed."
+)
 def status(json: Json = False) -> None:
     """Show what systemd says of each instance."""
-    from dataclasses import asdict
-
-    from edge_srcnn.cli.console import print_json, print_table
     from edge_srcnn.service.systemctl import unit_states
 
     states = unit_states()
     if json:
         print_json([asdict(state) for state in states])
     else:
-        print_table(
-            ["unit", "state", "restarts", "at boot", "it says"],
+        rows = [
             [
-                [
-                    s.unit.removesuffix(".service"),
-                    f"{s.active} ({s.sub})",
-                    str(s.restarts),
-                    s.at_boot,
-                    s.text or f"last result: {s.result}",
-                ]
-                for s in states
-            ],
-        )
+                *(each.unit.removesuffix(".service"), f"{each.active} ({each.sub})", str(each.restarts), each.at_boot),
+                each.text or f"last result: {each.result}",
+            ]
+            for each in states
+        ]
+        print_table(["unit", "state", "restarts", "at boot", "it says"], rows)
     if any(state.active == "failed" for state in states):
         raise typer.Exit(1)
 
@@ -110,3 +128,71 @@ def _tell(steps: "Iterable[Step]") -> bool:
         typer.echo(f"{step.result:9} {step.what}")
         some = True
     return some
+
+
+@config_app.command(epilog=CHECK_EXAMPLES)
+def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file.")]) -> None:
+    """Say what is wrong with a file, one line each. The environment does not count."""
+    from edge_srcnn.service.configuration import load_config
+
+    try:
+        config = load_config(file, environment={}).config
+    except BadConfiguration as error:
+        for problem in (str(error), *error.others):
+            typer.echo(problem, err=True)
+        raise typer.Exit(error.exit_code) from error
+    if _tells_a_secret(file, config):
+        typer.echo(
+            f"{file}: warning: it holds a token or password, and everybody may read it; chmod 640 {file}, "
+            "or for a token #token_file=FILE in place of #token=",
+            err=True,
+        )
+    typer.echo(f"{file}: good")
+
+
+@config_app.command(epilog=SHOW_EXAMPLES)
+def show(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="A TOML file. (default: none)")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show every setting in effect, and where it comes from: default, file or environment."""
+    from edge_srcnn.service.configuration import load_config
+    from edge_srcnn.service.settings import SETTINGS
+
+    loaded = load_config(config)
+    values = {path: _without_secrets(attrgetter(path)(loaded.config)) for path in SETTINGS}
+    if json:
+        print_json({path: {"value": value, "origin": loaded.origins[path]} for path, value in values.items()})
+        return
+    print_table(
+        ["setting", "value", "from"],
+        [[path, "-" if value is None else _toml(value), loaded.origins[path]] for path, value in values.items()],
+    )
+
+
+@config_app.command("example", epilog="Example: [bold]edge-srcnn config example > edge-srcnn.toml[/bold]")
+def print_example() -> None:
+    """Print a file with every setting, its default and its meaning."""
+    from edge_srcnn.service.install import EXAMPLE, shipped
+
+    typer.echo(shipped(EXAMPLE), nl=False)
+
+
+def _toml(value: Any) -> str:
+    """Write a value as TOML does: as JSON, but for what cannot be printed."""
+    text = dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(without_secrets, value))
+    return without_secrets(value) if isinstance(value, str) else value
+
+
+def _tells_a_secret(file: Path, config: "Config") -> bool:
+    """Tell whether others may read a file with a token or password in it."""
+    named = (config.source, *config.sinks)
+    return bool(file.stat().st_mode & stat.S_IROTH) and _without_secrets(named) != named

@@ -5,19 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_srcnn.cli.options import (
-    Block,
-    DelegateLibrary,
-    DelegateOptions,
-    Engine,
-    Isolate,
-    Model,
-    OwnScale,
-    Threads,
-    TileSize,
-    check_scale,
-    engine_options,
-)
+from edge_srcnn.cli import options
+from edge_srcnn.cli.console import progress_bar, say
+from edge_srcnn.cli.options import check_scale, engine_options
 from edge_srcnn.errors import BadData
 
 if TYPE_CHECKING:
@@ -31,19 +21,20 @@ EXAMPLES = (
 
 
 def upscale(
+    context: typer.Context,
     inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures, videos, folders of pictures, globs.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="A folder; for a single input also a file.")
     ],
-    scale: OwnScale = None,
-    model: Model = "auto",
-    engine: Engine = "auto",
-    isolate: Isolate = False,
-    delegate: DelegateLibrary = None,
-    delegate_option: DelegateOptions = None,
-    threads: Threads = None,
-    block: Block = "auto",
-    tile: TileSize = "auto",
+    scale: options.OwnScale = None,
+    model: options.Model = "auto",
+    engine: options.Engine = "auto",
+    isolate: options.Isolate = False,
+    delegate: options.DelegateLibrary = None,
+    delegate_option: options.DelegateOptions = None,
+    threads: options.Threads = None,
+    block: options.Block = "auto",
+    tile: options.TileSize = "auto",
     format: Annotated[
         str | None, typer.Option("--format", "-f", help="png, jpg, webp, bmp or tiff. (default: as the input)")
     ] = None,
@@ -58,7 +49,6 @@ def upscale(
     Pictures keep metadata, colour profile and transparency; videos keep sound, subtitles and colour tags.
     """
     from edge_srcnn.batch import plan_jobs, run_jobs
-    from edge_srcnn.cli.console import progress_bar, say
     from edge_srcnn.sinks.images import Encoding
     from edge_srcnn.upscaler import load
 
@@ -66,16 +56,8 @@ def upscale(
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None)
     encoding = Encoding(quality, lossless, compression)
     failed: list[Outcome] = []
-    options = engine_options(
-        engine=engine,
-        threads=threads,
-        block=block,
-        tile=tile,
-        isolate=isolate,
-        delegate=delegate,
-        delegate_option=delegate_option,
-    )
-    with load(model, options, scale=2 if scale is None else scale) as upscaler, progress_bar() as bar:
+    asked = engine_options(context.params)
+    with load(model, asked, scale=2 if scale is None else scale) as upscaler, progress_bar() as bar:
         task = bar.add_task("upscaling", total=len(jobs))
         frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
 

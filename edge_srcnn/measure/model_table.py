@@ -92,7 +92,7 @@ def time_frames(
 
 
 def time_frame_ms(path: Path, engine: str, *, runs: int = RUNS) -> float:
-    """Measure a frame of ``FRAME_PX``: the median in milliseconds of ``runs``, after a first one that does not count."""
+    """Measure a frame of ``FRAME_PX``: the median in milliseconds of ``runs``, after one that does not count."""
     luma = picture_for(*FRAME_PX)
     with load_model(path, engine=engine) as upscaler:
         out = np.empty([side * upscaler.scale for side in luma.shape], np.uint8)

@@ -104,12 +104,10 @@ class Tuning:
     ----------
     models
         As ``models_to_tune`` gives them; the first one is measured.
-    backend
-        Computes.
+    options
+        Another engine than ``auto``; what else is given is not tried in other ways.
     size
         Width and height of the camera's frames.
-    options
-        What of it is given is not tried in other ways.
 
     Attributes
     ----------
@@ -119,13 +117,11 @@ class Tuning:
         What the winner is kept for, one of each model.
     """
 
-    def __init__(
-        self, models: tuple[Model, ...], backend: Backend, size: tuple[int, int], options: EngineOptions
-    ) -> None:
-        self.models, self._backend = models, backend
+    def __init__(self, models: tuple[Model, ...], options: EngineOptions, size: tuple[int, int]) -> None:
+        self.models, self._backend = models, options.backend()
         self._network = network_of(models[0])
         scale, (width, height) = models[0].spec.scale, size
-        self.keys = [tuning_key(model, backend, height * scale, width * scale) for model in models]
+        self.keys = [tuning_key(model, self._backend, height * scale, width * scale) for model in models]
         self._plane = upscale_bicubic(picture_for(width, height), scale // self._network.upsampling)
         plans = plans_to_try(self._network, self._plane.shape, this_processor(), available_processors(), options)
         self.trials = [Trial(plan) for plan in plans]

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from edge_srcnn.cli.options import parse_frame_size
+from edge_srcnn.cli.options import read_option
 from edge_srcnn.engine.backends import INTERPRETERS, backend_named
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.bundled import find_model
+from edge_srcnn.uri import frame_size
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +101,17 @@ def test_the_smallest_frame_is_measured_too(run_cli):
     assert document["reuse"]["still_tiles_reused"] == 1
 
 
+def test_the_whole_way_from_a_video_to_a_viewer_is_measured_when_it_is_asked_for(run_cli):
+    source = ("--source", "test:size=64x48,fps=max,frames=30")
+    done = run_cli("bench", *SMALL, *source)
+    assert (done.returncode, done.stderr) == (0, "")
+    for row in ("engine alone", "source to null:", "source to one viewer"):
+        assert re.search(rf"^{row} +\d.* \d+%$", done.stdout, re.MULTILINE), row
+    found = json.loads(run_cli("bench", *SMALL, *source, "--json").stdout)["throughput"]
+    assert min(found["engine"], found["null"], found["http"]) > 0
+    assert found["http_share"] == pytest.approx(found["http"] / found["engine"])
+
+
 def test_each_engine_can_be_asked_for(run_cli, engine):
     done = run_cli("bench", *SMALL, "--engine", engine, "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -134,7 +146,7 @@ def test_what_the_parser_refuses_is_a_usage_error_without_a_traceback(run_cli, a
     ("text", "size"), [("640x480", (640, 480)), ("1X2", (1, 2)), ("16384x1", (16384, 1)), ("007x3", (7, 3))]
 )
 def test_a_size_is_width_x_height(text, size):
-    assert parse_frame_size(text) == size
+    assert read_option("--size", text, frame_size) == size
 
 
 @pytest.mark.parametrize(
@@ -147,7 +159,7 @@ def test_a_size_is_width_x_height(text, size):
 )
 def test_what_is_no_size_is_a_usage_error(text):
     with pytest.raises(UsageError, match="--size"):
-        parse_frame_size(text)
+        read_option("--size", text, frame_size)
 
 
 def test_a_damaged_model(fails, tmp_path, model_bytes):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from edge_srcnn.cli.doctor import doctor
+from edge_srcnn.cli.first_steps import doctor
 from edge_srcnn.engine.edgetpu import EdgeTpuReport
 from edge_srcnn.measure.doctor import Diagnosis, EngineReport, LiveModel, SelfTest
 from edge_srcnn.models.bundled import bundled_models

@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 import typer
 
-from edge_srcnn.cli.doctor import doctor
+from edge_srcnn.cli.first_steps import doctor
 from edge_srcnn.engine.edgetpu import EdgeTpuReport, report_edgetpu
 from edge_srcnn.measure import doctor as doctor_module
 from tests.edge_srcnn.delegates.build import build

@@ -65,7 +65,7 @@ def test_what_is_no_model_is_refused(name, scale, error):
 @pytest.mark.usefixtures("with_camera_model")
 def test_the_winner_holds_for_all_that_are_alike(engine, cache):
     (models,) = models_to_tune("auto", 2)
-    tuning = Tuning(models, backend_named(engine), TINY, EngineOptions(threads=1))
+    tuning = Tuning(models, EngineOptions(engine, threads=1), TINY)
     best = list(tuning.run())
     assert len(best) == runs_of(len(tuning.trials)) > 5
     tuning.keep()
@@ -79,8 +79,6 @@ def test_the_winner_holds_for_all_that_are_alike(engine, cache):
 def test_tiles_are_of_the_networks_plane(engine, monkeypatch, name, plane):
     monkeypatch.setattr("edge_srcnn.measure.tuning.this_processor", lambda: Processor("some", "some", frozenset(), {}))
     (models,) = models_to_tune(name, 2)
-    settings = [
-        each.plan for each in Tuning(models, backend_named(engine), (640, 480), EngineOptions(threads=1)).trials
-    ]
-    assert {setting.tile for setting in settings} == {(128, 256), (1 << 20, 1 << 20)}
-    assert Tuning(models, backend_named(engine), (640, 480), EngineOptions(threads=1))._plane.shape == plane
+    tuning = Tuning(models, EngineOptions(engine, threads=1), (640, 480))
+    assert {trial.plan.tile for trial in tuning.trials} == {(128, 256), (1 << 20, 1 << 20)}
+    assert tuning._plane.shape == plane
