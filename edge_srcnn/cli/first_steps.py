@@ -29,7 +29,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Upscale a built-in test card, and write bicubic | edge-srcnn | ground truth side by side."""
-    from edge_srcnn.imaging.picture import Metadata
+    from edge_srcnn.imaging.frame import Metadata
     from edge_srcnn.measure.demonstration import demonstrate
     from edge_srcnn.sinks.images import Encoding, write_picture
     from edge_srcnn.upscaler import load_model

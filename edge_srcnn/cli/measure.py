@@ -212,7 +212,7 @@ def _document(found: "Tuning") -> dict[str, Any]:
 
 def _plane(found: "Tuning") -> str:
     """Say what tiles are cut from."""
-    from edge_srcnn.models.file import LUMA_PLANE
+    from edge_srcnn.models.spec import LUMA_PLANE
 
     spec = found.models[0].spec
     return "the camera's frame" if spec.plane == LUMA_PLANE else f"the result, which is {spec.scale} times as large"
