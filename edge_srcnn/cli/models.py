@@ -45,22 +45,22 @@ def models(
         path = find_model(name, 2)
         one, card = listed(path), path.with_suffix(".md")
         if json:
-            print_json(_document([one], None))
+            print_json({"timing": None, "models": [_entry(one, None)]})
         elif path in bundled_models().values() and card.is_file():
             _show_markdown(card.read_text(encoding="utf-8"))
         else:
             _show_facts(one)
         return
     found = list_bundled()
-    timing = None if time is False else _timed(found, every=time is True)
+    frame_ms, timing = ({}, None) if time is False else _timed(found, every=time is True)
     if json:
-        print_json(_document(found, timing))
+        print_json({"timing": timing, "models": [_entry(each, frame_ms.get(each.spec.name)) for each in found]})
     else:
-        _show_table(found, timing)
+        _show_table(found, frame_ms, timing)
 
 
-def _timed(found: "Sequence[Listed]", *, every: bool) -> dict[str, Any] | None:
-    """Time all of them, and tell what by; None, with a word on standard error, where there is no engine."""
+def _timed(found: "Sequence[Listed]", *, every: bool) -> tuple[dict[str, float], dict[str, Any] | None]:
+    """Time all of them: milliseconds by name, and what they were measured with, which is None without an engine."""
     from edge_srcnn.engine.options import EngineOptions, candidates
     from edge_srcnn.engine.processor import available_processors, this_processor
     from edge_srcnn.measure import FRAME_PX
@@ -68,7 +68,7 @@ def _timed(found: "Sequence[Listed]", *, every: bool) -> dict[str, Any] | None:
 
     backend = candidates(EngineOptions())[0].backend()
     if not backend.has_network:  # which is told
-        return None
+        return {}, None
     try:
         with progress_bar() as bar:
             task = bar.add_task("timing", total=len(found))
@@ -80,26 +80,19 @@ def _timed(found: "Sequence[Listed]", *, every: bool) -> dict[str, Any] | None:
             )
     except Unavailable as error:
         typer.echo(f"no times: {error}", err=True)
-        return None
-    return {
+        return {}, None
+    return frame_ms, {
         "frame_px": FRAME_PX,
         "runs": RUNS if every else 1,
         "engine": f"{backend.name} {backend.version()}",
         "processor": this_processor().name,
         "processors": available_processors(),
-        "frame_ms": frame_ms,
         "estimated": estimated,
     }
 
 
-def _document(found: "Sequence[Listed]", timing: dict[str, Any] | None) -> dict[str, Any]:
-    """Tell all of it for programs; units are in the names."""
-    times = timing["frame_ms"] if timing else {}
-    about = {key: value for key, value in timing.items() if key != "frame_ms"} if timing else None
-    return {"timing": about, "models": [_entry(each, times.get(each.spec.name)) for each in found]}
-
-
 def _entry(model: "Listed", frame_ms: float | None) -> dict[str, Any]:
+    """Tell all of a model for programs; units are in the names."""
     spec = model.spec
     training = asdict(spec.training)
     training["held_out_psnr_db"] = training.pop("held_out_psnr")
@@ -141,7 +134,7 @@ def _entry(model: "Listed", frame_ms: float | None) -> dict[str, Any]:
     }
 
 
-def _show_table(found: "Sequence[Listed]", timing: dict[str, Any] | None) -> None:
+def _show_table(found: "Sequence[Listed]", frame_ms: dict[str, float], timing: dict[str, Any] | None) -> None:
     from rich.console import Console
 
     # a set's name without the degradation, for which there is a column
@@ -152,7 +145,7 @@ def _show_table(found: "Sequence[Listed]", timing: dict[str, Any] | None) -> Non
         spec = each.spec
         scores = [_score(quality[name]) if name in quality else ABSENT for name in sets]
         size_kb = f"{each.size_bytes / 1000:.1f}"
-        ms = [_milliseconds(spec.name, timing)] if timing else []
+        ms = [_milliseconds(frame_ms[spec.name], estimated=spec.name in timing["estimated"])] if timing else []
         rows.append([spec.name, f"x{spec.scale}", spec.degradation, *scores, f"{spec.macs_per_pixel:,}", size_kb, *ms])
         licences.setdefault(spec.training.licence, []).append(spec.name)
     columns = ["model", "scale", "for", *sets, "MAC/px", "kB", *(["ms"] if timing else [])]
@@ -166,9 +159,8 @@ def _show_table(found: "Sequence[Listed]", timing: dict[str, Any] | None) -> Non
         console.print(f"{', '.join(names)}: {licence}")
 
 
-def _milliseconds(name: str, timing: dict[str, Any]) -> str:
-    ms = timing["frame_ms"][name]
-    return ("~" if name in timing["estimated"] else "") + (f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}")
+def _milliseconds(ms: float, *, estimated: bool) -> str:
+    return ("~" if estimated else "") + (f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}")
 
 
 def _notes(sets: list[str], timing: dict[str, Any] | None) -> Iterator[str]:

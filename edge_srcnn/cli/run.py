@@ -108,14 +108,14 @@ def run(
 
 def _given(context: typer.Context) -> dict[str, Any]:
     """Collect what was given on the command line, by the configuration's names."""
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if (origin := context.get_parameter_source(name)) is not None and origin.name == "COMMANDLINE"
-    }
-    settings = {"source": given.pop("source", None), "sinks": given.pop("sink", None)}
-    settings["enhance.delegate_options"] = given.pop("delegate_option", None)
-    return settings | {f"enhance.{name}": given[name] for name in _ENHANCE if name in given}
+    named = {"source": "source", "sinks": "sink", "enhance.delegate_options": "delegate_option"}
+    named |= {f"enhance.{name}": name for name in _ENHANCE}
+    return {path: context.params[name] for path, name in named.items() if _is_given(context, name)}
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    origin = context.get_parameter_source(name)
+    return origin is not None and origin.name == "COMMANDLINE"
 
 
 def _from_flags(context: typer.Context) -> "Config":

@@ -7,6 +7,10 @@ from time import perf_counter
 import cv2
 import numpy as np
 
+from edge_srcnn.engine.backends import Backend
+from edge_srcnn.engine.graph import Network
+from edge_srcnn.engine.inference import TiledInference
+from edge_srcnn.engine.plan import Plan
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.sources.testcard import draw_test_card
 
@@ -18,6 +22,11 @@ def picture_for(width: int, height: int) -> UInt8Array:
     """Draw the luma of the test card, stretched to a size: uint8 ``[height, width]``."""
     card = luma_full_range(draw_test_card())
     return np.asarray(cv2.resize(card, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def inference_by(plan: Plan, network: Network, backend: Backend, *, reuse: bool = False) -> TiledInference:
+    """Make what computes a network by one plan, whatever the size."""
+    return TiledInference(network, backend, plan_for=lambda height, width: plan, reuse=reuse)
 
 
 def seconds_of(job: Callable[[], object]) -> float:

@@ -17,14 +17,13 @@ import numpy as np
 from edge_srcnn.engine.backends import Backend
 from edge_srcnn.engine.build import network_of, plan_for
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Network, Quantization
-from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.isolated import IsolatedLuma
 from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import PLAIN, WHOLE_TILE, Plan
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.measure import Stopwatch, picture_for
+from edge_srcnn.measure import Stopwatch, inference_by, picture_for
 from edge_srcnn.models.file import Model
 
 STAGES = ("resize", "pack", "invoke", "unpack")
@@ -142,12 +141,12 @@ def measure(
     backend.prepare()
     began_cpu = process_time()
     network = network_of(model)
-    inference = _inference(network, backend, plan)
+    inference = inference_by(plan, network, backend)
     upscaler = LumaUpscaler(inference, scale)
     upscaler.upscale(luma, out)
     first_frame_cpu_ms = (process_time() - began_cpu) * 1000
     own = replace(network, graph=read_graph(model.graph))
-    plain_inference = _inference(own, backend, Plan(PLAIN, WHOLE_TILE, plan.threads))
+    plain_inference = inference_by(Plan(PLAIN, WHOLE_TILE, plan.threads), own, backend)
     plain = LumaUpscaler(plain_inference, scale)
     plain.upscale(luma, out)
     identical = np.array_equal(plain_inference.raw, inference.raw)
@@ -202,14 +201,10 @@ def measure(
     )
 
 
-def _inference(network: Network, backend: Backend, plan: Plan, *, reuse: bool = False) -> TiledInference:
-    return TiledInference(network, backend, plan_for=lambda height, width: plan, reuse=reuse)
-
-
 def _measure_reuse(network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int, rounds: int) -> Reuse:
     """Time fresh frames, frames that are the last one, and frames of which a tenth (a rectangle) changed, in turns."""
     watch, share = Stopwatch(), dict[str, float]()
-    upscaler = LumaUpscaler(_inference(network, backend, plan, reuse=True), scale)
+    upscaler = LumaUpscaler(inference_by(plan, network, backend, reuse=True), scale)
     out = np.empty([side * scale for side in luma.shape], np.uint8)
     moved = luma.copy()
     height, width = (round(side * math.sqrt(CHANGED_SHARE)) for side in luma.shape)
@@ -229,7 +224,7 @@ def _other_ways(
 ) -> dict[str, Callable[[], object]]:
     """Give what people have otherwise: the same network in float32 and not packed, and filters."""
     in_float32 = replace(network, graph=_in_float32(network.graph))
-    real = LumaUpscaler(_inference(in_float32, backend, Plan(PLAIN, plan.tile, plan.threads)), scale)
+    real = LumaUpscaler(inference_by(Plan(PLAIN, plan.tile, plan.threads), in_float32, backend), scale)
     bigger = (luma.shape[1] * scale, luma.shape[0] * scale)
     out = real.upscale(luma)
     return {

@@ -13,7 +13,6 @@ import numpy as np
 from edge_srcnn.engine.backends import Backend
 from edge_srcnn.engine.build import network_of, tuning_key
 from edge_srcnn.engine.graph import Graph, Network
-from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.packing import check_packing, tile_grain
 from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
@@ -23,7 +22,7 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import even_side, round_up
-from edge_srcnn.measure import picture_for, seconds_of
+from edge_srcnn.measure import inference_by, picture_for, seconds_of
 from edge_srcnn.models.bundled import find_model, is_auto, live_ladder
 from edge_srcnn.models.file import Model, read_model
 from edge_srcnn.upscaler import read_named
@@ -53,10 +52,6 @@ class Trial:
 
     plan: Plan
     seconds: list[float] = field(default_factory=list)
-
-    def always(self, height: int, width: int) -> Plan:
-        """Give the plan, whatever the size."""
-        return self.plan
 
     @property
     def milliseconds(self) -> float:
@@ -193,7 +188,7 @@ def halve(network: Network, backend: Backend, trials: Sequence[Trial], plane: UI
     out = np.empty_like(base)
     for frames, share in ROUNDS:
         for trial in running:
-            inference = TiledInference(network, backend, plan_for=trial.always)
+            inference = inference_by(trial.plan, network, backend)
             inference.run(plane, base, out)
             job = partial(inference.run, plane, base, out)
             trial.seconds += [seconds_of(job) for _ in range(frames)]

@@ -89,6 +89,8 @@ class Broadcast:
         Pictures that were encoded, their bytes, and the seconds it took, by view.
     viewers
         Streams that are open, by view.
+    closed
+        There will be no more.
     """
 
     def __init__(self, quality: int, encoder: Executor) -> None:
@@ -98,10 +100,10 @@ class Broadcast:
         self.jpeg_bytes: Counter[str] = Counter()
         self.encode_s: defaultdict[str, float] = defaultdict(float)
         self.viewers: Counter[str] = Counter()
+        self.closed = asyncio.Event()
         self._quality, self._encoder = quality, encoder
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        self._closed = False
         self._waiting = 0  # for one picture
         self._linger_until_s = float("-inf")
         self._lock = threading.Lock()
@@ -161,7 +163,7 @@ class Broadcast:
 
     async def newer(self, number: int, view: str = ENHANCED) -> Shot | None:
         """Wait for a result that is newer than ``number`` and has that view; None when there will be no more."""
-        while not self._closed:
+        while not self.closed.is_set():
             news, shot = self._news, self.shown  # in this order: what comes after the look sets the event
             if shot is not None and shot.number > number and shot.has(view):
                 return shot
@@ -184,8 +186,12 @@ class Broadcast:
 
     def close(self) -> None:
         """Tell the viewers that it is over; more than once."""
-        self._closed = True
+        self.closed.set()
         self._wake()
+
+    def close_soon(self) -> None:
+        """Close from another thread; ``RuntimeError`` where the event loop has ended."""
+        self._loop.call_soon_threadsafe(self.close)
 
     def _next_number(self) -> int:
         return self.shown.number + 1 if self.shown else 1

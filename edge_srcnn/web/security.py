@@ -50,35 +50,37 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORT = re.compile(r":\d+$")
 
 
-def host_check(own_name: str) -> Middleware:
-    """Refuse other names than those of this machine.
+def access_check(own_name: str | None, token: str | None) -> Middleware:
+    """Refuse requests that call this machine by another name, or that do not show the token.
 
     A page elsewhere could have its own name point to 127.0.0.1 (DNS rebinding); the browser would then let it read.
+
+    Parameters
+    ----------
+    own_name
+        How a server that listens on loopback is called, besides ``localhost``; None: every name is answered.
+    token
+        To be shown as bearer, as ``?token=``, or as password of basic authentication; None lets everybody in.
+
+    Returns
+    -------
+    The check, for the application.
     """
-    names = _LOOPBACK_NAMES | {own_name.lower()}
+    names = None if own_name is None else _LOOPBACK_NAMES | {own_name.lower()}
+    expected = None if token is None else token.encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         called = request.headers.get(hdrs.HOST)
-        if called is not None and _PORT.sub("", called).lower() not in names:
+        if names is not None and called is not None and _PORT.sub("", called).lower() not in names:
             raise web.HTTPMisdirectedRequest(text="this address answers to localhost and 127.0.0.1 only\n")
-        return await handler(request)
-
-    return check
-
-
-def token_check(token: str) -> Middleware:
-    """Refuse requests that do not show the token: as bearer, as ``?token=``, or as password of basic authentication."""
-    expected = token.encode()
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        shown = [hmac.compare_digest(one, expected) for one in _shown(request)]
-        if request.path not in OPEN_PATHS and not any(shown):
-            refusal = web.HTTPUnauthorized(text="a token is needed: ?token=..., or as the password of any user\n")
-            refusal.headers.add(hdrs.WWW_AUTHENTICATE, 'Basic realm="edge-srcnn", charset="UTF-8"')
-            refusal.headers.add(hdrs.WWW_AUTHENTICATE, 'Bearer realm="edge-srcnn"')
-            raise refusal
+        if expected is not None and request.path not in OPEN_PATHS:
+            shown = [hmac.compare_digest(one, expected) for one in _shown(request)]
+            if not any(shown):
+                refusal = web.HTTPUnauthorized(text="a token is needed: ?token=..., or as the password of any user\n")
+                refusal.headers.add(hdrs.WWW_AUTHENTICATE, 'Basic realm="edge-srcnn", charset="UTF-8"')
+                refusal.headers.add(hdrs.WWW_AUTHENTICATE, 'Bearer realm="edge-srcnn"')
+                raise refusal
         return await handler(request)
 
     return check

@@ -6,26 +6,17 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Middleware
 
 from edge_srcnn.errors import CannotWrite, describe
 from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.routes import Routes
-from edge_srcnn.web.security import (
-    Certificate,
-    ConnectionLimit,
-    accept_handshakes,
-    add_headers,
-    host_check,
-    token_check,
-)
+from edge_srcnn.web.security import Certificate, ConnectionLimit, accept_handshakes, access_check, add_headers
 from edge_srcnn.web.sink import Address, is_loopback, reachable_url
 from edge_srcnn.web.views import MAX_SIDE_PX
 
@@ -50,12 +41,15 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 visitors_log.addFilter(_is_worth_a_line)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What can be chosen.
+class HttpSink(Sink):
+    """Show the newest result to whoever looks, from ``begin`` until ``close``.
 
-    Attributes
+    Parameters
     ----------
+    name
+        As it was asked for, without secrets.
+    place
+        Where to listen.
     quality
         Of JPEG, 1 to 100.
     clients
@@ -66,45 +60,36 @@ class Settings:
         The server speaks HTTPS; None: HTTP.
     """
 
-    quality: int = 85
-    clients: int = 20
-    token: str | None = None
-    certificate: Certificate | None = None
-
-
-class HttpSink(Sink):
-    """Show the newest result to whoever looks, from ``begin`` until ``close``.
-
-    Parameters
-    ----------
-    name
-        As it was asked for, without secrets.
-    place
-        Where to listen.
-    settings
-        What was chosen.
-    """
-
     live, blocking, on_demand = True, False, True
 
-    def __init__(self, name: str, place: Address, settings: Settings) -> None:
+    def __init__(
+        self,
+        name: str,
+        place: Address,
+        *,
+        quality: int = 85,
+        clients: int = 20,
+        token: str | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.name = self.address = name
-        self._place, self._settings = place, settings
-        self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Broadcast]] = Future()
+        self._place, self._quality, self._clients = place, quality, clients
+        self._token, self._certificate = token, certificate
+        self._ready: Future[Broadcast] = Future()
         self._thread = Thread(target=self._run, name="http", daemon=True)
         self._broadcast: Broadcast | None = None
 
     def begin(self, stream: Stream) -> None:
         """Listen and serve; ``CannotWrite`` where the port is taken, or the address is not one of this machine."""
         self._look, self._listener = stream.state, self._place.listen()
-        self.address = reachable_url(self._listener, "http" if self._settings.certificate is None else "https")
-        if not is_loopback(self._listener) and self._settings.token is None:
+        self.address = reachable_url(self._listener, "http" if self._certificate is None else "https")
+        if not is_loopback(self._listener) and self._token is None:
             log.warning(
                 "%s is open to everybody who reaches it; #token=... or #token_file=... asks for a token", self.address
             )
         self._thread.start()
         try:
-            self._loop, self._stopping, self._broadcast = self._ready.result()
+            self._broadcast = self._ready.result()
         except Exception as error:
             self._thread.join(_JOIN_S)
             raise CannotWrite(f"{self.address}: cannot be served ({describe(error)})") from error
@@ -124,9 +109,9 @@ class HttpSink(Sink):
 
     def close(self) -> None:
         """End all connections and the thread."""
-        if self._thread.is_alive():
+        if self._broadcast is not None and self._thread.is_alive():
             with suppress(RuntimeError):  # the loop is closed: the thread is about to end
-                self._loop.call_soon_threadsafe(self._stopping.set)
+                self._broadcast.close_soon()
             self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
@@ -141,8 +126,7 @@ class HttpSink(Sink):
 
     async def _serve(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="jpeg") as encoder:
-            stopping, limit = asyncio.Event(), ConnectionLimit()
-            broadcast = Broadcast(self._settings.quality, encoder)
+            broadcast, limit = Broadcast(self._quality, encoder), ConnectionLimit()
             runner = web.AppRunner(
                 self._application(broadcast, limit),
                 access_log=None,  # it would hold tokens
@@ -155,35 +139,31 @@ class HttpSink(Sink):
                 shutdown_timeout=_FAREWELL_S,
             )
             await runner.setup()
-            certificate, accepting = self._settings.certificate, None
+            certificate, accepting = self._certificate, None
             try:
                 if certificate is None:
                     await web.SockSite(runner, self._listener).start()
                 elif runner.server is not None:
                     handshakes = accept_handshakes(self._listener, certificate.context, runner.server)
                     accepting = asyncio.create_task(handshakes)
-                self._ready.set_result((asyncio.get_running_loop(), stopping, broadcast))
-                while not stopping.is_set():
+                self._ready.set_result(broadcast)
+                while not broadcast.closed.is_set():
                     broadcast.check_signal()
                     limit.close_idle(_connections(runner))
                     if certificate is not None:
                         certificate.refresh()
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(stopping.wait(), _CHECK_S)
+                        await asyncio.wait_for(broadcast.closed.wait(), _CHECK_S)
             finally:
                 if accepting is not None:
                     accepting.cancel()
                 await _end(runner, broadcast)
 
     def _application(self, broadcast: Broadcast, limit: ConnectionLimit) -> web.Application:
-        checks: list[Middleware] = [limit.attend]
-        if is_loopback(self._listener):
-            checks.append(host_check(self._place.host))
-        if self._settings.token is not None:
-            checks.append(token_check(self._settings.token))
-        application = web.Application(middlewares=checks, client_max_size=_BODY_BYTES)
+        access = access_check(self._place.host if is_loopback(self._listener) else None, self._token)
+        application = web.Application(middlewares=[limit.attend, access], client_max_size=_BODY_BYTES)
         application.on_response_prepare.append(add_headers)
-        application.add_routes(Routes(self._look, broadcast, self._settings.clients).table())
+        application.add_routes(Routes(self._look, broadcast, self._clients).table())
         return application
 
 

@@ -75,13 +75,13 @@ def open(uri: Uri) -> "HttpSink":
     if missing:
         raise Unavailable(f"{uri.target}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
     from edge_srcnn.web.security import Certificate
-    from edge_srcnn.web.server import HttpSink, Settings
+    from edge_srcnn.web.server import HttpSink
 
     if "cert" in given:
         given["certificate"] = Certificate(given.pop("cert"), given.pop("key"))
     if "token_file" in given:
         given["token"] = _token_of(given.pop("token_file"))
-    return HttpSink(uri.target, address_of(uri), Settings(**given))
+    return HttpSink(uri.target, address_of(uri), **given)
 
 
 def _quality(text: str) -> int:

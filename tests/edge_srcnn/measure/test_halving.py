@@ -6,6 +6,7 @@ from math import ceil
 import numpy as np
 import pytest
 
+from edge_srcnn import measure
 from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import Network
@@ -13,7 +14,6 @@ from edge_srcnn.engine.inference import TiledInference
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import WHOLE_TILE, Blocks, Plan
 from edge_srcnn.engine.processor import Processor
-from edge_srcnn.measure import tuning
 from edge_srcnn.measure.tuning import END_BLOCKS, Trial, halve, plans_to_try, ranked, runs_of
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import parse_model, read_model
@@ -145,7 +145,7 @@ def test_each_trial_really_computes_by_its_plan(monkeypatch, engine, networks, t
             assert (out == networks.moved(plane, 0, 4)).all()
             frames.append((self.statistics.tiles, self.statistics.tiles_reused))
 
-    monkeypatch.setattr(tuning, "TiledInference", Watched)
+    monkeypatch.setattr(measure, "TiledInference", Watched)
     tiles = {(48, 64): 1, (48, 32): 2, (16, 16): 12}
     trials = [Trial(Plan(Blocks((2, 4), (2, 4)), tile, 1)) for tile in tiles]
     before = plane.copy()
