@@ -47,17 +47,13 @@ def demo(
             "input": shown.input_size,
             "output": shown.output_size,
             "milliseconds": shown.milliseconds,
-            "bicubic": {"psnr": shown.bicubic_psnr, "ssim": shown.bicubic_ssim},
-            "edge-srcnn": {"psnr": shown.psnr, "ssim": shown.ssim},
+            **shown.scores,
         }
         print_json(document)
         return
     (w, h), (new_w, new_h) = shown.input_size, shown.output_size
     typer.echo(f"test card {w}x{h} -> {new_w}x{new_h} in {shown.milliseconds:.1f} ms ({name}, {engine})\n")
-    rows = [
-        ["bicubic", f"{shown.bicubic_psnr:.2f} dB", f"{shown.bicubic_ssim:.4f}"],
-        ["edge-srcnn", f"{shown.psnr:.2f} dB", f"{shown.ssim:.4f}"],
-    ]
+    rows = [[way, f"{score['psnr']:.2f} dB", f"{score['ssim']:.4f}"] for way, score in shown.scores.items()]
     print_table(["", "PSNR", "SSIM"], rows, numbers_from=1)
     typer.echo(f"\nbicubic | edge-srcnn | ground truth: {output.resolve()}")
 

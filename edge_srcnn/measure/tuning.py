@@ -170,11 +170,14 @@ def packings(graph: Graph) -> Iterator[Blocks]:
 
 def runs_of(trials: int) -> int:
     """Count how many times ``halve`` yields."""
-    total = 0
-    for _, share in ROUNDS:
-        total += trials
-        trials = _going_on(trials, share)
-    return total
+    return sum(count for count, _ in _rounds(trials))
+
+
+def _rounds(trials: int) -> Iterator[tuple[int, int]]:
+    """Give how many trials run in each round, and the frames that they are timed on."""
+    for frames, share in ROUNDS:
+        yield trials, frames
+        trials = min(trials, max(round(trials * share), FINALISTS))
 
 
 def halve(network: Network, backend: Backend, trials: Sequence[Trial], plane: UInt8Array) -> Iterator[Trial]:
@@ -183,26 +186,22 @@ def halve(network: Network, backend: Backend, trials: Sequence[Trial], plane: UI
     Yields each trial that has run, so that progress can be shown; ``ranked`` tells which won. One at a time holds
     memory.
     """
-    running = list(trials)
+    running: Sequence[Trial] = trials
     base = plane.repeat(network.upsampling, axis=0).repeat(network.upsampling, axis=1)
     out = np.empty_like(base)
-    for frames, share in ROUNDS:
-        for trial in running:
+    for count, frames in _rounds(len(trials)):
+        for trial in running[:count]:
             inference = inference_by(trial.plan, network, backend)
             inference.run(plane, base, out)
             job = partial(inference.run, plane, base, out)
             trial.seconds += [seconds_of(job) for _ in range(frames)]
             yield trial
-        running = ranked(running)[: _going_on(len(running), share)]
+        running = ranked(trials)
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
     """Sort those that came furthest first, and among them the fastest first; those that never ran are left out."""
     return sorted((each for each in trials if each.seconds), key=lambda each: (-len(each.seconds), each.milliseconds))
-
-
-def _going_on(trials: int, share: float) -> int:
-    return min(trials, max(round(trials * share), FINALISTS))
 
 
 def _thread_counts(most: int) -> list[int]:
