@@ -12,8 +12,9 @@ from edge_srcnn.sinks import TIME_BASE, UNKNOWN_RATE, Result, Sink, Stream
 from edge_srcnn.system.worker_process import Child
 from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds, whole_number
 
-_ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m"}
 TIMEOUT_S = 5.0
+
+_ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m"}
 _LOW_LATENCY = {"preset": "ultrafast", "tune": "zerolatency"}
 _SUBSAMPLING = (2, 2)
 _MARGIN_S, _GOOD_BYE_S = 1.0, 2.0

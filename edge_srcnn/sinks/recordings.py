@@ -5,11 +5,14 @@ import logging
 import os
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, count
 from math import inf
 from pathlib import Path
+
+from edge_srcnn.errors import CannotWrite, reason
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +38,20 @@ class Rotation:
     def begin(self) -> None:
         """Count what is there from earlier runs; without a budget nobody needs to know."""
         if self._is_limited:
-            self._files = deque((path, path.stat().st_size) for path in numbered(self.folder, self.pattern))
+            with _reaching(self.folder):
+                self._files = deque((path, path.stat().st_size) for path in numbered(self.folder, self.pattern))
 
     def add(self, path: Path) -> None:
-        """Count a file that was just written, and remove the oldest beyond the budget."""
+        """Count a file that was just written, and remove the oldest beyond the budget; ``CannotWrite``."""
         if not self._is_limited:
             return
-        self._files.append((path, path.stat().st_size))
-        total = sum(size for _, size in self._files)
-        while len(self._files) > 1 and (len(self._files) > self.keep or total > self.keep_bytes):
-            oldest, size = self._files.popleft()
-            oldest.unlink(missing_ok=True)
-            total -= size
+        with _reaching(self.folder):
+            self._files.append((path, path.stat().st_size))
+            total = sum(size for _, size in self._files)
+            while len(self._files) > 1 and (len(self._files) > self.keep or total > self.keep_bytes):
+                oldest, size = self._files.popleft()
+                oldest.unlink(missing_ok=True)
+                total -= size
 
     @property
     def _is_limited(self) -> bool:
@@ -54,11 +59,20 @@ class Rotation:
 
 
 def numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
-    """List the files of a folder whose names fit, the oldest first."""
+    """List the files of a folder whose names fit, the oldest first; ``CannotWrite`` where it may not be looked into."""
     if not os.path.isdir(folder):
         return []
-    fit = (path for path in folder.iterdir() if pattern.fullmatch(path.name))
+    with _reaching(folder):
+        fit = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
     return sorted(fit, key=lambda path: (len(path.name), path.name))  # a number may outgrow its zeros
+
+
+@contextmanager
+def _reaching(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(f"{folder}: earlier files cannot make room ({reason(error)})") from error
 
 
 def hidden_name(path: Path) -> Path:
@@ -89,18 +103,20 @@ def recover_recordings(path: Path) -> list[Path]:
         match = pattern.fullmatch(hidden.name)
         if match is None:
             continue
-        with hidden.open("rb") as file:
-            try:
+        try:
+            with hidden.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue
-            if can_be_played(hidden):
+                if not can_be_played(hidden):
+                    continue
                 names = [hidden.with_name(f"{match[1]}{path.suffix}")] if match[2] else []
                 others = (path.with_name(f"{path.stem}-recovered-{number}{path.suffix}") for number in count(1))
                 visible = _first_free(chain(names, others))
                 hidden.rename(visible)
-                recovered.append(visible)
-                log.warning("%s: was cut off; what there is of it is %s now", hidden, visible)
+        except OSError as error:  # somebody is writing it, or it is another user's
+            log.debug("%s: stays as it is (%s)", hidden, reason(error))
+            continue
+        recovered.append(visible)
+        log.warning("%s: was cut off; what there is of it is %s now", hidden, visible)
     return recovered
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,21 +45,21 @@ def open(uri: Uri) -> "Y4mSink":
     CannotWrite
         It cannot be written, or nobody reads the FIFO.
     """
-    given = options(uri)
-    if uri.target in ("", "-"):
-        if sys.stdout.isatty():
-            raise UsageError("y4m:-: standard output is a terminal; give it to another program, such as | ffplay -")
-        return Y4mSink(uri.text, os.fdopen(os.dup(1), "wb"))
-    if os.path.isfile(uri.target) and not given.get("overwrite", False):
+    given, is_standard = options(uri), uri.target in ("", "-")
+    if is_standard and os.isatty(1):
+        raise UsageError("y4m:-: standard output is a terminal; give it to another program, such as | ffplay -")
+    if not is_standard and os.path.isfile(uri.target) and not given.get("overwrite", False):
         raise OutputExists(f"{uri.target}: exists already; overwrite=yes replaces it")
     try:
+        if is_standard:
+            return Y4mSink(uri.text, os.fdopen(os.dup(1), "wb"))
         if is_fifo(uri.target):
             return Y4mSink(uri.text, open_fifo(uri.target, PATIENCE_S))
         return Y4mSink(uri.text, Path(uri.target).open("wb"))  # closed by the sink
     except OSError as error:
         if error.errno == errno.ENXIO:
             raise CannotWrite(f"{uri.target}: nobody reads it; start the program that does") from error
-        raise CannotWrite(f"{uri.target}: cannot be written ({reason(error)})") from error
+        raise CannotWrite(f"{uri.target or '-'}: cannot be written ({reason(error)})") from error
 
 
 class Y4mSink(Sink):

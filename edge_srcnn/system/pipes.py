@@ -22,13 +22,10 @@ class Pipe:
         self._timeout_s = timeout_s
         self._closed = threading.Event()
         self._began = False
-        if path in ("", "-"):
-            self._descriptor = os.dup(0)
-        else:
-            try:
-                self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-            except OSError as error:
-                raise NoInput(f"{path}: cannot be read ({reason(error)})") from error
+        try:
+            self._descriptor = os.dup(0) if path in ("", "-") else os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            raise NoInput(f"{path or '-'}: cannot be read ({reason(error)})") from error
 
     def read(self, size: int) -> bytes:
         """Read up to ``size`` bytes; none at the end."""

@@ -9,6 +9,7 @@ import io
 import pkgutil
 import socket
 import struct
+import subprocess
 import sys
 import textwrap
 import tomllib
@@ -341,8 +342,6 @@ print("all", len(names))
 
 @NEEDS_AV
 def test_no_pixel_format_of_ffmpeg_ends_the_process_or_raises_what_is_not_mapped() -> None:
-    import subprocess
-
     done = subprocess.run([sys.executable, "-c", ALL_FORMATS], capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("all "), done.stderr
 
@@ -362,6 +361,54 @@ def test_a_pyav_that_cannot_be_imported_is_unavailable(
     if ":" not in name:
         with ours(Unavailable, Exception):
             open_sink("other.mp4")
+
+
+# the system
+
+
+CLOSED = """
+import os
+from edge_srcnn.errors import CannotWrite, NoInput
+from edge_srcnn.sinks import open_sink
+from edge_srcnn.sources import open_source
+os.close(0), os.close(1)
+for open_one, kind in ((open_source, NoInput), (open_sink, CannotWrite)):
+    try:
+        open_one("y4m:-")
+    except kind as error:
+        assert isinstance(error.__cause__, OSError), error
+    else:
+        raise AssertionError(kind)
+"""
+
+
+def test_standard_streams_that_are_closed() -> None:
+    done = subprocess.run([sys.executable, "-c", CLOSED], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_folders_in_the_way_of_recordings(tmp_path: Path) -> None:
+    (tmp_path / "00000000.png" / "of").mkdir(parents=True)
+    (tmp_path / "00000001.png").mkdir()
+    sink = open_sink(f"{tmp_path}/?format=png&keep=1")
+    sink.begin(Stream(None, None, None, lambda: None))
+    with ours(CannotWrite, OSError):
+        sink.write(result())
+    if HAS_AV:
+        from edge_srcnn.sinks.recordings import recover_recordings
+
+        (tmp_path / ".out.part.mkv").mkdir()
+        assert recover_recordings(tmp_path / "out.mkv") == []
+        assert (tmp_path / ".out.part.mkv").is_dir()
+
+
+def test_devices_that_are_full() -> None:
+    sink = open_sink("y4m:/dev/full")
+    sink.begin(Stream(None, None, None, lambda: None))
+    with ours(CannotWrite, OSError):
+        sink.write(result())
+    with suppress(CannotWrite):
+        sink.close()
 
 
 # OpenCV
