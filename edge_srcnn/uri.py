@@ -214,7 +214,8 @@ class Kind:
     name
         What it is called.
     module
-        Below ``edge_srcnn``; has ``options(uri)``, which touches nothing, and ``open(uri)``. Imported when chosen.
+        Below ``edge_srcnn``, imported when chosen; has ``options(uri)``, which touches nothing, and
+        ``open(uri, **given)``, which gets what that read.
     example
         A name, for help and messages.
     schemes
@@ -246,8 +247,8 @@ class Kind:
         return self.load().options(uri)
 
     def open(self, uri: Uri) -> Any:
-        """Open the source or sink."""
-        return self.load().open(uri)
+        """Open the source or sink, with the options of its name."""
+        return self.load().open(uri, **self.options(uri))
 
     def load(self) -> Any:
         """Import its module."""

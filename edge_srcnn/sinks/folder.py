@@ -41,9 +41,8 @@ def options(uri: Uri) -> dict[str, Any]:
     )
 
 
-def open(uri: Uri) -> "FolderSink":
+def open(uri: Uri, **given: Any) -> "FolderSink":
     """Make the folder; ``CannotWrite`` where that fails."""
-    given = options(uri)
     folder = Path(uri.target)
     try:
         folder.mkdir(parents=True, exist_ok=True)

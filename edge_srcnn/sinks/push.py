@@ -27,9 +27,8 @@ def options(uri: Uri) -> dict[str, Any]:
     )
 
 
-def open(uri: Uri) -> "PushSink":
+def open(uri: Uri, **given: Any) -> "PushSink":
     """Get ready to push, connecting with the first frame; ``Unavailable`` where PyAV is not installed."""
-    given = options(uri)
     if importlib.util.find_spec("av") is None:  # only the child imports it
         need_pyav(uri.text)
     return PushSink(uri.target, **given)

@@ -59,9 +59,8 @@ def options(uri: Uri) -> dict[str, Any]:
     return given
 
 
-def open(uri: Uri) -> "VideoSink":
+def open(uri: Uri, **given: Any) -> "VideoSink":
     """Get ready to write, making the file with the first frame; ``Unavailable`` without PyAV, ``OutputExists``."""
-    given = options(uri)
     need_pyav(uri.text)
     return VideoSink(uri.text, Path(uri.target), **given)
 

@@ -26,13 +26,15 @@ def options(uri: Uri) -> dict[str, Any]:
     return read_options(uri) if uri.target in ("", "-") else read_options(uri, overwrite=flag)
 
 
-def open(uri: Uri) -> "Y4mSink":
+def open(uri: Uri, *, overwrite: bool = False) -> "Y4mSink":
     """Open the file, standard output, or a FIFO, whose reader may come a little later.
 
     Parameters
     ----------
     uri
         ``y4m:-`` is standard output.
+    overwrite
+        Replace a file that is there.
 
     Returns
     -------
@@ -45,10 +47,10 @@ def open(uri: Uri) -> "Y4mSink":
     CannotWrite
         It cannot be written, or nobody reads the FIFO.
     """
-    given, is_standard = options(uri), uri.target in ("", "-")
+    is_standard = uri.target in ("", "-")
     if is_standard and os.isatty(1):
         raise UsageError("y4m:-: standard output is a terminal; give it to another program, such as | ffplay -")
-    if not is_standard and os.path.isfile(uri.target) and not given.get("overwrite", False):
+    if not is_standard and os.path.isfile(uri.target) and not overwrite:
         raise OutputExists(f"{uri.target}: exists already; overwrite=yes replaces it")
     try:
         if is_standard:

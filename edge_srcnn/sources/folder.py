@@ -26,9 +26,9 @@ def options(uri: Uri) -> dict[str, Any]:
     return read_options(uri, fps=frame_rate, watch=flag, poll=seconds)
 
 
-def open(uri: Uri) -> "Folder":
+def open(uri: Uri, **given: Any) -> "Folder":
     """Look whether it is there; ``NoInput`` where there is no picture, or no folder that could be watched."""
-    return Folder(uri.target, **options(uri))
+    return Folder(uri.target, **given)
 
 
 class Folder(Source):

@@ -54,9 +54,9 @@ def options(uri: Uri) -> dict[str, Any]:
     return {"number": int(uri.target or 0), "controls": controls, **given}
 
 
-def open(uri: Uri) -> "LibcameraCamera":
+def open(uri: Uri, **given: Any) -> "LibcameraCamera":
     """Open the camera; ``NoInput``, ``Unavailable``, or ``UsageError`` where it does not have a control."""
-    return LibcameraCamera(**options(uri))
+    return LibcameraCamera(**given)
 
 
 class LibcameraCamera(Camera):

@@ -37,9 +37,9 @@ def options(uri: Uri) -> dict[str, Any]:
     return read_options(uri, size=frame_size, fps=_rate_or_full_speed, frames=whole_number)
 
 
-def open(uri: Uri) -> "MovingCard":
+def open(uri: Uri, **given: Any) -> "MovingCard":
     """Draw the card."""
-    return MovingCard(**options(uri))
+    return MovingCard(**given)
 
 
 def _rate_or_full_speed(text: str) -> Fraction | None:

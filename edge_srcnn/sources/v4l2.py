@@ -42,9 +42,8 @@ def options(uri: Uri) -> dict[str, Any]:
     return read_options(uri, size=frame_size, fps=frame_rate, format=one_of(*FORMATS), timeout=seconds)
 
 
-def open(uri: Uri) -> "V4l2Camera":
+def open(uri: Uri, **given: Any) -> "V4l2Camera":
     """Open the camera; ``NoInput``, ``Unavailable``, or ``UsageError`` where it does not have the format."""
-    given = options(uri)
     path = f"/dev/video{uri.target or 0}" if not uri.target or uri.target.isdecimal() else uri.target
     check_camera(path)
     return V4l2Camera(path, **given)

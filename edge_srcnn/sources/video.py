@@ -17,7 +17,6 @@ from edge_srcnn.sources import Source
 from edge_srcnn.system.pipes import Pipe, is_fifo
 from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds
 
-TIMEOUT_S = 5.0
 WITHIN = "within the time limit, which timeout=SECONDS changes"
 
 _MOST_OF_IT = 0.9
@@ -45,13 +44,17 @@ def options(uri: Uri) -> dict[str, Any]:
     return read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
 
 
-def open(uri: Uri) -> "Video":
+def open(uri: Uri, *, timeout: float = 5.0, transport: str = "tcp") -> "Video":
     """Connect, or open the file.
 
     Parameters
     ----------
     uri
         A file, an address, or ``y4m:``.
+    timeout
+        Seconds without a frame after which a stream is lost.
+    transport
+        Of RTSP: tcp or udp.
 
     Returns
     -------
@@ -64,13 +67,10 @@ def open(uri: Uri) -> "Video":
     NoInput, BadData
         The file is missing, or holds no video that can be decoded.
     """
-    given = options(uri)
-    timeout_s = given.get("timeout", TIMEOUT_S)
     if uri.scheme == "y4m" or is_fifo(uri.target):
-        return Video(uri.text, timeout_s, pipe=Pipe(uri.target, timeout_s))
+        return Video(uri.text, timeout, pipe=Pipe(uri.target, timeout))
     if uri.is_network:
-        transport = {"rtsp_transport": given.get("transport", "tcp")} if uri.scheme.startswith("rtsp") else {}
-        return Video(uri.target, timeout_s, transport)
+        return Video(uri.target, timeout, {"rtsp_transport": transport} if uri.scheme.startswith("rtsp") else {})
     if not os.path.isfile(uri.target):
         raise no_file(uri.target)
     return Video(uri.target)

@@ -49,13 +49,15 @@ def options(uri: Uri) -> dict[str, Any]:
     return given
 
 
-def open(uri: Uri) -> "HttpSink":
+def open(uri: Uri, **given: Any) -> "HttpSink":
     """Get ready to serve; nothing listens before ``begin``.
 
     Parameters
     ----------
     uri
-        For its options see ``options``.
+        Where to listen.
+    **given
+        As ``options`` reads them.
 
     Returns
     -------
@@ -70,7 +72,6 @@ def open(uri: Uri) -> "HttpSink":
     UsageError
         The address is none to listen at, or a file does not hold what it should.
     """
-    given = options(uri)
     missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise Unavailable(f"{uri.target}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
