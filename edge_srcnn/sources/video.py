@@ -114,7 +114,7 @@ class Video(Source):
                 opened: Any = av.open(pipe or name, format=format, options=transport or {}, timeout=timeout_s)
         except EdgeSrcnnError:
             if pipe is not None:
-                pipe.release()
+                pipe.close()
             raise
         self._container = opened
         if not opened.streams.video:
@@ -146,7 +146,7 @@ class Video(Source):
         """End a wait for a pipe; one for the network lasts until its time limit."""
         self._closed.set()
         if self._pipe is not None:
-            self._pipe.close()
+            self._pipe.wake()
 
     def close(self) -> None:
         """Close the file or connection."""
@@ -154,7 +154,7 @@ class Video(Source):
         self._pictures.close()
         self._container.close()
         if self._pipe is not None:
-            self._pipe.release()
+            self._pipe.close()
 
     def _decode_all(self) -> Generator[Frame, None, None]:
         first: float | None = None

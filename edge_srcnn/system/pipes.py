@@ -42,15 +42,15 @@ class Pipe:
                 raise TimeoutError(errno.ETIMEDOUT, "nothing came")
         return b""
 
-    def release(self) -> None:
+    def wake(self) -> None:
+        """End a read that waits; from any thread."""
+        self._closed.set()
+
+    def close(self) -> None:
         """Let go of the descriptor; nothing is read any more."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def close(self) -> None:
-        """Wake a read that waits."""
-        self._closed.set()
 
 
 def is_fifo(path: str) -> bool:
