@@ -1,5 +1,8 @@
 """Layers to try things on, without a training."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
 
 from export.architectures import Architecture, Layer
@@ -15,3 +18,11 @@ def random_layers(architecture: Architecture) -> tuple[Layer, ...]:
         )
         for shape in architecture.shapes
     )
+
+
+def published(folder: Path) -> Path:
+    """Weights of the direct form with 8 and 4 filters."""
+    convolutions = [keras.layers.Conv2D(n, k) for n, k in ((8, 9), (4, 1), (1, 5))]
+    path = folder / "trained_SRCNN.weights.h5"
+    keras.Sequential([keras.Input((None, None, 1)), *convolutions]).save_weights(path)
+    return path

@@ -29,10 +29,31 @@ def test_psnr_of_one_wrong_pixel_in_a_hundred():
     assert psnr(wrong, hr) == pytest.approx(20)
 
 
-def test_equal_pictures_have_infinite_psnr_and_ssim_of_one(texture):
+def ssim_by_definition(x, y, window):
+    """Wang et al. (2004), equations 13 to 16, a window at a time; weights are those of section III-C."""
+    offsets = np.arange(window) - window // 2
+    weights = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
+    weights /= weights.sum()
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    found = []
+    for top in range(x.shape[0] - window + 1):
+        for left in range(x.shape[1] - window + 1):
+            a, b = (plane[top : top + window, left : left + window].astype(float) for plane in (x, y))
+            mean_a, mean_b = (weights * a).sum(), (weights * b).sum()
+            var_a, var_b = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
+            cov = (weights * (a - mean_a) * (b - mean_b)).sum()
+            luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+            found.append(luminance * (2 * cov + c2) / (var_a + var_b + c2))
+    return np.mean(found)
+
+
+def test_equal_pictures_have_infinite_psnr_and_ssim_of_one_and_no_others_do(texture):
     plane = texture(20, 30)
-    assert psnr(plane, plane) == math.inf
-    assert ssim(plane, plane) == pytest.approx(1)
+    other = plane.copy()
+    other[7, 9] ^= 1
+    assert (psnr(plane, plane), ssim(plane, plane)) == (math.inf, pytest.approx(1, abs=1e-12))
+    assert psnr(plane, other) == pytest.approx(10 * math.log10(255**2 * 600))  # one level in 600 pixels
+    assert ssim(plane, other) < 1 - 1e-7
 
 
 def test_ssim_of_constant_planes_is_the_luminance_term():
@@ -46,9 +67,12 @@ def test_ssim_of_a_negative_is_below_zero(texture):
     assert ssim(255 - plane, plane) < 0
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (10, 40)])
-def test_ssim_of_a_plane_smaller_than_the_window(texture, shape):
-    assert ssim(texture(*shape), texture(*shape)) == pytest.approx(1)
+@pytest.mark.parametrize(("shape", "window"), [((1, 1), 1), ((3, 2), 1), ((10, 40), 9), ((24, 17), 11)])
+def test_ssim_is_that_of_its_definition_in_the_largest_odd_window_that_fits(texture, shape, window):
+    one, other = texture(*shape, seed=1), texture(*shape, seed=2)
+    expected = ssim_by_definition(one, other, window)
+    assert expected < 0.99
+    assert ssim(one, other) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.slow

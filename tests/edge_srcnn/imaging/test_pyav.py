@@ -101,14 +101,13 @@ RGB_COLOURS = [(255, 255, 255), (0, 0, 0), (200, 60, 30), (20, 90, 240)]
 
 @pytest.mark.parametrize("name", RGB_FORMATS)
 @pytest.mark.parametrize("rgb", RGB_COLOURS)
-@pytest.mark.parametrize("height", [48, 720])
-def test_rgb_becomes_what_its_colour_says(name, rgb, height):
+@pytest.mark.parametrize(("height", "matrix", "constants"), [(48, BT601, JFIF), (720, BT709, HD)])
+def test_rgb_becomes_what_its_colour_says(name, rgb, height, matrix, constants):
     frame = av.VideoFrame.from_ndarray(np.full((height, 64, 3), rgb, np.uint8), "rgb24").reformat(format=name)
     colour = colour_of(frame)
     luma, chroma = planes_of(frame)
-    assert colour.full_range is True
-    assert colour.matrix in (BT601, BT709)
-    expected = ycc(rgb, HD if colour.matrix == BT709 else JFIF)
+    assert (colour.full_range, colour.matrix) == (True, matrix)
+    expected = ycc(rgb, constants)
     for plane, value in zip((luma, *chroma), expected, strict=True):
         assert plane.shape == (height, 64)
         assert np.abs(plane - min(value, 255)).max() <= 2, (plane[0, 0], value)

@@ -137,7 +137,7 @@ def test_no_trials_are_no_runs(engine, networks, texture):
 
 
 def test_each_trial_really_computes_by_its_plan(monkeypatch, engine, networks, texture):
-    plane, frames = texture(48, 64), []
+    plane, frames, counted = texture(48, 64), [], []
 
     class Watched(TiledInference):
         def run(self, bicubic, base, out, **overlap):
@@ -154,8 +154,9 @@ def test_each_trial_really_computes_by_its_plan(monkeypatch, engine, networks, t
         number = tiles[trial.plan.tile]
         # one to warm up, and 1, 3 or 9 that count; every tile of every frame is computed
         assert frames == [(number * frame, 0) for frame in range(1, len(frames) + 1)]
-        assert len(frames) in (2, 4, 10)
+        counted.append(len(frames) - 1)
         frames.clear()
+    assert counted == [1] * 3 + [3] * 3 + [9] * 3, "three are few enough to go on to the end"
     assert (plane == before).all()
 
 

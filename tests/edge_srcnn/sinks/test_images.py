@@ -1,5 +1,6 @@
 """Picture files out: the pixels, the options of each format, and the metadata of the input."""
 
+import io
 import logging
 import resource
 from collections.abc import Iterator
@@ -38,6 +39,13 @@ def camera_exif() -> bytes:
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2024:05:06 07:08:09"
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (47.0, 30.0, 15.0)
     return exif.tobytes()
+
+
+def as_jpeg(pixels: np.ndarray) -> np.ndarray:
+    """What Pillow makes of a picture at the usual quality, with the colour of each pixel."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95, subsampling=0)
+    return np.asarray(Image.open(file))
 
 
 @pytest.mark.parametrize("suffix", LOSSLESS)
@@ -164,8 +172,7 @@ def test_profile_exif_and_xmp_are_written(tmp_path, texture, suffix):
     pixels = texture(6, 5, 3)
     write(tmp_path / f"a{suffix}", pixels, given, lossless=True)
     back = read_picture(tmp_path / f"a{suffix}")
-    assert back.pixels.shape == pixels.shape
-    assert suffix == ".jpg" or (back.pixels == pixels).all()
+    assert (back.pixels == (as_jpeg(pixels) if suffix == ".jpg" else pixels)).all()
     assert (back.metadata.icc_profile, back.metadata.xmp) == (PROFILE, XMP)
     exif = Image.Exif()
     exif.load(back.metadata.exif or b"")
@@ -201,8 +208,7 @@ def test_how_a_tiff_was_stored_does_not_go_over_to_the_result(tmp_path, texture,
     result = texture(60, 8, 3)
     write(tmp_path / f"out{suffix}", result, read_picture(tmp_path / "in.tif").metadata)
     back = read_picture(tmp_path / f"out{suffix}")
-    assert back.pixels.shape == result.shape
-    assert suffix == ".jpg" or (back.pixels == result).all()
+    assert (back.pixels == (as_jpeg(result) if suffix == ".jpg" else result)).all()
     assert back.metadata.exif is None
 
 

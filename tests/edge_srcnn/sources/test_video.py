@@ -92,7 +92,7 @@ def test_422_on_its_side_keeps_its_colours(tmp_path):
     path = with_matrix(encode(tmp_path / "clip.mp4", [planes], format="yuv422p"), TURNS["clockwise"][0])
     (frame,) = open_source(str(path))
     assert frame.size == (48, 64)
-    assert frame.subsampling in ((1, 1), (1, 2), (2, 2))
+    assert frame.subsampling == (1, 1)  # half across is half down now, which no plane layout of ours has
     assert (frame.chroma[0] == 100).all()
     assert (frame.chroma[1] == 200).all()
 

@@ -60,17 +60,26 @@ def test_a_file_that_came_up_meanwhile_is_not_replaced(tmp_path):
     assert everything_in(tmp_path) == ["a.bin"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError, MemoryError, NoInput])
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_any_error_in_between_passes_through_and_leaves_all_as_it_was(tmp_path, error, overwrite):
-    path = tmp_path / "a.bin"
-    if overwrite:
-        path.write_bytes(b"old")
-    with pytest.raises(error), whole_file(path, overwrite=overwrite) as file:
+ERRORS = [KeyboardInterrupt, SystemExit, ValueError, MemoryError, NoInput]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_any_error_in_between_passes_through_and_leaves_nothing(tmp_path, error):
+    with pytest.raises(error), whole_file(tmp_path / "a.bin") as file:
         file.write(b"half")
         raise error
-    assert everything_in(tmp_path) == (["a.bin"] if overwrite else [])
-    assert not overwrite or path.read_bytes() == b"old"
+    assert everything_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_any_error_in_between_leaves_the_file_that_was_to_be_replaced(tmp_path, error):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(error), whole_file(path, overwrite=True) as file:
+        file.write(b"half")
+        raise error
+    assert path.read_bytes() == b"old"
+    assert everything_in(tmp_path) == ["a.bin"]
 
 
 def test_an_error_of_the_system_cannot_be_written_and_is_the_cause(tmp_path):

@@ -1,9 +1,8 @@
 """``edge-srcnn evaluate`` as users run it: one JSON list, a table, and the exit statuses of mistakes."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import edge_srcnn.cli
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.metrics import psnr
 from edge_srcnn.models.bundled import find_model
@@ -20,29 +18,15 @@ from edge_srcnn.models.spec import Training
 from export.data.degradation import matlab_bicubic
 from export.evaluation.evaluate import bicubic_matlab, read_ground_truths
 from export.packaging import describe
+from tests.export.cli.commands import Cli, run
 
 Draw = Callable[..., UInt8Array]
-Cli = Callable[..., tuple[int, str, str]]
-
-
-def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "edge_srcnn", "evaluate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs the command inside this process: (status, standard output, standard error)."""
-
-    def ended(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["edge-srcnn", "evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            edge_srcnn.cli.main()
-        printed = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
-
-    return ended
+def evaluate(cli: Cli) -> Cli:
+    """Runs the command inside this process."""
+    return partial(cli, "evaluate")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +41,7 @@ def mine(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
-    done = run("--data", pictures, "--scale", "2", "--json")
+    done = run("evaluate", "--data", pictures, "--scale", "2", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     rows = json.loads(done.stdout)
     assert [row["method"] for row in rows] == ["bicubic-matlab", "bicubic", find_model(None, 2).stem]
@@ -73,9 +57,9 @@ def test_json_is_one_list_and_nothing_else(pictures: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_perfect_picture_is_null_since_json_knows_no_infinity(cli: Cli, mine: Path, tmp_path: Path) -> None:
+def test_a_perfect_picture_is_null_since_json_knows_no_infinity(evaluate: Cli, mine: Path, tmp_path: Path) -> None:
     Image.new("L", (40, 40), 90).save(tmp_path / "flat.png")
-    _, out, _ = cli("--data", tmp_path, "--model", mine, "--json")
+    _, out, _ = evaluate("--data", tmp_path, "--model", mine, "--json")
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
@@ -84,8 +68,8 @@ def test_a_perfect_picture_is_null_since_json_knows_no_infinity(cli: Cli, mine: 
     assert (matlab["psnr"], matlab["ssim"], matlab["gmsd"], matlab["flat_noise"]) == (None, 1.0, 0.0, 0.0)
 
 
-def test_the_figures_are_those_of_the_protocol(cli: Cli, pictures: Path, mine: Path) -> None:
-    status, out, _ = cli("--data", pictures, "--model", mine, "--scale", "2", "--json")
+def test_the_figures_are_those_of_the_protocol(evaluate: Cli, pictures: Path, mine: Path) -> None:
+    status, out, _ = evaluate("--data", pictures, "--model", mine, "--scale", "2", "--json")
     assert status == 0
     (matlab, *_) = json.loads(out)
     hr_planes = read_ground_truths(pictures, 2)
@@ -93,10 +77,10 @@ def test_the_figures_are_those_of_the_protocol(cli: Cli, pictures: Path, mine: P
     assert matlab["psnr"] == pytest.approx(np.mean([psnr(*pair) for pair in shaved]))
 
 
-def test_sets_and_models_may_be_repeated(cli: Cli, pictures: Path, mine: Path, tmp_path: Path, draw: Draw) -> None:
+def test_sets_and_models_may_be_repeated(evaluate: Cli, pictures: Path, mine: Path, tmp_path: Path, draw: Draw) -> None:
     (tmp_path / "other").mkdir()
     Image.fromarray(draw(50, 64, 64)).save(tmp_path / "other" / "one.png")
-    status, out, _ = cli(
+    status, out, _ = evaluate(
         "--data", pictures, "--data", tmp_path / "other", "--model", mine, "--model", mine, "--degrade", "cv2", "--json"
     )  # fmt: skip
     assert status == 0
@@ -107,9 +91,9 @@ def test_sets_and_models_may_be_repeated(cli: Cli, pictures: Path, mine: Path, t
     assert {row["degrade"] for row in rows} == {"cv2"}
 
 
-def test_a_camera_is_harder_than_interpolation_and_always_alike(cli: Cli, pictures: Path, mine: Path) -> None:
+def test_a_camera_is_harder_than_interpolation_and_always_alike(evaluate: Cli, pictures: Path, mine: Path) -> None:
     documents = [
-        cli("--data", pictures, "--model", mine, "--degrade", degrade, "--json")[1]
+        evaluate("--data", pictures, "--model", mine, "--degrade", degrade, "--json")[1]
         for degrade in ("camera", "camera", "matlab")
     ]
     assert documents[0] == documents[1]
@@ -118,8 +102,8 @@ def test_a_camera_is_harder_than_interpolation_and_always_alike(cli: Cli, pictur
     assert all(hard["psnr"] < easy["psnr"] for hard, easy in zip(camera, matlab, strict=True))
 
 
-def test_without_json_it_is_a_table(cli: Cli, pictures: Path, mine: Path) -> None:
-    status, out, err = cli("--data", pictures, "--model", mine)
+def test_without_json_it_is_a_table(evaluate: Cli, pictures: Path, mine: Path) -> None:
+    status, out, err = evaluate("--data", pictures, "--model", mine)
     lines = [line.split() for line in out.splitlines()]
     assert (status, err) == (0, "")
     assert lines[0] == ["set", "scale", "degrade", "method", "PSNR", "dB", "SSIM", "GMSD", "flat", "noise"]
@@ -138,9 +122,9 @@ def test_without_json_it_is_a_table(cli: Cli, pictures: Path, mine: Path) -> Non
     ],
 )
 def test_mistakes_end_with_one_line_and_their_status(
-    cli: Cli, pictures: Path, mine: Path, arguments: list[str], status: int, message: str
+    evaluate: Cli, pictures: Path, mine: Path, arguments: list[str], status: int, message: str
 ) -> None:
-    ended, out, err = cli("--data", pictures, "--model", mine, "--json", *arguments)
+    ended, out, err = evaluate("--data", pictures, "--model", mine, "--json", *arguments)
     assert (ended, out) == (status, "")
     assert err.startswith("edge-srcnn: ")
     assert message in err
@@ -148,14 +132,16 @@ def test_mistakes_end_with_one_line_and_their_status(
 
 
 @pytest.mark.parametrize("arguments", [[], ["--data", "x", "--scale", "5"]])
-def test_options_that_make_no_sense_at_all_end_with_2(cli: Cli, arguments: list[str]) -> None:
-    assert cli(*arguments)[0] == 2
+def test_options_that_make_no_sense_at_all_end_with_2(evaluate: Cli, arguments: list[str]) -> None:
+    assert evaluate(*arguments)[0] == 2
 
 
-def test_pictures_that_are_too_small_or_damaged_end_with_65(cli: Cli, mine: Path, tmp_path: Path, draw: Draw) -> None:
+def test_pictures_that_are_too_small_or_damaged_end_with_65(
+    evaluate: Cli, mine: Path, tmp_path: Path, draw: Draw
+) -> None:
     Image.fromarray(draw(0, 4, 4)).save(tmp_path / "tiny.png")
-    status, _, err = cli("--data", tmp_path, "--model", mine)
+    status, _, err = evaluate("--data", tmp_path, "--model", mine)
     assert status == 65
     assert "too small to be evaluated at x2" in err
     (tmp_path / "tiny.png").write_text("hello")
-    assert cli("--data", tmp_path, "--model", mine)[0] == 65
+    assert evaluate("--data", tmp_path, "--model", mine)[0] == 65
