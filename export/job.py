@@ -89,11 +89,6 @@ class ExportJob:
         return model_name(self.architecture, self.degradation)
 
     @property
-    def scale(self) -> int:
-        """Give the factor of upscaling."""
-        return self.architecture.scale
-
-    @property
     def patches(self) -> PatchSpec:
         """Describe how patches are cut out of the pictures."""
         return patch_spec(self.architecture, self.patch_px, degradation=self.degradation)

@@ -190,7 +190,9 @@ def _drop(folder: Path) -> None:
 
 def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
     found = (
-        read_sets(job.evaluate_on, job.scale) if job.evaluate_on else {HELD_OUT: [pair.hr for pair in split.held_out]}
+        read_sets(job.evaluate_on, job.architecture.scale)
+        if job.evaluate_on
+        else {HELD_OUT: [pair.hr for pair in split.held_out]}
     )
     how = "" if job.degradation == BICUBIC else f" {job.degradation}"
     return {f"{name}{how}": hr_planes for name, hr_planes in found.items()}
@@ -203,7 +205,7 @@ def _evaluate(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UIn
     return [
         score
         for name, hr_planes in sets.items()
-        for score in evaluate(name, hr_planes, job.scale, methods, degrade=degrade)
+        for score in evaluate(name, hr_planes, job.architecture.scale, methods, degrade=degrade)
     ]
 
 

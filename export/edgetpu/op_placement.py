@@ -1,7 +1,7 @@
 """Tell where each operator of a model will run: on the TPU, on the CPU, or nowhere."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from export.edgetpu.network import CUSTOM, Network, Operator
 from export.edgetpu.rules import op_versions, refusal
@@ -61,15 +61,8 @@ def placements(network: Network) -> Iterator[OpPlacement]:
         placement = _placement(operator)
         before = next((left[tensor.number] for tensor in operator.inputs if tensor.number in left), None)
         if placement.runs_on == TPU and before is not None:
-            cure = f"mend or move {before}"
-            placement = OpPlacement(
-                placement.operation,
-                placement.version,
-                placement.newest,
-                CPU,
-                f"comes after {before}, which left the TPU",
-                cure,
-            )
+            why = f"comes after {before}, which left the TPU"
+            placement = replace(placement, runs_on=CPU, why=why, cure=f"mend or move {before}")
         results = {tensor.number for tensor in operator.outputs}
         if placement.runs_on == TPU:
             visited |= results

@@ -136,8 +136,7 @@ def _obstacles(network: Network, operations: tuple[OpPlacement, ...]) -> Iterato
             yield f"tensor {name} has shape {text}, not a fixed one: give keras.Input a shape and batch_size=1"
             break
     if all(placement.runs_on == CPU for placement in operations):
-        floats = any(tensor.dtype == "float32" for tensor in _tensors(network))
-        if floats:
+        if any(tensor.dtype == "float32" for tensor in _tensors(network)):
             yield "the model is not quantized: convert it to full int8, with a representative dataset"
         else:
             yield "no operation can run on the Edge TPU"

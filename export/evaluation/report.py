@@ -156,10 +156,14 @@ def _crop(crop: Crop) -> str:
     return f'<article class="crop"><h3>{escape(crop.name)}</h3><div>{"".join(figures)}</div></article>'
 
 
+def _held_out(report: Report) -> list[Point]:
+    """List step and held-out PSNR in dB of each evaluation that gave a number."""
+    return [(step, db) for step, db, _ in report.history if math.isfinite(db)]
+
+
 def _best(report: Report) -> Point | None:
     """Find step and held-out PSNR in dB of the best evaluation."""
-    finite = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
-    return max(finite, key=lambda point: point[1], default=None)
+    return max(_held_out(report), key=lambda point: point[1], default=None)
 
 
 def _curves(report: Report) -> str:
@@ -169,8 +173,7 @@ def _curves(report: Report) -> str:
     caption = f"<b>Held-out PSNR</b>, dB. Best: {_number(best[1])} at step {best[0]:,}."
     if math.isfinite(report.bicubic_psnr):
         caption += f" Dashed: bicubic, {_number(report.bicubic_psnr)}."
-    finite = [(step, db) for step, db, _ in report.history if math.isfinite(db)]
-    curves = draw_curve(caption, finite, best, reference=report.bicubic_psnr)
+    curves = draw_curve(caption, _held_out(report), best, reference=report.bicubic_psnr)
     if errors := [(step, mse) for step, _, mse in report.history if 0.0 < mse < math.inf]:
         caption = "<b>Training error</b>, mean square of patches in 0..1; log scale."
         curves += draw_curve(caption, errors, errors[-1], log=True)

@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -102,13 +101,8 @@ def convert(
     )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([traced.get_concrete_function()], tf.Module())
     if representative is not None:
-
-        def samples() -> Iterator[list[Float32Array]]:
-            for sample in representative:
-                yield [sample]
-
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = samples
+        converter.representative_dataset = lambda: ([sample] for sample in representative)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
