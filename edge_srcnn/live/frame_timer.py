@@ -33,20 +33,21 @@ class FrameTimer:
     ----------
     key_for
         Names what a time of a model and a size (width, height) is kept under; None where it is not kept.
-    computing
-        Held while a frame is computed.
     clock
         Gives the time in seconds.
 
     Attributes
     ----------
+    computing
+        Held while a frame is computed, also by whoever computes the live picture.
     seconds
         What is known, by model: the fastest frame.
     """
 
-    def __init__(self, key_for: KeyFor, computing: threading.Lock, clock: Callable[[], float]) -> None:
+    def __init__(self, key_for: KeyFor, clock: Callable[[], float]) -> None:
+        self.computing = threading.Lock()
         self.seconds: dict[str, float] = {}
-        self._key_for, self._computing, self._clock = key_for, computing, clock
+        self._key_for, self._clock = key_for, clock
 
     def known_s(self, name: str, size: tuple[int, int]) -> float | None:
         """Look up a model's seconds for frames of that size (width, height)."""
@@ -77,13 +78,13 @@ class FrameTimer:
         -------
         The median in seconds, as things are now.
         """
-        with self._computing if live else nullcontext():
+        with self.computing if live else nullcontext():
             upscaler.upscale_frame(frame)
             taken = [self._timed(upscaler, frame, _TIMED[-2])]
         if taken[0] <= min(limit_s * _HELD_UP_BUDGETS, _MOST_HELD_UP_S):
             taken.clear()
             for bits in _TIMED:
-                with self._computing:
+                with self.computing:
                     taken.append(self._timed(upscaler, frame, bits))
                 sleep(_BREATH_S)  # the live picture has its turn
         self.seconds[name] = min(taken)

@@ -4,7 +4,6 @@ The next model's engine is made, and computes its first frames, in a thread of i
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -70,8 +69,7 @@ class LadderUpscaler(SwitchingUpscaler):
         self._upscaler = make(self._models[governor.index])
         self._seen = LoadWindow()
         self._size: tuple[int, int] | None = None  # of the frames that the model was chosen for
-        self._computing = threading.Lock()
-        self._timer = FrameTimer(key_for, self._computing, clock)
+        self._timer = FrameTimer(key_for, clock)
         self._next: Future[_Made | None] | None = None  # while another model is made ready, or tried
         self._told: set[str] = set()
 
@@ -86,7 +84,7 @@ class LadderUpscaler(SwitchingUpscaler):
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """Enhance a frame, by the next model if its engine is ready."""
         self._take()
-        with self._computing:
+        with self._timer.computing:
             began_s = self._clock()
             enhanced = self._upscaler.upscale_frame(frame)
             ended_s = self._clock()
@@ -104,12 +102,12 @@ class LadderUpscaler(SwitchingUpscaler):
         following, self._next = self._next, None
         if following is not None:
             following.add_done_callback(_close_made)  # one that takes long lets go of what it made by itself
-        idle = self._computing.acquire(timeout=_JOIN_S)  # an engine that hangs never ends
+        idle = self._timer.computing.acquire(timeout=_JOIN_S)  # an engine that hangs never ends
         try:
             self._upscaler.close()
         finally:
             if idle:
-                self._computing.release()
+                self._timer.computing.release()
         if following is not None:
             wait([following], _JOIN_S)
 

@@ -218,12 +218,11 @@ class Pipeline:
 
     def _is_wanted(self) -> bool:
         """Tell whether anybody takes an enhanced frame; of files each one is enhanced."""
-        if not self._capture.live or not self._workers or any(worker.wants_frames() for worker in self._workers):
-            if self._at_hand is not None:
-                self._at_hand = None
-                self._out.begin_anew()
-            return True
-        return False
+        wanted = not self._capture.live or not self._workers or any(worker.wants_frames() for worker in self._workers)
+        if wanted and self._at_hand is not None:
+            self._at_hand = None
+            self._out.begin_anew()
+        return wanted
 
     def _rest(self, frame: Frame) -> None:
         """Show the frame as the camera gave it, to those who look at that."""
@@ -235,9 +234,7 @@ class Pipeline:
         if isinstance(self._upscaler, SwitchingUpscaler):
             self._upscaler.rest()
         self.computes = False
-        for worker in self._workers:
-            worker.offer(Result(frame, frame, self._upscaler.scale, enhanced=False))
-        self._stop_without_sinks()
+        self._offer(Result(frame, frame, self._upscaler.scale, enhanced=False))
 
     def _process(self, frame: Frame) -> None:
         began = perf_counter()
@@ -250,13 +247,13 @@ class Pipeline:
             return
         self._enhance.add(perf_counter() - began)
         self._sizes = frame.size, enhanced.size
-        result = Result(enhanced, frame, self._upscaler.scale)
-        for worker in self._workers:
-            worker.offer(result)
+        self._offer(Result(enhanced, frame, self._upscaler.scale))
         self._latency.add(monotonic() - frame.captured_s)
         self._out.tick()
-        self._stop_without_sinks()
 
-    def _stop_without_sinks(self) -> None:
+    def _offer(self, result: Result) -> None:
+        """Hand a result to all sinks; end where all of them have failed."""
+        for worker in self._workers:
+            worker.offer(result)
         if self._workers and all(worker.error for worker in self._workers):
             self._stopping.set()

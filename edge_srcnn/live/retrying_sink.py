@@ -45,7 +45,6 @@ class RetryingSink(Sink):
         self.last_error: str | None = None
         self._open, self._backoff = open_sink, backoff
         self._sink: Sink | None = None
-        self._stream: Stream | None = None
         self._opened_s = 0.0
         self._closed = threading.Event()
         self._mending: Future[None] | None = None
@@ -111,12 +110,11 @@ class RetryingSink(Sink):
         """Open it; None where it is too late for that."""
         sink = self._open()
         self.on_demand = sink.on_demand
-        if self._stream is not None:
-            try:
-                sink.begin(self._stream)
-            except BaseException:
-                sink.close()
-                raise
+        try:
+            sink.begin(self._stream)
+        except BaseException:
+            sink.close()
+            raise
         with self._lock:
             if not self._closed.is_set():
                 self._sink, self._opened_s = sink, monotonic()

@@ -64,12 +64,7 @@ class Upscalers:
         if self._governor is None:
             self._governor = Governor(len(self.models), self.hot_c)
         return LadderUpscaler(
-            self.models,
-            self._load,
-            self._governor,
-            target_fps=self._target_fps,
-            key_for=self._key_for,
-            heat=self.heat,
+            self.models, self._load, self._governor, target_fps=self._target_fps, key_for=self._key_for, heat=self.heat
         )
 
     def candidates(self) -> list[Candidate]:

@@ -111,7 +111,7 @@ class Supervisor:
         self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False
-        self._begun, self._may_wait = threading.Event(), not self._capture.retries
+        self._begun = False
         self._stopping = threading.Event()
         self.hangs = False
 
@@ -203,7 +203,7 @@ class Supervisor:
 
     def _has_begun(self, tell: Callable[[], None]) -> None:
         tell()
-        self._begun.set()
+        self._begun = True
 
     def _errors(self, state: State) -> list[str]:
         ladder = state.ladder
@@ -221,7 +221,7 @@ class Supervisor:
         errors = self._errors(state)
         if camera is not None:
             self._enter(Phase.WAITING, f"waiting for camera: {camera}")
-        elif state.frames_out == 0 and not state.idle and not (self._begun.is_set() and self._may_wait):
+        elif state.frames_out == 0 and not state.idle and (self._capture.retries or not self._begun):
             return  # starting
         elif errors:
             self._enter(Phase.DEGRADED, "; ".join(errors))
