@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, suggest
-from edge_srcnn.service.settings import SETTINGS, TABLES, Config
+from edge_srcnn.service.settings import SETTINGS, TABLES, Config, take, take_text
 from edge_srcnn.uri import without_secrets
 
 PREFIX = "EDGE_SRCNN_"
@@ -50,9 +50,8 @@ class _Given:
     is_text: bool = False  # of the environment
 
     def take(self) -> Any:
-        setting = SETTINGS[self.path]
         try:
-            return setting.read(self.value) if self.is_text else setting.take(self.value)
+            return (take_text if self.is_text else take)(SETTINGS[self.path], self.value)
         except EdgeSrcnnError as error:  # which tells the value itself
             said = str(error).removeprefix(self.path.rpartition(".")[2] + " ")
         except ValueError as error:

@@ -135,48 +135,40 @@ class Config:
     service: Service = field(default_factory=Service)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Take values for one setting.
+# values of a setting, by its type: with limits for msgspec, and functions that check a value
 
-    Attributes
-    ----------
-    kind
-        Its type, with limits for msgspec and functions that check a value.
+
+def take(kind: Any, value: Any, *, strict: bool = True) -> Any:
+    """Convert a value of TOML or Python to the one that is kept.
+
+    ``ValueError``: it is of another type, or out of limits; the text says what to give. ``EdgeSrcnnError``: it makes
+    no sense; the text tells the value, too.
     """
+    try:
+        taken = convert(value, kind, strict=strict, dec_hook=_rate)
+    except MsgspecError as error:
+        raise ValueError(f"give {wanted(kind)}") from error
+    for check in filter(callable, getattr(kind, "__metadata__", ())):
+        check(taken)
+    return taken
 
-    kind: Any
 
-    def take(self, value: Any, *, strict: bool = True) -> Any:
-        """Convert a value of TOML or Python to the one that is kept.
+def take_text(kind: Any, text: str) -> Any:
+    """Convert the text of an environment's variable; raises what ``take`` does."""
+    if kind is bool:
+        return flag(text)
+    return take(kind, text.split() if get_args(kind)[:1] == (tuple[str, ...],) else text, strict=False)
 
-        ``ValueError``: it is of another type, or out of limits; the text says what to give. ``EdgeSrcnnError``: it
-        makes no sense; the text tells the value, too.
-        """
-        try:
-            taken = convert(value, self.kind, strict=strict, dec_hook=_rate)
-        except MsgspecError as error:
-            raise ValueError(f"give {self.wanted}") from error
-        for check in filter(callable, getattr(self.kind, "__metadata__", ())):
-            check(taken)
-        return taken
 
-    def read(self, text: str) -> Any:
-        """Convert the text of an environment's variable; raises what ``take`` does."""
-        if self.kind is bool:
-            return flag(text)
-        return self.take(text.split() if get_args(self.kind)[:1] == (tuple[str, ...],) else text, strict=False)
-
-    @property
-    def wanted(self) -> str:
-        """Word what it takes: ``a whole number, 2 to 4``."""
-        info = inspect.type_info(self.kind)
-        if isinstance(info, inspect.LiteralType):
-            return f"one of {', '.join(map(str, info.values))}"
-        if isinstance(info, inspect.IntType | inspect.FloatType):
-            name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
-            return f"{name}, {info.ge:g} to {info.le:g}"
-        return _WANTED[type(info)]
+def wanted(kind: Any) -> str:
+    """Word what a setting takes: ``a whole number, 2 to 4``."""
+    info = inspect.type_info(kind)
+    if isinstance(info, inspect.LiteralType):
+        return f"one of {', '.join(map(str, info.values))}"
+    if isinstance(info, inspect.IntType | inspect.FloatType):
+        name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
+        return f"{name}, {info.ge:g} to {info.le:g}"
+    return _WANTED[type(info)]
 
 
 def _rate(kind: type[Rate], value: Any) -> Rate:
@@ -185,16 +177,16 @@ def _rate(kind: type[Rate], value: Any) -> Rate:
     return kind(value)
 
 
-def _settings(record: Any, head: str = "") -> Iterator[tuple[str, Setting]]:
+def _kinds(record: Any, head: str = "") -> Iterator[tuple[str, Any]]:
     for name, kind in get_type_hints(record, include_extras=True).items():
         if is_dataclass(kind):
-            yield from _settings(kind, f"{name}.")
+            yield from _kinds(kind, f"{name}.")
         else:
             optional = type(None) in get_args(kind)  # what is not set; nobody can write it
-            yield head + name, Setting(get_args(kind)[0] if optional else kind)
+            yield head + name, get_args(kind)[0] if optional else kind
 
 
-SETTINGS: dict[str, Setting] = dict(_settings(Config))
-"""By key path, such as ``enhance.scale``, in the order of the file."""
+SETTINGS: dict[str, Any] = dict(_kinds(Config))
+"""The type of each setting by key path, such as ``enhance.scale``, in the order of the file."""
 TABLES: dict[str, type[Enhance] | type[Service]] = {"enhance": Enhance, "service": Service}
 """The tables of the file."""

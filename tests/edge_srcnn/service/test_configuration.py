@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge_srcnn.engine.backends import AUTO, BACKENDS
 from edge_srcnn.service.configuration import load_config, variable
 from edge_srcnn.service.install import EXAMPLE, shipped
-from edge_srcnn.service.settings import SETTINGS, Config, Enhance, Service
+from edge_srcnn.service.settings import SETTINGS, Config, Enhance, Service, wanted
 from edge_srcnn.upscaler import load_model
 from edge_srcnn.uri import frame_rate
 from tests.edge_srcnn.service.configurations import REPEATABLE, load
@@ -214,13 +214,13 @@ def test_the_example_shows_every_setting_with_a_comment_above_that_tells_its_lim
     shown, told = settings_of(lines), []
     assert list(shown) == [path.rpartition(".")[2] for path in SETTINGS]
     assert max(map(len, lines)) <= 100
-    for path, setting in SETTINGS.items():
+    for path, kind in SETTINGS.items():
         start = end = shown[path.rpartition(".")[2]]
         while lines[start - 1].startswith("# "):
             start -= 1
         comment = " ".join(line.removeprefix("# ") for line in lines[start:end])
         assert comment
-        for limits in re.findall(r"[0-9.]+ to [0-9.]+", setting.wanted):
+        for limits in re.findall(r"[0-9.]+ to [0-9.]+", wanted(kind)):
             told.append(limits)
             assert limits in comment
     assert len(told) > 5
