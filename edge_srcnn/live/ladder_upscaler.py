@@ -4,6 +4,7 @@ The next model's engine is made, and computes its first frames, in a thread of i
 """
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -226,7 +227,7 @@ class LadderUpscaler(SwitchingUpscaler):
             return
         self._seen = LoadWindow()
         before, self._upscaler = self._upscaler, made.upscaler
-        in_thread("close engine", before.close)
+        threading.Thread(target=before.close, name="close engine", daemon=True).start()
         if made.step is None:
             self._governor.begin(made.index)
         else:

@@ -3,12 +3,11 @@
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from contextlib import suppress
 from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, describe, is_retryable
-from edge_srcnn.live.threads import Backoff, in_thread
+from edge_srcnn.live.threads import Backoff
 from edge_srcnn.sinks import Result, Sink, Stream, kind_of
 from edge_srcnn.uri import parse_uri, without_secrets
 
@@ -47,7 +46,7 @@ class RetryingSink(Sink):
         self._sink: Sink | None = None
         self._opened_s = 0.0
         self._closed = threading.Event()
-        self._mending: Future[None] | None = None
+        self._mending: threading.Thread | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -104,7 +103,7 @@ class RetryingSink(Sink):
             except EdgeSrcnnError as error:
                 log.error("%s", error)
         if self._mending is not None:
-            wait([self._mending], _JOIN_S)
+            self._mending.join(_JOIN_S)
 
     def _make(self) -> Sink | None:
         """Open it; None where it is too late for that."""
@@ -126,7 +125,9 @@ class RetryingSink(Sink):
         with self._lock:
             failed, self._sink = self._sink, None
         self._tell(error)
-        self._mending = in_thread(f"retry {self.name}", lambda: self._mend(failed, trial))
+        name, work = f"retry {self.name}", lambda: self._mend(failed, trial)
+        self._mending = threading.Thread(target=work, name=name, daemon=True)
+        self._mending.start()
 
     def _mend(self, failed: Sink | None, trial: bool) -> None:
         """Try until it opens; one that failed to write must then go on for as long as it had to wait."""

@@ -2,12 +2,11 @@
 
 import logging
 import threading
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from time import monotonic
 
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError
-from edge_srcnn.live.threads import FILE_DEPTH, BoundedQueue, in_thread
+from edge_srcnn.live.threads import FILE_DEPTH, BoundedQueue
 from edge_srcnn.sinks import Result, Sink, Stream
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class SinkWriter:
         self._written = self._missed = 0
         depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
         self._queue: BoundedQueue[Result] = BoundedQueue(depth, block=self._lossless)
-        self._writing: Future[None] | None = None
+        self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
         self._stopping = False
         self._finishing, self._finished = threading.Lock(), False
 
@@ -63,7 +62,7 @@ class SinkWriter:
         """Get ready."""
         self._sink.begin(stream)
         if self._sink.blocking:
-            self._writing = in_thread(f"sink {self._sink.name}", self._work)
+            self._thread.start()
 
     def offer(self, result: Result) -> None:
         """Hand a result on; of a file's frames none is lost, so this may wait. One that is not enhanced may be lost."""
@@ -122,8 +121,9 @@ class SinkWriter:
 
     def _end(self, *, whole: bool, patient: bool) -> None:
         self._queue.close(drop=self.error is not None)
-        limit_s = STALL_S if self._lossless and patient else _CLOSE_S
-        if self._writing is not None and wait([self._writing], limit_s).not_done:
+        if self._thread.ident is not None:
+            self._thread.join(STALL_S if self._lossless and patient else _CLOSE_S)
+        if self._thread.is_alive():
             self._fail(CannotWrite(f"{self._sink.name}: does not end; it is left as it is"))
             return
         try:

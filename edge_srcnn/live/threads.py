@@ -147,7 +147,10 @@ STUCK_THREADS = StuckThreads()
 
 
 def in_thread(name: str, work: Callable[[], _Item]) -> Future[_Item]:
-    """Do something in a thread of its own, which holds up nobody: the process ends without it."""
+    """Do something in a thread of its own, which holds up nobody: the process ends without it.
+
+    What it raises waits in the future: somebody has to ask for it.
+    """
     future: Future[_Item] = Future()
 
     def run() -> None:

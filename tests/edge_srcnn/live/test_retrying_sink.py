@@ -88,7 +88,7 @@ def test_close_does_not_wait_for_the_next_try():
     began = monotonic()
     retrying.close()
     assert monotonic() - began < 1
-    assert retrying._mending is not None and retrying._mending.done()
+    assert retrying._mending is not None and not retrying._mending.is_alive()
 
 
 def test_in_a_pipeline_the_others_go_on_and_the_state_tells_why():
