@@ -21,12 +21,10 @@ from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.models.bundled import find_model, is_auto
+from edge_srcnn.models.bundled import checked_scale, find_model, is_auto
 from edge_srcnn.models.file import Model, read_model
 
 log = logging.getLogger(__name__)
-
-SCALES = (2, 3, 4)
 
 
 def load_model(
@@ -93,13 +91,13 @@ def load_model(
 def load(name: str | Path | None, options: EngineOptions, *, scale: int = 2, camera: bool = False) -> "Upscaler":
     """Load a network with options that are made already; other arguments and errors as those of ``load_model``."""
     if options.engine == BICUBIC and is_auto(name):
-        return Upscaler(LumaUpscaler(None, _checked_scale(scale)), BICUBIC, None)
+        return Upscaler(LumaUpscaler(None, checked_scale(scale)), BICUBIC, None)
     return open_model(read_named(name, scale, camera=camera), options)
 
 
 def read_named(name: str | Path | None, scale: int, *, camera: bool = False) -> Model:
     """Read a model by name or path, or the bundled default; arguments and errors as those of ``load_model``."""
-    return read_model(find_model(name, _checked_scale(scale) if is_auto(name) else scale, camera=camera))
+    return read_model(find_model(name, scale, camera=camera))
 
 
 def open_model(model: Model, options: EngineOptions | None = None) -> "Upscaler":
@@ -126,12 +124,6 @@ def _opened(model: Model, options: EngineOptions) -> "Upscaler":
         return Upscaler(LumaUpscaler(None, model.spec.scale), options.engine, None)
     log.info("model %s, for %s pictures", model.spec.name, model.spec.degradation)
     return Upscaler(open_engine(model, options), options.label, model)
-
-
-def _checked_scale(scale: int) -> int:
-    if scale not in SCALES:
-        raise UsageError(f"scale {scale}: the bundled models are for {', '.join(map(str, SCALES))}")
-    return scale
 
 
 class Upscaler:
@@ -202,10 +194,7 @@ class Upscaler:
         return out
 
     def upscale_frame(self, frame: Frame, region: Tile | None = None) -> Frame:
-        """Upscale a frame of video: luma through the network, chroma by bicubic scaling; tags and times stay.
-
-        Outside of ``region`` (in pixels of the result) luma is bicubic too; None: the network sees all of it.
-        """
+        """Upscale a frame of video: luma through the network within ``region``, chroma bicubic; tags and times stay."""
         luma = self._open().upscale(frame.luma, region=region)
         chroma = None
         if frame.chroma is not None:
@@ -232,9 +221,16 @@ class Upscaler:
     def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network alone over a plane in its own grid.
 
-        A ``srcnn`` network reads the luma of a picture that is upscaled already: uint8 ``[h, w]`` to ``[h, w]``. A
-        ``fast`` one reads luma as the camera gave it, and adds its residual to that plane with its pixels repeated:
-        uint8 ``[h, w]`` to ``[h * scale, w * scale]``.
+        Parameters
+        ----------
+        plane
+            uint8 ``[h, w]``: for a ``srcnn`` network the luma of a picture that is upscaled already, for a ``fast`` one
+            luma as the camera gave it.
+
+        Returns
+        -------
+        uint8 ``[h, w]`` of a ``srcnn`` network; of a ``fast`` one ``[h * scale, w * scale]``: its residual, added to
+        the plane with its pixels repeated.
         """
         plane = _checked(plane)
         if plane.ndim != 2:
@@ -243,7 +239,7 @@ class Upscaler:
 
     @property
     def statistics(self) -> Statistics:
-        """What the work so far cost, stage by stage."""
+        """Tell what the work so far cost, stage by stage."""
         return self._open().statistics
 
     def self_test(self) -> str:

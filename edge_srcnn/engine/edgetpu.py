@@ -1,4 +1,4 @@
-"""What there is of the Coral Edge TPU on this machine; or why it cannot be used, and the cure. Source: edgetpu_c.h."""
+"""Coral Edge TPUs on this machine: which there are; or why none can be used, and the cure. Source: edgetpu_c.h."""
 
 import ctypes
 import os
@@ -27,7 +27,7 @@ _KINDS = {0: "pci", 1: "usb"}
 
 @dataclass(frozen=True)
 class EdgeTpuReport:
-    """What was found.
+    """The library and the devices that were found.
 
     Attributes
     ----------

@@ -67,7 +67,7 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Reshape:
-    """The same bytes, seen in another shape."""
+    """A view of the same bytes in another shape."""
 
     shape: Shape
 

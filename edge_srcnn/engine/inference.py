@@ -26,7 +26,7 @@ MOSTLY = 0.75
 
 @dataclass
 class Statistics:
-    """What the frames so far cost, in seconds and tiles."""
+    """The cost of the frames so far, in seconds and tiles."""
 
     frames: int = 0
     resize_s: float = 0.0
@@ -165,7 +165,7 @@ class _SizedInference:
             around.right + width - plane.shape[1],
             out=self._padded,
         )
-        program = self._still if self._reuse else self._fresh
+        program = self._still
         wanted = changed = program.tiled.within(region)
         if self._reuse:
             changed = [tile for tile in wanted if tile not in known or not self._is_still(tile)]
@@ -176,8 +176,7 @@ class _SizedInference:
             program, changed = self._fresh, self._fresh.tiled.within(region)
         for tile in changed:
             program.compute(self._padded, tile, self._raw)
-        if self._reuse:
-            self._known = frozenset(wanted)
+        self._known = frozenset(wanted)
 
     def _is_still(self, tile: Tile) -> bool:
         """Tell whether the input of a tile is that of the last plane."""

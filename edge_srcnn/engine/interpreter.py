@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -57,14 +58,11 @@ class TfliteBackend(Backend):
         """Import what the package has under a dotted name; ``Unavailable`` where that fails."""
         try:
             with quiet_native_code():
-                found: Any = importlib.import_module(self.module)
-            for part in attribute.split("."):
-                found = getattr(found, part)
+                return attrgetter(attribute)(importlib.import_module(self.module))
         except Exception as error:  # one that was built for another Python or numpy raises anything
             raise Unavailable(
                 f"engine {self.name}: {self.package} cannot be imported ({error}): {self.cure}"
             ) from error
-        return found
 
 
 def load_delegate(loader: Callable[[str, dict[str, str]], Any], delegate: Delegate) -> Any:

@@ -34,7 +34,7 @@ Shape = tuple[int, int]
 
 
 class IsolatedLuma:
-    """What ``LumaUpscaler`` does, with the same bytes, in a child process.
+    """A ``LumaUpscaler`` in a child process, with the same bytes.
 
     Parameters
     ----------
@@ -144,10 +144,8 @@ def isolated_engine(
     luma, accelerator = open_luma(model, options), options.backend().accelerator
     try:
         check_golden(luma, model, options.label)
-    except SelfTestFailed:
-        raise
     except (RuntimeError, ValueError) as error:  # of the interpreter, or the driver below it
-        if accelerator is None and isinstance(error, EdgeSrcnnError):
+        if isinstance(error, SelfTestFailed if accelerator else EdgeSrcnnError):
             raise
         raise Unavailable(f"{accelerator or options.label}: refuses the network ({_line(error)})") from error
 

@@ -31,7 +31,7 @@ def open_engine(model: Model, options: EngineOptions) -> Luma:
 
 
 class ParallelLuma:
-    """What one of its parts does, with the same bytes.
+    """Several engines as one, with the same bytes: each computes a strip of columns.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class ParallelLuma:
 
     @property
     def statistics(self) -> Statistics:
-        """Of all together; the frames are those of one."""
+        """Add up the work of all; the frames are those of one."""
         total = Statistics()
         for part in self._parts:
             total.add(part.statistics)
@@ -57,18 +57,14 @@ class ParallelLuma:
     def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
         """Upscale a plane; ``DelegateLost`` where one of the engines crashed or hung."""
         strips = self._strips(luma, region)
-        jobs = [
-            self._threads.submit(part.upscale, luma, None if number else out, strip)
-            for number, (part, strip) in enumerate(zip(self._parts, strips, strict=False))
-        ]
-        return _joined([job.result() for job in jobs], strips)
+        outs = [out, *[None] * len(strips)]
+        found = self._threads.map(lambda part, into, strip: part.upscale(luma, into, strip), self._parts, outs, strips)
+        return _joined(list(found), strips)
 
     def band(self, luma: UInt8Array, number: int, region: Tile | None = None) -> tuple[UInt8Array, UInt8Array]:
         """Upscale one of the ``bands`` of a plane, see ``LumaUpscaler.band``."""
         strips = self._strips(luma, region)
-        parts = zip(self._parts, strips, strict=False)
-        jobs = [self._threads.submit(part.band, luma, number, strip) for part, strip in parts]
-        found = [job.result() for job in jobs]
+        found = list(self._threads.map(lambda part, strip: part.band(luma, number, strip), self._parts, strips))
         return _joined([sharp for sharp, _ in found], strips), found[0][1]
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:

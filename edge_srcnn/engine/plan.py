@@ -58,9 +58,17 @@ class Blocks:
 
     @classmethod
     def parse(cls, text: str) -> "Blocks":
-        """Read ``2x4`` (one block for all layers), ``2x4-4x4`` (the last layer puts out larger ones), or ``8w-1x2``.
+        """Read blocks as people write them.
 
-        ``8w``: the first layer reads windows of eight pixels.
+        Parameters
+        ----------
+        text
+            ``2x4``: one block for all layers; ``2x4-4x4``: the last layer puts out larger ones; ``8w-1x2``: the first
+            one reads windows of eight pixels.
+
+        Returns
+        -------
+        Blocks that fit each other.
 
         Raises
         ------
@@ -112,9 +120,8 @@ _INT8_BLOCKS = (
     (CORTEX_A53, "2x2-4x4"),
     ("asimd", "2x4"),
 )
-_OTHER_INT8_BLOCKS = "2x2"
+_OTHER_BLOCKS = "2x2"
 _LARGE_FIRST_KERNEL_BLOCKS = "1x4-4x4"  # 9-3-5 and 9-5-5
-_FLOAT_BLOCKS = "2x2"
 _WINDOW = 8
 """Pixels of a window: the int8 units of most processors multiply groups of 4 or 8 channels."""
 _NARROW_WINDOW = CORTEX_A53
@@ -133,8 +140,7 @@ REUSE_TILE = (96, 128)
 
 def default_plan(network: Network, processor: Processor, threads: int) -> Plan:
     """Choose a plan for a processor that was not tuned, by its features and caches, and by the network's shape."""
-    largest = max(processor.caches.values(), default=0)
-    tile = _TILE if largest > _SMALL_CACHE else _SMALL_CACHE_TILE
+    tile = _TILE if max(processor.caches.values(), default=0) > _SMALL_CACHE else _SMALL_CACHE_TILE
     if network.plane == LUMA_PLANE:
         tile = _LUMA_TILE
     return Plan(_default_blocks(network.graph, processor), tile, threads)
@@ -145,8 +151,7 @@ def _default_blocks(graph: Graph, processor: Processor) -> Blocks:
     flags = processor.flags if graph.dtype == "int8" else frozenset[str]()
     channels = graph.input_shape[2], len(last.bias)
     if channels == (1, 1) and all(layer.kernel == (1, 1) for layer in hidden):
-        other = _OTHER_INT8_BLOCKS if graph.dtype == "int8" else _FLOAT_BLOCKS
-        return Blocks.parse(next((blocks for flag, blocks in _INT8_BLOCKS if flag in flags), other))
+        return Blocks.parse(next((blocks for flag, blocks in _INT8_BLOCKS if flag in flags), _OTHER_BLOCKS))
     if channels == (1, 1) and first.kernel[1] > _WINDOW:
         return Blocks.parse(_LARGE_FIRST_KERNEL_BLOCKS)
     lanes = next((lanes for flag, lanes in _OUTPUT_LANES if flag in flags), 8)
@@ -164,13 +169,7 @@ def _last_layer_cost(layer: Convolution, block: tuple[int, int], lanes: int) -> 
 
 
 def parse_tile(text: str) -> tuple[int, int] | None:
-    """Read ``128x256`` (height x width), ``whole``, or ``auto``, which gives None.
-
-    Raises
-    ------
-    UsageError
-        It is none of these.
-    """
+    """Read ``128x256`` (height x width), ``whole``, or ``auto``, which gives None; ``UsageError`` for all else."""
     if text == AUTO:
         return None
     if text == WHOLE:
@@ -182,12 +181,12 @@ def parse_tile(text: str) -> tuple[int, int] | None:
 
 
 def check_tile(tile: tuple[int, int]) -> tuple[int, int]:
-    """``tile``, if its sides are 1 or more; otherwise ``UsageError``."""
+    """Give ``tile`` back; ``UsageError`` where a side is below 1."""
     if min(tile) < 1:
         raise UsageError(f"tile {tile[0]}x{tile[1]}: sides must be 1 or more pixels")
     return tile
 
 
 def tile_text(tile: tuple[int, int]) -> str:
-    """``128x256``, or ``whole``: what ``parse_tile`` reads."""
+    """Write a tile as ``parse_tile`` reads it: ``128x256``, or ``whole``."""
     return WHOLE if tile == WHOLE_TILE else f"{tile[0]}x{tile[1]}"

@@ -20,7 +20,7 @@ _Strip = Callable[[NDArray[Any], UInt8Array, NDArray[Any], UInt8Array], None]
 
 
 class Output:
-    """What is to be done with a network's output, a few rows at a time.
+    """The last step: pixels of a network's output, a few rows at a time.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ _UNITS = {"K": 1 << 10, "M": 1 << 20}
 
 @dataclass(frozen=True)
 class Processor:
-    """What this runs on.
+    """A processor, as Linux tells it.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ def this_processor() -> Processor:
 
 
 def available_processors() -> int:
-    """Processors that this process may run on."""
+    """Count the processors that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -19,7 +19,7 @@ _LEVEL = np.float32(1 / 255)
 
 @dataclass(frozen=True, eq=False)
 class TiledNetwork:
-    """What is computed for planes of one size; all in pixels of the plane but ``outer``.
+    """A network laid over planes of one size, tile by tile; all in pixels of the plane but ``outer``.
 
     Attributes
     ----------

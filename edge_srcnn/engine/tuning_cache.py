@@ -28,7 +28,7 @@ MOST_MEASURED = 200
 
 @dataclass(frozen=True)
 class TuningKey:
-    """What a measurement holds for.
+    """The model, the machine and the size that a measurement holds for.
 
     Attributes
     ----------
@@ -58,15 +58,6 @@ class TuningKey:
         return replace(self, height=other.height, width=other.width) == other
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What a frame took: with ``plan``, which won a tuning; or, without, live and with everything included."""
-
-    key: TuningKey
-    milliseconds: float
-    plan: Plan | None = None
-
-
 def cache_file() -> Path:
     """Give the file's place: ``$XDG_CACHE_HOME/edge-srcnn/tuned.json``, or below ``~/.cache``."""
     folder = os.environ.get("XDG_CACHE_HOME") or ""
@@ -87,46 +78,67 @@ class TuningCache:
         self.path = path or cache_file()
 
     def get(self, key: TuningKey, *, upsampling: int = 1) -> Plan | None:
-        """Give the winner for a key, else that of the picture nearest in size, else None.
+        """Give the winner for a key, else that of the picture nearest in size.
 
-        ``upsampling`` is the network's: pixels of the result for each one of the plane that tiles are cut from.
+        Parameters
+        ----------
+        key
+            What is asked for.
+        upsampling
+            The network's: pixels of the result for each one of the plane that tiles are cut from.
+
+        Returns
+        -------
+        None where nothing was tuned but for other models, processors or interpreters.
         """
 
-        def distance(entry: Entry) -> float:
-            pixels, wanted = math.prod(entry.key.size), math.prod(key.size)
-            return -1.0 if entry.key.size == key.size else abs(math.log(pixels / wanted))
+        def distance(known: TuningKey) -> float:
+            return -1.0 if known == key else abs(math.log(math.prod(known.size) / math.prod(key.size)))
 
-        alike = [entry for entry in self._load() if entry.plan and entry.key.is_alike(key)]
-        nearest = min(alike, key=distance, default=None)
-        if nearest is None or nearest.plan is None:
+        tuned, _ = self._load()
+        nearest = min(filter(key.is_alike, tuned), key=distance, default=None)
+        if nearest is None:
             return None
-        if nearest.plan.tile == WHOLE_TILE and nearest.key != key:  # a larger picture is not to take more memory
-            height, width = (-(-side // upsampling) for side in nearest.key.size)
-            return replace(nearest.plan, tile=(height, width))
-        return nearest.plan
+        _, plan = tuned[nearest]
+        if plan.tile == WHOLE_TILE and nearest != key:  # a larger picture is not to take more memory
+            height, width = (-(-side // upsampling) for side in nearest.size)
+            return replace(plan, tile=(height, width))
+        return plan
 
     def get_ms(self, key: TuningKey) -> float | None:
         """Give the milliseconds that a live frame of exactly this size took, or None where that is not known."""
-        return next((entry.milliseconds for entry in self._load() if not entry.plan and entry.key == key), None)
+        return self._load()[1].get(key)
 
     def put(self, key: TuningKey, milliseconds: float, plan: Plan | None = None) -> None:
         """Keep what a frame took in place of what was known for the same key.
 
         What live frames took with another plan does not hold any more once there is a new one.
 
+        Parameters
+        ----------
+        key
+            What it holds for.
+        milliseconds
+            Of a frame.
+        plan
+            What won a tuning; None: the frame was live, with everything included.
+
         Raises
         ------
         CannotWrite
             The cache folder cannot be written.
         """
-
-        def holds(known: Entry) -> bool:
-            if bool(known.plan) == bool(plan):
-                return known.key != key
-            return bool(known.plan) or not known.key.is_alike(key)
-
-        kept = [known for known in self._load() if holds(known)]
-        self._write([*kept, Entry(key, milliseconds, plan)])
+        tuned, measured = self._load()
+        if plan:
+            tuned[key] = milliseconds, plan
+            measured = {known: ms for known, ms in measured.items() if not known.is_alike(key)}
+        else:
+            measured.pop(key, None)  # the newest is the last
+            measured[key] = milliseconds
+        document = {"format": FORMAT, "tuned": [_to_json(known, *won) for known, won in tuned.items()]}
+        if measured:
+            document["measured"] = [_to_json(*known) for known in list(measured.items())[-MOST_MEASURED:]]
+        write_whole(self.path, json.dumps(document, indent=1).encode(), overwrite=True)
 
     def prepare(self) -> None:
         """Make the cache folder, so that a long measurement does not end in an error.
@@ -153,23 +165,19 @@ class TuningCache:
             raise CannotWrite(f"{self.path}: cannot be removed ({error.strerror})") from error
         return True
 
-    def _load(self) -> list[Entry]:
+    def _load(self) -> tuple[dict[TuningKey, tuple[float, Plan]], dict[TuningKey, float]]:
+        """Read what won tunings, and what live frames took, in milliseconds; the newest last."""
         try:
             document = json.loads(self.path.read_bytes())
             if document["format"] != FORMAT:
                 raise ValueError(f"format {document['format']!r}, not {FORMAT}")
-            tuned = [_from_json(entry, tuned=True) for entry in document["tuned"]]
-            return tuned + [_from_json(entry, tuned=False) for entry in document.get("measured", ())]
+            tuned = {_key_of(each): (_milliseconds_of(each), _plan_of(each)) for each in document["tuned"]}
+            return tuned, {_key_of(each): _milliseconds_of(each) for each in document.get("measured", ())}
         except (FileNotFoundError, NotADirectoryError):
-            return []
+            pass
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             _warn(self.path, _reason(error), self.path.stat().st_mtime_ns if os.path.exists(self.path) else 0)
-            return []
-
-    def _write(self, entries: list[Entry]) -> None:
-        tuned, measured = ([_to_json(each) for each in entries if bool(each.plan) == kind] for kind in (True, False))
-        document = {"format": FORMAT, "tuned": tuned} | ({"measured": measured[-MOST_MEASURED:]} if measured else {})
-        write_whole(self.path, json.dumps(document, indent=1).encode(), overwrite=True)
+        return {}, {}
 
 
 @cache  # once for each version of the file, however many sizes and models come
@@ -185,25 +193,30 @@ def _reason(error: Exception) -> str:
     return f"it is damaged or foreign ({error})"
 
 
-def _to_json(entry: Entry) -> dict[str, Any]:
-    plan = entry.plan
+def _to_json(key: TuningKey, milliseconds: float, plan: Plan | None = None) -> dict[str, Any]:
     how = {"block": str(plan.blocks), "tile": tile_text(plan.tile), "threads": plan.threads} if plan else {}
-    return {**asdict(entry.key), **how, "milliseconds": entry.milliseconds}
+    return {**asdict(key), **how, "milliseconds": milliseconds}
 
 
-def _from_json(stored: Any, *, tuned: bool) -> Entry:
+def _key_of(stored: Any) -> TuningKey:
     key = TuningKey(*(_checked(stored, each.name, each.type) for each in fields(TuningKey)))
-    milliseconds = float(_checked(stored, "milliseconds", int | float))
     if not 1 <= min(key.size) <= max(key.size) <= MAX_SIDE:
         raise UsageError(f"no size is {stored!r}")
-    if not tuned:
-        if not 0 < milliseconds < math.inf:
-            raise UsageError(f"milliseconds is {milliseconds!r}")
-        return Entry(key, milliseconds)
+    return key
+
+
+def _milliseconds_of(stored: Any) -> float:
+    milliseconds = float(_checked(stored, "milliseconds", int | float))
+    if not 0 < milliseconds < math.inf:
+        raise UsageError(f"milliseconds is {milliseconds!r}")
+    return milliseconds
+
+
+def _plan_of(stored: Any) -> Plan:
     threads, tile = _checked(stored, "threads", int), parse_tile(str(stored["tile"]))
     if not 1 <= threads <= MAX_THREADS or tile is None:
         raise UsageError(f"no plan is {stored!r}")
-    return Entry(key, milliseconds, Plan(Blocks.parse(str(stored["block"])), tile, threads))
+    return Plan(Blocks.parse(str(stored["block"])), tile, threads)
 
 
 def _checked(stored: Any, name: str, kind: Any) -> Any:

@@ -4,10 +4,11 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from edge_srcnn.errors import NoInput, suggest
+from edge_srcnn.errors import NoInput, UsageError, suggest
 from edge_srcnn.models.spec import CAMERA
 
 BUNDLED = Path(__file__).parent
+SCALES = (2, 3, 4)
 
 AUTO = "auto"
 """In place of a model's name: the best bundled one for the scale and for what gives the pictures; live video steps
@@ -33,6 +34,13 @@ def is_auto(name: str | Path | None) -> bool:
     return name is None or name == AUTO
 
 
+def checked_scale(scale: int) -> int:
+    """Give ``scale`` back; ``UsageError`` where no model is bundled for it."""
+    if scale not in SCALES:
+        raise UsageError(f"scale {scale}: the bundled models are for {', '.join(map(str, SCALES))}")
+    return scale
+
+
 def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> Path:
     """Find the file of a bundled model, or of a path.
 
@@ -52,11 +60,11 @@ def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> 
 
     Raises
     ------
-    NoInput
-        There is neither a bundled model nor a file of that name.
+    NoInput, UsageError
+        There is neither a bundled model nor a file of that name; or none for the scale.
     """
     bundled = bundled_models()
-    wanted = ladder_of(bundled, scale, camera=camera)[-1] if is_auto(name) else str(name)
+    wanted = ladder_of(bundled, checked_scale(scale), camera=camera)[-1] if is_auto(name) else str(name)
     if wanted in bundled:
         return bundled[wanted]
     path = Path(wanted)

@@ -11,10 +11,9 @@ from edge_srcnn.engine.backends import AUTO, BACKENDS, Delegate
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import MAX_THREADS
 from edge_srcnn.errors import UsageError
-from edge_srcnn.models.bundled import find_model
+from edge_srcnn.models.bundled import SCALES, find_model
 from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sources import kind_of as kind_of_source
-from edge_srcnn.upscaler import SCALES
 from edge_srcnn.uri import Uri, flag, frame_rate, one_of, parse_uri, region
 from edge_srcnn.web.sink import address_of
 
