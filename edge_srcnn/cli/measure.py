@@ -57,15 +57,11 @@ def bench(
     found = read_named(model, scale, camera=source is not None and is_camera(source))
     with progress_bar() as bar:
         task = bar.add_task("measuring", total=100)
-        result = measure(
-            found,
-            asked,
-            frame,
-            seconds=seconds,
-            compare=compare,
-            reuse=reuse,
-            progress=lambda share: bar.update(task, completed=round(share * 100)),
-        )
+
+        def show(share: float) -> None:
+            bar.update(task, completed=round(share * 100))
+
+        result = measure(found, asked, frame, seconds=seconds, compare=compare, reuse=reuse, progress=show)
     throughput = None
     if source is not None:
         from edge_srcnn.measure.throughput import measure_throughput

@@ -72,12 +72,12 @@ def _timed(found: "Sequence[Listed]", *, every: bool) -> tuple[dict[str, float],
     try:
         with progress_bar() as bar:
             task = bar.add_task("timing", total=len(found))
-            frame_ms, estimated = time_frames(
-                found,
-                backend.name,
-                limit_s=None if every else LIMIT_S,
-                progress=lambda done, name: bar.update(task, completed=done, description=f"timing {name}"),
-            )
+
+            def show(done: int, name: str) -> None:
+                bar.update(task, completed=done, description=f"timing {name}")
+
+            limit_s = None if every else LIMIT_S
+            frame_ms, estimated = time_frames(found, backend.name, limit_s=limit_s, progress=show)
     except Unavailable as error:
         typer.echo(f"no times: {error}", err=True)
         return {}, None

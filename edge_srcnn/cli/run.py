@@ -108,14 +108,13 @@ def run(
 
 def _given(context: typer.Context) -> dict[str, Any]:
     """Collect what was given on the command line, by the configuration's names."""
-    named = {"source": "source", "sinks": "sink", "enhance.delegate_options": "delegate_option"}
-    named |= {f"enhance.{name}": name for name in _ENHANCE}
-    return {path: context.params[name] for path, name in named.items() if _is_given(context, name)}
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    origin = context.get_parameter_source(name)
-    return origin is not None and origin.name == "COMMANDLINE"
+    named = {"source": "source", "sink": "sinks", "delegate_option": "enhance.delegate_options"}
+    named |= {name: f"enhance.{name}" for name in _ENHANCE}
+    return {
+        path: context.params[name]
+        for name, path in named.items()
+        if (origin := context.get_parameter_source(name)) is not None and origin.name == "COMMANDLINE"
+    }
 
 
 def _from_flags(context: typer.Context) -> "Config":
@@ -124,8 +123,5 @@ def _from_flags(context: typer.Context) -> "Config":
 
     params = context.params
     enhance = {name: params[name] for name in _ENHANCE if params[name] is not None}
-    return Config(
-        params["source"],
-        tuple(params["sink"]),
-        Enhance(**enhance, delegate_options=tuple(params["delegate_option"] or ())),
-    )
+    delegate_options = tuple(params["delegate_option"] or ())
+    return Config(params["source"], tuple(params["sink"]), Enhance(**enhance, delegate_options=delegate_options))

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
+from itertools import count
 
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sinks import Result
@@ -70,7 +71,7 @@ class Shot:
 
 
 class Broadcast:
-    """Takes results from one thread, and gives them to viewers in the event loop in which it was made.
+    """Take results from one thread, and give them to viewers in the event loop in which it was made.
 
     Parameters
     ----------
@@ -107,6 +108,7 @@ class Broadcast:
         self._waiting = 0  # for one picture
         self._linger_until_s = float("-inf")
         self._lock = threading.Lock()
+        self._numbers = count(1)
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
         self._began_s = time.monotonic()
 
@@ -114,7 +116,7 @@ class Broadcast:
         """Make this the newest; from the thread that has the results."""
         with self._lock:
             before = self.newest
-            self.newest = self.shown = Shot(self._next_number(), result)
+            self.newest = self.shown = Shot(next(self._numbers), result)
         if before is not None:
             self._intervals.append(self.newest.arrived_s - before.arrived_s)
         self._loop.call_soon_threadsafe(self._wake)
@@ -127,10 +129,10 @@ class Broadcast:
             if self.shown is None or self.shown.live:
                 last = self.newest.result if self.newest else None
                 stale = stale_picture(last, time.time() - (self.age_s() or 0.0))
-                self.shown = Shot(self._next_number(), stale, live=False)
+                self.shown = Shot(next(self._numbers), stale, live=False)
             else:
                 again = copy(self.shown)  # what was encoded serves again
-                again.number = self._next_number()
+                again.number = next(self._numbers)
                 self.shown = again
         self._wake()
 
@@ -158,7 +160,7 @@ class Broadcast:
 
     def wants_frames(self) -> bool:
         """Tell whether anybody looks at enhanced pictures, or did a moment ago; from any thread."""
-        looking = any(count for view, count in self.viewers.copy().items() if view != BICUBIC)
+        looking = any(number for view, number in self.viewers.copy().items() if view != BICUBIC)
         return looking or self._waiting > 0 or time.monotonic() < self._linger_until_s
 
     async def newer(self, number: int, view: str = ENHANCED) -> Shot | None:
@@ -192,9 +194,6 @@ class Broadcast:
     def close_soon(self) -> None:
         """Close from another thread; ``RuntimeError`` where the event loop has ended."""
         self._loop.call_soon_threadsafe(self.close)
-
-    def _next_number(self) -> int:
-        return self.shown.number + 1 if self.shown else 1
 
     def _wake(self) -> None:
         self._news.set()

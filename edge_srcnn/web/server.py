@@ -34,7 +34,7 @@ _BODY_BYTES = 4096
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Whoever sends garbage is answered; a traceback of each time would fill the log."""
+    """Leave out what visitors caused who sent garbage: they are answered, and tracebacks would fill the log."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
