@@ -92,7 +92,7 @@ def _timed(found: "Sequence[Listed]", *, every: bool) -> tuple[dict[str, float],
 
 
 def _entry(model: "Listed", frame_ms: float | None) -> dict[str, Any]:
-    """Tell all of a model for programs; units are in the names."""
+    """Describe a model for programs; units are in the names."""
     spec = model.spec
     training = asdict(spec.training)
     training["held_out_psnr_db"] = training.pop("held_out_psnr")
@@ -181,7 +181,7 @@ def _score(quality: "Quality") -> str:
 
 
 def _show_markdown(text: str) -> None:
-    """Print it set for people on a terminal, as it is for everything else."""
+    """Print Markdown: set for people on a terminal, as it is for everything else."""
     from rich.console import Console
     from rich.markdown import Markdown
 

@@ -62,7 +62,7 @@ def read_option(name: str, text: str, read: Callable[[str], T]) -> T:
 
 
 def engine_options(given: Mapping[str, Any]) -> "EngineOptions":
-    """Make what was asked of the engine of a command's parameters, by name."""
+    """Read what was asked of the engine from a command's parameters, by name."""
     from edge_srcnn.engine.backends import Delegate
     from edge_srcnn.engine.options import EngineOptions
 
@@ -76,7 +76,7 @@ def engine_options(given: Mapping[str, Any]) -> "EngineOptions":
 
 
 def network_engine(given: Mapping[str, Any], purpose: str) -> "EngineOptions":
-    """Resolve ``auto``, too; ``UsageError`` where nothing computes a network, which is what ``purpose`` needs."""
+    """Choose the engine that a command asks for; ``UsageError`` where it has no network here to ``purpose``."""
     from edge_srcnn.engine.options import candidates
 
     found = candidates(engine_options(given))[0]

@@ -40,7 +40,7 @@ _CEILING_CHANNELS = 512
 
 @dataclass(frozen=True)
 class Reuse:
-    """What a frame costs with ``reuse``, as a share of a fresh one, and the share of tiles that it did not compute."""
+    """Give the cost of a frame with ``reuse``, as a share of a fresh one, and the share of tiles not computed."""
 
     still: float
     still_tiles_reused: float
@@ -50,7 +50,7 @@ class Reuse:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was measured.
+    """Hold what was measured.
 
     Attributes
     ----------

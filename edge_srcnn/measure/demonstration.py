@@ -23,7 +23,7 @@ N_TIMED = 5
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What the demonstration shows.
+    """Hold what the demonstration shows.
 
     Attributes
     ----------

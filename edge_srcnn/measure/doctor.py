@@ -34,7 +34,7 @@ _PACKAGES = ("numpy", "opencv-python-headless", "pillow", "flatbuffers", "tflite
 
 @dataclass(frozen=True)
 class EngineReport:
-    """An interpreter: its version, or None with what to do about it."""
+    """Report an interpreter: its version, or None with what to do about it."""
 
     name: str
     package: str
@@ -44,7 +44,7 @@ class EngineReport:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """A model in an engine: ``ok`` and what was found."""
+    """Report a model's self-test in an engine: ``ok`` and what was found."""
 
     model: str
     engine: str
@@ -54,7 +54,7 @@ class SelfTest:
 
 @dataclass(frozen=True)
 class LiveModel:
-    """A model that live video may take: whether it was tuned here, and what a frame of ``FRAME_PX`` took, if it ran."""
+    """Report a model of live video: whether it was tuned here, and what a frame of ``FRAME_PX`` took, if it ran."""
 
     model: str
     tuned: bool
@@ -63,7 +63,7 @@ class LiveModel:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything that ``edge-srcnn doctor`` shows."""
+    """Hold everything that ``edge-srcnn doctor`` shows."""
 
     edge_srcnn: str
     python: str
@@ -81,7 +81,7 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """True when there is an engine, and every self-test passed."""
+        """Tell whether there is an engine, and every self-test passed."""
         return bool(self.self_tests) and all(test.ok for test in self.self_tests)
 
 

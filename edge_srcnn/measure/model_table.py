@@ -22,7 +22,7 @@ RUNS = 5
 
 @dataclass(frozen=True)
 class Listed:
-    """A model file, and what it says of itself."""
+    """Describe a model file by what it says of itself."""
 
     path: Path
     size_bytes: int

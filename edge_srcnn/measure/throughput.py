@@ -26,7 +26,7 @@ _JOIN_S = 5.0
 
 @dataclass(frozen=True)
 class Throughput:
-    """Frames a second.
+    """Count frames a second.
 
     Attributes
     ----------

@@ -48,7 +48,7 @@ _GRAIN = 16
 
 @dataclass
 class Trial:
-    """A plan, and what its frames took."""
+    """Hold a plan, and what its frames took."""
 
     plan: Plan
     seconds: list[float] = field(default_factory=list)

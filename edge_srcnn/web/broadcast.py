@@ -29,7 +29,7 @@ _PATIENCE = 3
 
 
 class Shot:
-    """A result on its way to viewers.
+    """Carry a result to viewers, and what was encoded of it.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Shot:
         self.jpegs: dict[str, asyncio.Future[bytes]] = {}
 
     def has(self, view: str) -> bool:
-        """Tell whether it can be looked at that way: nobody may have wanted an enhanced picture."""
+        """Tell whether there is such a view: nobody may have wanted an enhanced picture."""
         return view == BICUBIC or self.result.enhanced
 
     @cached_property
@@ -113,7 +113,7 @@ class Broadcast:
         self._began_s = time.monotonic()
 
     def publish(self, result: Result) -> None:
-        """Make this the newest; from the thread that has the results."""
+        """Make a result the newest; from the thread that has the results."""
         with self._lock:
             before = self.newest
             self.newest = self.shown = Shot(next(self._numbers), result)
@@ -122,7 +122,7 @@ class Broadcast:
         self._loop.call_soon_threadsafe(self._wake)
 
     def check_signal(self) -> None:
-        """Where no picture came of late, show that; again and again, since viewers come and connections have limits."""
+        """Show that no picture came of late; again and again, since viewers come and connections have limits."""
         with self._lock:
             if self.is_fresh() or (self.newest is None and time.monotonic() - self._began_s < SLOW_S):
                 return
@@ -137,11 +137,11 @@ class Broadcast:
         self._wake()
 
     def age_s(self) -> float | None:
-        """Give the seconds since the newest came, or None."""
+        """Give the seconds since the newest result came, or None."""
         return time.monotonic() - self.newest.arrived_s if self.newest else None
 
     def is_fresh(self) -> bool:
-        """Tell whether one came of late."""
+        """Tell whether a result came of late."""
         age_s, intervals = self.age_s(), sorted(self._intervals.copy())
         # a quarter of the way up: outages may be half of what there was
         limit_s = _PATIENCE * intervals[len(intervals) // 4] if intervals else SLOW_S

@@ -47,7 +47,7 @@ _RETRY_AFTER_S = 1
 
 
 class Routes:
-    """The handlers, and what they show.
+    """Answer requests by what the pipeline shows.
 
     Parameters
     ----------
@@ -143,11 +143,11 @@ class Routes:
         return web.Response(body=jpeg, content_type="image/jpeg", headers=_headers(shot, view))
 
     async def state(self, request: web.Request) -> web.StreamResponse:
-        """Tell how it goes, as JSON."""
+        """Serve the state as JSON."""
         return web.json_response(status(self._look, self._broadcast))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """Tell how it goes, for Prometheus."""
+        """Serve the state for Prometheus."""
         return web.Response(body=generate_latest(self._registry), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
 
     async def healthz(self, request: web.Request) -> web.StreamResponse:

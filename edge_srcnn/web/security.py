@@ -127,7 +127,7 @@ class ConnectionLimit:
 
 
 class Certificate:
-    """A certificate chain and its private key, read again when they are renewed.
+    """Hold a certificate chain and its private key, read again when they are renewed.
 
     Parameters
     ----------

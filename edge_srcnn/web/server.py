@@ -95,7 +95,7 @@ class HttpSink(Sink):
             raise CannotWrite(f"{self.address}: cannot be served ({describe(error)})") from error
 
     def write(self, result: Result) -> None:
-        """Make this the newest picture, which is encoded when somebody looks; ``CannotWrite`` if it cannot be."""
+        """Make a result the newest, which is encoded when somebody looks; ``CannotWrite`` if it cannot be shown."""
         if max(result.frame.size) > MAX_SIDE_PX:
             raise CannotWrite(f"{self.name}: JPEG holds at most {MAX_SIDE_PX} pixels a side")
         if self._broadcast is None or not self._thread.is_alive():

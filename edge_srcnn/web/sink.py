@@ -30,7 +30,7 @@ _ELSEWHERE = ("192.0.2.1", 9)  # TEST-NET-1 of RFC 5737; a datagram socket that 
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read them, without a look at the files that they name.
+    """Read the options of an address, without a look at the files that they name.
 
     quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show), token_file (a
     file that holds it), cert and key (of HTTPS: files in PEM). In names of files $CREDENTIALS_DIRECTORY and its like
@@ -117,7 +117,7 @@ def _token_of(file: str) -> str:
 
 @dataclass(frozen=True)
 class Address:
-    """A host and a port to listen at; port 0 is any that is free."""
+    """Name a host and a port to listen at; port 0 is any that is free."""
 
     host: str
     port: int
@@ -155,7 +155,7 @@ def address_of(uri: Uri) -> Address:
 
 
 def is_loopback(listener: socket.socket) -> bool:
-    """Tell whether only this machine can reach it."""
+    """Tell whether only this machine can reach a socket."""
     return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
@@ -181,7 +181,7 @@ def _own_address() -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Give it in the system's words; those of ``create_server`` repeat the address."""
+    """Say what failed in the system's words; those of ``create_server`` repeat the address."""
     number = getattr(error, "errno", None)
     if isinstance(error, socket.gaierror) or not number:
         return str(getattr(error, "strerror", None) or error)

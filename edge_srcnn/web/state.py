@@ -64,7 +64,7 @@ class _Metrics(Collector):
         self._look, self._broadcast = look, broadcast
 
     def collect(self) -> Iterator[Metric]:
-        """Look once, and tell."""
+        """Look at the pipeline once, and give its metrics."""
         yield InfoMetricFamily(f"{_PREFIX}build", "What runs here.", {"version": versions().get(PROJECT, "unknown")})
         yield from _of_pipeline(self._look())
         yield from _of_viewer(self._broadcast)
