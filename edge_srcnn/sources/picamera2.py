@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -96,9 +95,9 @@ class LibcameraCamera(Camera):
         library, self._libcamera = import_library(self._name)
         self._camera: Any = open_camera(self._name, library, number)
         try:
-            known = self._camera.camera_controls
-            values = read_controls(self._name, controls, known, tuple(_OPTIONS), self._members)
             with self._mapped():
+                known = self._camera.camera_controls
+                values = read_controls(self._name, controls, known, tuple(_OPTIONS), self._members)
                 self._configure(size, hflip=hflip, vflip=vflip)
                 self.rate = self._set_rate(fps, values)
                 self._tell(f"{self._layout} in rows of {self._stride} bytes", size, fps)
@@ -123,7 +122,7 @@ class LibcameraCamera(Camera):
                 request.release()
         except SourceLost:
             raise
-        except (CancelledError, Exception) as error:  # whatever libcamera's thread met
+        except Exception as error:  # whatever libcamera's thread met
             if self._woken.is_set():
                 return None
             raise SourceLost(f"{self._name}: the camera broke off ({reason(error)})") from error

@@ -112,15 +112,14 @@ class Video(Source):
 
             with _mapped(name, under_way=False, timeout_s=timeout_s):
                 opened: Any = av.open(pipe or name, format=format, options=transport or {}, timeout=timeout_s)
+            if not opened.streams.video:
+                opened.close()
+                raise BadData(f"{name}: holds no video")
         except EdgeSrcnnError:
             if pipe is not None:
                 pipe.close()
             raise
-        self._container = opened
-        if not opened.streams.video:
-            opened.close()
-            raise BadData(f"{name}: holds no video")
-        self._stream = opened.streams.video[0]
+        self._container, self._stream = opened, opened.streams.video[0]
         self.live = timeout_s is not None and pipe is None and opened.duration is None
         # threads that each decode a frame of their own hold back as many frames
         self._stream.thread_type = "SLICE" if self.live else "AUTO"
