@@ -22,3 +22,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(upscaler, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, those that are not imported yet among them."""
+    return __all__

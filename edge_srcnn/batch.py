@@ -1,21 +1,25 @@
 """Upscale pictures and videos one after another; a bad one does not stop the others."""
 
 import glob
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, NoInput, UsageError
+from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, InternalError, NoInput, UsageError
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_picture
+from edge_srcnn.sinks.images import ANIMATED, FORMATS, Encoding, format_of, write_animation, write_picture
 from edge_srcnn.sinks.video import SUFFIXES, VideoSink
-from edge_srcnn.sources.images import find_pictures, read_picture
+from edge_srcnn.sources.images import read_animation, read_picture, visible_files
 from edge_srcnn.sources.video import Video, no_file
+from edge_srcnn.system.files import remove_stale
 from edge_srcnn.upscaler import Upscaler
 from edge_srcnn.uri import PICTURE_SUFFIXES
+
+log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset(
     {*SUFFIXES, ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}
@@ -41,26 +45,32 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Hold what became of a job: ``error`` is None if ``target`` was written; sizes are (width, height) in pixels."""
+    """Hold what became of a job: ``error`` is None if ``target`` was written, or is there already (``skipped``).
+
+    Sizes are (width, height) in pixels.
+    """
 
     job: Job
     seconds: float
     size: tuple[int, int] | None = None
     new_size: tuple[int, int] | None = None
     error: EdgeSrcnnError | None = None
+    skipped: bool = False
 
 
-def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) -> list[Job]:
+def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None, *, videos: bool = False) -> list[Job]:
     """Find the pictures, and choose where each result goes.
 
     Parameters
     ----------
     inputs
-        Files, folders (searched recursively) and globs.
+        Files, folders (searched recursively, but not what is hidden, nor ``output`` inside of them) and globs.
     output
         A folder, made if missing; or, for a single input file, a file with a picture's suffix.
     suffix
         Format of the results in a folder (``.png``); None keeps each picture's own.
+    videos
+        Take the videos in folders, too; else a warning names them.
 
     Returns
     -------
@@ -69,15 +79,20 @@ def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) ->
     Raises
     ------
     NoInput
-        A folder or glob holds no picture.
+        A glob matches nothing, or no folder holds a picture.
     UsageError
         Two pictures would have the same result, or one would replace its own source.
     """
     if suffix is not None and suffix not in FORMATS:
         raise UsageError(f"format {suffix.lstrip('.')!r}: use one of {', '.join(sorted({s[1:] for s in FORMATS}))}")
-    sources = [pair for text in inputs for pair in _find(text)]
-    to_file = len(sources) == 1 and sources[0][1] == Path(sources[0][0].name) and not os.path.isdir(output)
-    if to_file and output.suffix:
+    to_file = len(inputs) == 1 and bool(output.suffix) and not os.path.isdir(output) and not os.path.isdir(inputs[0])
+    found = [(text, _find(text, output, videos=videos)) for text in inputs]
+    sources = [pair for _, pairs in found for pair in pairs]
+    if not sources:
+        raise NoInput(f"{', '.join(inputs)}: no picture in it ({', '.join(sorted(PICTURE_SUFFIXES))})")
+    for text in (text for text, pairs in found if not pairs):
+        log.warning("%s: no picture in it", text)
+    if to_file and len(sources) == 1:
         _check_target(sources[0][0], output)
         jobs = [Job(sources[0][0], output)]
     else:
@@ -100,6 +115,7 @@ def run_jobs(
     encoding: Encoding,
     *,
     overwrite: bool,
+    skip_existing: bool = False,
     progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
 ) -> Iterator[Outcome]:
     """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others.
@@ -114,6 +130,8 @@ def run_jobs(
         Of pictures.
     overwrite
         Replace results that are there.
+    skip_existing
+        Leave out jobs whose results are there.
     progress
         Called for each frame of a video with the job, frames done, and how many there are, if that is known.
 
@@ -121,22 +139,40 @@ def run_jobs(
     ------
     What became of each job, when it has ended.
     """
+    for folder in {job.target.parent for job in jobs}:
+        for path in remove_stale(folder):
+            log.info("%s: removed; what wrote it was killed", path)
     for job in jobs:
         began = time.perf_counter()
+        error: EdgeSrcnnError
         try:
+            if skip_existing and job.target.exists():
+                yield Outcome(job, 0.0, skipped=True)
+                continue
             if job.is_video:
                 size, new_size = _run_video(job, upscaler, partial(progress, job), overwrite=overwrite)
             else:
                 size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
             yield Outcome(job, time.perf_counter() - began, size, new_size)
-        except EdgeSrcnnError as error:
-            yield Outcome(job, time.perf_counter() - began, error=error)
+            continue
+        except EdgeSrcnnError as known:
+            error = known
         except MemoryError:
-            too_large = BadPicture(f"{job.source}: too large for this machine's memory; cut it into parts first")
-            yield Outcome(job, time.perf_counter() - began, error=too_large)
+            error = BadPicture(f"{job.source}: too large for this machine's memory; cut it into parts first")
+        except Exception as unforeseen:  # one input is not to end the others
+            log.debug("%s", job.source, exc_info=unforeseen)
+            error = InternalError.of(unforeseen, str(job.source))
+        yield Outcome(job, time.perf_counter() - began, error=error)
 
 
 def _run(job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -> Sizes:
+    animation = read_animation(job.source) if format_of(job.target) in ANIMATED else None
+    if animation is not None:
+        width, height = animation.size
+        size = width * upscaler.scale, height * upscaler.scale
+        larger = replace(animation, size=size, frames=map(upscaler.upscale, animation.frames))
+        write_animation(job.target, larger, encoding, overwrite=overwrite)
+        return animation.size, size
     picture = read_picture(job.source)
     pixels = picture.samples
     height, width = pixels.shape[:2]
@@ -178,11 +214,11 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _find(text: str) -> list[tuple[Path, Path]]:
+def _find(text: str, output: Path, *, videos: bool) -> list[tuple[Path, Path]]:
     """List the pictures that an argument names, each with the name of its result inside the output folder."""
     path = Path(text)
     if os.path.isdir(path):  # Path.is_dir raises where it may not look
-        return [(found, found.relative_to(path)) for found in find_pictures(path)]
+        return [(found, found.relative_to(path)) for found in _find_in_folder(path, output, videos=videos)]
     if os.path.exists(path) or not glob.has_magic(text):
         return [(path, Path(path.name))]  # one that is missing fails when its turn comes
     matches = [Path(m) for m in sorted(glob.glob(text, recursive=True))]
@@ -191,6 +227,16 @@ def _find(text: str) -> list[tuple[Path, Path]]:
     if not files:
         raise NoInput(f"{text}: no picture or video matches")
     return [(found, Path(found.name)) for found in files]
+
+
+def _find_in_folder(folder: Path, output: Path, *, videos: bool) -> list[Path]:
+    files = visible_files(folder, leave_out=output)
+    clips = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
+    wanted = PICTURE_SUFFIXES | VIDEO_SUFFIXES if videos else PICTURE_SUFFIXES
+    if clips and not videos:
+        others = f" and {len(clips) - 1} more" if len(clips) > 1 else ""
+        log.warning("%s%s: videos are left out; give --videos to upscale them, too", clips[0], others)
+    return [path for path in files if path.suffix.lower() in wanted]
 
 
 def _renamed(relative: Path, suffix: str | None) -> Path:

@@ -20,7 +20,8 @@
     │   └── SourceLost                     a camera or stream delivers no more frames
     ├── CannotWrite               exit 73  the output cannot be written (OSError)
     │   └── OutputExists                   it is there already, and ``--overwrite`` was not given
-    └── BadConfiguration          exit 78  a setting of the service makes no sense (ValueError)
+    ├── BadConfiguration          exit 78  a setting of the service makes no sense (ValueError)
+    └── InternalError             exit 70  an exception that nobody foresaw: a bug of ours (RuntimeError)
 
 Each class carries its process exit status in ``exit_code`` (the numbers of ``sysexits.h``), and in ``retryable``
 whether the same call may work later: cameras are plugged in, disks get room, streams come back. A ``UsageError``,
@@ -32,6 +33,7 @@ the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video`` and ``i
 in ``service``. ``tests/edge_srcnn/test_foreign_errors.py`` proves that none is left out.
 """
 
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import ClassVar
@@ -142,6 +144,22 @@ class BadConfiguration(EdgeSrcnnError, ValueError):
     def __init__(self, first: str, *others: str) -> None:
         super().__init__(first)
         self.others = others
+
+
+class InternalError(EdgeSrcnnError, RuntimeError):
+    """Report an exception that nobody foresaw, which is a bug of ours."""
+
+    exit_code = 70
+
+    @classmethod
+    def of(cls, error: Exception, what: str = "") -> "InternalError":
+        """Tell an exception, where it came up, and what it was about."""
+        places = traceback.extract_tb(error.__traceback__)
+        where = f" ({places[-1].name}, line {places[-1].lineno})" if places else ""
+        return cls(
+            f"{what}{': ' if what else ''}a bug of ours: {type(error).__name__}: {error}{where};"
+            " please report it, with the output of EDGE_SRCNN_DEBUG=1"
+        )
 
 
 def suggest(name: str, known: Sequence[str], likeness: float = 0.6) -> str | None:

@@ -1,6 +1,7 @@
 """A model's name to an ``Upscaler`` that is ready, and whole pictures: luma through the network, the rest bicubic."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,11 @@ from edge_srcnn.engine.options import EngineOptions, candidates, may_be_missing
 from edge_srcnn.engine.parallel import open_engine
 from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.errors import Unavailable, UsageError
+from edge_srcnn.imaging.alpha import fill_transparent, upscale_with_alpha
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
+from edge_srcnn.imaging.luma import LEVELS_16, Samples, UInt8Array, luma_full_range, to_8_bits
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.bundled import checked_scale, find_model, is_auto
 from edge_srcnn.models.file import Model, read_model
@@ -113,7 +115,7 @@ def open_model(model: Model, options: EngineOptions | None = None) -> "Upscaler"
     return _opened(model, first)
 
 
-def upscale(pixels: UInt8Array, model: str | Path | None = None, *, scale: int = 2, engine: str = AUTO) -> UInt8Array:
+def upscale(pixels: Samples, model: str | Path | None = None, *, scale: int = 2, engine: str = AUTO) -> Samples:
     """Upscale one picture: ``load_model`` and ``Upscaler.upscale`` in one call."""
     with load_model(model, scale=scale, engine=engine) as upscaler:
         return upscaler.upscale(pixels)
@@ -155,15 +157,17 @@ class Upscaler:
         self.spec = model.spec if model else None
         self.model = model.spec.name if model else None
         self._luma: Luma | None = luma
+        self._lock = threading.Lock()  # an interpreter and its buffers are one picture's at a time
         self._model = model
 
-    def upscale(self, pixels: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+    def upscale(self, pixels: Samples, out: Samples | None = None, region: Tile | None = None) -> Samples:
         """Upscale a picture.
 
         Parameters
         ----------
         pixels
-            uint8: grey ``[h, w]``, grey and alpha ``[h, w, 2]``, RGB ``[h, w, 3]`` or RGBA ``[h, w, 4]``.
+            uint8 or uint16: grey ``[h, w]``, grey and alpha ``[h, w, 2]``, RGB ``[h, w, 3]`` or RGBA ``[h, w, 4]``.
+            Of 16 bits the network reads 8; bicubic scaling reads all of them.
         out
             Where the result is to be written, for video: with a grey plane, nothing of a frame's size is then
             allocated from the second frame on. None makes a new array.
@@ -172,7 +176,7 @@ class Upscaler:
 
         Returns
         -------
-        uint8 ``[h * scale, w * scale]`` with the same channels. Nothing is lost at the borders.
+        ``[h * scale, w * scale]`` with the same channels and dtype. Nothing is lost at the borders.
 
         Raises
         ------
@@ -182,40 +186,44 @@ class Upscaler:
         pixels = _checked(pixels)
         shape = (pixels.shape[0] * self.scale, pixels.shape[1] * self.scale, *pixels.shape[2:])
         if out is None:
-            out = np.empty(shape, np.uint8)
-        elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous or not out.flags.writeable:
+            out = np.empty(shape, pixels.dtype)
+        elif out.shape != shape or out.dtype != pixels.dtype or not out.flags.c_contiguous or not out.flags.writeable:
             raise UsageError(
-                f"out must be a writable, contiguous uint8 {list(shape)}, this is {out.dtype} {list(out.shape)}"
+                f"out must be a writable, contiguous {pixels.dtype} {list(shape)}, not {out.dtype} {list(out.shape)}"
             )
-        if pixels.ndim == 2:
-            return self._open().upscale(np.ascontiguousarray(pixels), out, region)
+        if pixels.ndim == 2 and pixels.dtype == np.uint8:
+            with self._lock:
+                return self._open().upscale(np.ascontiguousarray(pixels), out, region)
         for top, band in self.bands(pixels, region):
             out[top : top + len(band)] = band
         return out
 
     def upscale_frame(self, frame: Frame, region: Tile | None = None) -> Frame:
         """Upscale a frame of video: luma through the network within ``region``, chroma bicubic; tags and times stay."""
-        luma = self._open().upscale(frame.luma, region=region)
+        with self._lock:
+            luma = self._open().upscale(frame.luma, region=region)
         chroma = None
         if frame.chroma is not None:
             height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, frame.subsampling, strict=True))
             chroma = upscale_chroma(frame.chroma, self.scale, height, width)
         return replace(frame, luma=luma, chroma=chroma)
 
-    def bands(self, pixels: UInt8Array, region: Tile | None = None) -> Iterator[tuple[int, UInt8Array]]:
+    def bands(self, pixels: Samples, region: Tile | None = None) -> Iterator[tuple[int, Samples]]:
         """Upscale a picture band by band from top to bottom, (first row, band), for those that fill the memory."""
         pixels = _checked(pixels)
-        grey = pixels.ndim == 2 or pixels.shape[2] == 2
-        luma = (pixels if pixels.ndim == 2 else pixels[..., 0]) if grey else luma_full_range(pixels[..., :3])
-        luma = np.ascontiguousarray(luma)
+        channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+        alpha = pixels[..., -1] if channels in (2, 4) else None
+        luma = to_8_bits(pixels if channels == 1 else pixels[..., 0]) if channels < 3 else _luma_of(pixels[..., :3])
+        luma = np.ascontiguousarray(luma if alpha is None else fill_transparent(luma, alpha))
         for number, (start, stop) in enumerate(bands(*luma.shape)):
-            band, bicubic = self._open().band(luma, number, region)
-            if pixels.ndim == 3:
-                sharp, band = band, upscale_band(pixels, self.scale, start, stop)
-                if grey:
-                    band[..., 0] = sharp
+            with self._lock:
+                sharp, bicubic = self._open().band(luma, number, region)
+                if channels == 1 and pixels.dtype == np.uint8:
+                    band: Samples = sharp
                 else:
-                    _shift_luma(band, sharp, bicubic)
+                    opaque = alpha is None or alpha[max(start - 2, 0) : stop + 2].min() == np.iinfo(pixels.dtype).max
+                    rows = upscale_band if opaque else upscale_with_alpha
+                    band = _with_residual(rows(pixels, self.scale, start, stop), sharp, bicubic)
             yield start * self.scale, band
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
@@ -235,7 +243,8 @@ class Upscaler:
         plane = _checked(plane)
         if plane.ndim != 2:
             raise UsageError(f"a luma plane must be [h, w], this one is {list(plane.shape)}")
-        return self._open().run_network(plane)
+        with self._lock:
+            return self._open().run_network(plane)
 
     @property
     def statistics(self) -> Statistics:
@@ -254,18 +263,25 @@ class Upscaler:
         SelfTestFailed
             The engine computes something else.
         """
-        return "identical" if self._model is None else check_golden(self._open(), self._model, self.engine)
+        with self._lock:
+            return "identical" if self._model is None else check_golden(self._open(), self._model, self.engine)
 
     def close(self) -> None:
         """Let go of the interpreter; may be called twice."""
-        if self._luma is not None:
-            self._luma.close()
-        self._luma = None
+        with self._lock:
+            if self._luma is not None:
+                self._luma.close()
+            self._luma = None
 
     def _open(self) -> Luma:
         if self._luma is None:
             raise UsageError("this upscaler is closed; load the model again")
         return self._luma
+
+    def __reduce__(self) -> str:
+        raise UsageError(
+            "an Upscaler holds an interpreter, and cannot be pickled or copied; load the model in each process"
+        )
 
     def __enter__(self) -> "Upscaler":
         return self
@@ -274,10 +290,10 @@ class Upscaler:
         self.close()
 
 
-def _checked(pixels: UInt8Array) -> UInt8Array:
+def _checked(pixels: Samples) -> Samples:
     pixels = np.asarray(pixels)
-    if pixels.dtype != np.uint8:
-        raise UsageError(f"a picture must be uint8, this one is {pixels.dtype}")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise UsageError(f"a picture must be uint8 or uint16, this one is {pixels.dtype}")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or pixels.size == 0:
@@ -285,10 +301,17 @@ def _checked(pixels: UInt8Array) -> UInt8Array:
     return pixels
 
 
-def _shift_luma(band: UInt8Array, sharp: UInt8Array, bicubic: UInt8Array) -> None:
-    """Move R, G and B of the bicubic ``band`` by the change of luma, in place: the colours stay."""
-    brighter = cv2.subtract(sharp, bicubic)
-    darker = cv2.subtract(bicubic, sharp)
-    for channel in range(3):
-        plane = cv2.subtract(cv2.add(band[..., channel], brighter), darker)
-        band[..., channel] = plane
+def _luma_of(rgb: Samples) -> UInt8Array:
+    return luma_full_range(to_8_bits(rgb))
+
+
+def _with_residual(band: Samples, sharp: UInt8Array, bicubic: UInt8Array) -> Samples:
+    """Add what the network changed in luma to a bicubic band, in place; alpha stays, and so do the colours."""
+    brighter, darker = np.asarray(cv2.subtract(sharp, bicubic)), np.asarray(cv2.subtract(bicubic, sharp))
+    if band.dtype != np.uint8:
+        brighter, darker = (np.multiply(change, LEVELS_16, dtype=np.uint16) for change in (brighter, darker))
+    if band.ndim == 2:
+        return np.asarray(cv2.subtract(cv2.add(band, brighter), darker))
+    for channel in range(1 if band.shape[2] == 2 else 3):
+        band[..., channel] = cv2.subtract(cv2.add(band[..., channel], brighter), darker)
+    return band

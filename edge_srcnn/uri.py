@@ -23,7 +23,7 @@ _SECRETS = (
     (re.compile(r"(?<=rtmp)(s?://[^?#\s]*/)[^/?#\s]+?(?=: |[?#\s]|$)"), r"\1***"),  # the key of a stream
 )
 _SECRET = frozenset({"token", "password"})
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import Metadata
-from edge_srcnn.imaging.luma import UInt8Array, luma_full_range
+from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, to_8_bits
 from edge_srcnn.imaging.tiles import mirror_pad
 from edge_srcnn.sinks.images import Encoding, write_picture
 from edge_srcnn.sources.images import read_picture
@@ -63,7 +63,7 @@ class Srcnn:
 
 def read_grey(path: str | Path) -> UInt8Array:
     """Read the luma of a picture file, uint8 ``[h, w]``; a grey picture is its own luma."""
-    return luma_full_range(read_picture(Path(path)).pixels)
+    return luma_full_range(to_8_bits(read_picture(Path(path)).pixels))
 
 
 def save_grey(path: str | Path, grey: UInt8Array, *, overwrite: bool = False) -> None:

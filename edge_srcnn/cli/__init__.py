@@ -10,10 +10,9 @@ from importlib.metadata import entry_points
 import typer
 
 import edge_srcnn
-from edge_srcnn.cli import first_steps, measure, models, run, service, upscale
-from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.cli import compare, first_steps, measure, models, run, service, upscale
+from edge_srcnn.errors import EdgeSrcnnError, InternalError
 
-OUR_BUG = 70
 COMMAND_GROUP = "edge_srcnn.commands"
 """Entry points of this group are commands too: ``export`` and ``evaluate`` come from the workstation side."""
 
@@ -29,6 +28,7 @@ app = typer.Typer(
 app.command("upscale", epilog=upscale.EXAMPLES)(upscale.upscale)
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("demo", epilog=first_steps.DEMO_EXAMPLES)(first_steps.demo)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("bench", epilog=measure.BENCH_EXAMPLES)(measure.bench)
 app.command("tune", epilog=measure.TUNE_EXAMPLES)(measure.tune)
 app.command("models", epilog=models.EXAMPLES)(models.models)
@@ -70,10 +70,5 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("EDGE_SRCNN_DEBUG"):
             traceback.print_exc()
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        typer.echo(
-            f"edge-srcnn: a bug of ours: {type(error).__name__}: {error} ({place.name}, line {place.lineno});"
-            " please report it, with the output of EDGE_SRCNN_DEBUG=1",
-            err=True,
-        )
-        sys.exit(OUR_BUG)
+        typer.echo(f"edge-srcnn: {InternalError.of(error)}", err=True)
+        sys.exit(InternalError.exit_code)

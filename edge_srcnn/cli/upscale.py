@@ -8,7 +8,7 @@ import typer
 from edge_srcnn.cli import options
 from edge_srcnn.cli.console import progress_bar, say
 from edge_srcnn.cli.options import check_scale, engine_options
-from edge_srcnn.errors import BadData
+from edge_srcnn.errors import BadData, UsageError
 
 if TYPE_CHECKING:
     from edge_srcnn.batch import Job, Outcome
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "Examples: [bold]edge-srcnn upscale photo.jpg -o large.png[/bold] · "
     "[bold]edge-srcnn upscale photos/ 'more/*.webp' -o large/ --scale 3 --format png[/bold] · "
-    "[bold]edge-srcnn upscale clip.mp4 -o large.mp4[/bold]"
+    "[bold]edge-srcnn upscale clip.mp4 -o large.mp4[/bold] · "
+    "[bold]edge-srcnn upscale album/ -o large/ --videos --skip-existing[/bold]"
 )
 
 
@@ -36,12 +37,16 @@ def upscale(
     block: options.Block = "auto",
     tile: options.TileSize = "auto",
     format: Annotated[
-        str | None, typer.Option("--format", "-f", help="png, jpg, webp, bmp or tiff. (default: as the input)")
+        str | None, typer.Option("--format", "-f", help="png, jpg, webp, bmp, tiff or gif. (default: as the input)")
     ] = None,
     quality: Annotated[int, typer.Option("--quality", "-q", min=1, max=100, help="JPEG and WebP.")] = 95,
     lossless: Annotated[bool, typer.Option("--lossless", help="WebP without loss.")] = False,
     compression: Annotated[int, typer.Option("--compression", min=0, max=9, help="PNG: 0 fast, 9 small.")] = 6,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out results that exist: go on with an interrupted batch.")
+    ] = False,
+    videos: Annotated[bool, typer.Option("--videos", help="Upscale the videos in folders, too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Upscale pictures and videos and sharpen them.
@@ -50,14 +55,21 @@ def upscale(
     """
     from edge_srcnn.batch import plan_jobs, run_jobs
     from edge_srcnn.sinks.images import Encoding
+    from edge_srcnn.system.signals import ending_on_signals
     from edge_srcnn.upscaler import load
 
     check_scale(scale, model)
-    jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None)
+    if overwrite and skip_existing:
+        raise UsageError("--overwrite and --skip-existing: give one of them")
+    jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None, videos=videos)
     encoding = Encoding(quality, lossless, compression)
     failed: list[Outcome] = []
-    asked = engine_options(context.params)
-    with load(model, asked, scale=2 if scale is None else scale) as upscaler, progress_bar() as bar:
+    asked, skipped = engine_options(context.params), 0
+    with (
+        ending_on_signals(),
+        load(model, asked, scale=2 if scale is None else scale) as upscaler,
+        progress_bar() as bar,
+    ):
         task = bar.add_task("upscaling", total=len(jobs))
         frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
 
@@ -65,12 +77,20 @@ def upscale(
             if frames is not None:
                 bar.update(frames, description=job.source.name, completed=done, total=total)
 
-        for outcome in run_jobs(jobs, upscaler, encoding, overwrite=overwrite, progress=show_frames):
+        results = run_jobs(
+            jobs, upscaler, encoding, overwrite=overwrite, skip_existing=skip_existing, progress=show_frames
+        )
+        for outcome in results:
             bar.advance(task)
+            skipped += outcome.skipped
+            if outcome.skipped:
+                continue
             if outcome.error is not None:
                 failed.append(outcome)
             elif not quiet:
                 say(_line(outcome))
+    if skipped and not quiet:
+        say(f"{skipped} of {len(jobs)} results exist already, and were left out")
     _report_failures(failed, len(jobs))
 
 

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.luma import Samples
 
 WHOLE_PIXELS = 4_000_000
 """Planes up to this size (in pixels) are upscaled by one call; larger ones in bands, to spare memory."""
 
 BAND_ROWS = 256
-_CONTEXT_ROWS = 2  # INTER_CUBIC reads two rows on either side
+CONTEXT_ROWS = 2  # INTER_CUBIC reads two rows on either side
 
 
-def upscale_bicubic(plane: UInt8Array, scale: int) -> UInt8Array:
+def upscale_bicubic(plane: Samples, scale: int) -> Samples:
     """Upscale by ``cv2.resize(INTER_CUBIC)``.
 
     The networks are trained on this very filter. For scale 2 its bytes are the same on every processor
@@ -23,16 +23,16 @@ def upscale_bicubic(plane: UInt8Array, scale: int) -> UInt8Array:
     Parameters
     ----------
     plane
-        uint8 ``[h, w]`` or ``[h, w, channels]``.
+        uint8 or uint16, ``[h, w]`` or ``[h, w, channels]``.
     scale
         Whole factor, 1 or more.
 
     Returns
     -------
-    uint8 ``[h * scale, w * scale]`` (and channels).
+    ``[h * scale, w * scale]`` (and channels), of the same kind.
     """
     h, w = plane.shape[:2]
-    out = np.empty((h * scale, w * scale, *plane.shape[2:]), np.uint8)
+    out = np.empty((h * scale, w * scale, *plane.shape[2:]), plane.dtype)
     for start, stop in bands(h, w):
         out[start * scale : stop * scale] = upscale_band(plane, scale, start, stop)
     return out
@@ -45,13 +45,13 @@ def bands(height: int, width: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + rows, height)
 
 
-def upscale_band(plane: UInt8Array, scale: int, start: int, stop: int, out: UInt8Array | None = None) -> UInt8Array:
-    """Upscale a band of source rows to the bytes that ``upscale_bicubic`` gives for them.
+def upscale_band(plane: Samples, scale: int, start: int, stop: int, out: Samples | None = None) -> Samples:
+    """Upscale a band of source rows to what ``upscale_bicubic`` gives for them.
 
     Parameters
     ----------
     plane
-        uint8 ``[h, w]`` or ``[h, w, channels]``: the whole picture.
+        uint8 or uint16, ``[h, w]`` or ``[h, w, channels]``: the whole picture.
     scale
         Whole factor, 1 or more.
     start
@@ -65,10 +65,10 @@ def upscale_band(plane: UInt8Array, scale: int, start: int, stop: int, out: UInt
     -------
     The band, ``out`` where that was given.
     """
-    top, bottom = max(start - _CONTEXT_ROWS, 0), min(stop + _CONTEXT_ROWS, plane.shape[0])
+    top, bottom = max(start - CONTEXT_ROWS, 0), min(stop + CONTEXT_ROWS, plane.shape[0])
     size = (plane.shape[1] * scale, (bottom - top) * scale)
     into = out if (top, bottom) == (start, stop) else None
-    scaled = np.asarray(cv2.resize(plane[top:bottom], size, dst=into, interpolation=cv2.INTER_CUBIC), np.uint8)
+    scaled = np.asarray(cv2.resize(plane[top:bottom], size, dst=into, interpolation=cv2.INTER_CUBIC), plane.dtype)
     band = scaled[(start - top) * scale : (stop - top) * scale]
     if out is None:
         return band

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.luma import Samples, UInt8Array
 
 UNSPECIFIED = 2
 BT601 = 6
@@ -80,7 +80,8 @@ class Frame:
 class Metadata:
     """Hold what a picture file carries besides pixels, as the file had it; None where it had none.
 
-    The EXIF and XMP orientations are gone: pixels are always upright.
+    The EXIF and XMP orientations are gone: pixels are always upright. ``png_colours`` are chunks (name, data) of a PNG
+    that say how its samples become light.
     """
 
     icc_profile: bytes | None = None
@@ -88,6 +89,7 @@ class Metadata:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     text: Mapping[str, str] = field(default_factory=dict)
+    png_colours: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,22 +99,22 @@ class Picture:
     Attributes
     ----------
     samples
-        uint8 ``[h, w]`` (grey) or ``[h, w, 3]`` (R, G, B); with transparency, alpha is one channel more.
+        uint8 or uint16: ``[h, w]`` (grey) or ``[h, w, 3]`` (R, G, B); with transparency, alpha is one channel more.
     metadata
         To be written with the result.
     """
 
-    samples: UInt8Array
+    samples: Samples
     metadata: Metadata = Metadata()
 
     @property
-    def alpha(self) -> UInt8Array | None:
-        """Give the transparency, uint8 ``[h, w]``, or None."""
+    def alpha(self) -> Samples | None:
+        """Give the transparency, ``[h, w]``, or None."""
         return self.samples[..., -1] if self._has_alpha else None
 
     @property
-    def pixels(self) -> UInt8Array:
-        """Give the colours without transparency: uint8 ``[h, w]`` or ``[h, w, 3]``."""
+    def pixels(self) -> Samples:
+        """Give the colours without transparency: ``[h, w]`` or ``[h, w, 3]``."""
         if not self._has_alpha:
             return self.samples
         return np.ascontiguousarray(self.samples[..., 0] if self.samples.shape[2] == 2 else self.samples[..., :3])

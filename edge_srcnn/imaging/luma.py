@@ -3,10 +3,18 @@
 The coefficients are those of ITU-R BT.601-7, section 2.5.1: Y' = 0.299 R' + 0.587 G' + 0.114 B'.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 UInt8Array = NDArray[np.uint8]
+UInt16Array = NDArray[np.uint16]
+Samples = NDArray[np.unsignedinteger[Any]]
+"""Pixels of 8 or 16 bits a sample: uint8 or uint16."""
+
+LEVELS_16 = 257
+"""Steps of 16 bits in a step of 8: 65535 / 255."""
 
 BT601 = np.array([0.299, 0.587, 0.114])
 """Weights of R', G', B' in luma (BT.601)."""
@@ -16,6 +24,16 @@ _FULL = (299, 587, 114, 0), 1000
 # MATLAB's rgb2ycbcr spells the studio-range weights out in units of 1/255 of full scale.
 _STUDIO = (65_481, 128_553, 24_966, 16 * 255_000), 255_000
 _ROWS = 256
+
+
+def to_8_bits(samples: Samples) -> UInt8Array:
+    """Round samples to 8 bits; those that have 8 are given as they are."""
+    if samples.dtype == np.uint8:
+        return np.asarray(samples, np.uint8)
+    out = np.empty(samples.shape, np.uint8)
+    for top in range(0, len(samples), _ROWS):
+        out[top : top + _ROWS] = (samples[top : top + _ROWS].astype(np.uint32) + LEVELS_16 // 2) // LEVELS_16
+    return out
 
 
 def luma_full_range(rgb: UInt8Array) -> UInt8Array:

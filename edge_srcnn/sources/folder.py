@@ -14,6 +14,7 @@ from typing import Any
 from edge_srcnn.errors import BadPicture, NoInput
 from edge_srcnn.imaging.colour import planes_of_rgb
 from edge_srcnn.imaging.frame import Colour, Frame
+from edge_srcnn.imaging.luma import to_8_bits
 from edge_srcnn.sources import Source
 from edge_srcnn.sources.images import find_pictures, read_picture
 from edge_srcnn.uri import PICTURE_SUFFIXES, Uri, flag, frame_rate, read_options, seconds
@@ -74,7 +75,7 @@ class Folder(Source):
             if self._closed.is_set():
                 return
             try:
-                pixels = read_picture(path).pixels
+                pixels = to_8_bits(read_picture(path).pixels)
             except (BadPicture, NoInput) as error:
                 log.warning("%s", error)
                 continue

@@ -1,15 +1,21 @@
 """Write files that appear whole or not at all."""
 
+import fcntl
 import os
-import tempfile
+import re
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, OutputExists, reason
 
 _NEW_FILE_MODE = 0o666
+_PARTIAL = re.compile(r"\..*\.[0-9a-f]{8}\.part", re.DOTALL)
+_YOUNG_S = 2.0  # it may not be locked yet
 _NAME_CHARACTERS = 50  # of up to 4 bytes each; a file system's names hold 255 bytes
 
 
@@ -44,10 +50,12 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         if path.exists() and not overwrite:
             raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:_NAME_CHARACTERS]}.", suffix=".part", dir=path.parent)
-        partial = Path(name)
+        # it has its name before it is there, so that a signal at any moment finds it
+        partial = path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{token_hex(4)}.part")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with partial.open("xb") as file:
+                with suppress(OSError):  # a file system without locks
+                    fcntl.flock(file, fcntl.LOCK_EX)
                 yield file
                 file.flush()
                 os.fchmod(file.fileno(), _NEW_FILE_MODE & ~_umask())
@@ -61,6 +69,22 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         raise CannotWrite(f"{path}: cannot be written ({reason(error)})") from error
+
+
+def remove_stale(folder: Path) -> list[Path]:
+    """Remove what a killed process left of the files that it was writing into a folder, and name it."""
+    removed = []
+    for partial in folder.glob(".*.part"):
+        with suppress(OSError):  # gone meanwhile, not ours, or being written: its writer holds the lock
+            handle = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                found = os.fstat(handle)
+                old = abs(time.time() - found.st_mtime) > _YOUNG_S or found.st_size
+                if _PARTIAL.fullmatch(partial.name) and stat.S_ISREG(found.st_mode) and old:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    partial.unlink()
+                    removed.append(partial)
+    return removed
 
 
 def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:

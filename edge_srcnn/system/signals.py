@@ -34,6 +34,24 @@ def acting_on(actions: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[
         reader.close()
 
 
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that it cleans up; the status is 128 and the number.
+
+    From the main thread only.
+    """
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _dispatch(reader: socket.socket, actions: Mapping[signal.Signals, Callable[[], None]]) -> None:
     while numbers := reader.recv(64):
         for number in numbers:

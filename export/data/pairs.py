@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range
+from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range, to_8_bits
 from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.sources.images import find_pictures, read_picture
 from export.data.degradation import degrade, imresize, modcrop
@@ -136,7 +136,7 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
     for number, index in enumerate(order):
         path = paths[index]
         try:
-            pixels = read_picture(path).pixels
+            pixels = to_8_bits(read_picture(path).pixels)
         except BadPicture as error:
             skipped.append(str(error))
             continue

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_srcnn.errors import BadData, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range
+from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range, to_8_bits
 from edge_srcnn.imaging.metrics import psnr, ssim
 from edge_srcnn.sources.images import find_pictures, read_picture
 from edge_srcnn.upscaler import Upscaler
@@ -65,7 +65,7 @@ def method_of(upscaler: Upscaler) -> Method:
 
 def read_ground_truths(folder: Path, scale: int) -> list[UInt8Array]:
     """Read the Y planes of all pictures of a folder, cut to a multiple of ``scale``."""
-    planes = [modcrop(luma_studio_range(read_picture(path).pixels), scale) for path in find_pictures(folder)]
+    planes = [modcrop(luma_studio_range(to_8_bits(read_picture(path).pixels)), scale) for path in find_pictures(folder)]
     smallest = min(min(plane.shape) for plane in planes)
     if smallest <= 2 * scale:
         raise BadData(f"{folder}: a picture is too small to be evaluated at x{scale} ({smallest} pixels)")

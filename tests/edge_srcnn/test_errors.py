@@ -52,6 +52,7 @@ def test_exit_codes_are_those_of_sysexits_and_two_for_usage_as_in_every_shell():
         "Unavailable": os.EX_UNAVAILABLE,
         "CannotWrite": os.EX_CANTCREAT,
         "BadConfiguration": os.EX_CONFIG,
+        "InternalError": os.EX_SOFTWARE,
     }
 
 

@@ -214,8 +214,8 @@ def test_a_scale_that_the_model_does_not_have(fails, good):
 
 
 def test_a_format_that_cannot_be_written(fails, good):
-    assert ".png" in fails(good.name, "-o", "out.gif", *FAST, status=USAGE)
-    assert "png" in fails(good.name, "-o", "out", "--format", "gif", *FAST, status=USAGE)
+    assert ".png" in fails(good.name, "-o", "out.tga", *FAST, status=USAGE)
+    assert "png" in fails(good.name, "-o", "out", "--format", "tga", *FAST, status=USAGE)
 
 
 def test_a_file_as_output_for_a_folder_of_pictures(fails, tmp_path, good):

@@ -85,13 +85,6 @@ def test_overwriting_replaces_and_quality_reaches_the_encoder(run_cli, tmp_path,
 
 
 @pytest.mark.slow
-def test_a_sixteen_bit_picture_is_warned_of_on_one_line(run_cli, tmp_path):
-    Image.fromarray(np.full((3, 3), 30_000, np.uint16)).save(tmp_path / "deep.png")
-    done = run_cli("upscale", "deep.png", "-o", "out.png", "-e", "bicubic")
-    assert (done.returncode, done.stderr) == (0, "WARNING: deep.png: 16 bits a sample, reduced to 8\n")
-
-
-@pytest.mark.slow
 def test_metadata_goes_from_file_to_file(run_cli, tmp_path):
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "Maker"  # orientation: turn right; maker

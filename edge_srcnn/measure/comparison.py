@@ -1,0 +1,135 @@
+"""One picture by bicubic scaling and by every bundled model: side by side, or as a page to look closer at."""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from math import ceil
+from string import Template
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from edge_srcnn.engine.backends import BICUBIC
+from edge_srcnn.errors import UsageError
+from edge_srcnn.imaging.luma import Samples, UInt8Array, to_8_bits
+from edge_srcnn.measure import median_ms
+from edge_srcnn.models.bundled import bundled_models, find_model
+from edge_srcnn.models.file import read_model
+from edge_srcnn.upscaler import load_model
+
+SHEET_PX, PAGE_PX = (160, 120), (480, 360)
+"""Width and height of what a sheet, and a page, show of a large picture unless somebody says what."""
+
+_CAPTION_PX, _GAP_PX, _COLUMNS, _LEAST_WIDTH_PX = 34, 10, 3, 640
+_TIMED = 3
+_INK, _PAPER = (32, 36, 40), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a model made of the picture: uint8 RGB, and the milliseconds that it takes; ``note`` says what it is."""
+
+    name: str
+    note: str
+    scale: int
+    pixels: UInt8Array
+    milliseconds: float
+
+
+def names_for(scale: int) -> list[str]:
+    """Name what is compared: bicubic, then the bundled models of a scale, least work first."""
+    models = {name: read_model(path).spec for name, path in bundled_models().items()}
+    chosen = [name for name, spec in models.items() if spec.scale == scale]
+    return [
+        BICUBIC,
+        *sorted(chosen, key=lambda name: (models[name].degradation == "camera", models[name].macs_per_pixel, name)),
+    ]
+
+
+def compare(
+    pixels: Samples, scale: int, names: Sequence[str], on_done: Callable[[str], None] = lambda name: None
+) -> list[Entry]:
+    """Upscale a picture by each model.
+
+    Parameters
+    ----------
+    pixels
+        ``[h, w]`` or ``[h, w, channels]``; transparency is left out.
+    scale
+        Factor.
+    names
+        Models, by name or path, and ``bicubic``.
+    on_done
+        Is told the name of each that is done.
+
+    Returns
+    -------
+    One entry a name.
+
+    Raises
+    ------
+    UsageError
+        A model is for another scale.
+    """
+    shown = to_8_bits(pixels)
+    if shown.ndim == 3 and shown.shape[2] in (2, 4):
+        shown = np.ascontiguousarray(shown[..., 0] if shown.shape[2] == 2 else shown[..., :3])
+    entries = []
+    for name in names:
+        engine = BICUBIC if name == BICUBIC else "auto"
+        with load_model(None if name == BICUBIC else name, scale=scale, engine=engine) as upscaler:
+            if upscaler.scale != scale:
+                raise UsageError(f"{name}: upscales x{upscaler.scale}, not x{scale}; give --scale {upscaler.scale}")
+            result = to_8_bits(upscaler.upscale(shown))
+            milliseconds = median_ms(lambda: upscaler.upscale(shown), _TIMED)  # called at once
+            note = "no network" if upscaler.spec is None else f"for {upscaler.spec.degradation} pictures"
+        rgb = cv2.cvtColor(result, cv2.COLOR_GRAY2RGB) if result.ndim == 2 else result
+        entries.append(Entry(name, note, scale, np.asarray(rgb, np.uint8), milliseconds))
+        on_done(name)
+    return entries
+
+
+def sheet(entries: Sequence[Entry]) -> UInt8Array:
+    """Lay results side by side under their names, uint8 RGB; small ones with their pixels enlarged."""
+    zoom = max(_LEAST_WIDTH_PX // entries[0].pixels.shape[1], 1)
+    height, width = (side * zoom for side in entries[0].pixels.shape[:2])
+    columns = min(_COLUMNS, len(entries))
+    rows = ceil(len(entries) / columns)
+    size = columns * (width + _GAP_PX) - _GAP_PX, rows * (height + _CAPTION_PX + _GAP_PX) - _GAP_PX
+    image = Image.new("RGB", size, _PAPER)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(18)
+    for number, entry in enumerate(entries):
+        left = number % columns * (width + _GAP_PX)
+        top = number // columns * (height + _CAPTION_PX + _GAP_PX)
+        draw.text((left + 4, top + 6), caption(entry), fill=_INK, font=font)
+        enlarged = Image.fromarray(entry.pixels).resize((width, height), Image.Resampling.NEAREST)
+        image.paste(enlarged, (left, top + _CAPTION_PX))
+    return np.asarray(image)
+
+
+def page(entries: Sequence[Entry], title: str) -> str:
+    """Write a page, HTML in one file: two of the results under a divider, first bicubic and what ``auto`` takes."""
+    best = find_model(None, entries[0].scale).stem
+    right = next((number for number, entry in enumerate(entries) if entry.name == best), len(entries) - 1)
+    figures = "\n".join(
+        f'<option value="{number}" data-src="{_data(entry.pixels)}">{escape(caption(entry))}</option>'
+        for number, entry in enumerate(entries)
+    )
+    height, width = entries[0].pixels.shape[:2]
+    template = Template(files("edge_srcnn.measure").joinpath("comparison.html").read_text("utf-8"))
+    return template.substitute(title=escape(title), options=figures, right=right, width=width, height=height)
+
+
+def caption(entry: Entry) -> str:
+    """Say in a line what made a result, and how long it took."""
+    return f"{entry.name}  {entry.milliseconds:.3g} ms"
+
+
+def _data(pixels: UInt8Array) -> str:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
