@@ -1,4 +1,4 @@
-"""Transparency: colours are scaled premultiplied, so that what nobody sees does not shine through at the rim.
+"""Scale pictures with transparency: premultiplied, so that what nobody sees does not shine through at the rim.
 
 Porter & Duff, "Compositing Digital Images" (1984), section 3: an average of colours is one of colours times alpha.
 """

@@ -1,4 +1,4 @@
-"""A picture of several frames: GIF, WebP, APNG."""
+"""Describe a picture of several frames: GIF, WebP, APNG."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 
 @dataclass(frozen=True)
 class Animation:
-    """What an animated picture file holds.
+    """Hold what an animated picture file tells, and its frames as they are decoded.
 
     Attributes
     ----------

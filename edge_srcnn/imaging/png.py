@@ -1,4 +1,4 @@
-"""PNG chunks (ISO/IEC 15948:2023): what a picture says of its colours, read and written as bytes."""
+"""Read and write PNG chunks (ISO/IEC 15948:2023): what a picture says of its colours."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""One picture by bicubic scaling and by every bundled model: side by side, or as a page to look closer at."""
+"""Compare models on one picture: side by side, or as a page to look closer at."""
 
 import base64
 import io
@@ -31,7 +31,7 @@ _INK, _PAPER = (32, 36, 40), (255, 255, 255)
 
 @dataclass(frozen=True)
 class Entry:
-    """What a model made of the picture: uint8 RGB, and the milliseconds that it takes; ``note`` says what it is."""
+    """Hold what a model made of the picture, uint8 RGB, in how many milliseconds; ``note`` says what it is."""
 
     name: str
     note: str

@@ -1,4 +1,4 @@
-"""TIFF out (TIFF 6.0; Adobe's Technote 3 for EXIF): the tags, nested ones too, then deflated strips.
+"""Write TIFF (TIFF 6.0; Adobe's Technote 3 for EXIF): the tags, nested ones too, then deflated strips.
 
 Pillow writes no colour of 16 bits, and its deflating writer no tables inside tables.
 """

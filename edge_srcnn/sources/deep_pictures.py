@@ -1,4 +1,4 @@
-"""PNG and TIFF of 16 bits a sample, of which Pillow reads 8."""
+"""Read PNG and TIFF of 16 bits a sample, of which Pillow reads 8."""
 
 from pathlib import Path
 

@@ -3,7 +3,6 @@
 import io
 import logging
 import os
-import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -11,14 +10,14 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput, reason
 from edge_srcnn.imaging.animation import Animation
-from edge_srcnn.imaging.frame import Metadata, Picture
+from edge_srcnn.imaging.frame import Picture
 from edge_srcnn.imaging.luma import Samples, UInt8Array
-from edge_srcnn.imaging.png import COLOUR_CHUNKS, read_chunks
 from edge_srcnn.sources.deep_pictures import is_deep, read_deep
+from edge_srcnn.sources.picture_metadata import metadata_of, turn_upright
 from edge_srcnn.system.native_stderr import quiet_native_code
 from edge_srcnn.uri import PICTURE_SUFFIXES
 
@@ -38,10 +37,6 @@ MAX_TEXT_BYTES = 64_000_000
 
 _TOO_LARGE = f"more than the limit of {MAX_PIXELS // 1_000_000} megapixels; cut it into parts first"
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
-_GAIN_MAP = re.compile(rb"""\s(?:hdrgm|Item|Container):\w+=(?:"[^"]*"|'[^']*')""")
-_GAIN_MAP_LISTS = re.compile(
-    rb"<(hdrgm|Container|GContainer):(\w+)\b.*?</\1:\2>|<(?:hdrgm|Item):\w+\b[^>]*/>", re.DOTALL
-)
 _UPRIGHT = {
     2: lambda samples: samples[:, ::-1],
     3: lambda samples: samples[::-1, ::-1],
@@ -52,31 +47,6 @@ _UPRIGHT = {
     8: lambda samples: samples.swapaxes(0, 1)[::-1],
 }
 """What makes a picture upright, by its EXIF orientation (JEITA CP-3451, tag 274)."""
-_MAX_DPI = 65_535  # what JPEG can hold
-
-# Other tags of the first EXIF table say how the old file stored its pixels, or go as ``Metadata.dpi``.
-_EXIF_TAGS = frozenset(
-    {
-        ExifTags.Base.ImageDescription,
-        ExifTags.Base.Make,
-        ExifTags.Base.Model,
-        ExifTags.Base.Software,
-        ExifTags.Base.DateTime,
-        ExifTags.Base.Artist,
-        ExifTags.Base.HostComputer,
-        ExifTags.Base.Rating,
-        ExifTags.Base.RatingPercent,
-        ExifTags.Base.Copyright,
-        ExifTags.Base.XPTitle,
-        ExifTags.Base.XPComment,
-        ExifTags.Base.XPAuthor,
-        ExifTags.Base.XPKeywords,
-        ExifTags.Base.XPSubject,
-        ExifTags.IFD.Exif,
-        ExifTags.IFD.GPSInfo,
-    }
-)
-_STALE_SETTINGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight, ExifTags.IFD.Interop)
 
 
 def visible_files(folder: Path, leave_out: Path | None = None) -> list[Path]:
@@ -136,8 +106,8 @@ def read_picture(path: Path) -> Picture:
         with quiet_native_code() if deep or image.format == "TIFF" else nullcontext():  # libtiff talks to the terminal
             image.load()
             found = read_deep(path, image) if deep else image
-        exif = _upright(path, image)
-        metadata = _metadata(path, image, exif)
+        exif = turn_upright(path, image)
+        metadata = metadata_of(path, image, exif)
         samples = _samples(path, found, image.info.get("icc_profile")) if isinstance(found, Image.Image) else found
         if lies in _UPRIGHT:
             samples = _UPRIGHT[lies](samples)
@@ -207,26 +177,6 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(path: Path, image: Image.Image) -> bytes | None:
-    """Turn the picture in place as its EXIF or XMP orientation says, and give the EXIF data that still holds."""
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-        found = image.getexif()
-        exif = Image.Exif()  # one of its own: that of a BigTIFF would be written as one
-        exif.endian = found.endian
-        for tag in set(found) & _EXIF_TAGS:
-            nested = tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-            exif[tag] = dict(found.get_ifd(tag)) if nested else found[tag]
-        for tag in _STALE_SETTINGS:
-            exif.get(ExifTags.IFD.Exif, {}).pop(tag, None)
-        return exif.tobytes() if len(exif) else None
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow raises anything on damaged tables; the pixels are good
-        log.warning("%s: damaged EXIF data, left out (%s)", path, error)
-        return None
-
-
 def _samples(path: Path, image: Image.Image, profile: bytes | None) -> Samples:
     if image.mode in ("CMYK", "LAB"):
         image = _through_profile(path, image, profile)
@@ -257,32 +207,6 @@ def _through_profile(path: Path, image: Image.Image, profile: bytes | None) -> I
         log.warning("%s: its colour profile cannot be used (%s); its colours are guessed", path, error)
         return image.convert("RGB")
     return converted if converted is not None else image
-
-
-def _metadata(path: Path, image: Image.Image, exif: bytes | None) -> Metadata:
-    x_dpi, y_dpi = image.info.get("dpi") or (0, 0)
-    xmp = image.info.get("xmp")
-    text = getattr(image, "text", {})
-    colours: tuple[tuple[bytes, bytes], ...] = ()
-    if image.format == "PNG":
-        with open(path, "rb") as file:
-            colours = tuple(read_chunks(file, COLOUR_CHUNKS))
-    return Metadata(
-        icc_profile=image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB") else None,
-        exif=exif,
-        xmp=_without_gain_map(path, xmp.encode() if isinstance(xmp, str) else xmp),
-        dpi=(float(x_dpi), float(y_dpi)) if 0 < x_dpi <= _MAX_DPI and 0 < y_dpi <= _MAX_DPI else None,
-        text={key: str(value) for key, value in text.items() if not key.startswith(("XML:", "Raw profile type "))},
-        png_colours=colours,
-    )
-
-
-def _without_gain_map(path: Path, xmp: bytes | None) -> bytes | None:
-    """Take out what says that a gain map (ISO 21496-1, Ultra HDR) follows: it is not written."""
-    if xmp is None or b"hdrgm" not in xmp:
-        return xmp
-    log.warning("%s: the gain map (HDR) is left out", path)
-    return _GAIN_MAP.sub(b"", _GAIN_MAP_LISTS.sub(b"", xmp))
 
 
 @contextmanager

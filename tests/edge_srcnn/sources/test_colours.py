@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
-from skimage.color import lab2rgb
 
 from edge_srcnn.errors import BadPicture, CannotWrite
 from edge_srcnn.imaging.frame import Metadata
@@ -46,8 +45,9 @@ def test_cmyk_is_read_through_its_profile(tmp_path, suffix, ink, caplog):
     )
     found = read_picture(tmp_path / f"a{suffix}")
     place = tuple(int(amount > 0) for amount in INKS[ink])
+    color = pytest.importorskip("skimage.color")
     lightness, a, b = (table[place] - [0, 128, 128]) / [2.55, 1, 1]
-    expected = lab2rgb(np.array([[[lightness, a, b]]]))[0, 0] * 255  # of D65, as sRGB: its white is white
+    expected = color.lab2rgb(np.array([[[lightness, a, b]]]))[0, 0] * 255  # of D65, as sRGB: its white is white
     error = np.abs(found.pixels.reshape(-1, 3).mean(axis=0) - expected)
     assert error.max() <= (12 if ink == "black" else 6), "black point compensation moves the darkest most"
     assert found.metadata.icc_profile is None
