@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from edge_srcnn.engine.backends import AUTO, BICUBIC, Delegate
@@ -21,7 +20,7 @@ from edge_srcnn.imaging.alpha import fill_transparent, upscale_with_alpha
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.imaging.luma import LEVELS_16, Samples, UInt8Array, luma_full_range, to_8_bits
+from edge_srcnn.imaging.luma import Samples, UInt8Array, luma_full_range, shift_luma, to_8_bits
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.bundled import checked_scale, find_model, is_auto
 from edge_srcnn.models.file import Model, read_model
@@ -213,7 +212,11 @@ class Upscaler:
         pixels = _checked(pixels)
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         alpha = pixels[..., -1] if channels in (2, 4) else None
-        luma = to_8_bits(pixels if channels == 1 else pixels[..., 0]) if channels < 3 else _luma_of(pixels[..., :3])
+        luma = (
+            to_8_bits(pixels if channels == 1 else pixels[..., 0])
+            if channels < 3
+            else luma_full_range(to_8_bits(pixels[..., :3]))
+        )
         luma = np.ascontiguousarray(luma if alpha is None else fill_transparent(luma, alpha))
         for number, (start, stop) in enumerate(bands(*luma.shape)):
             with self._lock:
@@ -223,7 +226,7 @@ class Upscaler:
                 else:
                     opaque = alpha is None or alpha[max(start - 2, 0) : stop + 2].min() == np.iinfo(pixels.dtype).max
                     rows = upscale_band if opaque else upscale_with_alpha
-                    band = _with_residual(rows(pixels, self.scale, start, stop), sharp, bicubic)
+                    band = shift_luma(rows(pixels, self.scale, start, stop), sharp, bicubic)
             yield start * self.scale, band
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
@@ -299,19 +302,3 @@ def _checked(pixels: Samples) -> Samples:
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or pixels.size == 0:
         raise UsageError(f"a picture must be [h, w] or [h, w, 2..4] and not empty, this one is {list(pixels.shape)}")
     return pixels
-
-
-def _luma_of(rgb: Samples) -> UInt8Array:
-    return luma_full_range(to_8_bits(rgb))
-
-
-def _with_residual(band: Samples, sharp: UInt8Array, bicubic: UInt8Array) -> Samples:
-    """Add what the network changed in luma to a bicubic band, in place; alpha stays, and so do the colours."""
-    brighter, darker = np.asarray(cv2.subtract(sharp, bicubic)), np.asarray(cv2.subtract(bicubic, sharp))
-    if band.dtype != np.uint8:
-        brighter, darker = (np.multiply(change, LEVELS_16, dtype=np.uint16) for change in (brighter, darker))
-    if band.ndim == 2:
-        return np.asarray(cv2.subtract(cv2.add(band, brighter), darker))
-    for channel in range(1 if band.shape[2] == 2 else 3):
-        band[..., channel] = cv2.subtract(cv2.add(band[..., channel], brighter), darker)
-    return band

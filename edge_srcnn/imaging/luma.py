@@ -5,6 +5,7 @@ The coefficients are those of ITU-R BT.601-7, section 2.5.1: Y' = 0.299 R' + 0.5
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,3 +80,15 @@ def _weigh(rgb: UInt8Array, weights: tuple[int, int, int, int], whole: int) -> U
             total += np.multiply(rows[..., channel], weight, dtype=np.uint32)
         out[top : top + _ROWS] = total // np.uint32(whole)
     return out
+
+
+def shift_luma(band: Samples, sharp: UInt8Array, bicubic: UInt8Array) -> Samples:
+    """Add what the network changed in luma to a bicubic band, in place; alpha stays, and so do the colours."""
+    brighter, darker = np.asarray(cv2.subtract(sharp, bicubic)), np.asarray(cv2.subtract(bicubic, sharp))
+    if band.dtype != np.uint8:
+        brighter, darker = (np.multiply(change, LEVELS_16, dtype=np.uint16) for change in (brighter, darker))
+    if band.ndim == 2:
+        return np.asarray(cv2.subtract(cv2.add(band, brighter), darker))
+    for channel in range(1 if band.shape[2] == 2 else 3):
+        band[..., channel] = cv2.subtract(cv2.add(band[..., channel], brighter), darker)
+    return band
