@@ -126,6 +126,11 @@ class Interpreter:
         The flatbuffer. Its integrity must have been checked: the interpreters crash on damaged ones.
     threads
         Number of threads, 1 or more.
+
+    Attributes
+    ----------
+    input_quantization, output_quantization
+        How the integers of input and output are to be read.
     """
 
     def __init__(self, backend: TfliteBackend, graph: bytes, threads: int) -> None:
@@ -139,21 +144,12 @@ class Interpreter:
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelUnsupported(f"engine {self.engine} refuses the model: {_first_line(error)}") from error
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
-        self._input_tensor = self._interpreter.tensor(self._input["index"])
-        self._output_tensor = self._interpreter.tensor(self._output["index"])
-        self._shape = tuple(int(side) for side in self._input["shape"])
-
-    @property
-    def input_quantization(self) -> Quantization:
-        """Tell how the input's integers are to be read."""
-        return _quantization(self._input)
-
-    @property
-    def output_quantization(self) -> Quantization:
-        """Tell how the output's integers are to be read."""
-        return _quantization(self._output)
+        source, result = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
+        self.input_quantization, self.output_quantization = _quantization(source), _quantization(result)
+        self._input, self._output = source["index"], result["index"]
+        self._input_tensor = self._interpreter.tensor(self._input)
+        self._output_tensor = self._interpreter.tensor(self._output)
+        self._shape = tuple(int(side) for side in source["shape"])
 
     @property
     def input(self) -> NDArray[Any]:
@@ -187,16 +183,16 @@ class Interpreter:
         shape = (1, *pixels.shape, 1)[:4]
         if shape != self._shape:
             try:
-                self._interpreter.resize_tensor_input(self._input["index"], shape)
+                self._interpreter.resize_tensor_input(self._input, shape)
                 self._interpreter.allocate_tensors()
             except (RuntimeError, ValueError) as error:
                 why = f"engine {self.engine} cannot resize to {shape}: {_first_line(error)}"
                 raise ModelUnsupported(why) from error
             self._shape = shape
         with self._computing():
-            self._interpreter.set_tensor(self._input["index"], pixels.reshape(shape))
+            self._interpreter.set_tensor(self._input, pixels.reshape(shape))
             self._interpreter.invoke()
-            out: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
+            out: NDArray[Any] = self._interpreter.get_tensor(self._output)
         return out[0, :, :, 0] if pixels.ndim == 2 and out.shape[3] == 1 else out[0]
 
     @contextmanager
