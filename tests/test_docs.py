@@ -3,14 +3,19 @@
 import re
 import runpy
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import click
 import pytest
 import typer
 
 from edge_srcnn.cli import app
+from edge_srcnn.service.build import Service
+from edge_srcnn.service.settings import Config
 from export.cli.compile import compile_model
 from export.cli.evaluate import evaluate
 from export.cli.export import export
@@ -36,9 +41,43 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
     assert not set(gone) - tests
 
 
-def test_the_drawing_is_what_its_script_draws() -> None:
-    drawing = runpy.run_path(str(ROOT / "tools" / "architecture.py"))["drawing"]()
-    assert (ROOT / "docs" / "architecture.svg").read_text() == drawing
+@pytest.fixture(scope="module")
+def architecture() -> dict[str, Any]:
+    """The script of the drawing."""
+    return runpy.run_path(str(ROOT / "tools" / "architecture.py"))
+
+
+def test_the_drawing_is_what_its_script_draws(architecture: dict[str, Any]) -> None:
+    assert (ROOT / "docs" / "architecture.svg").read_text() == architecture["drawing"]()
+
+
+def test_the_way_to_the_web_server_is_short(architecture: dict[str, Any]) -> None:
+    boxes = [each for each in architecture["WAY"] if not isinstance(each, str) and each.thread != "http"]
+    assert len({file for box in boxes for _, file in box.way}) <= 14
+    assert len({box.thread for box in boxes}) <= 3
+
+
+def test_a_frame_goes_through_the_files_of_the_drawing(architecture: dict[str, Any]) -> None:
+    way = {
+        file
+        for each in architecture["WAY"]
+        if not isinstance(each, str) and each.thread == "pipeline"
+        for _, file in each.way
+    }
+    seen: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if threading.current_thread().name == "pipeline":
+            seen.add(frame.f_code.co_filename)
+
+    threading.setprofile(note)
+    try:
+        service = Service(Config("test:?size=64x48&fps=20&frames=20", ("null:",)), steady=False)
+        service.supervisor.run()
+        service.close()
+    finally:
+        threading.setprofile(None)
+    assert not {file for file in way if str(ROOT / "edge_srcnn" / file) not in seen}
 
 
 def test_every_target_of_make_is_listed() -> None:

@@ -1,50 +1,84 @@
 """Draw the way of a frame, ``docs/architecture.svg``: edit ``WAY``, and run this file."""
 
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "architecture.svg"
 
+
+@dataclass(frozen=True)
+class Box:
+    """What happens in one place.
+
+    Attributes
+    ----------
+    title
+        Of the box.
+    thread
+        The thread that runs it.
+    way
+        What every frame goes through, in order: (step, file).
+    beside
+        What stands beside the way: other cameras, arithmetic, and what acts when something fails.
+    """
+
+    title: str
+    thread: str
+    way: tuple[tuple[str, str], ...]
+    beside: tuple[tuple[str, str], ...] = ()
+
+
 WAY = (
-    (
-        "Source: one thread reads it (live/capture.py)",
+    Box(
+        "Capture: one thread for the camera",
+        "capture",
+        (
+            ("read the USB camera, by V4L2", "sources/v4l2.py"),
+            ("YUYV or JPEG to luma and chroma, without RGB", "sources/camera.py"),
+            ("number the frame, count dropped ones", "live/capture.py"),
+            ("newest-frame slot; files: a bounded queue", "live/threads.py"),
+        ),
         (
             ("camera module, by libcamera", "sources/picamera2.py"),
-            ("USB camera, by V4L2", "sources/v4l2.py"),
-            ("network camera or file, by FFmpeg", "sources/video.py"),
-            ("JPEG decoded, without RGB", "sources/camera.py"),
-            ("Frame: luma uint8 [h, w], chroma, tags, time", "imaging/frame.py"),
-            ("camera lost: reopen; hung: abandon", "live/reader.py"),
+            ("network camera or video file, by FFmpeg", "sources/video.py"),
+            ("camera lost: reopen; driver hangs: abandon", "live/reader.py"),
         ),
     ),
-    "the newest frame, or a bounded queue (files): live/threads.py",
-    (
-        "Pipeline: the thread that computes (live/pipeline.py)",
+    "Frame: luma uint8 [h, w], chroma, colour tags, time (imaging/frame.py)",
+    Box(
+        "Pipeline: one thread that computes",
+        "pipeline",
         (
-            ("which model keeps up", "live/ladder_upscaler.py"),
-            ("when to change it", "live/governor.py"),
+            ("take the frame, hand the result to each sink", "live/pipeline.py"),
+            ("the model that keeps the rate", "live/ladder_upscaler.py"),
+            ("luma to the network, chroma interpolated", "upscaler.py"),
+        ),
+        (
+            ("when to change the model", "live/governor.py"),
             ("engine failed: the next candidate", "live/failover.py"),
-            ("luma to the network; chroma x s, bicubic", "upscaler.py"),
         ),
     ),
-    "luma",
-    (
-        "Network: luma [h, w] to [h s, w s] (engine/luma.py)",
+    "luma [h, w]",
+    Box(
+        "Network: in the same thread",
+        "pipeline",
         (
-            ("base = bicubic(luma) x s", "imaging/bicubic.py"),
-            ("still tiles are left out", "engine/inference.py"),
-            ("mirror halo, tiles", "imaging/tiles.py"),
-            ("space-to-depth, XOR 0x80: uint8 to int8", "imaging/tiles.py"),
+            ("large luma = clip(base + residual)", "engine/luma.py"),
+            ("base: the bicubic picture", "imaging/bicubic.py"),
+            ("tiles that changed, with their halo", "engine/inference.py"),
+            ("space-to-depth, uint8 to int8; and back", "engine/tiled_graph.py"),
             ("int8 interpreter: CONV_2D only", "engine/interpreter.py"),
-            ("depth-to-space", "imaging/tiles.py"),
-            ("luma = clip(base + residual)", "engine/postprocess.py"),
+            ("residual: int8 to grey levels", "engine/postprocess.py"),
         ),
+        (("cut, mirror and pack pixels", "imaging/tiles.py"),),
     ),
-    "enhanced frame: one slot or queue for each sink",
-    (
-        "Sink: one thread for each but the page (live/sink_thread.py)",
+    "large luma [h s, w s]",
+    Box(
+        "Sinks: the page takes the newest result at once; others have a thread each",
+        "pipeline",
+        (("hand over, count missed frames", "live/sink_thread.py"),),
         (
-            ("page and streams", "web/sink.py"),
             ("recording", "sinks/video.py"),
             ("pictures in a folder", "sinks/folder.py"),
             ("RTSP, RTMP, in a process of its own", "sinks/push.py"),
@@ -52,18 +86,20 @@ WAY = (
         ),
     ),
     "the newest result",
-    (
-        "Page: one event loop (web/sink.py)",
+    Box(
+        "Page: the web server's event loop",
+        "http",
         (
-            ("encoded once for each view", "web/broadcast.py"),
-            ("enhanced, bicubic, half of each", "web/views.py"),
-            ("planes to JPEG, without RGB", "web/views.py"),
+            ("wake the server's loop", "web/server.py"),
+            ("encode once for each view, send to all viewers", "web/broadcast.py"),
+            ("enhanced, bicubic or both, to JPEG without RGB", "web/views.py"),
             ("multipart stream", "web/routes.py"),
             ("drawn with the divider", "web/page/stage.js"),
         ),
+        (("token, TLS, limits", "web/security.py"),),
     ),
 )
-"""Boxes, (title, ((step, file), ...)), and between them what is handed over."""
+"""Boxes, and between them what is handed over."""
 
 WIDTH, MARGIN, FILE_X = 760, 12, 430
 LINE, TITLE, ARROW = 23, 34, 40
@@ -73,6 +109,7 @@ STYLE = """
   .title { font-weight: 600 }
   .file { font-family: ui-monospace, monospace; font-size: 13px; fill: #00695c }
   .handed { font-style: italic; fill: #52606d }
+  .beside { opacity: 0.6 }
   rect { fill: #f5f7fa; stroke: #9aa5b1 }
   path { stroke: #52606d; stroke-width: 1.5; fill: none }
   @media (prefers-color-scheme: dark) {
@@ -97,14 +134,14 @@ def drawing() -> str:
             parts.append(text(x + 16, y + ARROW // 2 + 5, each, "handed"))
             y += ARROW
             continue
-        title, steps = each
-        height = TITLE + LINE * len(steps) + 6
+        lines = [(*step, "step") for step in each.way] + [(*step, "beside") for step in each.beside]
+        height = TITLE + LINE * len(lines) + 6
         parts.append(f'<rect x="{MARGIN}" y="{y}" width="{WIDTH - 2 * MARGIN}" height="{height}" rx="6"/>')
-        parts.append(text(MARGIN + 14, y + 23, title, "title"))
-        for number, (step, file) in enumerate(steps):
+        parts.append(text(MARGIN + 14, y + 23, each.title, "title"))
+        for number, (step, file, kind) in enumerate(lines):
             below = y + TITLE + LINE * number + 15
-            parts.append(text(MARGIN + 28, below, step, "step"))
-            parts.append(text(FILE_X, below, file, "file"))
+            parts.append(text(MARGIN + 28, below, step, kind))
+            parts.append(text(FILE_X, below, file, f"file {kind}"))
         y += height
     size = f'viewBox="0 0 {WIDTH} {y + MARGIN}" width="{WIDTH}" height="{y + MARGIN}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="The way of a frame">'
