@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from edge_srcnn.cli.console import progress_bar
 from edge_srcnn.errors import UsageError
 
 EXAMPLES = (
@@ -33,7 +34,6 @@ def compare(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")] = False,
 ) -> None:
     """Upscale a picture by bicubic scaling and by every bundled model, and show the results side by side."""
-    from edge_srcnn.cli.console import progress_bar
     from edge_srcnn.engine.backends import BICUBIC
     from edge_srcnn.imaging.frame import Metadata
     from edge_srcnn.measure.comparison import PAGE_PX, SHEET_PX, caption, names_for, page, sheet

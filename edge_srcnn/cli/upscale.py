@@ -1,14 +1,14 @@
 """``edge-srcnn upscale``: pictures in, larger and sharper pictures out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from edge_srcnn.cli import options
 from edge_srcnn.cli.console import progress_bar, say
 from edge_srcnn.cli.options import check_scale, engine_options
-from edge_srcnn.errors import BadData, UsageError
+from edge_srcnn.errors import BadData, EdgeSrcnnError, UsageError
 
 if TYPE_CHECKING:
     from edge_srcnn.batch import Job, Outcome
@@ -63,7 +63,7 @@ def upscale(
         raise UsageError("--overwrite and --skip-existing: give one of them")
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None, videos=videos)
     encoding = Encoding(quality, lossless, compression)
-    failed: list[Outcome] = []
+    errors: list[EdgeSrcnnError] = []
     asked, skipped = engine_options(context.params), 0
     with (
         ending_on_signals(),
@@ -83,15 +83,14 @@ def upscale(
         for outcome in results:
             bar.advance(task)
             skipped += outcome.skipped
-            if outcome.skipped:
-                continue
             if outcome.error is not None:
-                failed.append(outcome)
-            elif not quiet:
+                errors.append(outcome.error)
+            elif not outcome.skipped and not quiet:
                 say(_line(outcome))
     if skipped and not quiet:
         say(f"{skipped} of {len(jobs)} results exist already, and were left out")
-    _report_failures(failed, len(jobs))
+    if errors:
+        _fail(errors, len(jobs))
 
 
 def _line(outcome: "Outcome") -> str:
@@ -103,13 +102,11 @@ def _line(outcome: "Outcome") -> str:
     )
 
 
-def _report_failures(failed: "list[Outcome]", total: int) -> None:
-    if not failed:
-        return
-    errors = [outcome.error for outcome in failed if outcome.error is not None]
+def _fail(errors: list[EdgeSrcnnError], total: int) -> NoReturn:
+    """Tell each error, and end with their exit status, or that of bad data where they are of several kinds."""
     for error in errors:
         typer.echo(f"edge-srcnn: {error}", err=True)
     if total > 1:
-        typer.echo(f"edge-srcnn: {len(failed)} of {total} pictures failed; the others are written", err=True)
+        typer.echo(f"edge-srcnn: {len(errors)} of {total} pictures failed; the others are written", err=True)
     codes = {error.exit_code for error in errors}
     raise typer.Exit(codes.pop() if len(codes) == 1 else BadData.exit_code)
