@@ -26,6 +26,7 @@ import msgspec
 import numpy as np
 import PIL
 import pytest
+import tifffile
 from PIL import Image
 
 from edge_srcnn import errors
@@ -517,6 +518,19 @@ def test_pillow(place: Callable[[Path, pytest.MonkeyPatch, Raise], None], tmp_pa
     kinds = exceptions_of("PIL")
     assert PIL.UnidentifiedImageError in kinds and Image.DecompressionBombError in kinds
     check_mapped([*kinds, *PILLOWS_OWN], lambda patch, fail: place(tmp_path / "a.png", patch, fail))
+
+
+def test_tifffile_which_reads_16_bits(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4, 3), np.uint16), photometric="rgb")
+    assert read_picture(tmp_path / "a.tif").samples.shape == (4, 4, 3)
+
+    def place(patch: pytest.MonkeyPatch, fail: Raise) -> None:
+        patch.setattr(tifffile, "TiffFile", fail)
+        read_picture(tmp_path / "a.tif")
+
+    kinds = exceptions_of("tifffile")
+    assert tifffile.TiffFileError in kinds
+    check_mapped([*kinds, ValueError, KeyError, IndexError, RuntimeError, struct.error], place)
 
 
 def test_pillow_of_real_files(tmp_path: Path) -> None:
