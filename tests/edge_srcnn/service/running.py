@@ -145,9 +145,10 @@ class Service:
         return {"memory_kb": memory, "threads": threads, "descriptors": len(os.listdir(process / "fd"))}
 
     def send(self, number: signal.Signals) -> float:
-        """Send a signal; when."""
+        """Send a signal; the time just before, since what it does may come at once."""
+        sent_s = monotonic()
         self.process.send_signal(number)
-        return monotonic()
+        return sent_s
 
     def stop(self, limit_s: float = 20.0) -> float:
         """SIGTERM; the seconds until it was gone."""
