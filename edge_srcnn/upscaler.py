@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,13 +106,13 @@ def open_model(model: Model, options: EngineOptions | None = None) -> "Upscaler"
     """Make a model that is in memory ready; an accelerator that ``auto`` came to may be missing."""
     options = options or EngineOptions()
     first, *others = candidates(options, model)
-    if options.engine == AUTO and options.delegate is None and may_be_missing(first):
-        try:
-            return _opened(model, first)
-        except Unavailable as error:
-            log.warning("%s; the processor computes instead", error)
-            first = others[0]
-    return _opened(model, first)
+    try:
+        return _opened(model, first)
+    except Unavailable as error:
+        if options.engine != AUTO or options.delegate is not None or not may_be_missing(first):
+            raise
+        log.warning("%s; the processor computes instead", error)
+    return _opened(model, others[0])
 
 
 def upscale(pixels: Samples, model: str | Path | None = None, *, scale: int = 2, engine: str = AUTO) -> Samples:
@@ -127,7 +128,7 @@ def _opened(model: Model, options: EngineOptions) -> "Upscaler":
     return Upscaler(open_engine(model, options), options.label, model)
 
 
-class Upscaler:
+class Upscaler(AbstractContextManager["Upscaler"]):
     """Make pictures larger and sharper; a context manager.
 
     Parameters
@@ -212,11 +213,8 @@ class Upscaler:
         pixels = _checked(pixels)
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         alpha = pixels[..., -1] if channels in (2, 4) else None
-        luma = (
-            to_8_bits(pixels if channels == 1 else pixels[..., 0])
-            if channels < 3
-            else luma_full_range(to_8_bits(pixels[..., :3]))
-        )
+        colours = pixels if channels == 1 else pixels[..., 0] if channels == 2 else pixels[..., :3]
+        luma = luma_full_range(to_8_bits(colours))  # grey is its own
         luma = np.ascontiguousarray(luma if alpha is None else fill_transparent(luma, alpha))
         for number, (start, stop) in enumerate(bands(*luma.shape)):
             with self._lock:
@@ -285,9 +283,6 @@ class Upscaler:
         raise UsageError(
             "an Upscaler holds an interpreter, and cannot be pickled or copied; load the model in each process"
         )
-
-    def __enter__(self) -> "Upscaler":
-        return self
 
     def __exit__(self, *reason: object) -> None:
         self.close()
