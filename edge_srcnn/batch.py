@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, InternalError, NoInput, UsageError
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.sinks.images import ANIMATED, FORMATS, Encoding, format_of, write_animation, write_picture
+from edge_srcnn.sinks.recordings import remove_stale_parts
 from edge_srcnn.sinks.video import SUFFIXES, VideoSink
 from edge_srcnn.sources.images import read_animation, read_picture, visible_files
 from edge_srcnn.sources.video import Video, no_file
@@ -28,6 +29,10 @@ VIDEO_SUFFIXES = frozenset(
 
 Sizes = tuple[tuple[int, int], tuple[int, int]]
 """Width and height of a picture and of its result, in pixels."""
+
+
+_SHALLOW = (".avi",)
+"""Containers of results that hold no video of 10 bits."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ def run_jobs(
     *,
     overwrite: bool,
     skip_existing: bool = False,
+    partial_videos: bool = False,
     progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
 ) -> Iterator[Outcome]:
     """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others.
@@ -132,6 +138,8 @@ def run_jobs(
         Replace results that are there.
     skip_existing
         Leave out jobs whose results are there.
+    partial_videos
+        Of videos that are cut off or damaged, take what there is.
     progress
         Called for each frame of a video with the job, frames done, and how many there are, if that is known.
 
@@ -150,7 +158,9 @@ def run_jobs(
                 yield Outcome(job, 0.0, skipped=True)
                 continue
             if job.is_video:
-                size, new_size = _run_video(job, upscaler, partial(progress, job), overwrite=overwrite)
+                size, new_size = _run_video(
+                    job, upscaler, partial(progress, job), overwrite=overwrite, partial_videos=partial_videos
+                )
             else:
                 size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
             yield Outcome(job, time.perf_counter() - began, size, new_size)
@@ -181,11 +191,16 @@ def _run(job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -
     return (width, height), (shape[1], shape[0])
 
 
-def _run_video(job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool) -> Sizes:
+def _run_video(
+    job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool, partial_videos: bool
+) -> Sizes:
     if not os.path.isfile(job.source):
         raise no_file(job.source)
     sink = VideoSink(str(job.target), job.target, preset="medium", overwrite=overwrite)  # nothing is written yet
-    source = Video(str(job.source))
+    for path in remove_stale_parts(job.target):
+        log.info("%s: removed; what wrote it was killed", path)
+    deep = job.target.suffix.lower() not in _SHALLOW
+    source = Video(str(job.source), deep=deep, partial=partial_videos)
     frames = source.frames
     pipeline = Pipeline(source, upscaler, [sink])
     pipeline.run(lambda done: progress(done, frames))

@@ -21,7 +21,15 @@ from edge_srcnn.imaging.alpha import fill_transparent, upscale_with_alpha
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.imaging.luma import Samples, UInt8Array, luma_full_range, shift_luma, to_8_bits
+from edge_srcnn.imaging.luma import (
+    LEVELS_VIDEO,
+    Samples,
+    UInt8Array,
+    luma_full_range,
+    shift_luma,
+    to_8_bits,
+    video_to_8_bits,
+)
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.bundled import checked_scale, find_model, is_auto
 from edge_srcnn.models.file import Model, read_model
@@ -201,12 +209,18 @@ class Upscaler(AbstractContextManager["Upscaler"]):
     def upscale_frame(self, frame: Frame, region: Tile | None = None) -> Frame:
         """Upscale a frame of video: luma through the network within ``region``, chroma bicubic; tags and times stay."""
         with self._lock:
-            luma = self._open().upscale(frame.luma, region=region)
-        chroma = None
-        if frame.chroma is not None:
-            height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, frame.subsampling, strict=True))
-            chroma = upscale_chroma(frame.chroma, self.scale, height, width)
-        return replace(frame, luma=luma, chroma=chroma)
+            deep = frame.luma.dtype != np.uint8
+            luma = self._deep_luma(frame.luma, region) if deep else self._open().upscale(frame.luma, region=region)
+        height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, frame.subsampling, strict=True))
+        return replace(frame, luma=luma, chroma=upscale_chroma(frame, self.scale, height, width))
+
+    def _deep_luma(self, plane: Samples, region: Tile | None) -> Samples:
+        shallow = video_to_8_bits(plane)
+        rows = []
+        for number, (start, stop) in enumerate(bands(*plane.shape)):
+            sharp, bicubic = self._open().band(shallow, number, region)
+            rows.append(shift_luma(upscale_band(plane, self.scale, start, stop), sharp, bicubic, LEVELS_VIDEO))
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
     def bands(self, pixels: Samples, region: Tile | None = None) -> Iterator[tuple[int, Samples]]:
         """Upscale a picture band by band from top to bottom, (first row, band), for those that fill the memory."""

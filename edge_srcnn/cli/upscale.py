@@ -47,6 +47,9 @@ def upscale(
         bool, typer.Option("--skip-existing", help="Leave out results that exist: go on with an interrupted batch.")
     ] = False,
     videos: Annotated[bool, typer.Option("--videos", help="Upscale the videos in folders, too.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Of videos that are cut off or damaged, upscale what there is.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Upscale pictures and videos and sharpen them.
@@ -78,7 +81,13 @@ def upscale(
                 bar.update(frames, description=job.source.name, completed=done, total=total)
 
         results = run_jobs(
-            jobs, upscaler, encoding, overwrite=overwrite, skip_existing=skip_existing, progress=show_frames
+            jobs,
+            upscaler,
+            encoding,
+            overwrite=overwrite,
+            skip_existing=skip_existing,
+            partial_videos=partial,
+            progress=show_frames,
         )
         for outcome in results:
             bar.advance(task)

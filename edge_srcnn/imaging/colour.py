@@ -1,6 +1,7 @@
 """Change the colour of planes: chroma coarser or finer, another range or matrix, RGB and back."""
 
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,9 +9,9 @@ from numpy.typing import NDArray
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import BT709, BT2020, Frame
-from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.luma import Samples, UInt8Array
 
-Chroma = tuple[UInt8Array, UInt8Array]
+Chroma = tuple[Samples, Samples]
 """Cb and Cr, of one shape."""
 
 _WEIGHTS = {BT709: (0.2126, 0.0722), BT2020: (0.2627, 0.0593)}
@@ -21,10 +22,58 @@ _ZERO = 128
 """The level that stands for no colour."""
 
 
-def upscale_chroma(chroma: Chroma, scale: int, height: int, width: int) -> Chroma:
-    """Upscale Cb and Cr bicubically to ``height`` x ``width``; what rounding made too large is cut off."""
-    cb, cr = (upscale_bicubic(plane, scale)[:height, :width] for plane in chroma)
+def upscale_chroma(frame: Frame, scale: int, height: int, width: int) -> Chroma | None:
+    """Upscale a frame's Cb and Cr bicubically; what rounding made too large is cut off.
+
+    Parameters
+    ----------
+    frame
+        Its chroma lies where its ``siting`` says, and so does the result's.
+    scale
+        Whole factor.
+    height, width
+        Of the result.
+
+    Returns
+    -------
+    Cb and Cr ``[height, width]``; None for grey.
+    """
+    if frame.chroma is None:
+        return None
+    shifts = [
+        (1 - 1 / scale) * -offset / 2 if coarser == 2 else 0.0
+        for offset, coarser in zip(reversed(frame.siting), frame.subsampling, strict=True)
+    ]
+    cb, cr = (_upscale_shifted(plane, scale, *shifts)[:height, :width] for plane in frame.chroma)
     return cb, cr
+
+
+def _upscale_shifted(plane: Samples, scale: int, down: float, across: float) -> Samples:
+    """Upscale bicubically from places that lie so many pixels of the plane further down and across."""
+    if not (down or across):
+        return upscale_bicubic(plane, scale)
+    return _upscale_columns(_upscale_columns(plane.T, scale, down).T, scale, across)
+
+
+def _upscale_columns(plane: Samples, scale: int, across: float) -> Samples:
+    """Upscale the rows of a plane, the taps of each phase by Keys' cubic with OpenCV's a = -0.75."""
+    plane = np.ascontiguousarray(plane)
+    if not across:
+        size = plane.shape[1] * scale, plane.shape[0]
+        return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC), plane.dtype)
+    out = np.empty((plane.shape[0], plane.shape[1] * scale), plane.dtype)
+    for phase in range(scale):
+        place = (phase + 0.5) / scale - 0.5 + across
+        taps = _cubic(np.arange(-3, 4) - place)
+        out[:, phase::scale] = cv2.filter2D(plane, -1, taps[None], borderType=cv2.BORDER_REPLICATE)
+    return out
+
+
+def _cubic(distance: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Weigh taps by their distance in pixels. Source: Keys, "Cubic Convolution Interpolation" (1981), equation 4."""
+    a, x = -0.75, np.abs(distance)
+    near, far = (a + 2) * x**3 - (a + 3) * x**2 + 1, a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
 def resample_chroma(chroma: Chroma, height: int, width: int) -> Chroma:
@@ -33,18 +82,8 @@ def resample_chroma(chroma: Chroma, height: int, width: int) -> Chroma:
         return chroma
     finer = height * width > chroma[0].size
     how = cv2.INTER_LINEAR if finer else cv2.INTER_AREA
-    cb, cr = (np.asarray(cv2.resize(plane, (width, height), interpolation=how), np.uint8) for plane in chroma)
+    cb, cr = (np.asarray(cv2.resize(plane, (width, height), interpolation=how), plane.dtype) for plane in chroma)
     return cb, cr
-
-
-def quarter_turns(degrees: float) -> int:
-    """Count the rotations to the left by 90 degrees that show a picture rotated by ``degrees``."""
-    return round(degrees / 90) % 4
-
-
-def rotate(plane: UInt8Array, turns: int) -> UInt8Array:
-    """Turn a plane left ``turns`` times; contiguous."""
-    return np.ascontiguousarray(np.rot90(plane, turns)) if turns else plane
 
 
 def jfif_planes(frame: Frame) -> tuple[UInt8Array, Chroma | None]:

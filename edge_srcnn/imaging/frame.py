@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge_srcnn.imaging.luma import Samples, UInt8Array
+from edge_srcnn.imaging.luma import Samples
 
 UNSPECIFIED = 2
 BT601 = 6
 BT709 = 1
 BT2020 = 9
 """Code points of ITU-T H.273, the same for matrix, primaries and transfer."""
+
+
+CENTRE, LEFT, TOP_LEFT = (0.0, 0.0), (-0.5, 0.0), (-0.5, -0.5)
+"""Siting of chroma, see ``Frame.siting``."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,18 @@ class Colour:
         True: 0 to 255. False: luma 16 to 235, chroma 16 to 240. None: not said; players assume the latter.
     matrix, primaries, transfer
         Code points of ITU-T H.273.
+    mastering_display
+        Of SMPTE ST 2086: x and y of green, blue, red and white in 1/50000, most and least light in 1/10000 cd/m2.
+    content_light
+        MaxCLL and MaxFALL of CTA-861.3, in cd/m2.
     """
 
     full_range: bool | None = True
     matrix: int = BT601
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
+    mastering_display: tuple[int, ...] | None = None
+    content_light: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +49,9 @@ class Frame:
     Attributes
     ----------
     luma
-        uint8 ``[h, w]``.
+        uint8 ``[h, w]``; of a deep video uint16, its levels times 256 where 8 bits would have them.
     chroma
-        Cb and Cr, each uint8 ``[h, w]`` (4:4:4), ``[h, ceil(w / 2)]`` (4:2:2) or ``[ceil(h / 2), ceil(w / 2)]``
+        Cb and Cr, each ``[h, w]`` (4:4:4), ``[h, ceil(w / 2)]`` (4:2:2) or ``[ceil(h / 2), ceil(w / 2)]``
         (4:2:0); None for grey.
     colour
         How the numbers are to be read.
@@ -51,14 +61,18 @@ class Frame:
         When it is to be shown: seconds from the first frame.
     captured_s
         When the sensor saw it, or it was read: seconds of ``time.monotonic()``.
+    siting
+        Of chroma that is coarser than luma: how far it lies from the middle of its pixels of luma, across and down, in
+        pixels of luma. (0, 0) for JPEG, (-0.5, 0) for most video (ITU-T H.273, figure 1).
     """
 
-    luma: UInt8Array
-    chroma: tuple[UInt8Array, UInt8Array] | None
+    luma: Samples
+    chroma: tuple[Samples, Samples] | None
     colour: Colour
     index: int
     time_s: float
     captured_s: float
+    siting: tuple[float, float] = CENTRE
 
     @property
     def size(self) -> tuple[int, int]:

@@ -14,8 +14,8 @@ UInt16Array = NDArray[np.uint16]
 Samples = NDArray[np.unsignedinteger[Any]]
 """Pixels of 8 or 16 bits a sample: uint8 or uint16."""
 
-LEVELS_16 = 257
-"""Steps of 16 bits in a step of 8: 65535 / 255."""
+LEVELS_16, LEVELS_VIDEO = 257, 256
+"""Steps of 16 bits in a step of 8: of pictures 65535 / 255, of video, whose black is a level, a power of 2."""
 
 BT601 = np.array([0.299, 0.587, 0.114])
 """Weights of R', G', B' in luma (BT.601)."""
@@ -35,6 +35,13 @@ def to_8_bits(samples: Samples) -> UInt8Array:
     for top in range(0, len(samples), _ROWS):
         out[top : top + _ROWS] = (samples[top : top + _ROWS].astype(np.uint32) + LEVELS_16 // 2) // LEVELS_16
     return out
+
+
+def video_to_8_bits(plane: Samples) -> UInt8Array:
+    """Round a plane of video, uint16 in levels times 256, to 8 bits; one that has 8 is given as it is."""
+    if plane.dtype == np.uint8:
+        return np.asarray(plane, np.uint8)
+    return np.minimum((plane.astype(np.uint32) + LEVELS_VIDEO // 2) // LEVELS_VIDEO, 255).astype(np.uint8)
 
 
 def luma_full_range(rgb: UInt8Array) -> UInt8Array:
@@ -82,11 +89,27 @@ def _weigh(rgb: UInt8Array, weights: tuple[int, int, int, int], whole: int) -> U
     return out
 
 
-def shift_luma(band: Samples, sharp: UInt8Array, bicubic: UInt8Array) -> Samples:
-    """Add what the network changed in luma to a bicubic band, in place; alpha stays, and so do the colours."""
+def shift_luma(band: Samples, sharp: UInt8Array, bicubic: UInt8Array, levels: int = LEVELS_16) -> Samples:
+    """Add what the network changed in luma to a bicubic band, in place; alpha stays, and so do the colours.
+
+    Parameters
+    ----------
+    band
+        uint8 or uint16, ``[h, w]`` or ``[h, w, channels]``.
+    sharp
+        What the network made of luma in 8 bits.
+    bicubic
+        What bicubic scaling made of it.
+    levels
+        Steps of ``band`` in a step of 8 bits, where it has 16.
+
+    Returns
+    -------
+    The band; a new one where it has no channels.
+    """
     brighter, darker = np.asarray(cv2.subtract(sharp, bicubic)), np.asarray(cv2.subtract(bicubic, sharp))
     if band.dtype != np.uint8:
-        brighter, darker = (np.multiply(change, LEVELS_16, dtype=np.uint16) for change in (brighter, darker))
+        brighter, darker = (np.multiply(change, levels, dtype=np.uint16) for change in (brighter, darker))
     if band.ndim == 2:
         return np.asarray(cv2.subtract(cv2.add(band, brighter), darker))
     for channel in range(1 if band.shape[2] == 2 else 3):

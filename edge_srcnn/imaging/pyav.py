@@ -6,11 +6,12 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideData
 
 from edge_srcnn.errors import BadData, CannotWrite, EdgeSrcnnError, reason
 from edge_srcnn.imaging.colour import Chroma, resample_chroma
-from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
-from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.frame import BT601, BT709, CENTRE, LEFT, TOP_LEFT, UNSPECIFIED, Colour, Frame
+from edge_srcnn.imaging.luma import LEVELS_VIDEO, Samples
 
 AV_ERRORS = (av.FFmpegError, OSError, ValueError, RuntimeError, LookupError)
 """What PyAV raises: FFmpeg's errors, the system's, and its own, such as those of unknown codecs and missing streams."""
@@ -29,17 +30,53 @@ _FATAL = frozenset({"yaf32be", "yaf32le"})
 FORMATS = {(2, 2): "yuv420p", (1, 2): "yuv422p", (1, 1): "yuv444p"}
 """Formats of encoders, by the subsampling of chroma, down and across."""
 
+DEEP = "10le"
+"""What a format of 10 bits has at its end."""
 
-def planes_of(frame: Any) -> tuple[UInt8Array, Chroma | None]:
-    """Take luma and chroma of 8 bits from a decoded frame, without a copy where its format has them side by side."""
+_DEEP_STEP, _DEEP_MOST = 64, 1023  # levels of ours, which are those of 8 bits times 256, in a level of 10 bits
+_CENTRED = frozenset({"mjpeg", "mjpegb", "jpeg2000", "mpeg1video", "png", "webp", "gif", "rawvideo", "huffyuv"})
+"""Codecs whose chroma lies in the middle of its pixels of luma; that of the others lies to the left."""
+
+_SITING_CODES = {LEFT: "left", CENTRE: "center", TOP_LEFT: "topleft"}
+
+
+def planes_of(frame: Any, *, deep: bool = False) -> tuple[Samples, Chroma | None]:
+    """Take luma and chroma from a decoded frame, without a copy where its format has 8 bits side by side.
+
+    Parameters
+    ----------
+    frame
+        Of PyAV.
+    deep
+        Keep 10 bits of those that have more than 8, as ``Frame`` has them; else all have 8.
+
+    Returns
+    -------
+    Luma, and Cb and Cr; None for grey.
+
+    Raises
+    ------
+    BadData
+        FFmpeg cannot convert its format.
+    """
     if frame.format.name in _FATAL:
         raise BadData(f"pixels of the format {frame.format.name} cannot be converted")
+    is_deep = deep and max(component.bits for component in frame.format.components) > 8
     if (matrix := _matrix_for_rgb(frame)) is not None:
-        frame = frame.reformat(format="yuv444p", dst_colorspace=matrix, dst_color_range=_FULL)
+        format = "yuv444p" + DEEP * is_deep
+        frame = frame.reformat(format=format, dst_colorspace=matrix, dst_color_range=_FULL)
+    elif is_deep:
+        frame = frame.reformat(format=_nearest(frame.format) + DEEP)
     elif frame.format.name not in _OURS:
         frame = frame.reformat(format=_nearest(frame.format))
-    luma, *chroma = (_pixels(plane) for plane in frame.planes)
+    luma, *chroma = (_deep_pixels(plane) if is_deep else _pixels(plane) for plane in frame.planes)
     return luma, (chroma[0], chroma[1]) if chroma else None
+
+
+def siting_of(frame: Any, codec: str) -> tuple[float, float]:
+    """Tell where chroma lies, as ``Frame.siting``: PyAV shows no tag, so it is what the codec has where none is."""
+    is_rgb = frame.format.is_rgb or frame.format.has_palette
+    return CENTRE if is_rgb or codec in _CENTRED or frame.format.name.startswith("yuvj") else LEFT
 
 
 def colour_of(frame: Any) -> Colour:
@@ -51,7 +88,16 @@ def colour_of(frame: Any) -> Colour:
     if matrix is None:
         tagged = int(frame.colorspace)
         matrix = UNSPECIFIED if tagged == _RGB_MATRIX else tagged
-    return Colour(full, matrix, int(frame.color_primaries), int(frame.color_trc))
+    found = frame.side_data
+    mastering, light = found.get(SideData.MASTERING_DISPLAY_METADATA), found.get(SideData.CONTENT_LIGHT_LEVEL)
+    return Colour(
+        full,
+        matrix,
+        int(frame.color_primaries),
+        int(frame.color_trc),
+        None if mastering is None else _mastering_display(mastering),
+        None if light is None else (int(np.frombuffer(light, np.uint32)[0]), int(np.frombuffer(light, np.uint32)[1])),
+    )
 
 
 def av_frame(frame: Frame, subsampling: tuple[int, int]) -> Any:
@@ -70,12 +116,19 @@ def av_frame(frame: Frame, subsampling: tuple[int, int]) -> Any:
     """
     height, width = frame.luma.shape
     down, across = subsampling
-    picture = av.VideoFrame(width // across * across, height // down * down, FORMATS[subsampling])
+    deep = frame.luma.dtype != np.uint8
+    format = FORMATS[subsampling] + DEEP * deep
+    picture = av.VideoFrame(width // across * across, height // down * down, format)
     coarse = -(-height // down), -(-width // across)
-    neutral = np.full(coarse, _NEUTRAL, np.uint8)
+    neutral = np.full(coarse, _NEUTRAL * (LEVELS_VIDEO if deep else 1), frame.luma.dtype)
     chroma = (neutral, neutral) if frame.chroma is None else resample_chroma(frame.chroma, *coarse)
     for plane, pixels in zip(picture.planes, (frame.luma, *chroma), strict=True):
-        _pixels(plane)[:] = pixels[: plane.height, : plane.width]
+        shown = pixels[: plane.height, : plane.width]
+        if deep:
+            rounded = (shown.astype(np.uint32) + _DEEP_STEP // 2) // _DEEP_STEP
+            _pixels(plane, np.uint16)[:] = np.minimum(rounded, _DEEP_MOST)
+        else:
+            _pixels(plane)[:] = shown
     set_tags(picture, frame.colour)
     return picture
 
@@ -106,9 +159,39 @@ def _matrix_for_rgb(frame: Any) -> int | None:
     return BT709 if frame.height >= _HD_ROWS else BT601
 
 
-def _pixels(plane: Any) -> UInt8Array:
-    rows: UInt8Array = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+def siting_option(siting: tuple[float, float]) -> dict[str, str]:
+    """Name the siting of chroma for an encoder; {} where the format has no name for it."""
+    return {"chroma_sample_location": _SITING_CODES[siting]} if siting in _SITING_CODES else {}
+
+
+def hdr_parameters(colour: Colour) -> list[str]:
+    """Write what HDR10 says of its light as parameters of x265."""
+    parameters = []
+    if colour.mastering_display is not None:
+        gx, gy, bx, by, rx, ry, wx, wy, most, least = colour.mastering_display
+        parameters.append(f"master-display=G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})")
+    if colour.content_light is not None:
+        parameters.append("max-cll={},{}".format(*colour.content_light))
+    return parameters
+
+
+def _mastering_display(data: Any) -> tuple[int, ...] | None:
+    """Read FFmpeg's AVMasteringDisplayMetadata: rationals of red, green, blue, white, of least and of most light."""
+    numbers = np.frombuffer(data, np.int32)[:22].tolist()
+    values = [top / bottom if bottom else 0.0 for top, bottom in zip(numbers[0:20:2], numbers[1:20:2], strict=True)]
+    if not (numbers[20] and numbers[21]):
+        return None
+    (rx, ry, gx, gy, bx, by, wx, wy), (least, most) = values[:8], values[8:]
+    return (*(round(v * 50_000) for v in (gx, gy, bx, by, rx, ry, wx, wy)), round(most * 10_000), round(least * 10_000))
+
+
+def _pixels(plane: Any, dtype: type[np.unsignedinteger[Any]] = np.uint8) -> Samples:
+    rows: Samples = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // np.dtype(dtype).itemsize)
     return rows[: plane.height, : plane.width]
+
+
+def _deep_pixels(plane: Any) -> Samples:
+    return np.multiply(_pixels(plane, np.uint16), _DEEP_STEP, dtype=np.uint16)
 
 
 def _nearest(format: Any) -> str:

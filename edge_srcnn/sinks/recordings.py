@@ -6,7 +6,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
 from math import inf
@@ -15,6 +15,8 @@ from pathlib import Path
 from edge_srcnn.errors import CannotWrite, reason
 
 log = logging.getLogger(__name__)
+
+_NAME_BYTES = 255
 
 
 @dataclass
@@ -78,7 +80,37 @@ def _reaching(folder: Path) -> Iterator[None]:
 def hidden_name(path: Path) -> Path:
     """Name a hidden neighbour of ``path`` that is not there yet: ``.out.part.mp4`` or ``.out.part-2.mp4``."""
     numbers = ("" if number == 1 else f"-{number}" for number in count(1))
-    return _first_free(path.with_name(f".{path.stem}.part{number}{path.suffix}") for number in numbers)
+    stem = _short_stem(path)
+    return _first_free(path.with_name(f".{stem}.part{number}{path.suffix}") for number in numbers)
+
+
+def _short_stem(path: Path) -> str:
+    """Cut a stem so that the hidden name has room in the 255 bytes of a file system's names."""
+    room = _NAME_BYTES - len(os.fsencode(f"..part-99-00000{path.suffix}"))
+    return os.fsencode(path.stem)[:room].decode("utf-8", "ignore") if len(os.fsencode(path.stem)) > room else path.stem
+
+
+def remove_stale_parts(path: Path) -> list[Path]:
+    """Remove what a killed process left of a video that was to become ``path``; what is being written stays.
+
+    Parameters
+    ----------
+    path
+        The finished video's name.
+
+    Returns
+    -------
+    What was removed.
+    """
+    removed = []
+    pattern = re.compile(rf"\.{re.escape(_short_stem(path))}(-[0-9]+)?\.part(-[0-9]+)?{re.escape(path.suffix)}")
+    for hidden in path.parent.glob(".*.part*"):
+        if pattern.fullmatch(hidden.name) and not hidden.is_symlink():
+            with suppress(OSError), hidden.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                hidden.unlink()
+                removed.append(hidden)
+    return removed
 
 
 def recover_recordings(path: Path) -> list[Path]:
@@ -97,7 +129,7 @@ def recover_recordings(path: Path) -> list[Path]:
     """
     if not os.access(path.parent, os.R_OK | os.X_OK):  # or there is none
         return []
-    pattern = re.compile(rf"\.({re.escape(path.stem)}(-[0-9]+)?)\.part(-[0-9]+)?{re.escape(path.suffix)}")
+    pattern = re.compile(rf"\.({re.escape(_short_stem(path))}(-[0-9]+)?)\.part(-[0-9]+)?{re.escape(path.suffix)}")
     recovered = []
     for hidden in sorted(path.parent.iterdir()):
         match = pattern.fullmatch(hidden.name)

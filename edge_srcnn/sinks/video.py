@@ -1,5 +1,6 @@
 """Record video files, whole or in segments; older segments make room for new ones."""
 
+import logging
 import os
 import re
 from math import inf
@@ -13,6 +14,8 @@ from edge_srcnn.uri import Uri, flag, megabytes, need_pyav, one_of, read_options
 
 if TYPE_CHECKING:
     from edge_srcnn.sinks.video_file import VideoFile
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
 
@@ -118,7 +121,7 @@ class VideoSink(Sink):
         self._stream = Stream(None, None, None, lambda: None)
         self._file: VideoFile | None = None
         self._file_began_s = 0.0
-        self._number = 0
+        self._number, self._part = 0, 1
 
     def begin(self, stream: Stream) -> None:
         """Keep what the files need to know, and look after what an earlier run had to leave."""
@@ -132,10 +135,20 @@ class VideoSink(Sink):
         """Encode a frame, in a new file when the present one is long enough, or has pictures of another size."""
         frame = result.frame
         file = self._file
-        if file is not None and self._segmented and (self._is_full(file, frame.time_s) or not file.fits(frame)):
+        if file is not None and not file.fits(frame):
+            self._finish(cut=True)
+            if not self._segmented:
+                self._part += 1
+                path = self._path.with_name(f"{self._path.stem}-{self._part}{self._path.suffix}")
+                log.warning("%s: the size of its pictures changes; they go on in %s", self.name, path)
+                if os.path.exists(path) and not self._overwrite:
+                    raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
+                self._file = self._open(path, frame.time_s)
+                self._file_began_s = frame.time_s
+        elif file is not None and self._segmented and self._is_full(file, frame.time_s):
             self.close()
         if self._file is None:
-            self._file = self._open()
+            self._file = self._open(self._next_segment() if self._segmented else self._path)
             self._file_began_s = frame.time_s
         self._file.write(frame)
 
@@ -147,12 +160,15 @@ class VideoSink(Sink):
 
     def close(self) -> None:
         """Finish the file."""
+        if self._file is not None:
+            self._finish(cut=bool(getattr(self._stream.state(), "stopped", False)))  # more pictures would have come
+
+    def _finish(self, *, cut: bool) -> None:
         file, self._file = self._file, None
         if file is None:
             return
-        was_stopped = bool(getattr(self._stream.state(), "stopped", False))  # more pictures would have come
         try:
-            file.finish(overwrite=self._overwrite, cut=was_stopped)
+            file.finish(overwrite=self._overwrite, cut=cut)
         except CannotWrite as error:
             if self._stream.stream_copy is not None and not isinstance(error, OutputExists):
                 file.discard()  # half of a video that was to be whole
@@ -164,16 +180,15 @@ class VideoSink(Sink):
         is_long = time_s - self._file_began_s >= self._segment_s - TIME_TOLERANCE_S
         return is_long or file.bytes >= self._segment_bytes
 
-    def _open(self) -> "VideoFile":
+    def _open(self, path: Path, from_s: float = 0.0) -> "VideoFile":
         from edge_srcnn.sinks.video_file import VideoFile
 
         rate, frames, copied = self._stream.rate, self._stream.frames, self._stream.stream_copy
         stream_copy = None if self._segmented else copied
-        path = self._next_segment() if self._segmented else self._path
         settings = self._settings
         if settings and copied is None and frames is None:  # what has a file or an end can be done again
             settings = settings | _AT_ONCE
-        return VideoFile(path, self._encoder, settings, rate, stream_copy, durable=stream_copy is None)
+        return VideoFile(path, self._encoder, settings, rate, stream_copy, durable=stream_copy is None, from_s=from_s)
 
     def _next_segment(self) -> Path:
         """Name the segment after the highest number; recordings of earlier runs stay."""

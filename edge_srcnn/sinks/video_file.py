@@ -8,13 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
+import numpy as np
 from av.video.frame import PictureType
 
 from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.colour import jfif_planes
+from edge_srcnn.imaging.containers import open_file
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
-from edge_srcnn.imaging.pyav import AV_ERRORS, av_frame, set_tags, writing
+from edge_srcnn.imaging.pyav import AV_ERRORS, av_frame, hdr_parameters, set_tags, siting_option, writing
 from edge_srcnn.sinks import TIME_BASE, UNKNOWN_RATE
 from edge_srcnn.sinks.recordings import can_be_played, hidden_name
 from edge_srcnn.sinks.stream_copy import StreamCopy
@@ -31,7 +32,7 @@ _FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
 _SHORT_CLUSTERS = {"cluster_time_limit": "1000"}
 _DURABLE = dict.fromkeys(_MP4, _FRAGMENTED) | {".mkv": _SHORT_CLUSTERS}
 
-_MJPEG, _HARDWARE = "mjpeg", "h264_v4l2m2m"
+_MJPEG, _HARDWARE, _DEEP_ENCODER = "mjpeg", "h264_v4l2m2m", "libx265"
 _BITS_A_PIXEL = Fraction(1, 10)
 _LEAST_BITS = 1_000_000
 _KEY_FRAME_S, _LONGEST_GOP_S = 2, 10
@@ -52,6 +53,8 @@ class VideoFile:
         Frames a second, if it is known.
     stream_copy
         A file whose sound and subtitles are copied.
+    from_s
+        Seconds of that file's pictures that another file has already.
     durable
         True: what was written until a power cut can be played, under the hidden name. False: smaller, starts faster.
     """
@@ -65,6 +68,7 @@ class VideoFile:
         stream_copy: str | None,
         *,
         durable: bool,
+        from_s: float = 0.0,
     ) -> None:
         self.path = path
         self.partial = hidden_name(path)
@@ -77,8 +81,8 @@ class VideoFile:
             self._file = self.partial.open("xb")
             fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for one that a power cut left
             try:
-                self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy)
-                self._container: Any = av.open(str(self.partial), "w", options=layout)
+                self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy, from_s)
+                self._container: Any = open_file(self.partial, "w", layout)
             except BaseException:
                 self._file.close()
                 self.partial.unlink()
@@ -172,7 +176,11 @@ class VideoFile:
         return writing(f"{self.path}: cannot be written")
 
     def _begin(self, frame: Frame, picture: Any) -> None:
-        stream = self._container.add_stream(self._encoder, rate=self._rate, options=self._options)
+        encoder, options = self._encoder, self._options | siting_option(frame.siting)
+        if frame.luma.dtype != np.uint8:
+            encoder = _DEEP_ENCODER
+            options |= {"x265-params": ":".join(["log-level=error", *hdr_parameters(frame.colour)])}
+        stream = self._container.add_stream(encoder, rate=self._rate, options=options)
         stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, picture.format.name
         stream.time_base = self._time_base
         context = stream.codec_context
@@ -180,9 +188,11 @@ class VideoFile:
         # with a key frame when one is due, the encoder need not care for them
         gop_s = _KEY_FRAME_S if self._keys is None else _LONGEST_GOP_S
         context.gop_size = max(round(self._rate * gop_s), 1)
-        if bits := bit_rate(self._encoder, picture.width, picture.height, self._rate):
+        if bits := bit_rate(encoder, picture.width, picture.height, self._rate):
             context.bit_rate = bits
         set_tags(context, frame.colour)
+        if encoder == _DEEP_ENCODER and self.path.suffix.lower() in _MP4:
+            context.codec_tag = "hvc1"  # or Apple's players refuse it
         if self._time_base != TIME_BASE:
             context.max_b_frames = 0  # AVI cannot say their order
         if self._stream_copy is not None:

@@ -1,28 +1,29 @@
 """Read video files, network cameras (RTSP, HTTP MJPEG) and Y4M from standard input or a FIFO, by PyAV."""
 
+import logging
 import math
 import os
-import re
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, reason
-from edge_srcnn.imaging.colour import quarter_turns, resample_chroma, rotate
-from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.imaging.colour import resample_chroma
+from edge_srcnn.imaging.frame import CENTRE, Frame
 from edge_srcnn.sources import Source
+from edge_srcnn.sources.deinterlacer import Deinterlacer
 from edge_srcnn.system.pipes import Pipe, is_fifo
 from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds
+
+log = logging.getLogger(__name__)
 
 WITHIN = "within the time limit, which timeout=SECONDS changes"
 
 _MOST_OF_IT = 0.9
-_SHORT_S, _SHORT_SHARE = 0.5, 0.02
-_MISSING_SHARE = 0.05
-_CLOCK = re.compile(r"[0-9]+:[0-9]{2}:[0-9.]+")
 _Y4M = "yuv4mpegpipe"
 _TIMELESS = frozenset({"mpjpeg", "mjpeg"})
 """Formats without times: FFmpeg counts their frames as if there were 25 a second."""
@@ -89,6 +90,10 @@ class Video(Source):
         FFmpeg's options of the connection.
     pipe
         What is read instead, as Y4M.
+    deep
+        Frames of more than 8 bits keep 10.
+    partial
+        Of a file that is cut off or damaged, give what there is.
 
     Attributes
     ----------
@@ -103,23 +108,37 @@ class Video(Source):
         transport: dict[str, str] | None = None,
         *,
         pipe: Pipe | None = None,
+        deep: bool = False,
+        partial: bool = False,
     ) -> None:
+        self._deep, self._partial = deep, partial
         self._name, self._timeout_s, self._pipe, self._closed = name, timeout_s, pipe, threading.Event()
         format = None if pipe is None else _Y4M
         try:
             need_pyav(name)
             import av
 
+            from edge_srcnn.imaging.containers import open_file, video_stream
+
             with _mapped(name, under_way=False, timeout_s=timeout_s):
-                opened: Any = av.open(pipe or name, format=format, options=transport or {}, timeout=timeout_s)
-            if not opened.streams.video:
+                if timeout_s is None:
+                    _check_whole(name, partial=partial)
+                    opened: Any = open_file(name)
+                else:
+                    opened = av.open(pipe or name, format=format, options=transport or {}, timeout=timeout_s)
+            stream = video_stream(opened)
+            if stream is None:
+                covers, sounds = len(opened.streams.video), len(opened.streams.audio)
                 opened.close()
-                raise BadData(f"{name}: holds no video")
+                found = f"; it holds {'sound and ' if sounds else ''}a cover picture" if covers else ""
+                raise BadData(f"{name}: holds no video{found}")
         except EdgeSrcnnError:
             if pipe is not None:
                 pipe.close()
             raise
-        self._container, self._stream = opened, opened.streams.video[0]
+        self._container, self._stream = opened, stream
+        self._codec = str(stream.codec_context.name)
+        self._deinterlacer: Deinterlacer | None = None
         self.live = timeout_s is not None and pipe is None and opened.duration is None
         # threads that each decode a frame of their own hold back as many frames
         self._stream.thread_type = "SLICE" if self.live else "AUTO"
@@ -131,6 +150,8 @@ class Video(Source):
         self.timeout_s = 2 * timeout_s if timeout_s is not None and self.live else None
         self.stream_copy = name if timeout_s is None else None
         self._pictures = self._decode_all()
+        if stream.metadata.get("alpha_mode") == "1" or "a" in str(stream.codec_context.pix_fmt).partition("p")[0][3:]:
+            log.warning("%s: its transparency is left out", name)
 
     def read(self) -> Frame | None:
         """Decode the next frame; a live stream that ends is lost."""
@@ -166,14 +187,13 @@ class Video(Source):
                     continue  # RTSP tells the time after a while only
                 time_s = monotonic() if self._timeless else _time_of(decoded, index, self.rate)
                 first = time_s if first is None else first
-                yield _frame(decoded, index, time_s - first)
+                yield self._frame(decoded, index, time_s - first)
                 index += 1
-        self._check_whole(index, 0.0 if first is None else time_s - first)
         if self.live and not self._closed.is_set():
             raise SourceLost(f"{self._name}: the stream ended after {index} frames")
 
     def _decoded(self) -> Iterator[Any]:
-        """Decode pictures; what a live stream lost a part of on its way is left out."""
+        """Decode pictures, without fields; what a live stream lost a part of on its way is left out."""
         import av
 
         limit_s = self._timeout_s if self.live and self._timeout_s is not None else math.inf
@@ -182,56 +202,56 @@ class Video(Source):
             waited_s = monotonic() - asked
             try:
                 pictures = packet.decode()
-            except av.error.InvalidDataError:
-                if not self.live:
+            except av.error.InvalidDataError as error:
+                if not (self.live or self._partial):
                     raise
+                if self._partial:
+                    log.warning("%s: a damaged part is left out (%s)", self._name, reason(error))
                 pictures = []
-            yield from pictures
+            for picture in pictures:
+                yield from self._progressive(picture)
             asked = monotonic()
             if pictures and waited_s < limit_s:  # else FFmpeg ended its wait, and gave what it held back
                 came = asked
             elif asked - came > limit_s:
                 raise SourceLost(f"{self._name}: no frame came {WITHIN}")
+        if self._deinterlacer is not None:
+            yield from self._deinterlacer.end()
 
-    def _check_whole(self, frames: int, last_s: float) -> None:
-        """Compare with what the file says of itself: FFmpeg takes one that was cut off for one that ends."""
-        if self.stream_copy is None or self._closed.is_set():
-            return
-        expected_s = _duration_s(self._container, self._stream)
-        ends_s = last_s + (float(1 / self.rate) if self.rate else 0.0)
-        too_short = expected_s is not None and ends_s < expected_s - max(_SHORT_S, expected_s * _SHORT_SHARE)
-        if too_short or (self.frames is not None and frames < self.frames * (1 - _MISSING_SHARE)):
-            whole = f"{expected_s:.1f} s" if too_short else f"{self.frames} frames"
-            raise BadData(
-                f"{self._name}: is damaged or was cut off; {frames} frames ({ends_s:.1f} s) of {whole} are there"
-            )
+    def _progressive(self, picture: Any) -> Iterator[Any]:
+        if self._deinterlacer is None:
+            if self.live or not picture.interlaced_frame:
+                yield picture
+                return
+            log.warning("%s: its pictures are fields of two times, and are deinterlaced (bwdif)", self._name)
+            self._deinterlacer = Deinterlacer()
+        yield from self._deinterlacer.push(picture)
 
+    def _frame(self, decoded: Any, index: int, time_s: float) -> Frame:
+        from edge_srcnn.imaging.containers import orientation_of
+        from edge_srcnn.imaging.pyav import colour_of, planes_of, siting_of
 
-def _frame(decoded: Any, index: int, time_s: float) -> Frame:
-    from edge_srcnn.imaging.pyav import colour_of, planes_of
-
-    now = monotonic()
-    luma, chroma = planes_of(decoded)
-    turns = quarter_turns(decoded.rotation)
-    if turns:
-        luma = rotate(luma, turns)
+        now = monotonic()
+        luma, chroma = planes_of(decoded, deep=self._deep)
+        orientation, siting = orientation_of(decoded), siting_of(decoded, self._codec)
+        luma = orientation.upright(luma)
         if chroma is not None:
-            chroma = rotate(chroma[0], turns), rotate(chroma[1], turns)
+            chroma = orientation.upright(chroma[0]), orientation.upright(chroma[1])
+            siting = orientation.siting(siting)
             if chroma[0].shape[0] < luma.shape[0] and chroma[0].shape[1] == luma.shape[1]:  # 4:2:2 on its side
-                chroma = resample_chroma(chroma, *luma.shape)
-    return Frame(luma, chroma, colour_of(decoded), index, time_s, now)
+                chroma, siting = resample_chroma(chroma, *luma.shape), CENTRE
+        return Frame(luma, chroma, colour_of(decoded), index, time_s, now, siting)
 
 
-def _duration_s(container: Any, stream: Any) -> float | None:
-    """Read what a file says of its video's length; None where it says it of all its streams together."""
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
-    told = stream.metadata.get("DURATION", "")  # Matroska: 00:01:02.500000000
-    if _CLOCK.fullmatch(told):
-        hours, minutes, rest = told.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(rest)
-    alone = len(container.streams) == 1 and container.duration is not None
-    return container.duration / 1e6 if alone else None
+def _check_whole(name: str, *, partial: bool) -> None:
+    """Refuse a file that is cut off: FFmpeg takes it for one that ends."""
+    from edge_srcnn.imaging.containers import missing_bytes
+
+    missing = missing_bytes(Path(name))
+    if missing and partial:
+        log.warning("%s: is cut off; %s bytes are missing", name, f"{missing:,}")
+    elif missing:
+        raise BadData(f"{name}: is cut off, {missing:,} bytes are missing; --partial takes what there is")
 
 
 def _time_of(decoded: Any, index: int, rate: Fraction | None) -> float:

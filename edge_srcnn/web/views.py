@@ -45,7 +45,7 @@ def bicubic_frame(result: Result) -> Frame:
     chroma = None
     if original.chroma is not None:
         height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, original.subsampling, strict=True))
-        chroma = upscale_chroma(original.chroma, result.scale, height, width)
+        chroma = upscale_chroma(original, result.scale, height, width)
     return replace(original, luma=luma, chroma=chroma, colour=replace(original.colour, matrix=_matrix(result)))
 
 

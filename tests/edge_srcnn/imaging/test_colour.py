@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.imaging.colour import planes_of_rgb, quarter_turns, resample_chroma, rgb_picture, rotate, upscale_chroma
-from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
+from edge_srcnn.imaging.colour import planes_of_rgb, resample_chroma, rgb_picture, upscale_chroma
+from edge_srcnn.imaging.frame import BT601, BT709, CENTRE, LEFT, TOP_LEFT, UNSPECIFIED, Colour, Frame
 
 
 def flat(height, width, values=(90, 240)):
@@ -19,15 +19,38 @@ def test_chroma_is_scaled_bicubically_and_what_is_too_large_is_cut_off(texture, 
     cb, cr = texture(*size, seed=1), texture(*size, seed=2)
     # 4:2:0 of an odd picture: its chroma is half a pixel larger than half of it
     height, width = -(-(size[0] * 2 - 1) * scale // 2), -(-(size[1] * 2 - 1) * scale // 2)
-    scaled = upscale_chroma((cb, cr), scale, height, width)
+    luma = np.zeros((size[0] * 2 - 1, size[1] * 2 - 1), np.uint8)
+    scaled = upscale_chroma(Frame(luma, (cb, cr), Colour(), 0, 0.0, 0.0), scale, height, width)
     for plane, source in zip(scaled, (cb, cr), strict=True):
         assert plane.shape == (height, width)
         assert (plane == upscale_bicubic(source, scale)[:height, :width]).all()
 
 
 def test_a_flat_colour_stays_flat_when_it_is_scaled():
-    for plane, value in zip(upscale_chroma(flat(5, 7), 3, 15, 21), (90, 240), strict=True):
-        assert (plane == value).all()
+    for siting in (CENTRE, LEFT, TOP_LEFT):
+        frame = Frame(np.zeros((10, 14), np.uint8), flat(5, 7), Colour(), 0, 0.0, 0.0, siting)
+        for plane, value in zip(upscale_chroma(frame, 3, 15, 21), (90, 240), strict=True):
+            assert (plane == value).all()
+
+
+@pytest.mark.parametrize("siting", [CENTRE, LEFT, TOP_LEFT, (0.0, 0.5)])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_chroma_stays_where_it_lies(scale, siting, dtype):
+    """A slope tells the place. Chroma i lies at 2 i + 1/2 + siting of luma, and luma p becomes s (p + 1/2) - 1/2."""
+    step = 3 * (256 if dtype == np.uint16 else 1)
+    across = np.arange(30) * step
+    cb, cr = np.tile(across, (20, 1)).astype(dtype), np.tile(across[:20, None], (1, 30)).astype(dtype)
+    frame = Frame(np.zeros((40, 60), dtype), (cb, cr), Colour(), 0, 0.0, 0.0, siting)
+    scaled = upscale_chroma(frame, scale, 20 * scale, 30 * scale)
+    for plane, offset in ((scaled[0], siting[0]), (scaled[1].T, siting[1])):
+        lies_at = 2 * np.arange(plane.shape[1]) + 0.5 + offset  # in the larger luma
+        before = (lies_at + 0.5) / scale - 0.5  # in the smaller
+        expected = ((before - 0.5 - offset) / 2) * step
+        inside = slice(4 * scale, -4 * scale)
+        error = plane[5, inside] - expected[inside]
+        assert np.abs(error).max() <= 1.01, "two roundings"
+        assert abs(error.mean()) * scale / (step / 2) <= 0.1, "pixels of the larger luma"
 
 
 def test_chroma_of_the_right_size_is_not_touched(texture):
@@ -54,23 +77,6 @@ def test_finer_chroma_lies_between_its_neighbours():
     fine, _ = resample_chroma((plane, plane), 2, 4)
     # pixel centres at a quarter and three quarters between the old ones, the ends repeated
     assert fine.tolist() == [[0, 25, 75, 100], [0, 25, 75, 100]]
-
-
-@pytest.mark.parametrize(
-    ("degrees", "turns"),
-    [(0, 0), (90, 1), (180, 2), (270, 3), (-90, 3), (-180, 2), (360, 0), (89.99, 1), (-90.01, 3), (0.4, 0), (-0.4, 0)],
-)
-def test_degrees_become_quarter_turns_to_the_left(degrees, turns):
-    assert quarter_turns(degrees) == turns
-
-
-def test_a_plane_is_turned_to_the_left():
-    plane = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
-    assert rotate(plane, 0) is plane
-    assert rotate(plane, 1).tolist() == [[3, 6], [2, 5], [1, 4]]
-    assert rotate(plane, 2).tolist() == [[6, 5, 4], [3, 2, 1]]
-    assert rotate(plane, 3).tolist() == [[4, 1], [5, 2], [6, 3]]
-    assert all(rotate(plane, turns).flags.c_contiguous for turns in range(4))
 
 
 # ITU-R BT.601 and BT.709: Y = kr R + (1 - kr - kb) G + kb B, Cb = (B - Y) / (2 - 2 kb), Cr = (R - Y) / (2 - 2 kr)
