@@ -200,7 +200,7 @@ def _run_video(
     for path in remove_stale_parts(job.target):
         log.info("%s: removed; what wrote it was killed", path)
     deep = job.target.suffix.lower() not in _SHALLOW
-    source = Video(str(job.source), deep=deep, partial=partial_videos)
+    source = Video(str(job.source), deep=deep, whole=not partial_videos, partial=partial_videos)
     frames = source.frames
     pipeline = Pipeline(source, upscaler, [sink])
     pipeline.run(lambda done: progress(done, frames))

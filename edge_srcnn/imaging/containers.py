@@ -17,6 +17,7 @@ from av.stream import Disposition
 from edge_srcnn.imaging.luma import Samples
 
 _LOCAL = {"protocol_whitelist": "file,crypto,data"}
+_M4V = ".m4v"  # of which FFmpeg thinks that it holds no covers
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _RIFF, _RIFX = b"RIFF", b"RIFX"
 _BOX = re.compile(rb"[ -~\xa9]{4}")
@@ -41,6 +42,7 @@ def open_file(path: str | os.PathLike[str], mode: str = "r", options: dict[str, 
     container: Any = av.open(
         f"file:{os.fspath(path)}",
         "w" if mode == "w" else "r",
+        format="mp4" if mode == "w" and os.fspath(path).lower().endswith(_M4V) else None,
         options=_LOCAL | (options or {}),
         metadata_encoding="utf-8",
         metadata_errors="surrogateescape",

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 _COPIED = frozenset({"audio", "subtitle"})
 _OF_THE_FILE = frozenset({"title", "artist", "album", "author", "comment", "copyright", "date", "description", "genre"})
 _OF_A_STREAM = frozenset({"language", "title", "handler_name"})
-_WITH_COVERS = frozenset({"mp4", "mov", "matroska", "ipod"})
+_WITH_COVERS = frozenset({"mp4", "mov", "ipod"})
 _WITH_FONTS = frozenset({"matroska"})
 _NO_CHAPTERS = frozenset({"avi"})
 
@@ -67,6 +67,8 @@ class StreamCopy:
             is_copied = stream.type in _COPIED or (is_cover(stream) and kinds & _WITH_COVERS)
             if stream.type == "attachment":
                 self._attach(stream, output, kinds)
+            elif is_cover(stream) and kinds & _WITH_FONTS:
+                self._attach_cover(stream, output)
             elif is_copied:
                 self._add(stream, output)
             elif stream is not self._video:
@@ -124,6 +126,16 @@ class StreamCopy:
             log.warning("%s: its attachment %s is left out; .mkv has a place for it", self._path, stream.name)
             return
         output.add_attachment(stream.name, stream.mimetype, stream.data)
+
+    def _attach_cover(self, stream: Any, output: Any) -> None:
+        """Add a cover as Matroska has it: a file that is attached."""
+        codec = str(stream.codec_context.name).replace("mjpeg", "jpeg")
+        name = stream.metadata.get("filename", f"cover.{codec.replace('jpeg', 'jpg')}")
+        with open_file(self._path) as container:
+            packets = container.demux(container.streams[stream.index])
+            data = next((bytes(packet) for packet in packets if packet.size), b"")
+        if data:
+            output.add_attachment(text_of(name), stream.metadata.get("mimetype", f"image/{codec}"), data)
 
     def _copy_chapters(self, output: Any) -> None:
         chapters = self._container.chapters()

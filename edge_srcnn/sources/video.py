@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import re
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,12 @@ from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds
 
 log = logging.getLogger(__name__)
 
+_SHORT_S, _SHORT_SHARE = 0.5, 0.02
+_MISSING_SHARE = 0.05
+_COUNTED = frozenset({"avi"})
+"""Formats whose count of frames is that of the frames to be seen; an edit list of MP4 hides some."""
+
+_CLOCK = re.compile(r"[0-9]+:[0-9]{2}:[0-9.]+")
 WITHIN = "within the time limit, which timeout=SECONDS changes"
 
 _MOST_OF_IT = 0.9
@@ -92,8 +99,10 @@ class Video(Source):
         What is read instead, as Y4M.
     deep
         Frames of more than 8 bits keep 10.
+    whole
+        Refuse a file at once that is cut off, by its structure.
     partial
-        Of a file that is cut off or damaged, give what there is.
+        Of a file that is cut off or damaged, give what there is, and end without an error.
 
     Attributes
     ----------
@@ -109,6 +118,7 @@ class Video(Source):
         *,
         pipe: Pipe | None = None,
         deep: bool = False,
+        whole: bool = False,
         partial: bool = False,
     ) -> None:
         self._deep, self._partial = deep, partial
@@ -121,8 +131,9 @@ class Video(Source):
             from edge_srcnn.imaging.containers import open_file, video_stream
 
             with _mapped(name, under_way=False, timeout_s=timeout_s):
+                if whole:
+                    _check_structure(name)
                 if timeout_s is None:
-                    _check_whole(name, partial=partial)
                     opened: Any = open_file(name)
                 else:
                     opened = av.open(pipe or name, format=format, options=transport or {}, timeout=timeout_s)
@@ -137,7 +148,7 @@ class Video(Source):
                 pipe.close()
             raise
         self._container, self._stream = opened, stream
-        self._codec = str(stream.codec_context.name)
+        self._codec = "" if stream.codec_context is None else str(stream.codec_context.name)
         self._deinterlacer: Deinterlacer | None = None
         self.live = timeout_s is not None and pipe is None and opened.duration is None
         # threads that each decode a frame of their own hold back as many frames
@@ -150,7 +161,10 @@ class Video(Source):
         self.timeout_s = 2 * timeout_s if timeout_s is not None and self.live else None
         self.stream_copy = name if timeout_s is None else None
         self._pictures = self._decode_all()
-        if stream.metadata.get("alpha_mode") == "1" or "a" in str(stream.codec_context.pix_fmt).partition("p")[0][3:]:
+        pixels = str(getattr(stream.codec_context, "pix_fmt", ""))
+        if stream.metadata.get("alpha_mode") == "1" or pixels.startswith(
+            ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap")
+        ):
             log.warning("%s: its transparency is left out", name)
 
     def read(self) -> Frame | None:
@@ -189,8 +203,25 @@ class Video(Source):
                 first = time_s if first is None else first
                 yield self._frame(decoded, index, time_s - first)
                 index += 1
+        if first is not None:
+            self._check_end(index, time_s, time_s - first)
         if self.live and not self._closed.is_set():
             raise SourceLost(f"{self._name}: the stream ended after {index} frames")
+
+    def _check_end(self, frames: int, last_s: float, seen_s: float) -> None:
+        """Compare with what the file says of itself: FFmpeg takes one that was cut off for a whole one."""
+        if self.stream_copy is None or self._closed.is_set():
+            return
+        length_s, expected = _told(self._container, self._stream)
+        frame_s = float(1 / self.rate) if self.rate else 0.0
+        too_short = length_s is not None and last_s + frame_s < length_s - max(_SHORT_S, length_s * _SHORT_SHARE)
+        if not too_short and (expected is None or frames >= expected * (1 - _MISSING_SHARE)):
+            return
+        whole = f"{length_s:.1f} s" if too_short else f"{expected} frames"
+        what = f"is damaged or was cut off; {frames} frames ({seen_s + frame_s:.1f} s) of {whole} are there"
+        if not self._partial:
+            raise BadData(f"{self._name}: {what}")
+        log.warning("%s: %s", self._name, what)
 
     def _decoded(self) -> Iterator[Any]:
         """Decode pictures, without fields; what a live stream lost a part of on its way is left out."""
@@ -243,15 +274,31 @@ class Video(Source):
         return Frame(luma, chroma, colour_of(decoded), index, time_s, now, siting)
 
 
-def _check_whole(name: str, *, partial: bool) -> None:
-    """Refuse a file that is cut off: FFmpeg takes it for one that ends."""
+def _check_structure(name: str) -> None:
+    """Refuse a file that is cut off, before anything is computed of it."""
     from edge_srcnn.imaging.containers import missing_bytes
 
-    missing = missing_bytes(Path(name))
-    if missing and partial:
-        log.warning("%s: is cut off; %s bytes are missing", name, f"{missing:,}")
-    elif missing:
+    if missing := missing_bytes(Path(name)):
         raise BadData(f"{name}: is cut off, {missing:,} bytes are missing; --partial takes what there is")
+
+
+def _told(container: Any, stream: Any) -> tuple[float | None, int | None]:
+    """Read what a file says of its video: when it ends, in seconds of its clock, and its frames.
+
+    An edit list shows less of a track than the track says: then the file as a whole is shorter.
+    """
+    begin_s = float((stream.start_time or 0) * stream.time_base)
+    whole_s = None if container.duration is None else (container.duration + (container.start_time or 0)) / 1e6
+    told = stream.metadata.get("DURATION", "")  # Matroska: 00:01:02.500000000, when the last frame ends
+    if stream.duration is not None:
+        track_s = float(stream.duration * stream.time_base)
+        is_edited = whole_s is not None and whole_s < begin_s + track_s - _SHORT_S
+        frames = int(stream.frames) or None if container.format.name in _COUNTED else None
+        return whole_s if is_edited else begin_s + track_s, frames
+    if _CLOCK.fullmatch(told):
+        hours, minutes, rest = told.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(rest), None
+    return whole_s if len(container.streams) == 1 else None, None
 
 
 def _time_of(decoded: Any, index: int, rate: Fraction | None) -> float:

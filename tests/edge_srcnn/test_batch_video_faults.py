@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, small_disk, upscale):
     assert left(small_disk) == set()
 
 
-def test_a_change_of_size_within_a_video_is_an_error_and_leaves_nothing_behind(tmp_path, upscale):
+def test_a_change_of_size_within_a_video_begins_another_file(tmp_path, upscale, caplog):
     # two streams of MPEG-2 one after the other are one whose size changes
     parts = [
         encode(tmp_path / f"{n}.mpg", soft(10, *size), codec="mpeg2video", options={})
@@ -122,8 +122,12 @@ def test_a_change_of_size_within_a_video_is_an_error_and_leaves_nothing_behind(t
     if sizes != {(64, 48), (128, 96)}:
         pytest.skip("this FFmpeg does not read such a file to its end")
     outcome = upscale(tmp_path / "in.mpg", tmp_path / "out.mp4")
-    assert isinstance(outcome.error, EdgeSrcnnError)
-    assert "out.mp4" not in left(tmp_path)
+    assert outcome.error is None
+    for name, size in (("out.mp4", (128, 96)), ("out-2.mp4", (256, 192))):
+        frames = decode(tmp_path / name)
+        assert {(frame.width, frame.height) for frame in frames} == {size}
+        assert 9 <= len(frames) <= 10, "MPEG-2 ends with the next picture"
+    assert "they go on in" in caplog.text
     assert not [name for name in left(tmp_path) if ".part" in name]
 
 

@@ -87,7 +87,7 @@ def clip(path: Path, *options: str) -> Path:
     ("suffix", "options"),
     [
         (".mp4", ["-movflags", "faststart"]),
-        (".mov", []),
+        (".mov", ["-movflags", "faststart"]),
         (".mp4", ["-movflags", "frag_keyframe+empty_moov"]),
         (".mkv", []),
         (".webm", ["-c:v", "libvpx"]),

@@ -78,16 +78,16 @@ def test_what_a_run_that_was_killed_wrote_is_not_destroyed_by_the_next_one(tmp_p
             path.unlink()
 
 
-def test_a_change_of_size_is_one_line_and_what_came_before_is_kept(tmp_path):
+def test_after_a_change_of_size_another_file_goes_on(tmp_path):
     sink = open_sink(f"{tmp_path}/out.mp4?{FAST}")
     sink.begin(Stream(Fraction(25), None, None, lambda: None))
     for result in results(5):
         sink.write(result)
-    with pytest.raises(CannotWrite, match="size changed"):
-        for result in results(1, flat((90, 100, 110), 96, 64)):
-            sink.write(result)
+    for result in results(3, flat((90, 100, 110), 96, 64)):
+        sink.write(result)
     sink.close()
     assert numbers(tmp_path / "out.mp4") == [0, 1, 2, 3, 4]
+    assert len(numbers(tmp_path / "out-2.mp4")) == 3
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
