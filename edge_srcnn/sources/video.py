@@ -3,12 +3,10 @@
 import logging
 import math
 import os
-import re
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -17,17 +15,12 @@ from edge_srcnn.imaging.colour import resample_chroma
 from edge_srcnn.imaging.frame import CENTRE, Frame
 from edge_srcnn.sources import Source
 from edge_srcnn.sources.deinterlacer import Deinterlacer
+from edge_srcnn.sources.whole_video import check_structure, what_is_missing
 from edge_srcnn.system.pipes import Pipe, is_fifo
 from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds
 
 log = logging.getLogger(__name__)
 
-_SHORT_S, _SHORT_SHARE = 0.5, 0.02
-_MISSING_SHARE = 0.05
-_COUNTED = frozenset({"avi"})
-"""Formats whose count of frames is that of the frames to be seen; an edit list of MP4 hides some."""
-
-_CLOCK = re.compile(r"[0-9]+:[0-9]{2}:[0-9.]+")
 WITHIN = "within the time limit, which timeout=SECONDS changes"
 
 _MOST_OF_IT = 0.9
@@ -132,7 +125,7 @@ class Video(Source):
 
             with _mapped(name, under_way=False, timeout_s=timeout_s):
                 if whole:
-                    _check_structure(name)
+                    check_structure(name)
                 if timeout_s is None:
                     opened: Any = open_file(name)
                 else:
@@ -203,25 +196,14 @@ class Video(Source):
                 first = time_s if first is None else first
                 yield self._frame(decoded, index, time_s - first)
                 index += 1
-        if first is not None:
-            self._check_end(index, time_s, time_s - first)
+        if first is not None and self.stream_copy is not None and not self._closed.is_set():
+            missing = what_is_missing(self._container, self._stream, index, time_s, self.rate)
+            if missing and not self._partial:
+                raise BadData(f"{self._name}: {missing}")
+            if missing:
+                log.warning("%s: %s", self._name, missing)
         if self.live and not self._closed.is_set():
             raise SourceLost(f"{self._name}: the stream ended after {index} frames")
-
-    def _check_end(self, frames: int, last_s: float, seen_s: float) -> None:
-        """Compare with what the file says of itself: FFmpeg takes one that was cut off for a whole one."""
-        if self.stream_copy is None or self._closed.is_set():
-            return
-        length_s, expected = _told(self._container, self._stream)
-        frame_s = float(1 / self.rate) if self.rate else 0.0
-        too_short = length_s is not None and last_s + frame_s < length_s - max(_SHORT_S, length_s * _SHORT_SHARE)
-        if not too_short and (expected is None or frames >= expected * (1 - _MISSING_SHARE)):
-            return
-        whole = f"{length_s:.1f} s" if too_short else f"{expected} frames"
-        what = f"is damaged or was cut off; {frames} frames ({seen_s + frame_s:.1f} s) of {whole} are there"
-        if not self._partial:
-            raise BadData(f"{self._name}: {what}")
-        log.warning("%s: %s", self._name, what)
 
     def _decoded(self) -> Iterator[Any]:
         """Decode pictures, without fields; what a live stream lost a part of on its way is left out."""
@@ -272,33 +254,6 @@ class Video(Source):
             if chroma[0].shape[0] < luma.shape[0] and chroma[0].shape[1] == luma.shape[1]:  # 4:2:2 on its side
                 chroma, siting = resample_chroma(chroma, *luma.shape), CENTRE
         return Frame(luma, chroma, colour_of(decoded), index, time_s, now, siting)
-
-
-def _check_structure(name: str) -> None:
-    """Refuse a file that is cut off, before anything is computed of it."""
-    from edge_srcnn.imaging.containers import missing_bytes
-
-    if missing := missing_bytes(Path(name)):
-        raise BadData(f"{name}: is cut off, {missing:,} bytes are missing; --partial takes what there is")
-
-
-def _told(container: Any, stream: Any) -> tuple[float | None, int | None]:
-    """Read what a file says of its video: when it ends, in seconds of its clock, and its frames.
-
-    An edit list shows less of a track than the track says: then the file as a whole is shorter.
-    """
-    begin_s = float((stream.start_time or 0) * stream.time_base)
-    whole_s = None if container.duration is None else (container.duration + (container.start_time or 0)) / 1e6
-    told = stream.metadata.get("DURATION", "")  # Matroska: 00:01:02.500000000, when the last frame ends
-    if stream.duration is not None:
-        track_s = float(stream.duration * stream.time_base)
-        is_edited = whole_s is not None and whole_s < begin_s + track_s - _SHORT_S
-        frames = int(stream.frames) or None if container.format.name in _COUNTED else None
-        return whole_s if is_edited else begin_s + track_s, frames
-    if _CLOCK.fullmatch(told):
-        hours, minutes, rest = told.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(rest), None
-    return whole_s if len(container.streams) == 1 else None, None
 
 
 def _time_of(decoded: Any, index: int, rate: Fraction | None) -> float:
