@@ -54,9 +54,10 @@ coverage: $(DEV)/.made  ## run all tests, and show the lines and branches that n
 	$(DEV)/bin/coverage report
 	@$(DEV)/bin/coverage json --quiet -o - | $(DEV)/bin/python tools/coverage_figures.py
 
-check: $(DEV)/.made  ## format, lint, types, import layers
+check: $(DEV)/.made  ## format, lint, docstrings, types, import layers
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
+	$(DEV)/bin/pydoclint --quiet edge_srcnn export
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 

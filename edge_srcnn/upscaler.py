@@ -18,13 +18,14 @@ from edge_srcnn.engine.parallel import open_engine
 from edge_srcnn.engine.plan import Blocks
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.imaging.alpha import fill_transparent, upscale_with_alpha
-from edge_srcnn.imaging.bicubic import bands, upscale_band
+from edge_srcnn.imaging.bicubic import bands, upscale_band, upscale_bicubic
 from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.luma import (
     LEVELS_VIDEO,
     Samples,
     UInt8Array,
+    checked_picture,
     luma_full_range,
     shift_luma,
     to_8_bits,
@@ -137,7 +138,7 @@ def _opened(model: Model, options: EngineOptions) -> "Upscaler":
 
 
 class Upscaler(AbstractContextManager["Upscaler"]):
-    """Make pictures larger and sharper; a context manager.
+    """Make pictures larger and sharper; a context manager, which threads may share: they wait for each other.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         UsageError
             Another dtype, shape or size; or the upscaler is closed.
         """
-        pixels = _checked(pixels)
+        pixels = checked_picture(pixels)
         shape = (pixels.shape[0] * self.scale, pixels.shape[1] * self.scale, *pixels.shape[2:])
         if out is None:
             out = np.empty(shape, pixels.dtype)
@@ -215,16 +216,15 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         return replace(frame, luma=luma, chroma=upscale_chroma(frame, self.scale, height, width))
 
     def _deep_luma(self, plane: Samples, region: Tile | None) -> Samples:
-        shallow = video_to_8_bits(plane)
-        rows = []
+        shallow, out = video_to_8_bits(plane), upscale_bicubic(plane, self.scale)
         for number, (start, stop) in enumerate(bands(*plane.shape)):
-            sharp, bicubic = self._open().band(shallow, number, region)
-            rows.append(shift_luma(upscale_band(plane, self.scale, start, stop), sharp, bicubic, LEVELS_VIDEO))
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+            rows = slice(start * self.scale, stop * self.scale)
+            out[rows] = shift_luma(out[rows], *self._open().band(shallow, number, region), LEVELS_VIDEO)
+        return out
 
     def bands(self, pixels: Samples, region: Tile | None = None) -> Iterator[tuple[int, Samples]]:
         """Upscale a picture band by band from top to bottom, (first row, band), for those that fill the memory."""
-        pixels = _checked(pixels)
+        pixels = checked_picture(pixels)
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         alpha = pixels[..., -1] if channels in (2, 4) else None
         colours = pixels if channels == 1 else pixels[..., 0] if channels == 2 else pixels[..., :3]
@@ -255,7 +255,7 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         uint8 ``[h, w]`` of a ``srcnn`` network; of a ``fast`` one ``[h * scale, w * scale]``: its residual, added to
         the plane with its pixels repeated.
         """
-        plane = _checked(plane)
+        plane = checked_picture(plane)
         if plane.ndim != 2:
             raise UsageError(f"a luma plane must be [h, w], this one is {list(plane.shape)}")
         with self._lock:
@@ -294,20 +294,7 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         return self._luma
 
     def __reduce__(self) -> str:
-        raise UsageError(
-            "an Upscaler holds an interpreter, and cannot be pickled or copied; load the model in each process"
-        )
+        raise UsageError("an Upscaler cannot be pickled or copied; load the model in each process")
 
     def __exit__(self, *reason: object) -> None:
         self.close()
-
-
-def _checked(pixels: Samples) -> Samples:
-    pixels = np.asarray(pixels)
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise UsageError(f"a picture must be uint8 or uint16, this one is {pixels.dtype}")
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or pixels.size == 0:
-        raise UsageError(f"a picture must be [h, w] or [h, w, 2..4] and not empty, this one is {list(pixels.shape)}")
-    return pixels

@@ -20,8 +20,10 @@ def upscale_with_alpha(pixels: Samples, scale: int, start: int, stop: int) -> Sa
         uint8 or uint16 ``[h, w, channels]``, alpha last, not premultiplied.
     scale
         Whole factor.
-    start, stop
-        Rows of ``pixels``, one of ``bands``.
+    start
+        First row of ``pixels``, of one of ``bands``.
+    stop
+        The row after its last one.
 
     Returns
     -------

@@ -31,7 +31,9 @@ def upscale_chroma(frame: Frame, scale: int, height: int, width: int) -> Chroma 
         Its chroma lies where its ``siting`` says, and so does the result's.
     scale
         Whole factor.
-    height, width
+    height
+        Of the result.
+    width
         Of the result.
 
     Returns

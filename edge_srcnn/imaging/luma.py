@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_srcnn.errors import UsageError
+
 UInt8Array = NDArray[np.uint8]
 UInt16Array = NDArray[np.uint16]
 Samples = NDArray[np.unsignedinteger[Any]]
@@ -115,3 +117,15 @@ def shift_luma(band: Samples, sharp: UInt8Array, bicubic: UInt8Array, levels: in
     for channel in range(1 if band.shape[2] == 2 else 3):
         band[..., channel] = cv2.subtract(cv2.add(band[..., channel], brighter), darker)
     return band
+
+
+def checked_picture(pixels: Samples) -> Samples:
+    """Give an array that is a picture, one of a single channel as ``[h, w]``; ``UsageError`` where it is none."""
+    pixels = np.asarray(pixels)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise UsageError(f"a picture must be uint8 or uint16, this one is {pixels.dtype}")
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or pixels.size == 0:
+        raise UsageError(f"a picture must be [h, w] or [h, w, 2..4] and not empty, this one is {list(pixels.shape)}")
+    return pixels

@@ -53,10 +53,10 @@ class VideoFile:
         Frames a second, if it is known.
     stream_copy
         A file whose sound and subtitles are copied.
-    from_s
-        Seconds of that file's pictures that another file has already.
     durable
         True: what was written until a power cut can be played, under the hidden name. False: smaller, starts faster.
+    from_s
+        Seconds of that file's pictures that another file has already.
     """
 
     def __init__(

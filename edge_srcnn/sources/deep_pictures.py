@@ -21,13 +21,7 @@ _MOST = 65_535
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
-    """Tell whether an opened picture, of which no pixel was decoded yet, has more than 8 bits a sample.
-
-    Raises
-    ------
-    BadPicture
-        Its samples are floating-point numbers.
-    """
+    """Tell whether a picture, not decoded yet, has more than 8 bits a sample; ``BadPicture`` if they are floats."""
     if image.mode == "F" or _FLOAT in _tag(image, _SAMPLE_FORMAT):
         raise BadPicture(f"{image.filename!s}: floating-point samples; save it as 8 or 16 bits first")
     if image.format == "PNG":

@@ -47,8 +47,10 @@ def what_is_missing(container: Any, stream: Any, frames: int, last_s: float, rat
 
     Parameters
     ----------
-    container, stream
-        Of PyAV, read to their end.
+    container
+        Of PyAV, read to its end.
+    stream
+        Of its pictures.
     frames
         How many were decoded.
     last_s
