@@ -96,8 +96,16 @@ def read_form(archive: zipfile.ZipFile, head: bytes) -> tuple[TpuForm, bytes] | 
     if FACTS_NAME not in archive.namelist():
         return None
     try:
-        facts = json.loads(archive.read(FACTS_NAME))
+        facts = json.loads(read_stored(archive, FACTS_NAME))
         form = msgspec.convert({**facts, "compiler": facts["compiler"], "graph": head}, TpuForm)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{FACTS_NAME}: {error}") from error
-    return form, archive.read(PLAIN_NAME)
+    return form, read_stored(archive, PLAIN_NAME)
+
+
+def read_stored(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read a member of a model file's zip; ``ValueError`` where it is compressed, and could unpack to anything."""
+    member = archive.getinfo(name)
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+        raise ValueError(f"{name} is compressed, which no model file is")
+    return archive.read(member)

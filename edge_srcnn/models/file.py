@@ -16,6 +16,7 @@ An interpreter may crash on a damaged flatbuffer, so nothing reaches one before 
 import hashlib
 import io
 import json
+import stat
 import struct
 import zipfile
 import zlib
@@ -25,9 +26,9 @@ from pathlib import Path
 import numpy as np
 from flatbuffers.table import Table
 
-from edge_srcnn.errors import ModelAltered, ModelMetadataMissing, ModelTruncated, NoInput, NotAModel
+from edge_srcnn.errors import EdgeSrcnnError, ModelAltered, ModelMetadataMissing, ModelTruncated, NoInput, NotAModel
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.edgetpu import TpuForm, read_form, write_form
+from edge_srcnn.models.edgetpu import TpuForm, read_form, read_stored, write_form
 from edge_srcnn.models.spec import SPEC_NAME, ModelSpec, read_spec
 
 GOLDEN_NAME = "golden.bin"
@@ -39,6 +40,7 @@ _SEAL_LENGTH = len(_SEAL) + 64
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _ZIP_BEGINS, _ZIP_ENDS = b"PK\x03\x04", b"PK\x05\x06"
 _TAIL_BYTES = 1 << 16
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,14 @@ def read_model(path: Path) -> Model:
         What is wrong with it.
     """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            raise NoInput(f"{path}: is a pipe or a device, not a file")
+        if status.st_size > _MOST_BYTES:
+            raise NotAModel(f"{path}: {status.st_size:,} bytes; a model has at most {_MOST_BYTES:,}")
         data = path.read_bytes()
+    except EdgeSrcnnError:
+        raise
     except OSError as error:
         raise NoInput(f"{path}: cannot be read ({error.strerror})") from error
     return parse_model(data, str(path))
@@ -113,8 +122,8 @@ def parse_model(data: bytes, where: str) -> Model:
         raise ModelAltered(f"{where}: the bytes are not those that were packaged; copy it again")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            stored = json.loads(archive.read(SPEC_NAME))
-            golden = np.frombuffer(archive.read(GOLDEN_NAME), np.uint8)
+            stored = json.loads(read_stored(archive, SPEC_NAME))
+            golden = np.frombuffer(read_stored(archive, GOLDEN_NAME), np.uint8)
             graph = data[: min(entry.header_offset for entry in archive.infolist())]
             tpu, graph = read_form(archive, graph) or (None, graph)
     except (

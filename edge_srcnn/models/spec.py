@@ -1,5 +1,6 @@
 """A model's description, ``edge_srcnn.json``: what a network is, how it was trained, and how good it is."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,9 @@ BICUBIC, CAMERA = "bicubic", "camera"
 BICUBIC_PLANE, LUMA_PLANE = "bicubic", "luma"
 """Planes that a network reads: the bicubically upscaled luma, or the luma as the camera gave it."""
 
-_LEAST = {"scale": 1, "unshuffle": 1, "shuffle": 1, "halo_px": 0}
+_BOUNDS = {"scale": (1, 8), "unshuffle": (1, 32), "shuffle": (1, 64), "halo_px": (0, 512)}
+_KERNEL, _CHANNELS, _MOST_LAYERS = (1, 65), (1, 4096), 256
+"""What sizes may be, so that a file that was made to do harm asks for no more memory than any other."""
 
 
 @dataclass(frozen=True)
@@ -162,15 +165,20 @@ def read_spec(stored: Any, where: str) -> ModelSpec:
         )
     try:
         facts = _as_format_2(stored) if version == 1 else stored
-        sizes = [(name, facts[name], least) for name, least in _LEAST.items()]
-        sizes += [("layers", number, 1) for side, outputs in facts["layers"] for number in (side, outputs)]
-        wrong = [size for size in sizes if type(size[1]) is not int or size[1] < size[2]]
+        sizes = [(name, facts[name], bounds) for name, bounds in _BOUNDS.items()]
+        sizes += [("layers", len(facts["layers"]), (1, _MOST_LAYERS))]
+        for side, outputs in facts["layers"]:
+            sizes += [("layers", side, _KERNEL), ("layers", outputs, _CHANNELS)]
+        wrong = [size for size in sizes if type(size[1]) is not int or not size[2][0] <= size[1] <= size[2][1]]
         spec = None if wrong else msgspec.convert(facts, ModelSpec)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelMetadataMissing(f"{where}: {SPEC_NAME} is incomplete ({error})") from error
     if spec is None:
-        name, value, least = wrong[0]
-        raise ModelUnsupported(f"{where}: {name} {value!r} in {SPEC_NAME}; it must be a whole number from {least}")
+        name, value, (least, most) = wrong[0]
+        told = f"{name} {value!r} in {SPEC_NAME}; it must be a whole number from {least} to {most}"
+        raise ModelUnsupported(f"{where}: {told}")
+    if any(not text.isprintable() for text in _texts(facts)):
+        raise ModelUnsupported(f"{where}: {SPEC_NAME} holds control characters, which a terminal would obey")
     wanted = {BICUBIC_PLANE: 1, LUMA_PLANE: spec.scale}
     if spec.plane not in wanted:
         raise ModelUnsupported(f"{where}: plane {spec.plane!r} in {SPEC_NAME}; known are {', '.join(wanted)}")
@@ -180,6 +188,15 @@ def read_spec(stored: Any, where: str) -> ModelSpec:
             f" puts out blocks of {spec.unshuffle * wanted[spec.plane]}, not of {spec.shuffle}"
         )
     return spec
+
+
+def _texts(facts: Any) -> Iterator[str]:
+    """Give every text of a JSON value, names of fields among them."""
+    if isinstance(facts, str):
+        yield facts
+    elif isinstance(facts, dict | list):
+        for each in [*facts, *facts.values()] if isinstance(facts, dict) else facts:
+            yield from _texts(each)
 
 
 def _as_format_2(stored: dict[str, Any]) -> dict[str, Any]:
