@@ -13,7 +13,7 @@ from edge_srcnn.imaging.luma import UInt16Array, to_8_bits
 
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF 6.0, section 8 and 19
 _DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
-_FLOAT = 3
+_SIGNED, _FLOAT = 2, 3
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 _ASSOCIATED_ALPHA = 1
 _COLOUR_TYPE_AT, _GREY_WITH_ALPHA = 25, 4  # of PNG's IHDR
@@ -24,6 +24,8 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
     """Tell whether a picture, not decoded yet, has more than 8 bits a sample; ``BadPicture`` if they are floats."""
     if image.mode == "F" or _FLOAT in _tag(image, _SAMPLE_FORMAT):
         raise BadPicture(f"{image.filename!s}: floating-point samples; save it as 8 or 16 bits first")
+    if _SIGNED in _tag(image, _SAMPLE_FORMAT):
+        raise BadPicture(f"{image.filename!s}: signed samples; save it as 8 or 16 bits, unsigned, first")
     if image.format == "PNG":
         raw_modes = [str(tile.args) for tile in image.tile]
         return image.mode in _DEEP_MODES or any(";16" in raw_mode for raw_mode in raw_modes)

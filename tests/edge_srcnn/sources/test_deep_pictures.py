@@ -98,9 +98,10 @@ def test_cmyk_of_16_bits_becomes_rgb_of_8(tmp_path):
         (np.zeros((8, 8), np.float32), "floating-point"),
         (np.zeros((8, 8), np.float16), "TIFF of a kind that cannot be read"),
         (np.full((8, 8), 70_000, np.uint32), "uint32"),
-        (np.zeros((8, 8), np.int16), "int16"),
+        (np.zeros((8, 8), np.int16), "signed"),
+        (np.zeros((8, 8), np.int8), "signed"),
     ],
-    ids=["float32", "float16", "uint32", "int16"],
+    ids=["float32", "float16", "uint32", "int16", "int8"],
 )
 def test_other_samples_are_refused_with_the_cure(tmp_path, samples, says):
     tifffile.imwrite(tmp_path / "a.tif", samples)
