@@ -2,6 +2,7 @@
 
 import ast
 import io
+import signal
 import statistics
 import sys
 import tokenize
@@ -63,4 +64,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # ``head`` may end it
     main()

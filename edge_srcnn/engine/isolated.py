@@ -14,7 +14,7 @@ import numpy as np
 from edge_srcnn.engine.build import check_golden, open_luma
 from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, SelfTestFailed, Unavailable
+from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, SelfTestFailed, Unavailable, reason
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile
@@ -147,7 +147,7 @@ def isolated_engine(
     except (RuntimeError, ValueError) as error:  # of the interpreter, or the driver below it
         if isinstance(error, SelfTestFailed if accelerator else EdgeSrcnnError):
             raise
-        raise Unavailable(f"{accelerator or options.label}: refuses the network ({_line(error)})") from error
+        raise Unavailable(f"{accelerator or options.label}: refuses the network ({reason(error)})") from error
 
     def answer(what: str, given: Shape, wanted: Shape, region: Tile | None = None, number: int = 0) -> Statistics:
         result, plane = shared.plane(given[0] * given[1], wanted), shared.plane(0, given)
@@ -160,14 +160,10 @@ def isolated_engine(
             else:
                 luma.band(plane, number, region, result)
         except (RuntimeError, ValueError) as error:  # as above
-            raise DelegateLost(_line(error)) from error
+            raise DelegateLost(reason(error)) from error
         return replace(luma.statistics)
 
     return answer
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 class SharedMemory:

@@ -65,7 +65,7 @@ def what_is_missing(container: Any, stream: Any, frames: int, last_s: float, rat
     length_s, expected = _told(container, stream)
     ends_s = last_s + (float(1 / rate) if rate else 0.0)
     too_short = length_s is not None and ends_s < length_s - max(_SHORT_S, length_s * _SHORT_SHARE)
-    if not too_short and (expected is None or frames >= expected * (1 - _MISSING_SHARE)):
+    if not too_short and (expected is None or frames >= expected - max(1, expected * _MISSING_SHARE)):
         return None
     whole = f"{length_s:.1f} s" if too_short else f"{expected} frames"
     return f"is damaged or was cut off; {frames} frames ({ends_s:.1f} s) of {whole} are there"
