@@ -1,5 +1,6 @@
 """Read PNG and TIFF of 16 bits a sample, of which Pillow reads 8."""
 
+import io
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from edge_srcnn.imaging.luma import UInt16Array, to_8_bits
 
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF 6.0, section 8 and 19
 _DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+_KEPT_TAGS = (270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33_432, 34_675)
 _SIGNED, _FLOAT = 2, 3
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 _ASSOCIATED_ALPHA = 1
@@ -52,6 +54,45 @@ def read_deep(path: Path, image: Image.Image) -> UInt16Array | Image.Image:
         The samples are of another kind, or compressed in a way that cannot be read.
     """
     return _read_tiff(path) if image.format == "TIFF" else _read_png(path, image)
+
+
+def as_classic_tiff(path: Path, most_pixels: int) -> io.BytesIO:
+    """Rewrite a BigTIFF of the other byte order, which Pillow does not know, as a TIFF that it knows.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most_pixels
+        A larger picture is refused before it is decoded.
+
+    Returns
+    -------
+    The file's first picture, with its description, orientation, profile and dots per inch.
+
+    Raises
+    ------
+    BadPicture
+        It is too large.
+    """
+    classic = io.BytesIO()
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        if page.imagewidth * page.imagelength > most_pixels:
+            raise BadPicture(f"{path}: {page.imagewidth}x{page.imagelength} pixels are more than can be read")
+        tags = [page.tags[code] for code in _KEPT_TAGS if code in page.tags]
+        tifffile.imwrite(
+            classic,
+            page.asarray(),
+            byteorder="<",
+            photometric=page.photometric,
+            planarconfig=page.planarconfig if page.samplesperpixel > 1 else None,
+            extrasamples=page.extrasamples,
+            metadata=None,
+            extratags=[(tag.code, tag.dtype, tag.count, tag.value, True) for tag in tags],
+        )
+    classic.seek(0)
+    return classic
 
 
 def _read_png(path: Path, image: Image.Image) -> UInt16Array:

@@ -16,7 +16,7 @@ from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput, reason
 from edge_srcnn.imaging.animation import Animation
 from edge_srcnn.imaging.frame import Picture
 from edge_srcnn.imaging.luma import Samples, UInt8Array
-from edge_srcnn.sources.deep_pictures import is_deep, read_deep
+from edge_srcnn.sources.deep_pictures import as_classic_tiff, is_deep, read_deep
 from edge_srcnn.sources.picture_metadata import metadata_of, turn_upright
 from edge_srcnn.system.native_stderr import quiet_native_code
 from edge_srcnn.uri import PICTURE_SUFFIXES
@@ -34,6 +34,8 @@ MAX_PIXELS = 150_000_000
 
 MAX_TEXT_BYTES = 64_000_000
 """Text and profile of a PNG may unpack to so much; Pillow's own limit is 1 MB."""
+
+_BIG_BIG_ENDIAN = b"MM\0+"  # of a BigTIFF, which Pillow 13 takes for a classic TIFF
 
 _TOO_LARGE = f"more than the limit of {MAX_PIXELS // 1_000_000} megapixels; cut it into parts first"
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
@@ -159,7 +161,9 @@ def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     mode = os.stat(path).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise NoInput(f"{path}: is a pipe or a device, not a file")
-    with Image.open(path, formats=FORMATS) as image:
+    with open(path, "rb") as file:
+        head = file.read(4)
+    with Image.open(as_classic_tiff(path, MAX_PIXELS) if head == _BIG_BIG_ENDIAN else path, formats=FORMATS) as image:
         yield image
 
 

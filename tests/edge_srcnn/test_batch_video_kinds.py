@@ -323,3 +323,17 @@ def test_a_list_that_is_called_a_video_opens_no_address(tmp_path, upscale):
     error = upscale(tmp_path / "a.mp4", tmp_path / "b.mp4").error
     assert error is not None
     assert "\n" not in str(error)
+
+
+def test_web_subtitles_are_kept(tmp_path, upscale):
+    (tmp_path / "a.vtt").write_text("WEBVTT\n\n00:00.200 --> 00:01.000\nhill\n")
+    source = make(tmp_path / "a.webm", *PICTURES, "-i", tmp_path / "a.vtt", "-c:v", "libvpx", "-c:s", "webvtt")
+    assert upscale(source, tmp_path / "b.mkv").error is None
+    texts = [
+        subprocess.run(
+            [str(FFMPEG), "-v", "error", "-i", path, "-f", "srt", "-"], check=True, capture_output=True
+        ).stdout
+        for path in (source, tmp_path / "b.mkv")
+    ]
+    assert b"hill" in texts[1]
+    assert texts[1] == texts[0]

@@ -213,3 +213,23 @@ def test_what_a_kill_leaves_is_removed_by_the_next_run_and_what_is_being_written
     (tmp_path / "out/.notes.part").write_text("somebody else's")
     assert upscale("small.png", "-o", "out/", "--overwrite").returncode == 0
     assert written(tmp_path / "out") == {"small.png", ".notes.part"}
+
+
+# --- videos in folders ---
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_videos_in_a_folder_are_named_in_one_line_or_worked_through(upscale, tmp_path, texture, count):
+    pytest.importorskip("av")
+    from tests.edge_srcnn.clips import encode
+
+    save(tmp_path / "in/a.png", texture(8, 9, 3))
+    for number in range(count):
+        encode(tmp_path / f"in/{number}.mp4", [(texture(16, 16), texture(8, 8), texture(8, 8))] * 3)
+    done = upscale("in", "-o", "out")
+    others = f" and {count - 1} more" if count > 1 else ""
+    assert done.stderr == f"WARNING: in/0.mp4{others}: videos are left out; give --videos to upscale them, too\n"
+    assert written(tmp_path / "out") == {"a.png"}
+    done = upscale("in", "-o", "out", "--videos", "--skip-existing")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert written(tmp_path / "out") == {"a.png", *(f"{number}.mp4" for number in range(count))}

@@ -3,6 +3,7 @@
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
+from edge_srcnn.sinks.images import Encoding, write_picture
 from edge_srcnn.sources.images import read_picture
 from tests.edge_srcnn.sources.pictures import PROFILE, XMP, camera_exif
 
@@ -59,3 +60,27 @@ def test_a_plain_picture_has_no_metadata(tmp_path, rgb):
     Image.fromarray(rgb).save(tmp_path / "a.png")
     found = read_picture(tmp_path / "a.png").metadata
     assert (found.icc_profile, found.exif, found.xmp, found.dpi, found.text) == (None, None, None, None, {})
+
+
+@pytest.mark.parametrize("bigtiff", [False, True], ids=["TIFF", "BigTIFF"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_exif_of_any_tiff_is_written_as_exif_has_it(tmp_path, rgb, bigtiff, byteorder, suffix):
+    """Exif 2.32, 4.5.2: a classic TIFF header; what a BigTIFF has is no EXIF."""
+    tifffile = pytest.importorskip("tifffile")
+    text = "a hill, and a long tale of it; " * 3 + "end"
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        rgb,
+        photometric="rgb",
+        description=text,
+        metadata=None,
+        bigtiff=bigtiff,
+        byteorder=byteorder,
+    )
+    found = read_picture(tmp_path / "a.tif").metadata
+    assert (found.exif or b"").removeprefix(b"Exif\0\0")[:4] in (b"II*\0", b"MM\0*")
+    write_picture(tmp_path / f"b{suffix}", rgb.shape, [(0, rgb)], found, Encoding())
+    with Image.open(tmp_path / f"b{suffix}") as image:
+        assert image.getexif()[ExifTags.Base.ImageDescription].rstrip("\0") == text
+    assert read_picture(tmp_path / f"b{suffix}").metadata.exif is not None
