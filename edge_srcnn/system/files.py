@@ -15,7 +15,7 @@ from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, OutputExists, reason
 
 _NEW_FILE_MODE = 0o666
 _PARTIAL = re.compile(r"\..*\.[0-9a-f]{8}\.part", re.DOTALL)
-_YOUNG_S = 2.0  # it may not be locked yet
+_LOCKING_S = 0.1
 _NAME_CHARACTERS = 50  # of up to 4 bytes each; a file system's names hold 255 bytes
 
 
@@ -79,11 +79,15 @@ def remove_stale(folder: Path) -> list[Path]:
             handle = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(handle, "rb") as file:
                 found = os.fstat(handle)
-                old = abs(time.time() - found.st_mtime) > _YOUNG_S or found.st_size
-                if _PARTIAL.fullmatch(partial.name) and stat.S_ISREG(found.st_mode) and old:
+                if not (_PARTIAL.fullmatch(partial.name) and stat.S_ISREG(found.st_mode)):
+                    continue
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not found.st_size:  # its writer may be about to lock it
+                    fcntl.flock(file, fcntl.LOCK_UN)
+                    time.sleep(_LOCKING_S)
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    partial.unlink()
-                    removed.append(partial)
+                partial.unlink()
+                removed.append(partial)
     return removed
 
 
