@@ -6,6 +6,7 @@ import pytest
 import tifffile
 
 from edge_srcnn.batch import Job, run_jobs
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import to_8_bits
 from edge_srcnn.imaging.metrics import psnr
 from edge_srcnn.sinks.images import Encoding
@@ -85,3 +86,15 @@ def test_other_formats_get_8_bits_with_a_warning(tmp_path, suffix, caplog):
         f"{job.target}: 16 bits a sample, reduced to 8 for {suffix[1:].upper().replace('JPG', 'JPEG')}"
     ]
     assert np.abs(cv2.imread(str(job.target)).astype(int) - 100).max() <= 1
+
+
+def test_video_of_10_bits_is_no_worse_than_of_8(upscaler: Upscaler, texture):
+    """A frame in levels of 10 bits beside the same one rounded to 8, both against what they were made of."""
+    scene = cv2.resize(texture(64, 80, 1), (160, 128), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    fine = np.clip(scene + np.linspace(-0.5, 0.5, 160, dtype=np.float32), 16, 235)
+    small = cv2.resize(fine, (80, 64), interpolation=cv2.INTER_AREA)
+    deep_luma = (np.rint(small * 4) * 64).astype(np.uint16)
+    deep = upscaler.upscale_frame(Frame(deep_luma, None, Colour(), 0, 0.0, 0.0)).luma / 256
+    shallow = upscaler.upscale_frame(Frame(np.rint(small).astype(np.uint8), None, Colour(), 0, 0.0, 0.0)).luma
+    errors = [np.mean((each.astype(np.float64) - fine) ** 2) for each in (deep, shallow)]
+    assert errors[0] <= errors[1] * 1.002

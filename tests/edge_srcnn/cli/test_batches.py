@@ -233,3 +233,36 @@ def test_videos_in_a_folder_are_named_in_one_line_or_worked_through(upscale, tmp
     done = upscale("in", "-o", "out", "--videos", "--skip-existing")
     assert (done.returncode, done.stderr) == (0, "")
     assert written(tmp_path / "out") == {"a.png", *(f"{number}.mp4" for number in range(count))}
+
+
+@pytest.fixture
+def clip(tmp_path, texture):
+    pytest.importorskip("av")
+    from tests.edge_srcnn.clips import encode
+
+    (tmp_path / "in").mkdir()
+    planes = texture(240, 320), texture(120, 160), texture(120, 160)
+    return encode(tmp_path / "in/clip.mp4", [planes] * 60, options={"preset": "ultrafast"})
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)],
+    ids=["TERM", "HUP", "INT"],
+)
+def test_an_interrupted_video_leaves_nothing_half_written(tmp_path, clip, number, status):
+    process = start(tmp_path, "in/clip.mp4", "-o", "out/")
+    wait_for_part(tmp_path / "out")
+    process.send_signal(number)
+    assert process.wait(60) == status
+    assert written(tmp_path / "out") == set()
+
+
+def test_what_a_kill_leaves_of_a_video_is_removed_by_the_next_run(tmp_path, clip, upscale):
+    process = start(tmp_path, "in/clip.mp4", "-o", "out/")
+    wait_for_part(tmp_path / "out")
+    process.kill()
+    process.wait(60)
+    assert [name for name in written(tmp_path / "out") if ".part" in name]
+    assert upscale("in/clip.mp4", "-o", "out/").returncode == 0
+    assert written(tmp_path / "out") == {"clip.mp4"}
