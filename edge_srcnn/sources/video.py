@@ -122,6 +122,7 @@ class Video(Source):
             import av
 
             from edge_srcnn.imaging.containers import open_file, video_stream
+            from edge_srcnn.imaging.pyav import tagged_siting
 
             with _mapped(name, under_way=False, timeout_s=timeout_s):
                 if whole:
@@ -143,6 +144,7 @@ class Video(Source):
         self._container, self._stream = opened, stream
         self._codec = "" if stream.codec_context is None else str(stream.codec_context.name)
         self._deinterlacer: Deinterlacer | None = None
+        self._siting = None if timeout_s is not None else tagged_siting(name)
         self.live = timeout_s is not None and pipe is None and opened.duration is None
         # threads that each decode a frame of their own hold back as many frames
         self._stream.thread_type = "SLICE" if self.live else "AUTO"
@@ -246,7 +248,7 @@ class Video(Source):
 
         now = monotonic()
         luma, chroma = planes_of(decoded, deep=self._deep)
-        orientation, siting = orientation_of(decoded), siting_of(decoded, self._codec)
+        orientation, siting = orientation_of(decoded), siting_of(decoded, self._codec, self._siting)
         luma = orientation.upright(luma)
         if chroma is not None:
             chroma = orientation.upright(chroma[0]), orientation.upright(chroma[1])

@@ -105,6 +105,39 @@ def test_into_avi_which_has_no_10_bits_it_goes_with_8(tmp_path, upscale):
     assert streams(tmp_path / "b.avi")[0]["pix_fmt"] == "yuv420p"
 
 
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+@pytest.mark.parametrize(("code", "name"), [(0, "left"), (1, "center"), (2, "topleft"), (3, "top"), (5, "bottom")])
+def test_chroma_lies_where_it_is_tagged(tmp_path, bicubic, encoder, code, name):
+    """A soft spot of colour beside the same spot of light: they stay on top of each other."""
+    y, x = np.mgrid[:96, :128]
+    spot = np.exp(-((x - 60.3) ** 2 + (y - 45.6) ** 2) / 72)
+    across, down = {"left": (-0.5, 0), "center": (0, 0), "topleft": (-0.5, -0.5), "top": (0, -0.5), "bottom": (0, 0.5)}[
+        name
+    ]
+    cy, cx = np.mgrid[:48, :64]
+    colour = np.exp(-((2 * cx + 0.5 + across - 60.3) ** 2 + (2 * cy + 0.5 + down - 45.6) ** 2) / 72)
+    planes = [np.rint(16 + 200 * spot), np.rint(128 + 100 * colour), np.full((48, 64), 128)]
+    (tmp_path / "a.yuv").write_bytes(b"".join(plane.astype(np.uint8).tobytes() for plane in planes) * 2)
+    raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "128x96", "-r", "10", "-i", tmp_path / "a.yuv"]
+    params = f"{encoder.removeprefix('lib')}-params"
+    quality = f"chromaloc={code}:crf=1" + (":log-level=error" if encoder == "libx265" else "")
+    source = make(tmp_path / "a.mkv", *raw, "-c:v", encoder, f"-{params}", quality)
+    (outcome,) = run_jobs([Job(source, tmp_path / "b.mkv")], bicubic, Encoding(), overwrite=True)
+    assert outcome.error is None
+    assert streams(tmp_path / "b.mkv")[0]["chroma_location"] == name
+    with open_file(tmp_path / "b.mkv") as container:
+        frame = next(container.decode(video=0))
+        luma, chroma = (
+            np.frombuffer(p, np.uint8).reshape(-1, p.line_size)[: p.height, : p.width] for p in frame.planes[:2]
+        )
+    for axis, offset in ((0, across), (1, down)):
+        places = []
+        for plane, ground in ((luma, 16.0), (chroma, 128.0)):
+            weights = np.clip(plane - ground, 8, None).sum(axis=axis) - 8.0 * plane.shape[axis]
+            places.append(np.average(np.arange(plane.shape[1 - axis]), weights=weights))
+        assert 2 * places[1] + 0.5 + offset == pytest.approx(places[0], abs=0.1), "pixels of the larger luma"
+
+
 # --- fields, transparency ---
 
 

@@ -30,3 +30,4 @@ trap 'rm -rf "$folder"' EXIT
 export TMPDIR=$folder XDG_CACHE_HOME=$folder
 timeout 240 "$python" tests/rigs/streams_check.py
 timeout 240 "$python" tests/rigs/videos_check.py
+PYTHONPATH=$PWD timeout 300 "$python" tests/rigs/video_matrix.py 30
