@@ -11,6 +11,7 @@ import typer
 
 import edge_srcnn
 from edge_srcnn.cli import compare, first_steps, measure, models, run, service, upscale
+from edge_srcnn.cli.console import PrintableFormatter, say_error
 from edge_srcnn.errors import EdgeSrcnnError, InternalError
 
 COMMAND_GROUP = "edge_srcnn.commands"
@@ -50,9 +51,9 @@ def _options(
     ),
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more in the log (standard error)."),
 ) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler])
 
 
 def main() -> None:
@@ -65,10 +66,10 @@ def main() -> None:
     try:
         app()
     except EdgeSrcnnError as error:
-        typer.echo(f"edge-srcnn: {error}", err=True)
+        say_error(error)
         sys.exit(error.exit_code)
     except Exception as error:
         if os.environ.get("EDGE_SRCNN_DEBUG"):
             traceback.print_exc()
-        typer.echo(f"edge-srcnn: {InternalError.of(error)}", err=True)
+        say_error(InternalError.of(error))
         sys.exit(InternalError.exit_code)

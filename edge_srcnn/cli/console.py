@@ -4,6 +4,7 @@ Rich is imported when it is needed: a service that runs for years needs it never
 """
 
 import json
+import logging
 import sys
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,28 @@ _GAP = 2
 """Spaces between the columns of a table."""
 
 
+def printable(text: str) -> str:
+    """Spell out what a terminal would obey instead of show: the name of a file may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
 def say(line: str) -> None:
     """Print a line; unlike ``typer.echo`` it goes above a progress bar that is on the same terminal."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
+
+
+def say_error(error: Exception) -> None:
+    """Print an error in one line on standard error."""
+    typer.echo(f"edge-srcnn: {printable(str(error))}", err=True)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Format log lines of which none makes a terminal do anything; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # logging's name
+        """Format a record without its traceback."""
+        return printable(super().formatMessage(record))
 
 
 def print_json(document: Any) -> None:

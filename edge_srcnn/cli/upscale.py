@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from edge_srcnn.cli import options
-from edge_srcnn.cli.console import progress_bar, say
+from edge_srcnn.cli.console import progress_bar, say, say_error
 from edge_srcnn.cli.options import check_scale, engine_options
 from edge_srcnn.errors import BadData, EdgeSrcnnError, UsageError
 
@@ -114,7 +114,7 @@ def _line(outcome: "Outcome") -> str:
 def _fail(errors: list[EdgeSrcnnError], total: int) -> NoReturn:
     """Tell each error, and end with their exit status, or that of bad data where they are of several kinds."""
     for error in errors:
-        typer.echo(f"edge-srcnn: {error}", err=True)
+        say_error(error)
     if total > 1:
         typer.echo(f"edge-srcnn: {len(errors)} of {total} pictures failed; the others are written", err=True)
     codes = {error.exit_code for error in errors}

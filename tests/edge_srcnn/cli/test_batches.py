@@ -266,3 +266,17 @@ def test_what_a_kill_leaves_of_a_video_is_removed_by_the_next_run(tmp_path, clip
     assert [name for name in written(tmp_path / "out") if ".part" in name]
     assert upscale("in/clip.mp4", "-o", "out/").returncode == 0
     assert written(tmp_path / "out") == {"clip.mp4"}
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred.png", "a\nb.png", "\x9b2J.png", "a\u202egnp.png", "bell\x07.png"])
+def test_names_make_a_terminal_do_nothing(upscale, tmp_path, texture, name):
+    save(tmp_path / "in" / name, texture(8, 9, 3))
+    (tmp_path / "in" / f"bad-{name}").write_bytes(b"no picture")
+    done = upscale("in", "-o", "out")
+    assert done.returncode == 65
+    assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())
+    assert len(done.stdout.splitlines()) == 1
+    assert written(tmp_path / "out") == {name}
