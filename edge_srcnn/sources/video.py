@@ -144,6 +144,7 @@ class Video(Source):
         self._container, self._stream = opened, stream
         self._codec = "" if stream.codec_context is None else str(stream.codec_context.name)
         self._deinterlacer: Deinterlacer | None = None
+        self._repeats = 0
         self._siting = None if timeout_s is not None else tagged_siting(name)
         self.live = timeout_s is not None and pipe is None and opened.duration is None
         # threads that each decode a frame of their own hold back as many frames
@@ -199,7 +200,7 @@ class Video(Source):
                 yield self._frame(decoded, index, time_s - first)
                 index += 1
         if first is not None and self.stream_copy is not None and not self._closed.is_set():
-            missing = what_is_missing(self._container, self._stream, index, time_s, self.rate)
+            missing = what_is_missing(self._container, self._stream, index + self._repeats, time_s, self.rate)
             if missing and not self._partial:
                 raise BadData(f"{self._name}: {missing}")
             if missing:
@@ -215,6 +216,9 @@ class Video(Source):
         came = asked = monotonic()
         for packet in self._container.demux(self._stream):
             waited_s = monotonic() - asked
+            if not packet.size and packet.pts is not None:  # the picture before stays: Theora, AVI
+                self._repeats += 1
+                continue
             try:
                 pictures = packet.decode()
             except av.error.InvalidDataError as error:

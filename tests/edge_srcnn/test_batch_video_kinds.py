@@ -370,3 +370,26 @@ def test_web_subtitles_are_kept(tmp_path, upscale):
     ]
     assert b"hill" in texts[1]
     assert texts[1] == texts[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.ogv", ["-c:v", "libtheora", "-c:a", "libvorbis"]),
+        ("a.wmv", ["-c:v", "wmv2", "-c:a", "wmav2"]),
+        ("a.flv", ["-c:v", "flv1", "-ar", "44100"]),
+        ("a.mpg", ["-c:v", "mpeg2video", "-r", "25", "-c:a", "mp2"]),
+        ("a.mov", ["-c:v", "libx264", "-timecode", "01:00:00:00"]),
+        ("a.m2ts", ["-c:v", "libx264", "-c:a", "ac3"]),
+    ],
+)
+def test_old_and_odd_containers_are_read_to_their_end(tmp_path, upscale, name, options):
+    still = ["-vf", "tpad=stop_mode=clone:stop_duration=1"]  # pictures that stay, which some codecs say in no bytes
+    source = make(tmp_path / name, *PICTURES, *SOUND, *still, *options)
+    assert upscale(source, tmp_path / "b.mkv").error is None
+    shown = ["-select_streams", "v:0", "-show_entries", "frame=key_frame"]
+    counts = [len(probe(path, *shown)["frames"]) for path in (source, tmp_path / "b.mkv")]
+    assert counts[1] == counts[0]
+    if not name.endswith(".mpg"):  # whose frames mostly have no time of their own
+        before, after = times_of(source, "v"), times_of(tmp_path / "b.mkv", "v")
+        assert after[-1] - after[0] == pytest.approx(before[-1] - before[0], abs=0.05)
