@@ -17,6 +17,12 @@ from av.stream import Disposition
 from edge_srcnn.imaging.luma import Samples
 
 _LOCAL = {"protocol_whitelist": "file,crypto,data"}
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,h264,hevc,av1,obu,ivf,m4v,"
+    "yuv4mpegpipe,mjpeg,mpjpeg,gif,nut,mxf,mxf_opatom,rm,wtv,dv,gxf,dhav"
+)
+"""Formats that hold pictures themselves. What is left out names other files, such as lists: concat, hls, dash."""
+
 _M4V = ".m4v"  # of which FFmpeg thinks that it holds no covers
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _RIFF, _RIFX = b"RIFF", b"RIFX"
@@ -43,7 +49,7 @@ def open_file(path: str | os.PathLike[str], mode: str = "r", options: dict[str, 
         f"file:{os.fspath(path)}",
         "w" if mode == "w" else "r",
         format="mp4" if mode == "w" and os.fspath(path).lower().endswith(_M4V) else None,
-        options=_LOCAL | (options or {}),
+        options=_LOCAL | ({} if mode == "w" else {"format_whitelist": _FORMATS}) | (options or {}),
         metadata_encoding="utf-8",
         metadata_errors="surrogateescape",
     )

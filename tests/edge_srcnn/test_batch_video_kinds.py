@@ -351,11 +351,24 @@ def test_any_name_is_a_name(tmp_path, upscale, name):
     assert len(times_of(tmp_path / "out" / name, "v")) == 20
 
 
-def test_a_list_that_is_called_a_video_opens_no_address(tmp_path, upscale):
-    (tmp_path / "a.mp4").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n")
-    error = upscale(tmp_path / "a.mp4", tmp_path / "b.mp4").error
-    assert error is not None
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile secret.ts\n",
+        "<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'></MPD>",
+    ],
+    ids=["HLS, an address", "HLS, a file", "concat", "DASH"],
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_list_that_is_called_a_video_opens_nothing(tmp_path, upscale, text, suffix):
+    make(tmp_path / "secret.ts", *PICTURES)
+    (tmp_path / f"a{suffix}").write_text(text)
+    error = upscale(tmp_path / f"a{suffix}", tmp_path / "b.mp4").error
+    assert isinstance(error, BadData)
     assert "\n" not in str(error)
+    assert not (tmp_path / "b.mp4").exists()
 
 
 def test_web_subtitles_are_kept(tmp_path, upscale):
