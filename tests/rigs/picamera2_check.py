@@ -14,7 +14,7 @@ from picamera2 import Picamera2
 from picamera2.allocators import LibcameraAllocator
 
 from edge_srcnn.errors import NoInput, SourceLost, Unavailable, UsageError
-from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.sources import Source, open_source
 
@@ -126,8 +126,8 @@ def check_a_rate_that_the_camera_cannot_do_is_said() -> None:
 def check_the_colours_are_those_that_libcamera_says() -> None:
     with camera() as source:
         colour = take(source, 1)[0].colour
-    said = {"full_range": False, "matrix": 1, "primaries": 1, "transfer": 1}  # "NV12/Rec709" in libcamera's log
-    assert vars(colour) == said, colour
+    said = Colour(full_range=False, matrix=1, primaries=1, transfer=1)  # "NV12/Rec709" in libcamera's log
+    assert colour == said, colour
 
 
 def check_a_missing_camera_is_no_input() -> None:
