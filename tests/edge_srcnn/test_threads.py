@@ -12,6 +12,8 @@ import edge_srcnn
 from edge_srcnn.errors import UsageError
 from edge_srcnn.upscaler import load_model
 
+pytestmark = pytest.mark.slow
+
 SHAPES = [(40, 52), (31, 47, 3), (24, 64, 4), (40, 52, 2), (64, 24)]
 WAYS = {"plain": {}, "reuse": {"reuse": True}, "isolated": {"isolate": True}, "tiles": {"tile": (16, 16)}}
 

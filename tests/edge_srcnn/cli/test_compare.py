@@ -10,6 +10,9 @@ from edge_srcnn.measure.comparison import Entry, names_for, page, sheet
 from edge_srcnn.models.bundled import bundled_models
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def photo(tmp_path, texture):
     Image.fromarray(texture(60, 80, 3)).save(tmp_path / "photo.png")

@@ -43,6 +43,7 @@ def test_a_display_matrix_is_followed(matrix, seen):
     assert orientation_of(frame).upright(PLANE).tolist() == seen.tolist()
 
 
+@pytest.mark.slow
 @needs_ffmpeg
 @pytest.mark.parametrize("matrix", MATRICES.values(), ids=MATRICES)
 def test_files_are_turned_as_ffmpeg_turns_them(tmp_path, matrix):
@@ -67,6 +68,7 @@ def clip(path: Path, *options: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @needs_ffmpeg
 @pytest.mark.parametrize(
     ("suffix", "options"),
@@ -93,6 +95,7 @@ def test_what_is_missing_of_a_file_is_counted_to_the_byte(tmp_path, suffix, opti
             assert missing == len(data) - kept
 
 
+@pytest.mark.slow
 @needs_ffmpeg
 @pytest.mark.parametrize("suffix", [".ts", ".mpg", ".flv"])
 def test_formats_that_say_nothing_of_their_length_miss_nothing(tmp_path, suffix):

@@ -137,6 +137,7 @@ def test_a_large_profile_is_kept(tmp_path, rgb):
     assert read_picture(tmp_path / "b.png").metadata.icc_profile == profile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [b"zTXt", b"iTXt", b"iCCP"])
 def test_what_unpacks_to_no_end_is_refused(tmp_path, name):
     import zlib

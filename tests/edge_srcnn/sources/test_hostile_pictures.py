@@ -77,6 +77,7 @@ def many_pages(path: Path, count: int) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_the_time_of_a_tiff_does_not_grow_with_its_pages(tmp_path, caplog):
     """Pillow's own count takes a quarter of a minute for 20,000 pages, and grows with their square."""
     many_pages(tmp_path / "few.tif", 3)
