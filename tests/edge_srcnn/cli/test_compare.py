@@ -9,7 +9,6 @@ from PIL import Image
 from edge_srcnn.measure.comparison import Entry, names_for, page, sheet
 from edge_srcnn.models.bundled import bundled_models
 
-
 pytestmark = pytest.mark.slow
 
 
