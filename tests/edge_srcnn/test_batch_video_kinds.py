@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytest.importorskip("av")
+
 from edge_srcnn.batch import Job, Outcome, run_jobs
 from edge_srcnn.errors import BadData
 from edge_srcnn.imaging.containers import open_file

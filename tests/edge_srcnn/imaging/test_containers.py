@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("av")
+
 from edge_srcnn.imaging.containers import Orientation, first_picture, missing_bytes, open_file, orientation_of, text_of
 from tests.edge_srcnn.display_matrix import ORIENTATIONS as MATRICES
 from tests.edge_srcnn.display_matrix import put_display_matrix
