@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, InternalError, NoInput, UsageError
+from edge_srcnn.imaging.animation import ANIMATED
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.sinks.images import ANIMATED, FORMATS, Encoding, format_of, write_animation, write_picture
+from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_animation, write_picture
 from edge_srcnn.sinks.recordings import remove_stale_parts
 from edge_srcnn.sinks.video import SUFFIXES, VideoSink
 from edge_srcnn.sources.images import read_animation, read_picture, visible_files

@@ -236,8 +236,7 @@ class Upscaler(AbstractContextManager["Upscaler"]):
                 if channels == 1 and pixels.dtype == np.uint8:
                     band: Samples = sharp
                 else:
-                    opaque = alpha is None or alpha[max(start - 2, 0) : stop + 2].min() == np.iinfo(pixels.dtype).max
-                    rows = upscale_band if opaque else upscale_with_alpha
+                    rows = upscale_band if alpha is None else upscale_with_alpha
                     band = shift_luma(rows(pixels, self.scale, start, stop), sharp, bicubic)
             yield start * self.scale, band
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.imaging.bicubic import CONTEXT_ROWS
+from edge_srcnn.imaging.bicubic import CONTEXT_ROWS, upscale_band
 from edge_srcnn.imaging.luma import Samples
 
 
@@ -27,15 +27,18 @@ def upscale_with_alpha(pixels: Samples, scale: int, start: int, stop: int) -> Sa
 
     Returns
     -------
-    Rows of the result, of the same kind; where they are wholly transparent, colours are 0.
+    Rows of the result, of the same kind: those of ``upscale_band`` where all is opaque; where all is transparent,
+    colours are 0.
     """
     top, bottom = max(start - CONTEXT_ROWS, 0), min(stop + CONTEXT_ROWS, pixels.shape[0])
+    most = np.iinfo(pixels.dtype).max
+    if pixels[top:bottom, :, -1].min() == most:
+        return upscale_band(pixels, scale, start, stop)
     rows = pixels[top:bottom].astype(np.float32)
     rows[..., :-1] *= rows[..., -1:]
     size = (pixels.shape[1] * scale, (bottom - top) * scale)
     scaled = np.asarray(cv2.resize(rows, size, interpolation=cv2.INTER_CUBIC))
     band = scaled[(start - top) * scale : (stop - top) * scale]
-    most = np.iinfo(pixels.dtype).max
     alpha = np.clip(np.rint(band[..., -1:]), 0, most)
     colours = np.divide(band[..., :-1], band[..., -1:], out=np.zeros_like(band[..., :-1]), where=alpha > 0)
     return np.concatenate([np.clip(np.rint(colours), 0, most), alpha], axis=-1).astype(pixels.dtype)

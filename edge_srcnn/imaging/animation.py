@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from edge_srcnn.imaging.luma import UInt8Array
 
+ANIMATED = ("GIF", "WEBP", "PNG")
+"""Pillow's names of formats whose frames follow each other in time; those of the others are pages."""
+
 
 @dataclass(frozen=True)
 class Animation:

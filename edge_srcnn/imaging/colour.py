@@ -54,21 +54,21 @@ def _upscale_shifted(plane: Samples, scale: int, down: float, across: float) -> 
     """Upscale bicubically from places that lie so many pixels of the plane further down and across."""
     if not (down or across):
         return upscale_bicubic(plane, scale)
-    return _upscale_columns(_upscale_columns(plane.T, scale, down).T, scale, across)
-
-
-def _upscale_columns(plane: Samples, scale: int, across: float) -> Samples:
-    """Upscale the rows of a plane, the taps of each phase by Keys' cubic with OpenCV's a = -0.75."""
-    plane = np.ascontiguousarray(plane)
-    if not across:
-        size = plane.shape[1] * scale, plane.shape[0]
-        return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC), plane.dtype)
-    out = np.empty((plane.shape[0], plane.shape[1] * scale), plane.dtype)
-    for phase in range(scale):
-        place = (phase + 0.5) / scale - 0.5 + across
-        taps = _cubic(np.arange(-3, 4) - place)
-        out[:, phase::scale] = cv2.filter2D(plane, -1, taps[None], borderType=cv2.BORDER_REPLICATE)
+    height, width = plane.shape
+    tall = np.empty((height * scale, width), plane.dtype)
+    for phase, taps in enumerate(_taps(scale, down)):
+        tall[phase::scale] = cv2.filter2D(plane, -1, taps[:, None], borderType=cv2.BORDER_REPLICATE)
+    out = np.empty((height * scale, width * scale), plane.dtype)
+    for phase, taps in enumerate(_taps(scale, across)):
+        out[:, phase::scale] = cv2.filter2D(tall, -1, taps[None], borderType=cv2.BORDER_REPLICATE)
     return out
+
+
+@cache
+def _taps(scale: int, shift: float) -> tuple[NDArray[np.float32], ...]:
+    """Weigh the pixels around each of the larger ones in a pixel, by Keys' cubic with OpenCV's a = -0.75."""
+    places = (np.arange(scale) + 0.5) / scale - 0.5 + shift
+    return tuple(_cubic(np.arange(-2, 3) - place).astype(np.float32) for place in places)
 
 
 def _cubic(distance: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -19,7 +20,7 @@ from edge_srcnn.imaging.animation import Animation
 from edge_srcnn.imaging.frame import Metadata
 from edge_srcnn.imaging.luma import Samples, to_8_bits
 from edge_srcnn.imaging.png import HEAD_BYTES, chunk, is_hdr, is_srgb, text_chunk
-from edge_srcnn.sinks.tiff import write_tiff
+from edge_srcnn.sinks.tiff import deflate, write_tiff
 from edge_srcnn.system.files import whole_file
 
 log = logging.getLogger(__name__)
@@ -34,12 +35,10 @@ FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-ANIMATED = ("GIF", "WEBP", "PNG")
 MAX_SIDE_PX = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535}
 """Limits of libjpeg (JPEG_MAX_DIMENSION), of the WebP format and of GIF."""
 
 _JPEG_SEGMENT_BYTES = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
-_DEEP = ("PNG", "TIFF")
 _INCH_M = 0.0254
 _LONG_TEXT = 1000
 _TO_BACKGROUND = 2  # GIF89a, section 23: each frame begins on an empty ground
@@ -118,24 +117,31 @@ def write_picture(
         raise CannotWrite(f"{path}: {kind} cannot tell that these are colours of high dynamic range; choose png")
     if kind != "PNG" and metadata.icc_profile is None and not is_srgb(metadata.png_colours):
         log.warning("%s: %s cannot tell the picture's colours (gAMA, cHRM), which are left out", path, kind)
-    with whole_file(path, overwrite=overwrite) as file, _encoding(path, kind):
+    with whole_file(path, overwrite=overwrite) as file:
         if kind == "TIFF":
-            write_tiff(file, shape, (band for _, band in bands), metadata, encoding.compression)
+            strips = deflate(shape, (band for _, band in bands), encoding.compression)
+            with _encoding(path, kind):
+                write_tiff(file, shape, strips, metadata)
             return
         rows = iter(bands)
         first = next(rows)
-        if kind in _DEEP and first[1].dtype == np.uint16:
-            _write_deep_png(file, _joined(shape, first, rows), metadata, encoding)
+        if kind == "PNG" and first[1].dtype == np.uint16:
+            whole = np.empty(shape, np.uint16)
+            for top, band in chain([first], rows):
+                whole[top : top + len(band)] = band
+            with _encoding(path, kind):
+                _write_deep_png(file, whole, metadata, encoding)
             return
         if first[1].dtype == np.uint16:
             log.warning("%s: 16 bits a sample, reduced to 8 for %s", path, kind)
         image = Image.new(_MODES[shape[2] if len(shape) == 3 else 1], (shape[1], shape[0]), None)  # None: not touched
-        for top, band in (first, *rows):
+        for top, band in chain([first], rows):
             image.paste(Image.fromarray(to_8_bits(band)), (0, top))
         if kind in ("JPEG", "BMP"):
             image = _flattened(image)
-        into: Any = _ChunkInserter(file, _png_chunks(metadata)) if kind == "PNG" else _without_number(file)
-        image.save(into, kind, **_options(path, kind, metadata, encoding))
+        with _encoding(path, kind):
+            into: Any = _ChunkInserter(file, _png_chunks(metadata)) if kind == "PNG" else _without_number(file)
+            image.save(into, kind, **_options(path, kind, metadata, encoding))
 
 
 def write_animation(path: Path, animation: Animation, encoding: Encoding, *, overwrite: bool = False) -> None:
@@ -197,13 +203,6 @@ def _check_side(path: Path, kind: str, side_px: int) -> None:
     limit = MAX_SIDE_PX.get(kind)
     if limit and side_px > limit:
         raise CannotWrite(f"{path}: {kind} holds at most {limit} pixels a side, not {side_px}; choose png or tiff")
-
-
-def _joined(shape: tuple[int, ...], first: tuple[int, Samples], rows: Iterator[tuple[int, Samples]]) -> Samples:
-    whole = np.empty(shape, first[1].dtype)
-    for top, band in (first, *rows):
-        whole[top : top + len(band)] = band
-    return whole
 
 
 def _write_deep_png(file: BinaryIO, samples: Samples, metadata: Metadata, encoding: Encoding) -> None:

@@ -6,6 +6,7 @@ Pillow writes no colour of 16 bits, and its deflating writer no tables inside ta
 import struct
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO
 
@@ -26,23 +27,53 @@ _INCH = 2
 _SAMPLES_PER_PIXEL, _ROWS_PER_STRIP, _PREDICTOR, _EXTRA_SAMPLES, _PROFILE = 277, 278, 317, 338, 34_675
 
 
-def write_tiff(
-    file: BinaryIO, shape: tuple[int, ...], bands: Iterable[Samples], metadata: Metadata, level: int = 6
-) -> None:
-    """Write a picture that comes in bands of rows, with its metadata.
+@dataclass(frozen=True)
+class Strips:
+    """Hold deflated strips of a picture, each of so many rows but for the last; ``bits`` a sample."""
+
+    data: tuple[bytes, ...]
+    rows: int
+    bits: int
+
+
+def deflate(shape: tuple[int, ...], bands: Iterable[Samples], level: int = 6) -> Strips:
+    """Compress a picture that comes in bands of rows, so that it need not be held.
+
+    Parameters
+    ----------
+    shape
+        ``[h, w]`` or ``[h, w, channels]`` of the whole.
+    bands
+        uint8 or uint16 rows, together the whole.
+    level
+        Of deflate, 0 to 9.
+
+    Returns
+    -------
+    What ``write_tiff`` writes.
+    """
+    channels = shape[2] if len(shape) == 3 else 1
+    data, rows, bits = list[bytes](), 0, 8
+    for strip in _strips(bands, shape[1] * channels):
+        bits, rows = 8 * strip.dtype.itemsize, rows or len(strip)
+        differences = _differences(strip.reshape(len(strip), shape[1], channels))
+        data.append(zlib.compress(differences.tobytes(), level))
+    return Strips(tuple(data), rows, bits)
+
+
+def write_tiff(file: BinaryIO, shape: tuple[int, ...], strips: Strips, metadata: Metadata) -> None:
+    """Write a picture with its metadata.
 
     Parameters
     ----------
     file
         Open for writing, at its beginning.
     shape
-        ``[h, w]`` or ``[h, w, channels]`` of the whole.
-    bands
-        uint8 or uint16 rows, together the whole.
+        ``[h, w]`` or ``[h, w, channels]``.
+    strips
+        Of ``deflate``.
     metadata
         Profile, EXIF, XMP and dots per inch are written.
-    level
-        Of deflate, 0 to 9.
 
     Raises
     ------
@@ -50,27 +81,22 @@ def write_tiff(
         It takes more than the 4 GB that a TIFF can hold.
     """
     channels = shape[2] if len(shape) == 3 else 1
-    strips, rows, bits = list[bytes](), 0, 8
-    for strip in _strips(bands, shape[1] * channels):
-        bits, rows = 8 * strip.dtype.itemsize, rows or len(strip)
-        differences = _differences(strip.reshape(len(strip), shape[1], channels))
-        strips.append(zlib.compress(differences.tobytes(), level))
-    ends = list(accumulate(map(len, strips)))
+    ends = list(accumulate(map(len, strips.data)))
     if ends[-1] > _MOST_BYTES:
         raise CannotWrite("a TIFF holds at most 4 GB; choose png")
     tags = _tags(metadata)
     tags[ExifTags.Base.ImageWidth], tags[ExifTags.Base.ImageLength] = shape[1], shape[0]
-    tags[ExifTags.Base.BitsPerSample] = (bits,) * channels
+    tags[ExifTags.Base.BitsPerSample] = (strips.bits,) * channels
     tags[ExifTags.Base.Compression], tags[_PREDICTOR] = _DEFLATE, _HORIZONTAL_DIFFERENCES
     tags[ExifTags.Base.PhotometricInterpretation] = _RGB if channels > 2 else _BLACK_IS_ZERO
-    tags[_SAMPLES_PER_PIXEL], tags[_ROWS_PER_STRIP] = channels, rows
-    tags[ExifTags.Base.StripByteCounts] = tuple(map(len, strips))
+    tags[_SAMPLES_PER_PIXEL], tags[_ROWS_PER_STRIP] = channels, strips.rows
+    tags[ExifTags.Base.StripByteCounts] = tuple(map(len, strips.data))
     tags[ExifTags.Base.StripOffsets] = (0, *ends[:-1])  # Pillow adds where its tables end
     if channels in (2, 4):
         tags[_EXTRA_SAMPLES] = _UNASSOCIATED_ALPHA
     file.write(b"II" + struct.pack("<HI", 42, _TABLES_AT))
     file.write(tags.tobytes(_TABLES_AT))
-    for data in strips:
+    for data in strips.data:
         file.write(data)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from edge_srcnn.errors import BadPicture, EdgeSrcnnError, NoInput, reason
-from edge_srcnn.imaging.animation import Animation
+from edge_srcnn.imaging.animation import ANIMATED, Animation
 from edge_srcnn.imaging.frame import Picture
 from edge_srcnn.imaging.luma import Samples, UInt8Array
 from edge_srcnn.sources.deep_pictures import as_classic_tiff, is_deep, read_deep
@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 """Pillow's names of what is opened, whatever a file's name says; it would hand PostScript to Ghostscript."""
-
-ANIMATED = ("GIF", "WEBP", "PNG")
-"""Formats whose frames follow each other in time; those of the others are pages."""
 
 MAX_PIXELS = 150_000_000
 """Larger pictures are refused before a byte of them is decoded."""

@@ -3,6 +3,7 @@
 import io
 import logging
 import resource
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -280,3 +281,37 @@ def test_a_full_disk_leaves_nothing_and_the_libraries_keep_quiet(small_disk, suf
         write(small_disk / f"a{suffix}", noise, lossless=True)
     assert list(small_disk.iterdir()) == []
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_bands_are_let_go_one_by_one(tmp_path, suffix, dtype):
+    """A picture need not be held twice: no more than two bands are there at a time."""
+    alive: list[weakref.ref] = []
+    most = 0
+
+    def bands():
+        nonlocal most
+        for top in range(0, 160, 16):
+            band = np.full((16, 40, 3), top, dtype)
+            alive.append(weakref.ref(band))
+            most = max(most, sum(ref() is not None for ref in alive))
+            yield top, band
+            del band
+
+    write_picture(tmp_path / f"a{suffix}", (160, 40, 3), bands(), Metadata(), Encoding())
+    assert most <= 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize("at", [0, 16])
+def test_what_fails_while_bands_are_computed_is_no_fault_of_the_encoder(tmp_path, suffix, at):
+    def bands():
+        for top in range(0, 48, 16):
+            if top == at:
+                raise KeyError("of the engine")
+            yield top, np.zeros((16, 40, 3), np.uint8)
+
+    with pytest.raises(KeyError, match="of the engine"):
+        write_picture(tmp_path / f"a{suffix}", (48, 40, 3), bands(), Metadata(), Encoding())
+    assert not list(tmp_path.iterdir())
