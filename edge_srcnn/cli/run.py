@@ -10,6 +10,7 @@ from edge_srcnn import sinks, sources
 from edge_srcnn.cli import options
 from edge_srcnn.cli.options import check_scale, engine_options, read_option
 from edge_srcnn.errors import BadConfiguration, UsageError
+from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import examples, frame_rate, region
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ def run(
             help="With --model auto: the best model that keeps this rate. (default: the camera's rate)",
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="TEXT", help="Call the camera so on the page, in /state and in recordings."),
+    ] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the final statistics as one JSON document.")] = False,
 ) -> None:
@@ -97,9 +102,13 @@ def run(
         raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
     if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
         raise UsageError("--json and --sink y4m:- both want standard output")
-    for name, text, read in (("--roi", roi, region), ("--keep-fps", keep_fps, frame_rate)):
+    for option, text, read in (
+        ("--roi", roi, region),
+        ("--keep-fps", keep_fps, frame_rate),
+        ("--name", name, camera_name),
+    ):
         if text is not None:
-            read_option(name, text, read)
+            read_option(option, text, read)
     engine_options(context.params)
     from edge_srcnn.cli.running import run_once
 
@@ -109,6 +118,7 @@ def run(
 def _given(context: typer.Context) -> dict[str, Any]:
     """Collect what was given on the command line, by the configuration's names."""
     named = {"source": "source", "sink": "sinks", "delegate_option": "enhance.delegate_options"}
+    named |= {"name": "service.name"}
     named |= {name: f"enhance.{name}" for name in _ENHANCE}
     return {
         path: context.params[name]
@@ -119,9 +129,14 @@ def _given(context: typer.Context) -> dict[str, Any]:
 
 def _from_flags(context: typer.Context) -> "Config":
     """Make a configuration of flags alone; whatever opens the parts checks them."""
-    from edge_srcnn.service.settings import Config, Enhance
+    from edge_srcnn.service.settings import Config, Enhance, Service
 
     params = context.params
     enhance = {name: params[name] for name in _ENHANCE if params[name] is not None}
     delegate_options = tuple(params["delegate_option"] or ())
-    return Config(params["source"], tuple(params["sink"]), Enhance(**enhance, delegate_options=delegate_options))
+    return Config(
+        params["source"],
+        tuple(params["sink"]),
+        Enhance(**enhance, delegate_options=delegate_options),
+        Service(name=params["name"]),
+    )

@@ -82,6 +82,8 @@ class Pipeline:
         Where results go.
     state
         What sinks are to tell of how it goes; by itself the pipeline's own state.
+    name
+        Of the camera, for sinks to show.
 
     Attributes
     ----------
@@ -96,10 +98,11 @@ class Pipeline:
         sinks: Sequence[Sink],
         *,
         state: "Callable[[], State] | None" = None,
+        name: str | None = None,
     ) -> None:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
         self._upscaler = upscaler
-        self._told = state or self.state
+        self._told, self._name = state or self.state, name
         live, alone = self._capture.live, len(sinks) == 1
         self._workers = [SinkWriter(sink, live=live, alone=alone) for sink in sinks]
         self.computes = False
@@ -137,7 +140,7 @@ class Pipeline:
         self._began = monotonic()
         whole = False
         capture = self._capture
-        stream = Stream(capture.rate, capture.frames, capture.stream_copy, self._told)
+        stream = Stream(capture.rate, capture.frames, capture.stream_copy, self._told, self._name)
         try:
             for worker in self._workers:
                 worker.start(stream)

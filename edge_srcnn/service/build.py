@@ -63,8 +63,9 @@ class Service:
                 opened.callback(sink.close)
                 self.sinks.append(sink)
             opened.pop_all()
+        told = config.service
         self.supervisor = Supervisor(
-            self._capture, self._upscaler, self.sinks, statistics_s=config.service.statistics_s
+            self._capture, self._upscaler, self.sinks, statistics_s=told.statistics_s, name=told.name
         )
 
     def close(self) -> None:

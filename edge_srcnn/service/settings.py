@@ -12,6 +12,7 @@ from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import MAX_THREADS
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.bundled import SCALES, find_model
+from edge_srcnn.sinks import camera_name
 from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sources import kind_of as kind_of_source
 from edge_srcnn.uri import Uri, flag, frame_rate, one_of, parse_uri, region
@@ -115,8 +116,9 @@ class Enhance:
 
 @dataclass(frozen=True)
 class Service:
-    """Set the service's retries, its limit of heat, and its log."""
+    """Name the camera; set the service's retries, its limit of heat, and its log."""
 
+    name: Annotated[str, camera_name] | None = None
     retry_camera_s: Wait = 1.5
     retry_sink_s: Wait = 10.0
     hot_c: Annotated[float, Meta(ge=40, le=120)] = 80.0

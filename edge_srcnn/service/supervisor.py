@@ -87,6 +87,8 @@ class Supervisor:
         Where results go.
     statistics_s
         Every so often a line of statistics is logged.
+    name
+        Of the camera, for sinks to show.
     notifier
         Speaks to this machine's systemd.
 
@@ -103,11 +105,12 @@ class Supervisor:
         sinks: Sequence[Sink],
         *,
         statistics_s: float = 60.0,
+        name: str | None = None,
         notifier: Notifier | None = None,
     ) -> None:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
         self._failover = upscaler if isinstance(upscaler, FailoverUpscaler) else None
-        self._pipeline = Pipeline(self._capture, upscaler, sinks, state=self.state)
+        self._pipeline = Pipeline(self._capture, upscaler, sinks, state=self.state, name=name)
         self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False

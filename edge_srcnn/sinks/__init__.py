@@ -1,5 +1,6 @@
 """List every kind of sink, and open one by its name; ``images`` writes single files."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,14 @@ TIME_BASE = Fraction(1, 90_000)
 
 UNKNOWN_RATE = Fraction(25)
 """Frames a second where the source does not say."""
+
+MAX_NAME = 64
+"""Letters in a camera's name."""
+
+# control characters, halves of surrogate pairs, separators of lines and paragraphs
+_NO_LETTERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# directions that go on past the end of the name, and would turn the text behind it (UAX 9)
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,15 @@ class Stream:
         A file whose sound and subtitles belong to the frames.
     state
         Tells how the pipeline is doing.
+    name
+        Of the camera, as ``camera_name`` reads it; None where it has none.
     """
 
     rate: Fraction | None
     frames: int | None
     stream_copy: str | None
     state: Callable[[], Any]
+    name: str | None = None
 
 
 class Sink(Protocol):
@@ -141,6 +153,18 @@ def open_sink(uri: str) -> Sink:
     parsed = parse_uri(uri)
     sink: Sink = kind_of(parsed).open(parsed)
     return sink
+
+
+def camera_name(text: str) -> str:
+    """Read the name of a camera: one line of any letters; ``ValueError`` says what to give instead."""
+    if not text.strip():
+        raise ValueError("give a name, such as Garden, or leave it out")
+    if len(text) > MAX_NAME:
+        raise ValueError(f"a name has at most {MAX_NAME} letters, this one has {len(text)}")
+    for letter in text:
+        if unicodedata.category(letter) in _NO_LETTERS or letter in _TURNING:
+            raise ValueError(f"a name has no control characters, this one has U+{ord(letter):04X}")
+    return text
 
 
 def kind_of(uri: Uri) -> Kind:

@@ -188,7 +188,16 @@ class VideoSink(Sink):
         settings = self._settings
         if settings and copied is None and frames is None:  # what has a file or an end can be done again
             settings = settings | _AT_ONCE
-        return VideoFile(path, self._encoder, settings, rate, stream_copy, durable=stream_copy is None, from_s=from_s)
+        return VideoFile(
+            path,
+            self._encoder,
+            settings,
+            rate,
+            stream_copy,
+            durable=stream_copy is None,
+            from_s=from_s,
+            title=self._stream.name,
+        )
 
     def _next_segment(self) -> Path:
         """Name the segment after the highest number; recordings of earlier runs stay."""

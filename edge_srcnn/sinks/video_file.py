@@ -57,6 +57,8 @@ class VideoFile:
         True: what was written until a power cut can be played, under the hidden name. False: smaller, starts faster.
     from_s
         Seconds of that file's pictures that another file has already.
+    title
+        Of the file, which players show; None: that of the file that is copied, if it has one.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class VideoFile:
         *,
         durable: bool,
         from_s: float = 0.0,
+        title: str | None = None,
     ) -> None:
         self.path = path
+        self._title = title
         self.partial = hidden_name(path)
         self._encoder, self._options, self._rate = encoder, options, rate or UNKNOWN_RATE
         suffix = path.suffix.lower()
@@ -199,6 +203,8 @@ class VideoFile:
             if self._stream_copy.aspect is not None:
                 context.sample_aspect_ratio = self._stream_copy.aspect
             self._stream_copy.begin(self._container, stream)
+        if self._title is not None:
+            self._container.metadata["title"] = self._title
         self._stream, self._first_s, self._size = stream, frame.time_s, frame.size
 
     def _let_go(self) -> None:

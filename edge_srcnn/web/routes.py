@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
+from html import escape
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +14,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from edge_srcnn.web.broadcast import Broadcast, Shot
-from edge_srcnn.web.state import registry, status
+from edge_srcnn.web.state import PROJECT, registry, status
 from edge_srcnn.web.views import ENHANCED, PARTS, VIEWS
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ STREAM_HEADERS = {
 
 _FOLDER = files("edge_srcnn.web") / "page"
 _RETRY_AFTER_S = 1
+_WORD = re.compile(r"\{(query|heading|title)\}")
 
 
 class Routes:
@@ -57,10 +60,12 @@ class Routes:
         Gives pictures.
     clients
         Streams at a time.
+    name
+        Of the camera, or None.
     """
 
-    def __init__(self, look: Callable[[], Any], broadcast: Broadcast, clients: int) -> None:
-        self._look, self._broadcast, self._clients = look, broadcast, clients
+    def __init__(self, look: Callable[[], Any], broadcast: Broadcast, clients: int, name: str | None = None) -> None:
+        self._look, self._broadcast, self._clients, self._name = look, broadcast, clients, name
         self._registry = registry(look, broadcast)
         self._page = (_FOLDER / PAGE).read_text(encoding="utf-8")
 
@@ -90,7 +95,11 @@ class Routes:
             raise web.HTTPBadRequest(text="action must be stream or snapshot\n")
         token = request.query.get("token")
         query = "" if token is None else f"?token={quote(token, safe='')}"  # leaves nothing that HTML would read
-        return web.Response(text=self._page.replace("{query}", query), content_type="text/html")
+        heading = self._name or PROJECT
+        title = PROJECT if self._name is None else f"{self._name} \N{MIDDLE DOT} {PROJECT}"
+        words = {"query": query, "heading": escape(heading), "title": escape(title)}
+        text = _WORD.sub(lambda found: words[found[1]], self._page)  # in one go: a name may look like a word
+        return web.Response(text=text, content_type="text/html")
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Send pictures, one after another, until the viewer leaves, or there are no more."""
@@ -144,7 +153,7 @@ class Routes:
 
     async def state(self, request: web.Request) -> web.StreamResponse:
         """Serve the state as JSON."""
-        return web.json_response(status(self._look, self._broadcast))
+        return web.json_response(status(self._look, self._broadcast, self._name))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Serve the state for Prometheus."""

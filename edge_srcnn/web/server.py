@@ -58,6 +58,8 @@ class HttpSink(Sink):
         What visitors must show; None lets everybody in.
     certificate
         The server speaks HTTPS; None: HTTP.
+    camera
+        The camera's name on the page and in ``/state``; None: that which the pipeline tells, if it has one.
     """
 
     live, blocking, on_demand = True, False, True
@@ -71,10 +73,11 @@ class HttpSink(Sink):
         clients: int = 20,
         token: str | None = None,
         certificate: Certificate | None = None,
+        camera: str | None = None,
     ) -> None:
         self.name = self.address = name
         self._place, self._quality, self._clients = place, quality, clients
-        self._token, self._certificate = token, certificate
+        self._token, self._certificate, self._camera = token, certificate, camera
         self._ready: Future[Broadcast] = Future()
         self._thread = Thread(target=self._run, name="http", daemon=True)
         self._broadcast: Broadcast | None = None
@@ -82,6 +85,7 @@ class HttpSink(Sink):
     def begin(self, stream: Stream) -> None:
         """Listen and serve; ``CannotWrite`` where the port is taken, or the address is not one of this machine."""
         self._look, self._listener = stream.state, self._place.listen()
+        self._camera = self._camera or stream.name
         self.address = reachable_url(self._listener, "http" if self._certificate is None else "https")
         if not is_loopback(self._listener) and self._token is None:
             log.warning(
@@ -163,7 +167,7 @@ class HttpSink(Sink):
         access = access_check(self._place.host if is_loopback(self._listener) else None, self._token)
         application = web.Application(middlewares=[limit.attend, access], client_max_size=_BODY_BYTES)
         application.on_response_prepare.append(add_headers)
-        application.add_routes(Routes(self._look, broadcast, self._clients).table())
+        application.add_routes(Routes(self._look, broadcast, self._clients, self._camera).table())
         return application
 
 

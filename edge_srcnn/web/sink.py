@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
+from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import Uri, read_options, whole_number
 
 if TYPE_CHECKING:
@@ -33,14 +34,21 @@ def options(uri: Uri) -> dict[str, Any]:
     """Read the options of an address, without a look at the files that they name.
 
     quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show), token_file (a
-    file that holds it), cert and key (of HTTPS: files in PEM). In names of files $CREDENTIALS_DIRECTORY and its like
-    are filled in.
+    file that holds it), cert and key (of HTTPS: files in PEM), name (of the camera, here alone). In names of files
+    $CREDENTIALS_DIRECTORY and its like are filled in.
     """
     if uri.target and not uri.is_network:
         raise UsageError(f"{uri.scheme}: give {uri.scheme}://HOST:PORT, and options after #, such as #quality=85")
     uri = replace(uri, text=uri.target)  # messages leave the token out
     given = read_options(
-        uri, quality=_quality, clients=whole_number, token=_token, token_file=_file, cert=_file, key=_file
+        uri,
+        quality=_quality,
+        clients=whole_number,
+        token=_token,
+        token_file=_file,
+        cert=_file,
+        key=_file,
+        name=camera_name,
     )
     if (uri.scheme == "https") != ("cert" in given) or ("cert" in given) != ("key" in given):
         raise UsageError(f"{uri.text}: https:// goes with #cert=FILE&key=FILE, both in PEM")
@@ -80,6 +88,8 @@ def open(uri: Uri, **given: Any) -> "HttpSink":
 
     if "cert" in given:
         given["certificate"] = Certificate(given.pop("cert"), given.pop("key"))
+    if "name" in given:
+        given["camera"] = given.pop("name")
     if "token_file" in given:
         given["token"] = _token_of(given.pop("token_file"))
     return HttpSink(uri.target, address_of(uri), **given)

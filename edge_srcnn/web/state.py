@@ -24,13 +24,14 @@ _TOLD = (PROJECT, "aiohttp", "simplejpeg")
 _PREFIX = "edge_srcnn_"
 
 
-def status(look: Callable[[], Any], broadcast: Broadcast) -> dict[str, Any]:
-    """Collect the pipeline's state and the viewers', ready for JSON; ``look`` gives a dataclass."""
+def status(look: Callable[[], Any], broadcast: Broadcast, name: str | None = None) -> dict[str, Any]:
+    """Collect the camera's name, the pipeline's state and the viewers', for JSON; ``look`` gives a dataclass."""
     state = asdict(look())
     for sink in state.get("sinks", ()):
         sink["name"] = without_secrets(sink["name"])
         sink["error"] = sink["error"] and without_secrets(sink["error"])
     return {
+        "name": name,
         **state,
         "signal": broadcast.is_fresh(),
         "picture_age_s": broadcast.age_s(),

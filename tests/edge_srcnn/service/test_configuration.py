@@ -74,6 +74,7 @@ def test_the_environment_overrides_the_file_and_flags_override_both(tmp_path):
         ("ENHANCE_REUSE", "No", "enhance.reuse", False),
         ("ENHANCE_REUSE", "1", "enhance.reuse", True),
         ("ENHANCE_KEEP_FPS", "30000/1001", "enhance.keep_fps", "30000/1001"),
+        ("SERVICE_NAME", "Garden gate", "service.name", "Garden gate"),
         ("SERVICE_HOT_C", "70", "service.hot_c", 70.0),
         ("SERVICE_LOG", "json", "service.log", "json"),
         ("SERVICE_LOG", "", "service.log", "auto"),
@@ -157,6 +158,7 @@ ENHANCES = st.builds(
 )
 SERVICES = st.builds(
     Service,
+    name=st.sampled_from([None, "Garden", "Fa\u00e7ade \U0001f421"]),
     retry_camera_s=st.floats(0.1, 3600),
     retry_sink_s=st.floats(0.1, 3600),
     hot_c=st.floats(40, 120),
@@ -234,4 +236,5 @@ def test_what_is_commented_out_in_the_example_is_good_too(tmp_path):
     text = re.sub(r"^#(?=[a-z_]+ = )", "", shipped(EXAMPLE), flags=re.MULTILINE)
     assert set(tomllib.loads(text)["enhance"]) == {path[8:] for path in SETTINGS if path.startswith("enhance.")}
     set_ones = {"threads": 3, "keep_fps": "15", "delegate": "/usr/lib/libvx_delegate.so", "roi": "160,120,320,240"}
-    assert load(tmp_path, text).config == Config(enhance=replace(Config().enhance, **set_ones))
+    expected = Config(enhance=replace(Config().enhance, **set_ones), service=Service(name="Garden"))
+    assert load(tmp_path, text).config == expected

@@ -104,6 +104,8 @@ def test_a_fault_of_a_flag_says_so(tmp_path):
         ("enhance.keep_fps = false", "enhance.keep_fps: found false; give a number, or text such as"),
         ("enhance.keep_fps = 0", "enhance.keep_fps: found 0; give frames a second"),
         ("enhance.keep_fps = '1/0'", 'enhance.keep_fps: found text "1/0"; give frames a second'),
+        ("service.name = 5", "service.name: found 5; give text in quotes"),
+        ("service.name = ' '", 'service.name: found text " "; give a name, such as Garden'),
         ("service.hot_c = 39", "service.hot_c: found 39; give a number, 40 to 120"),
         ("service.hot_c = nan", "service.hot_c: found nan; give a number, 40 to 120"),
         ("service.retry_sink_s = inf", "service.retry_sink_s: found inf; give a number, 0.1 to 3600"),

@@ -33,9 +33,9 @@ def noise(count, height=48, width=64):
         yield Result(frame, frame, 2)
 
 
-def record(name, these, rate=Fraction(25), stream_copy=None):
+def record(name, these, rate=Fraction(25), stream_copy=None, title=None):
     sink = open_sink(str(name))
-    sink.begin(Stream(rate, None, stream_copy, lambda: None))
+    sink.begin(Stream(rate, None, stream_copy, lambda: None, title))
     try:
         for result in these:
             sink.write(result)

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from edge_srcnn.errors import CannotWrite, OutputExists, Unavailable, UsageError
-from edge_srcnn.sinks import KINDS, kind_of, open_sink
+from edge_srcnn.sinks import KINDS, camera_name, kind_of, open_sink
 from edge_srcnn.sinks.folder import FolderSink
 from edge_srcnn.sinks.null import NullSink
 from edge_srcnn.sinks.video import VideoSink
@@ -52,6 +52,42 @@ def test_without_pyav_its_cure_is_said(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Unavailable, match="pip install"):
         open_sink(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "G",
+        "Garden gate",
+        "\u5ead",
+        "\u062d\u062f\u064a\u0642\u0629",
+        "\U0001f468\u200d\U0001f33e",
+        "<b>&amp;",
+        "\u00e9" * 64,
+    ],
+)
+def test_any_letters_name_a_camera(name):
+    assert camera_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *(
+            ("", "leave it out"),
+            (" ", "leave it out"),
+            ("\u3000", "leave it out"),
+            ("a" * 65, "at most 64 letters.* 65"),
+        ),
+        *(
+            (f"a{letter}b", rf"U\+{ord(letter):04X}$")
+            for letter in "\0\t\n\r\x1b\x7f\x85\x9b\u2028\u2029\u202e\u2067\udc80"
+        ),
+    ],
+)
+def test_a_name_is_one_line_of_letters(name, said):
+    with pytest.raises(ValueError, match=said):
+        camera_name(name)
 
 
 @pytest.mark.parametrize("name", ["ftp://host/x", "screen:", "test:"])

@@ -1,5 +1,8 @@
 """Recordings: every frame in its time, whole or in segments, and never over an earlier one."""
 
+import json
+import shutil
+import subprocess
 from fractions import Fraction
 
 import numpy as np
@@ -26,6 +29,18 @@ def test_every_frame_comes_in_order_and_in_its_time(tmp_path, suffix):
         assert container.duration / 1e6 == pytest.approx(50 * 1001 / 30000, abs=0.04)
     times = [frame.time for frame in decode(path)]
     assert np.diff(times) == pytest.approx(1001 / 30000, abs=2e-3)
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+@pytest.mark.parametrize("options", ["", "&segment=60"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "m4v", "avi"])
+@pytest.mark.parametrize("name", [None, "Fa\u00e7ade; =\\'\" \U0001f421"])
+def test_the_camera_s_name_is_the_title_of_a_recording(tmp_path, suffix, options, name):
+    record(f"{tmp_path}/out.{suffix}?{FAST}{options}", results(2), title=name)
+    (path,) = tmp_path.iterdir()
+    command = ["ffprobe", "-v", "error", "-show_entries", "format_tags", "-of", "json", path]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    assert told["format"].get("tags", {}).get("title") == name
 
 
 def test_a_folder_is_made(tmp_path):

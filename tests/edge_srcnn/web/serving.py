@@ -62,12 +62,12 @@ def pipeline(
 
 
 @contextmanager
-def by_hand(options: str = "", *, address: str = _ANY_PORT) -> Iterator[Sink]:
+def by_hand(options: str = "", *, address: str = _ANY_PORT, name: str | None = None) -> Iterator[Sink]:
     """A sink that shows what the test writes to it."""
     source = open_source("test:size=8x8")
     state = Pipeline(source, load_model(engine="bicubic"), []).state
     sink = open_sink(f"{address}#{options}")
-    sink.begin(Stream(None, None, None, state))
+    sink.begin(Stream(None, None, None, state, name))
     try:
         yield sink
     finally:

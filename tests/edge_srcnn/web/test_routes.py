@@ -1,3 +1,4 @@
+import html
 import io
 import time
 
@@ -74,6 +75,31 @@ def test_the_page_and_its_files_carry_the_headers_that_protect_them() -> None:
     assert "://" not in page.text  # nothing from elsewhere
     assert "style=" not in page.text
     assert "onclick" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("told", "option", "shown"),
+    [
+        (None, "", None),
+        ("Garden", "", "Garden"),
+        ("Garden", "name=Gate%20%26%20drive", "Gate & drive"),
+        (None, "name=%E5%BA%AD%20%F0%9F%90%A1", "\u5ead \U0001f421"),
+        (
+            "</title><script>alert('{query}\\1\\g<0>')</script>",
+            "",
+            "</title><script>alert('{query}\\1\\g<0>')</script>",
+        ),
+    ],
+)
+def test_the_camera_s_name_is_heading_title_and_state(told: str | None, option: str, shown: str | None) -> None:
+    with by_hand(option, name=told) as sink:
+        page, state = get(sink, "/?token=a").text, get(sink, "/state").json
+
+    escaped = html.escape(shown or "edge-srcnn")
+    assert f">{escaped}</bdi></h1>" in page
+    assert f"<title>{escaped} \N{MIDDLE DOT} edge-srcnn</title>".replace("edge-srcnn \N{MIDDLE DOT} ", "") in page
+    assert state["name"] == shown
+    assert page.count("<script ") == page.count("<script") == len([name for name in ASSETS if name.endswith(".js")])
 
 
 @pytest.mark.parametrize("path", ["/stream?view=other", "/snapshot?view=", "/snapshot?view=pair", "/?action=move"])
