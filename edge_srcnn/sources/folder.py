@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from glob import glob
 from pathlib import Path
@@ -20,6 +21,9 @@ from edge_srcnn.sources.images import find_pictures, read_picture
 from edge_srcnn.uri import PICTURE_SUFFIXES, Uri, flag, frame_rate, read_options, seconds
 
 log = logging.getLogger(__name__)
+
+_STILL_S = 0.05
+"""A picture that was given already, and is written anew, is complete when it stands still for so long."""
 
 
 def options(uri: Uri) -> dict[str, Any]:
@@ -42,7 +46,7 @@ class Folder(Source):
     fps
         Frames a second of a video of them.
     watch
-        Wait for new pictures after the last one.
+        Wait for new pictures after the last one; one that is written anew is read again.
     poll
         Seconds between two looks at a watched folder; a file that has not grown for so long is complete.
     """
@@ -86,16 +90,56 @@ class Folder(Source):
         if not self._watch:
             yield from _pictures(self._target)
             return
-        done: set[Path] = set()
-        sizes: dict[Path, int] = {}
+        given: dict[Path, _Version] = {}
+        before: dict[Path, _Version] = {}
         while not self._closed.wait(self._poll_s):
-            with suppress(OSError):  # there is none yet, or one vanished
-                for path in _pictures(self._target):
-                    size = path.stat().st_size
-                    if path not in done and size > 0 and sizes.get(path) == size:
-                        done.add(path)
-                        yield path
-                    sizes[path] = size
+            if not os.access(self._target, os.R_OK | os.X_OK):
+                continue  # it may come back as it was
+            found = _versions(self._target)
+            # what is gone is forgotten: a folder through which pictures pass would fill the memory
+            given = {path: version for path, version in given.items() if path in found}
+            changed = {path: version for path, version in found.items() if version.bytes and version != given.get(path)}
+            for path in self._complete(changed, before, given):
+                given[path] = changed[path]
+                yield path
+            before = found
+
+    def _complete(
+        self, changed: "dict[Path, _Version]", before: "dict[Path, _Version]", given: "dict[Path, _Version]"
+    ) -> list[Path]:
+        """List the files that nobody writes any more: they stand still since the last look.
+
+        One that was given already may be written anew more often than somebody looks, and stand still only in between.
+        """
+        moving = [path for path, version in changed.items() if version != before.get(path)]
+        still = set(changed) - set(moving)
+        if doubtful := [path for path in moving if path in given]:
+            self._closed.wait(min(_STILL_S, self._poll_s))
+            still.update(path for path in doubtful if _version_of(path) == changed[path])
+        return sorted(still)
+
+
+@dataclass(frozen=True)
+class _Version:
+    """Tell the contents of a file from those that it had before, or will have."""
+
+    inode: tuple[int, int]
+    bytes: int
+    changed_ns: int
+
+
+def _versions(folder: str) -> dict[Path, _Version]:
+    with suppress(NoInput):  # there is none yet
+        return {path: version for path in _pictures(folder) if (version := _version_of(path))}
+    return {}
+
+
+def _version_of(path: Path) -> _Version | None:
+    try:
+        found = path.stat()
+    except OSError:  # it vanished
+        return None
+    return _Version((found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
 
 
 def _pictures(target: str) -> list[Path]:

@@ -1,7 +1,10 @@
 """Folders, globs and single pictures as a stream of frames; a watched folder."""
 
+import gc
 import io
+import os
 import threading
+from pathlib import Path
 from time import monotonic, sleep
 
 import numpy as np
@@ -208,6 +211,85 @@ def test_a_file_that_still_grows_is_waited_for(tmp_path, texture, caplog):
         watching.wait_for(2)
         assert (watching.frames[1].luma == pixels).all()
     assert caplog.records == []
+
+
+def in_place(path, level):
+    """The same inode, size and name; only its contents and its time differ."""
+    buffer = io.BytesIO()
+    Image.new("L", (8, 6), level).save(buffer, "BMP")
+    path.write_bytes(buffer.getvalue())
+
+
+def in_its_place(path, level):
+    """A complete neighbour takes its name."""
+    neighbour = path.with_name(f".{path.name}.new")
+    in_place(neighbour, level)
+    os.replace(neighbour, path)
+
+
+def after_removal(path, level):
+    """Another file of its name."""
+    path.unlink()
+    in_place(path, level)
+
+
+@pytest.mark.parametrize("write", [in_place, in_its_place, after_removal])
+def test_a_picture_that_is_written_anew_is_read_again(tmp_path, write):
+    in_place(tmp_path / "latest.bmp", 1)
+    in_place(tmp_path / "other.bmp", 9)
+    with Watching(open_source(f"{tmp_path}?watch=yes&poll=0.02")) as watching:
+        watching.wait_for(2)
+        for level in (2, 3):
+            write(tmp_path / "latest.bmp", level)
+            watching.wait_for(level + 1)
+    assert levels(watching.frames) == [1, 9, 2, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("write", [in_place, in_its_place])
+def test_a_picture_that_is_written_anew_more_often_than_somebody_looks_is_read(tmp_path, write):
+    in_place(tmp_path / "latest.bmp", 1)
+    with Watching(open_source(f"{tmp_path}?watch=yes&poll=0.3")) as watching:
+        watching.wait_for(1)
+        end = monotonic() + 15
+        level = 1
+        while len(watching.frames) < 4:
+            level += 1
+            write(tmp_path / "latest.bmp", level)
+            assert monotonic() < end
+            sleep(0.15)
+    assert levels(watching.frames) == sorted(set(levels(watching.frames)))
+
+
+def test_what_is_gone_from_a_watched_folder_is_forgotten(tmp_path):
+    def remembered():
+        return sum(isinstance(each, Path) and each.name.startswith("event-") for each in gc.get_objects())
+
+    with Watching(open_source(f"{tmp_path}?watch=yes&poll=0.02")) as watching:
+        for number in range(20):
+            in_place(tmp_path / f"event-{number}.bmp", 1)
+        watching.wait_for(20)
+        assert remembered() >= 20
+        for number in range(20):
+            os.unlink(f"{tmp_path}/event-{number}.bmp")
+        end = monotonic() + 15
+        while remembered() > 3:  # the last one has names within the source
+            assert monotonic() < end
+            sleep(0.02)
+
+
+def test_a_watched_folder_that_may_not_be_looked_into_for_a_while_is_not_read_again(tmp_path):
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    in_place(folder / "a.bmp", 1)
+    with Watching(open_source(f"{folder}?watch=yes&poll=0.02")) as watching:
+        watching.wait_for(1)
+        folder.rename(tmp_path / "away")
+        sleep(0.1)
+        in_place(tmp_path / "away" / "b.bmp", 2)
+        (tmp_path / "away").rename(folder)
+        watching.wait_for(2)
+    assert levels(watching.frames) == [1, 2]
 
 
 def test_closing_ends_a_watch_at_once(folder):
