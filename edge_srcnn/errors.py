@@ -38,12 +38,23 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import ClassVar
 
+from edge_srcnn.masking import without_secrets
+
 
 class EdgeSrcnnError(Exception):
-    """Report a failure, in one line meant for people; every error of this project derives from this one."""
+    """Report a failure, in one line meant for people; every error of this project derives from this one.
+
+    Parameters
+    ----------
+    *said
+        Its text, in which addresses are masked: whoever tells an error tells no secret.
+    """
 
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = True
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(without_secrets(each) if isinstance(each, str) else each for each in said))
 
 
 class UsageError(EdgeSrcnnError, ValueError):
@@ -143,7 +154,7 @@ class BadConfiguration(EdgeSrcnnError, ValueError):
 
     def __init__(self, first: str, *others: str) -> None:
         super().__init__(first)
-        self.others = others
+        self.others = tuple(map(without_secrets, others))
 
 
 class InternalError(EdgeSrcnnError, RuntimeError):
@@ -187,8 +198,9 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line why a foreign call failed: in the system's words, or else the library's."""
-    return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+    """Say in one line why a foreign call failed: in the system's words, or else the library's, without secrets."""
+    said = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return without_secrets(said) or type(error).__name__
 
 
 def describe(error: BaseException) -> str:

@@ -5,24 +5,19 @@ import math
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 from urllib.parse import parse_qsl
 
 from edge_srcnn.errors import Unavailable, UsageError, reason
+from edge_srcnn.masking import MASK, find_raw_character, is_secret_option, remember, without_secrets
 
 MAX_SIDE = 16384
-_SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)", re.DOTALL)
+_SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)|([A-Za-z][A-Za-z0-9]+):(//[^/].*)", re.DOTALL)
 _NETWORK = re.compile(r"//[^/]")  # a host: the query belongs to the server, and our options follow a ``#``
 _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[1-9][0-9]{0,8})?")  # an exponent would take hours to compute
-_SECRETS = (
-    (re.compile(r"(?<=://)[^?#\s]*@"), "***@"),  # up to the last @: a password may hold another, or a slash
-    (re.compile(r"(?<=[#&?_])(token|password)=.*?(?=&|: |$)"), r"\1=***"),
-    (re.compile(r"(?<=rtmp)(s?://[^?#\s]*/)[^/?#\s]+?(?=: |[?#\s]|$)"), r"\1***"),  # the key of a stream
-)
-_SECRET = frozenset({"token", "password"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 
@@ -42,10 +37,10 @@ class Uri:
         Name to value.
     """
 
-    text: str
+    text: str = field(repr=False)
     scheme: str
-    target: str
-    options: dict[str, str]
+    target: str = field(repr=False)
+    options: dict[str, str] = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -65,13 +60,20 @@ class Uri:
 
 
 def parse_uri(text: str) -> Uri:
-    """Take a name apart; ``UsageError`` where it is empty, or an option has no value."""
+    """Take a name apart, and mask its secrets from then on; ``UsageError`` where it cannot be read."""
     if not text.strip():
         raise UsageError("a source or sink needs a name, this one is empty")
+    remember(text)
     match = _SCHEME.fullmatch(text)
-    scheme, rest = (match[1], match[2]) if match else ("", text)
+    scheme, rest = ((match[1] or match[3]).lower(), match[2] or match[4] or "") if match else ("", text)
     if scheme and _NETWORK.match(rest):
-        target, _, query = text.partition("#")
+        if (raw := find_raw_character(text)) is not None:
+            character, written, shown = raw
+            raise UsageError(
+                f"{shown}: the user or password in front of the @ holds {character!r}, which ends an address; "
+                f"write it as {written}"
+            )
+        target, _, query = f"{scheme}:{rest}".partition("#")
     else:
         target, *options = _QUERY.split(rest, maxsplit=1)
         if scheme == "test" and "=" in target:  # test:size=640x480,fps=30
@@ -108,11 +110,12 @@ def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
     for name, text in uri.options.items():
         if name not in readers:
             known = ", ".join(readers) or "none"
-            raise UsageError(f"{uri.text}: no option is called {name!r}; there are: {known}")
+            shown = uri.name if uri.is_network else uri.text  # a secret under a wrong name is one, too
+            raise UsageError(f"{shown}: no option is called {name!r}; there are: {known}")
         try:
             values[name] = readers[name](text)
         except ValueError as error:
-            shown = "***" if name in _SECRET else text
+            shown = MASK if is_secret_option(name) else text
             raise UsageError(f"{uri.text}: {name}={shown}: {error}") from error
     return values
 
@@ -186,13 +189,6 @@ def one_of(*names: str) -> Callable[[str], str]:
         return text
 
     return read
-
-
-def without_secrets(text: str) -> str:
-    """Hide the password or token of an address."""
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
-    return text
 
 
 def never(uri: Uri) -> bool:

@@ -4,20 +4,52 @@ import io
 import logging
 import os
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 import edge_srcnn
 from edge_srcnn.cli import compare, first_steps, measure, models, run, service, upscale
 from edge_srcnn.cli.console import PrintableFormatter, say_error
 from edge_srcnn.errors import EdgeSrcnnError, InternalError
+from edge_srcnn.masking import SecretsFilter, without_secrets
 
 COMMAND_GROUP = "edge_srcnn.commands"
 """Entry points of this group are commands too: ``export`` and ``evaluate`` come from the workstation side."""
 
+
+class Commands(TyperGroup):
+    """The commands; a mistake is told without the passwords of the words that it is about."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        """Read the words in front of the command."""
+        with _masking():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the command's words, and run it."""
+        with _masking():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _masking() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # of Typer, which brings its own click, or of click itself
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = without_secrets(message)  # type: ignore[attr-defined]  # just read
+        raise
+
+
 app = typer.Typer(
+    cls=Commands,
     name="edge-srcnn",
     help="Sharper camera pictures on small computers: bicubic upscaling, then a small int8 network.",
     epilog="Try it: [bold]edge-srcnn demo[/bold]. Upscale a folder: [bold]edge-srcnn upscale photos/ -o large/[/bold]",
@@ -53,6 +85,7 @@ def _options(
 ) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(PrintableFormatter("%(levelname)s: %(message)s"))
+    handler.addFilter(SecretsFilter())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler])
 
 
@@ -63,6 +96,7 @@ def main() -> None:
     for entry in entry_points(group=COMMAND_GROUP):
         command = entry.load()
         app.command(entry.name, epilog=getattr(sys.modules[command.__module__], "EXAMPLES", None))(command)
+    threading.excepthook = _tell_uncaught
     try:
         app()
     except EdgeSrcnnError as error:
@@ -70,6 +104,13 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Exception as error:
         if os.environ.get("EDGE_SRCNN_DEBUG"):
-            traceback.print_exc()
+            typer.echo(without_secrets(traceback.format_exc()), nl=False, err=True)
         say_error(InternalError.of(error))
         sys.exit(InternalError.exit_code)
+
+
+def _tell_uncaught(uncaught: threading.ExceptHookArgs) -> None:
+    """Write what a thread met, and nobody foresaw, to the log, where it is masked."""
+    if uncaught.exc_value is not None and uncaught.exc_type is not SystemExit:
+        name = uncaught.thread.name if uncaught.thread else "a thread"
+        logging.getLogger(__name__).error("%s failed", name, exc_info=uncaught.exc_value)

@@ -12,7 +12,7 @@ import typer
 from edge_srcnn.cli.console import print_json, print_table
 from edge_srcnn.cli.options import Json
 from edge_srcnn.errors import BadConfiguration
-from edge_srcnn.uri import without_secrets
+from edge_srcnn.masking import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,6 @@ from edge_srcnn.live.reader import CLOSE_S, Opener, Reader
 from edge_srcnn.live.statistics import Meter
 from edge_srcnn.live.threads import FILE_DEPTH, Backoff, BoundedQueue
 from edge_srcnn.sources import Source
-from edge_srcnn.uri import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -269,7 +268,7 @@ class Capture:
             return False
         if not is_retryable(error):
             if self._before is not None:
-                log.error("%s; the source before it stays", without_secrets(describe(error)))
+                log.error("%s; the source before it stays", describe(error))
                 self._opener, self._before = self._before, None
                 self._replaced.set()
                 return True
@@ -283,7 +282,7 @@ class Capture:
 
     def _lose(self, error: BaseException) -> None:
         self.heartbeat_s = monotonic()
-        why = without_secrets(describe(error))
+        why = describe(error)
         if self._since_s is None:
             self._since_s = monotonic()
             self.losses += 1

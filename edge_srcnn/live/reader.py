@@ -32,19 +32,23 @@ class Opener:
     Attributes
     ----------
     name
-        For messages; a device has one name, so that it is not opened while a stuck thread holds it.
+        For messages, without secrets.
     open
         Opens it.
     limit_s
         The call may take so long; None: as long as it takes.
     reopens
         It may get lost and come back, as a camera does.
+    device
+        What it opens, with all that tells it from others: it is not opened while a stuck thread holds it. Empty: its
+        name.
     """
 
     name: str
     open: Callable[[], Source]
     limit_s: float | None = None
     reopens: bool = False
+    device: str = ""
 
     @classmethod
     def of(cls, uri: str) -> "Opener":
@@ -55,7 +59,8 @@ class Opener:
         if reopens:
             kind.options(parsed)
             limit_s = max(OPEN_S, 2 * seconds(parsed.options.get("timeout", "1")))
-        return cls(parsed.name, lambda: kind.open(parsed), limit_s, reopens)
+        device = f"{parsed.scheme}:{parsed.target}"
+        return cls(parsed.name, lambda: kind.open(parsed), limit_s, reopens, device)
 
 
 class Reader(threading.Thread):
@@ -90,7 +95,7 @@ class Reader(threading.Thread):
     def open(self, opener: Opener) -> Source:
         """Open a source; ``Unavailable`` at once where its driver did not return from an earlier call."""
         self.opener = opener
-        if STUCK_THREADS.holds(opener.name, LOSS_S):
+        if STUCK_THREADS.holds(opener.device or opener.name, LOSS_S):
             raise Unavailable(
                 f"{opener.name}: the driver does not answer: an earlier call to it has not returned, and no other "
                 "is made meanwhile; if that lasts, plug the camera in anew or start the machine anew"
@@ -118,7 +123,7 @@ class Reader(threading.Thread):
     def abandon(self) -> None:
         """Wait for it no more; it ends when the driver returns."""
         self.abandoned = True
-        STUCK_THREADS.add(self.opener.name, self)
+        STUCK_THREADS.add(self.opener.device or self.opener.name, self)
 
     def late_error(self) -> EdgeSrcnnError | None:
         """Say what takes too long; None where it is closing, of which the reason is known."""

@@ -8,8 +8,9 @@ from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, describe, is_retryable
 from edge_srcnn.live.threads import Backoff
+from edge_srcnn.masking import without_secrets
 from edge_srcnn.sinks import Result, Sink, Stream, kind_of
-from edge_srcnn.uri import parse_uri, without_secrets
+from edge_srcnn.uri import parse_uri
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class RetryingSink(Sink):
 
     def _tell(self, error: Exception) -> None:
         """Write one line, however often the same happens."""
-        why = without_secrets(describe(error))
+        why = describe(error)
         if why != self.last_error:
             log.error("%s; trying again", why, exc_info=None if isinstance(error, EdgeSrcnnError) else error)
         self.last_error = why

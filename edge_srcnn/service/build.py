@@ -20,7 +20,7 @@ from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera
 from edge_srcnn.system.temperature import HeatWatch
-from edge_srcnn.uri import frame_rate, region, without_secrets
+from edge_srcnn.uri import frame_rate, region
 
 
 class Service:
@@ -79,7 +79,7 @@ class Service:
             try:
                 said = self._take_over(load())
             except Exception as error:  # whatever it is, the service goes on as it was
-                said = f"the old configuration stays: {without_secrets(describe(error))}"
+                said = f"the old configuration stays: {describe(error)}"
             self.supervisor.told(said)
 
     def _take_over(self, config: Config) -> str:

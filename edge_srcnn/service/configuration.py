@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, suggest
+from edge_srcnn.masking import without_secrets
 from edge_srcnn.service.settings import SETTINGS, TABLES, Config, take, take_text
-from edge_srcnn.uri import without_secrets
 
 PREFIX = "EDGE_SRCNN_"
 """Of the environment's names for settings."""

@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from edge_srcnn.masking import SecretsFilter, without_secrets
+
 _ABSTRACT = "@"
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
 """Of sd-daemon(3), by the least level of ``logging``."""
@@ -59,7 +61,7 @@ class Notifier:
     def _send(self, *lines: str) -> None:
         if not self._address:
             return
-        message = "\n".join(line.replace("\n", " ") for line in lines)
+        message = "\n".join(without_secrets(line.replace("\n", " ")) for line in lines)
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             sender.setblocking(False)
             sender.sendto(message.encode(errors="replace"), self._address)
@@ -77,6 +79,7 @@ def configure_logging(format: str, environment: Mapping[str, str] = os.environ) 
         handler.setFormatter(_JournalLines())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.addFilter(SecretsFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     logging.getLogger("edge_srcnn").setLevel(min(root.level, logging.INFO))
@@ -97,5 +100,5 @@ class _JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = record.exc_text or self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -31,7 +31,7 @@ def open(uri: Uri, **given: Any) -> "PushSink":
     """Get ready to push, connecting with the first frame; ``Unavailable`` where PyAV is not installed."""
     if importlib.util.find_spec("av") is None:  # only the child imports it
         need_pyav(uri.text)
-    return PushSink(uri.target, **given)
+    return PushSink(uri.name, uri.target, **given)
 
 
 class PushSink(Sink):
@@ -40,6 +40,8 @@ class PushSink(Sink):
     Parameters
     ----------
     name
+        For messages, without secrets.
+    address
         The stream's address.
     timeout
         Seconds that the server may take.
@@ -49,9 +51,9 @@ class PushSink(Sink):
 
     live = True
 
-    def __init__(self, name: str, *, timeout: float = TIMEOUT_S, **given: Any) -> None:
+    def __init__(self, name: str, address: str, *, timeout: float = TIMEOUT_S, **given: Any) -> None:
         self.name, self._timeout_s, self._rate = name, timeout, UNKNOWN_RATE
-        self._given = {"address": name, "timeout_s": timeout, **given}
+        self._given = {"address": address, "timeout_s": timeout, **given}
         self._child: Child | None = None
 
     def begin(self, stream: Stream) -> None:

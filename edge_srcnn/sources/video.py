@@ -13,6 +13,7 @@ from typing import Any
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, reason
 from edge_srcnn.imaging.colour import resample_chroma
 from edge_srcnn.imaging.frame import CENTRE, Frame
+from edge_srcnn.masking import without_secrets
 from edge_srcnn.sources import Source
 from edge_srcnn.sources.deinterlacer import Deinterlacer
 from edge_srcnn.sources.whole_video import check_structure, what_is_missing
@@ -115,7 +116,12 @@ class Video(Source):
         partial: bool = False,
     ) -> None:
         self._deep, self._partial = deep, partial
-        self._name, self._timeout_s, self._pipe, self._closed = name, timeout_s, pipe, threading.Event()
+        self._name, self._timeout_s, self._pipe, self._closed = (
+            without_secrets(name),
+            timeout_s,
+            pipe,
+            threading.Event(),
+        )
         format = None if pipe is None else _Y4M
         try:
             need_pyav(name)
@@ -161,7 +167,7 @@ class Video(Source):
         if stream.metadata.get("alpha_mode") == "1" or pixels.startswith(
             ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap")
         ):
-            log.warning("%s: its transparency is left out", name)
+            log.warning("%s: its transparency is left out", self._name)
 
     def read(self) -> Frame | None:
         """Decode the next frame; a live stream that ends is lost."""

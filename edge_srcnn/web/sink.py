@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
+from edge_srcnn.masking import remember_secret
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import Uri, read_options, whole_number
 
@@ -122,6 +123,7 @@ def _token_of(file: str) -> str:
         raise UsageError(f"token_file={file}: not a text") from error
     if not token:
         raise UsageError(f"token_file={file}: the file is empty")
+    remember_secret(token)
     return token
 
 

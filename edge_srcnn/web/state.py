@@ -1,7 +1,8 @@
 """How it goes: ``/state`` as JSON, and ``/metrics`` for Prometheus, by whose conventions names and units are chosen."""
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache, partial
@@ -13,8 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from edge_srcnn.masking import without_secrets
 from edge_srcnn.system.temperature import processor_temperature_c
-from edge_srcnn.uri import without_secrets
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.views import PARTS, VIEWS
 
@@ -90,10 +91,18 @@ def _of_pipeline(state: Any) -> Iterator[Metric]:
         yield _gauge("frame_age_seconds", "Since the last enhanced frame.", state.age_s)
     yield _quantiles("enhance_seconds", "What the upscaler took for a frame.", state.enhance)
     yield _quantiles("latency_seconds", "From the sensor until the sinks had the frame.", state.latency)
-    names = [(without_secrets(sink.name), sink) for sink in state.sinks]
+    names = list(zip(_labels(sink.name for sink in state.sinks), state.sinks, strict=True))
     yield _counter("sink_frames", "Frames that a sink took.", {n: s.written for n, s in names}, "sink")
     yield _counter("sink_frames_dropped", "Frames that a sink missed.", {n: s.dropped for n, s in names}, "sink")
     yield _gauge("sink_up", "1, or 0 when the sink has failed.", {n: s.error is None for n, s in names}, "sink")
+
+
+def _labels(names: Iterable[str]) -> Iterator[str]:
+    """Tell sinks apart that differ in their secrets alone."""
+    seen: Counter[str] = Counter()
+    for name in map(without_secrets, names):
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name} ({seen[name]})"
 
 
 def _of_ladder(ladder: Any) -> Iterator[Metric]:
