@@ -1,4 +1,4 @@
-"""Passwords, tokens and keys stay out of every text, whatever the address looks like; hosts, paths and options stay in."""
+"""Passwords, tokens and keys stay out of every text, whatever the address looks like; hosts and options stay in."""
 
 import logging
 import pickle
