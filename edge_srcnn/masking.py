@@ -192,7 +192,7 @@ def _secrets_of(address: str) -> list[str]:
     found += [each[0].partition("=")[2] for each in _PATH_FIELD.finditer(path)]
     pairs = [part.partition("=") for part in options.split("&")]
     found += [value for name, _, value in pairs if is_secret_option(name)]
-    if scheme.lower().startswith("rtmp") and (key := _rtmp_key(path)):
+    if scheme.lower().startswith("rtmp") and _is_telling(key := _rtmp_key(path)):
         found.append(key)
     return [each for each in found if each]
 

@@ -1,5 +1,6 @@
 """``edge-srcnn run``: a camera or file in, sharper video out, live."""
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,8 @@ from edge_srcnn.uri import examples, frame_rate, region
 
 if TYPE_CHECKING:
     from edge_srcnn.service.settings import Config
+
+log = logging.getLogger(__name__)
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080[/bold] · "
@@ -40,6 +43,16 @@ def run(
             metavar="URI",
             help=f"Where results go; may be given more than once: {examples(sinks.KINDS)}",
         ),
+    ] = None,
+    source_file: Annotated[
+        str | None,
+        typer.Option(
+            "--source-file", metavar="FILE", help="A file that holds --source alone: its password stays out of ps."
+        ),
+    ] = None,
+    sink_file: Annotated[
+        list[str] | None,
+        typer.Option("--sink-file", metavar="FILE", help="A file that holds one --sink alone; may be repeated."),
     ] = None,
     config: Annotated[
         Path | None,
@@ -94,12 +107,11 @@ def run(
         from edge_srcnn.service.configuration import load_config
 
         try:
-            serve(lambda: load_config(config, os.environ, _given(context)).config, seconds)
+            serve(lambda: load_config(config, os.environ, _given(context)), seconds)
         except UsageError as error:
             raise BadConfiguration(str(error)) from error
         return
-    if source is None or not sink:
-        raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
+    context.params["source"], context.params["sink"] = source, sink = _addresses(source, source_file, sink, sink_file)
     if json and any(each.partition("?")[0] in ("y4m:", "y4m:-") for each in sink):
         raise UsageError("--json and --sink y4m:- both want standard output")
     for option, text, read in (
@@ -117,7 +129,8 @@ def run(
 
 def _given(context: typer.Context) -> dict[str, Any]:
     """Collect what was given on the command line, by the configuration's names."""
-    named = {"source": "source", "sink": "sinks", "delegate_option": "enhance.delegate_options"}
+    named = {"source": "source", "source_file": "source_file", "sink": "sinks", "sink_file": "sink_files"}
+    named |= {"delegate_option": "enhance.delegate_options"}
     named |= {"name": "service.name"}
     named |= {name: f"enhance.{name}" for name in _ENHANCE}
     return {
@@ -125,6 +138,22 @@ def _given(context: typer.Context) -> dict[str, Any]:
         for name, path in named.items()
         if (origin := context.get_parameter_source(name)) is not None and origin.name == "COMMANDLINE"
     }
+
+
+def _addresses(
+    source: str | None, source_file: str | None, sinks: list[str] | None, sink_files: list[str] | None
+) -> tuple[str, list[str]]:
+    """Collect source and sinks from the command line and from files; warn of passwords that the command line shows."""
+    from edge_srcnn.service.secret_files import read_address, warn_of_words
+
+    if source is not None and source_file is not None:
+        raise UsageError("give --source or --source-file, not both")
+    if (source is None and source_file is None) or not (sinks or sink_files):
+        raise UsageError("give --source and --sink, or --config; such as --source test: --sink http://127.0.0.1:8080")
+    for warning in warn_of_words([("--source", source or ""), *(("--sink", each) for each in sinks or ())]):
+        log.warning("%s", warning)
+    found = read_address(source_file) if source_file is not None else source or ""
+    return found, [*(sinks or ()), *map(read_address, sink_files or ())]
 
 
 def _from_flags(context: typer.Context) -> "Config":

@@ -1,6 +1,7 @@
 """Run what ``edge-srcnn run`` put together: once, or as a service; and tell how it goes."""
 
 import ctypes
+import logging
 import os
 import resource
 import signal
@@ -18,9 +19,12 @@ from edge_srcnn.live.governor import LadderState
 from edge_srcnn.live.pipeline import State
 from edge_srcnn.live.statistics import rate_text
 from edge_srcnn.service.build import Service
+from edge_srcnn.service.configuration import Loaded
 from edge_srcnn.service.settings import Config
 from edge_srcnn.service.systemd import configure_logging
 from edge_srcnn.system.signals import acting_on
+
+log = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 0.5
 _MANY_FILES = 65_536
@@ -51,14 +55,21 @@ def run_once(config: Config, seconds: float | None, *, json: bool) -> None:
             service.close()
 
 
-def serve(load: Callable[[], Config], seconds: float | None) -> None:
+def serve(load: Callable[[], Loaded], seconds: float | None) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again, SIGUSR1 writes the state to the log."""
-    config = load()
+    loaded = load()
+    config = loaded.config
     configure_logging(config.service.log)
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
     _allow_many_files()
     _share_memory()
     service = Service(config)
-    _run(service, seconds, {signal.SIGHUP: lambda: service.reload(load), signal.SIGUSR1: service.supervisor.dump})
+    _run(
+        service,
+        seconds,
+        {signal.SIGHUP: lambda: service.reload(lambda: load().config), signal.SIGUSR1: service.supervisor.dump},
+    )
     _end()
 
 

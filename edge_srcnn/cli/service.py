@@ -1,6 +1,5 @@
 """``edge-srcnn service`` and ``edge-srcnn config``: the systemd service, and what it is told."""
 
-import stat
 from dataclasses import asdict
 from json import dumps
 from operator import attrgetter
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edge_srcnn.service.install import Step
-    from edge_srcnn.service.settings import Config
 
 SERVICE_EXAMPLES = (
     "Examples: [bold]sudo edge-srcnn service install[/bold] · "
@@ -136,17 +134,13 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file
     from edge_srcnn.service.configuration import load_config
 
     try:
-        config = load_config(file, environment={}).config
+        loaded = load_config(file, environment={}, elsewhere=True)
     except BadConfiguration as error:
         for problem in (str(error), *error.others):
             typer.echo(problem, err=True)
         raise typer.Exit(error.exit_code) from error
-    if _tells_a_secret(file, config):
-        typer.echo(
-            f"{file}: warning: it holds a token or password, and everybody may read it; chmod 640 {file}, "
-            "or for a token #token_file=FILE in place of #token=",
-            err=True,
-        )
+    for warning in loaded.warnings:
+        typer.echo(warning, err=True)
     typer.echo(f"{file}: good")
 
 
@@ -159,10 +153,12 @@ def show(
 ) -> None:
     """Show every setting in effect, and where it comes from: default, file or environment."""
     from edge_srcnn.service.configuration import load_config
+    from edge_srcnn.service.secret_files import UNREAD
     from edge_srcnn.service.settings import SETTINGS
 
-    loaded = load_config(config)
-    values = {path: _without_secrets(attrgetter(path)(loaded.config)) for path in SETTINGS}
+    loaded = load_config(config, elsewhere=True)
+    unread = {path for path, origin in loaded.origins.items() if origin.endswith(UNREAD)}
+    values = {path: None if path in unread else _without_secrets(attrgetter(path)(loaded.config)) for path in SETTINGS}
     if json:
         print_json({path: {"value": value, "origin": loaded.origins[path]} for path, value in values.items()})
         return
@@ -190,9 +186,3 @@ def _without_secrets(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(without_secrets, value))
     return without_secrets(value) if isinstance(value, str) else value
-
-
-def _tells_a_secret(file: Path, config: "Config") -> bool:
-    """Tell whether others may read a file with a token or password in it."""
-    named = (config.source, *config.sinks)
-    return bool(file.stat().st_mode & stat.S_IROTH) and _without_secrets(named) != named

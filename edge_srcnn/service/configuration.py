@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, suggest
 from edge_srcnn.masking import without_secrets
+from edge_srcnn.service.secret_files import AddressFiles
 from edge_srcnn.service.settings import SETTINGS, TABLES, Config, take, take_text
 
 PREFIX = "EDGE_SRCNN_"
@@ -34,12 +35,15 @@ class Loaded:
     Attributes
     ----------
     origins
-        Key path, such as ``enhance.scale``, to ``default``, ``FILE line 7``, ``environment EDGE_SRCNN_ENHANCE_SCALE``
-        or ``flag``.
+        Key path, such as ``enhance.scale``, to ``default``, ``FILE line 7``, ``environment EDGE_SRCNN_ENHANCE_SCALE``,
+        ``flag``, or ``source_file``.
+    warnings
+        Who can read secrets that should not, a line each.
     """
 
     config: Config
     origins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,13 @@ class _Given:
 
 
 def load_config(
-    path: Path | None, environment: Mapping[str, str] = os.environ, flags: Mapping[str, Any] = NOTHING
+    path: Path | None,
+    environment: Mapping[str, str] = os.environ,
+    flags: Mapping[str, Any] = NOTHING,
+    *,
+    elsewhere: bool = False,
 ) -> Loaded:
-    """Read and check the configuration; nothing is opened but the file.
+    """Read and check the configuration; nothing is opened but the file, and those that hold an address.
 
     Parameters
     ----------
@@ -72,6 +80,8 @@ def load_config(
         ``EDGE_SRCNN_ENHANCE_SCALE=3`` and its like override the file.
     flags
         Key path to value; they override the environment. None means that a flag was not given.
+    elsewhere
+        It is for a service, not for this process: files of addresses that only the service can find are not read.
 
     Returns
     -------
@@ -97,10 +107,13 @@ def load_config(
             origins[each.path] = each.origin
         except BadConfiguration as error:
             faults.append(str(error))
+    files = AddressFiles(values[""], origins, elsewhere=elsewhere)
+    faults += map(_one_line, files.take_over(lambda name, value, origin: _Given(name, value, origin).take()))
     if faults:
         raise BadConfiguration(*faults)
     tables: dict[str, Any] = {name: record(**values[name]) for name, record in TABLES.items()}
-    return Loaded(Config(**values[""], **tables), origins)
+    config = Config(**values[""], **tables)
+    return Loaded(config, origins, tuple(files.warnings(path, config.source, config.sinks)))
 
 
 def variable(path: str) -> str:
@@ -216,8 +229,13 @@ def _unknown(table: str, name: str) -> str:
 
 
 def _fault(origin: object, text: str) -> str:
-    """Join place and text to one line, without passwords and tokens, for a terminal."""
-    line = f"{origin}: {without_secrets(text)}"
+    """Join place and text to one line."""
+    return _one_line(f"{origin}: {text}")
+
+
+def _one_line(text: str) -> str:
+    """Make a fault fit for a terminal: printable, not too long, without passwords and tokens."""
+    line = without_secrets(text)
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line[:_LONGEST_LINE])
     return shown if len(line) <= _LONGEST_LINE else f"{shown}..."
 

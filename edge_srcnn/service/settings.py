@@ -64,6 +64,12 @@ def _checked_place(text: str) -> object:
     return kind.name, address_of(uri) if kind.name == "http" else uri.target.rstrip("/")
 
 
+def _check_files(names: tuple[str, ...]) -> None:
+    """Refuse empty names of files."""
+    if not all(name.strip() for name in names):
+        raise ValueError("give the name of a file that holds one address")
+
+
 def _is_standard_stream(uri: Uri) -> bool:
     return uri.target in _STANDARD_STREAMS or (uri.scheme == "y4m" and not uri.target)
 
@@ -132,6 +138,8 @@ class Config:
 
     source: Annotated[str, _check_source] = "picamera2:0?size=640x480&fps=15"
     sinks: Annotated[tuple[str, ...], _check_sinks] = ("http://127.0.0.1:8080",)
+    source_file: str = field(default="", kw_only=True)
+    sink_files: Annotated[tuple[str, ...], _check_files] = field(default=(), kw_only=True)
     enhance: Enhance = field(default_factory=Enhance)
     service: Service = field(default_factory=Service)
 
