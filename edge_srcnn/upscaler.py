@@ -20,7 +20,7 @@ from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.imaging.alpha import fill_transparent, upscale_with_alpha
 from edge_srcnn.imaging.bicubic import bands, upscale_band, upscale_bicubic
 from edge_srcnn.imaging.colour import upscale_chroma
-from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.imaging.frame import Frame, nearest_named
 from edge_srcnn.imaging.luma import (
     LEVELS_VIDEO,
     Samples,
@@ -213,7 +213,8 @@ class Upscaler(AbstractContextManager["Upscaler"]):
             deep = frame.luma.dtype != np.uint8
             luma = self._deep_luma(frame.luma, region) if deep else self._open().upscale(frame.luma, region=region)
         height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, frame.subsampling, strict=True))
-        return replace(frame, luma=luma, chroma=upscale_chroma(frame, self.scale, height, width))
+        chroma = upscale_chroma(frame, self.scale, height, width)
+        return replace(frame, luma=luma, chroma=chroma, siting=nearest_named(frame.siting))
 
     def _deep_luma(self, plane: Samples, region: Tile | None) -> Samples:
         shallow, out = video_to_8_bits(plane), upscale_bicubic(plane, self.scale)

@@ -17,6 +17,7 @@ MAX_SIDE = 16384
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)|([A-Za-z][A-Za-z0-9]+):(//[^/].*)", re.DOTALL)
 _NETWORK = re.compile(r"//[^/]")  # a host: the query belongs to the server, and our options follow a ``#``
 _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
+_COMMA = re.compile(r",(?![0-9])")  # between options; that between two numbers belongs to a value
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[1-9][0-9]{0,8})?")  # an exponent would take hours to compute
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
@@ -35,12 +36,15 @@ class Uri:
         The rest without options; for a network address all of it.
     options
         Name to value.
+    shared
+        Names of options that every kind has; one that does not read them itself passes them over.
     """
 
     text: str = field(repr=False)
     scheme: str
     target: str = field(repr=False)
     options: dict[str, str] = field(repr=False)
+    shared: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,7 +81,7 @@ def parse_uri(text: str) -> Uri:
     else:
         target, *options = _QUERY.split(rest, maxsplit=1)
         if scheme == "test" and "=" in target:  # test:size=640x480,fps=30
-            options.insert(0, target.replace(",", "&"))
+            options.insert(0, _COMMA.sub("&", target))
             target = ""
         query = "&".join(options)
     try:
@@ -109,7 +113,9 @@ def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
     values = {}
     for name, text in uri.options.items():
         if name not in readers:
-            known = ", ".join(readers) or "none"
+            if name in uri.shared:
+                continue
+            known = ", ".join(dict.fromkeys((*readers, *uri.shared))) or "none"
             shown = uri.name if uri.is_network else uri.text  # a secret under a wrong name is one, too
             raise UsageError(f"{shown}: no option is called {name!r}; there are: {known}")
         try:

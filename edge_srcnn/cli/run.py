@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080[/bold] · "
-    "[bold]edge-srcnn run --source /dev/video0 --sink 'out.mp4?segment=60&keep=30'[/bold] · "
+    "[bold]edge-srcnn run --source '/dev/video0?rotate=180' --sink 'out.mp4?segment=60&keep=30'[/bold] · "
     "[bold]edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -[/bold] · "
     "[bold]edge-srcnn run --source test: --sink http://:8080[/bold] · "
     "[bold]edge-srcnn run --config /etc/edge-srcnn/default.toml[/bold]"
@@ -33,7 +33,13 @@ def run(
     context: typer.Context,
     source: Annotated[
         str | None,
-        typer.Option("--source", "-i", metavar="URI", help=f"Where frames come from: {examples(sources.KINDS)}"),
+        typer.Option(
+            "--source",
+            "-i",
+            metavar="URI",
+            help=f"Where frames come from: {examples(sources.KINDS)}. Every one takes crop=X,Y,W,H, hflip=yes, "
+            "vflip=yes, rotate=90 and fps=10 behind its ?, or the # of an address.",
+        ),
     ] = None,
     sink: Annotated[
         list[str] | None,
@@ -77,7 +83,10 @@ def run(
         bool, typer.Option("--reuse/--no-reuse", help="Do not compute still parts of the picture again; same bytes.")
     ] = True,
     roi: Annotated[
-        str | None, typer.Option("--roi", metavar="X,Y,W,H", help="Sharpen this region of the camera's picture only.")
+        str | None,
+        typer.Option(
+            "--roi", metavar="X,Y,W,H", help="Sharpen this region of the picture only, which is cropped and rotated."
+        ),
     ] = None,
     keep_fps: Annotated[
         str | None,

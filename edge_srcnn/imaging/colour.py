@@ -1,5 +1,6 @@
 """Change the colour of planes: chroma coarser or finer, another range or matrix, RGB and back."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
-from edge_srcnn.imaging.frame import BT709, BT2020, Frame
+from edge_srcnn.imaging.frame import BT709, BT2020, CENTRE, Frame, nearest_named
 from edge_srcnn.imaging.luma import Samples, UInt8Array
 
 Chroma = tuple[Samples, Samples]
@@ -28,7 +29,7 @@ def upscale_chroma(frame: Frame, scale: int, height: int, width: int) -> Chroma 
     Parameters
     ----------
     frame
-        Its chroma lies where its ``siting`` says, and so does the result's.
+        Its chroma lies where its ``siting`` says; that of the result, where ``nearest_named`` says.
     scale
         Whole factor.
     height
@@ -42,26 +43,40 @@ def upscale_chroma(frame: Frame, scale: int, height: int, width: int) -> Chroma 
     """
     if frame.chroma is None:
         return None
+    offsets, named = reversed(frame.siting), reversed(nearest_named(frame.siting))
     shifts = [
-        (1 - 1 / scale) * -offset / 2 if coarser == 2 else 0.0
-        for offset, coarser in zip(reversed(frame.siting), frame.subsampling, strict=True)
+        (new / scale - offset) / 2 if coarser == 2 else 0.0
+        for offset, new, coarser in zip(offsets, named, frame.subsampling, strict=True)
     ]
     cb, cr = (_upscale_shifted(plane, scale, *shifts)[:height, :width] for plane in frame.chroma)
     return cb, cr
+
+
+def refine_chroma(frame: Frame) -> Frame:
+    """Interpolate chroma that is coarser down, but not across (4:4:0), to 4:4:4."""
+    if frame.chroma is None:
+        return frame
+    rows = len(frame.luma)
+    cb, cr = (_stretch_down(plane, 2, -frame.siting[1] / 2)[:rows] for plane in frame.chroma)
+    return replace(frame, chroma=(cb, cr), siting=CENTRE)
 
 
 def _upscale_shifted(plane: Samples, scale: int, down: float, across: float) -> Samples:
     """Upscale bicubically from places that lie so many pixels of the plane further down and across."""
     if not (down or across):
         return upscale_bicubic(plane, scale)
-    height, width = plane.shape
-    tall = np.empty((height * scale, width), plane.dtype)
-    for phase, taps in enumerate(_taps(scale, down)):
-        tall[phase::scale] = cv2.filter2D(plane, -1, taps[:, None], borderType=cv2.BORDER_REPLICATE)
-    out = np.empty((height * scale, width * scale), plane.dtype)
+    tall = _stretch_down(plane, scale, down)
+    out = np.empty((tall.shape[0], tall.shape[1] * scale), plane.dtype)
     for phase, taps in enumerate(_taps(scale, across)):
         out[:, phase::scale] = cv2.filter2D(tall, -1, taps[None], borderType=cv2.BORDER_REPLICATE)
     return out
+
+
+def _stretch_down(plane: Samples, scale: int, shift: float) -> Samples:
+    tall = np.empty((plane.shape[0] * scale, plane.shape[1]), plane.dtype)
+    for phase, taps in enumerate(_taps(scale, shift)):
+        tall[phase::scale] = cv2.filter2D(plane, -1, taps[:, None], borderType=cv2.BORDER_REPLICATE)
+    return tall
 
 
 @cache

@@ -14,7 +14,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 
-from edge_srcnn.imaging.luma import Samples
+from edge_srcnn.imaging.geometry import Orientation
 
 _LOCAL = {"protocol_whitelist": "file,crypto,data"}
 _FORMATS = (
@@ -75,27 +75,6 @@ def video_stream(container: Any) -> Any:
     videos = [stream for stream in container.streams.video if not is_cover(stream)]
     chosen = [stream for stream in videos if stream.disposition & Disposition.default]
     return next(iter([*chosen, *videos]), None)
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """How a decoded picture is turned: first transposed, then mirrored, across (``flip_x``) and down (``flip_y``)."""
-
-    transpose: bool = False
-    flip_x: bool = False
-    flip_y: bool = False
-
-    def upright(self, plane: Samples) -> Samples:
-        """Turn a plane ``[h, w]``; contiguous."""
-        if self == Orientation():
-            return plane
-        turned = plane.T if self.transpose else plane
-        return np.ascontiguousarray(turned[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1])
-
-    def siting(self, siting: tuple[float, float]) -> tuple[float, float]:
-        """Tell where chroma lies in planes that were turned upright, see ``Frame.siting``."""
-        across, down = reversed(siting) if self.transpose else siting
-        return -across if self.flip_x else across, -down if self.flip_y else down
 
 
 def orientation_of(frame: Any) -> Orientation:

@@ -18,6 +18,12 @@ CENTRE, LEFT, TOP_LEFT = (0.0, 0.0), (-0.5, 0.0), (-0.5, -0.5)
 """Siting of chroma, see ``Frame.siting``."""
 
 
+def nearest_named(siting: tuple[float, float]) -> tuple[float, float]:
+    """Give the siting nearest to that of a flipped or cropped frame for which ITU-T H.273 has a name."""
+    across, down = siting
+    return min(max(across, -0.5), 0.0), min(max(down, -0.5), 0.5)
+
+
 @dataclass(frozen=True)
 class Colour:
     """Say how luma and chroma are to be read.

@@ -221,6 +221,7 @@ class Capture:
             self._take_over(source)
             self._wanted.wait()
         while not (self._is_over(reader) or self._replaced.is_set()):
+            self.heartbeat_s = monotonic() + (source.timeout_s or 0.0)  # that long it may wait for a frame
             with reader.within(source.timeout_s, "read"):
                 frame = source.read()
             if self._is_over(reader) or self._replaced.is_set():

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_srcnn.errors import SourceLost
 from edge_srcnn.uri import Kind, Uri, always, find_kind, parse_uri
 
 if TYPE_CHECKING:  # help reads the records, and needs no arrays
     from edge_srcnn.imaging.frame import Frame
+    from edge_srcnn.sources.transform import Transform
 
 
 class Source(Protocol):
@@ -62,6 +63,24 @@ def silent(name: str, timeout_s: float) -> SourceLost:
     )
 
 
+class SourceKind(Kind):
+    """Describe a kind of source; its names have the options of ``sources.transform``, too."""
+
+    def options(self, uri: Uri) -> Any:
+        """Read the options of a name; ``UsageError`` where they make no sense."""
+        return self._transform(uri)[2]
+
+    def open(self, uri: Uri) -> Any:
+        """Open the source, with the options of its name."""
+        transform, rest, given = self._transform(uri)
+        return transform.of(self.load().open(rest, **given), uri.name)
+
+    def _transform(self, uri: Uri) -> "tuple[Transform, Uri, dict[str, Any]]":
+        from edge_srcnn.sources.transform import read_transform
+
+        return read_transform(uri, self.load().options)
+
+
 def _is_device(uri: Uri) -> bool:
     return uri.target.startswith("/dev/video")
 
@@ -71,14 +90,14 @@ def _is_paced(uri: Uri) -> bool:
 
 
 KINDS = (
-    Kind("picamera2", "sources.picamera2", "picamera2:0?size=640x480&fps=30", camera=True, reopens=always),
-    Kind("v4l2", "sources.v4l2", "/dev/video0?size=640x480", opens=_is_device, camera=True, reopens=always),
-    Kind("rtsp", "sources.video", "rtsp://camera/stream", ("rtsp", "rtsps"), camera=True, reopens=always),
-    Kind("http", "sources.video", "http://camera/stream.mjpg", ("http", "https"), camera=True, reopens=always),
-    Kind("folder", "sources.folder", "photos/, 'frames/*.png'", opens=Uri.names_pictures),
-    Kind("video", "sources.video", "clip.mp4", opens=always),
-    Kind("y4m", "sources.video", "y4m:- (standard input)"),
-    Kind("test", "sources.testcard", "test: (a moving test card)", reopens=_is_paced),
+    SourceKind("picamera2", "sources.picamera2", "picamera2:0?size=640x480&fps=30", camera=True, reopens=always),
+    SourceKind("v4l2", "sources.v4l2", "/dev/video0?size=640x480", opens=_is_device, camera=True, reopens=always),
+    SourceKind("rtsp", "sources.video", "rtsp://camera/stream", ("rtsp", "rtsps"), camera=True, reopens=always),
+    SourceKind("http", "sources.video", "http://camera/stream.mjpg", ("http", "https"), camera=True, reopens=always),
+    SourceKind("folder", "sources.folder", "photos/, 'frames/*.png'", opens=Uri.names_pictures),
+    SourceKind("video", "sources.video", "clip.mp4", opens=always),
+    SourceKind("y4m", "sources.video", "y4m:- (standard input)"),
+    SourceKind("test", "sources.testcard", "test: (a moving test card)", reopens=_is_paced),
 )
 """Every kind of source; a new one is a file and a record here."""
 

@@ -57,10 +57,10 @@ class Camera(Source):
         return Frame(*planes, self._colour, index, captured_s - self._first_s, captured_s)
 
     def _tell(self, format: str, size: tuple[int, int], rate: Fraction | None) -> None:
-        """Log what the camera gives, and warn where ``size`` and ``rate`` were asked for and are others."""
+        """Log what the camera gives, and warn where that is not ``size``, or fewer than ``rate`` frames a second."""
         given = _words(self.size, self.rate)
         log.info("%s: %s, %s frames a second", self._name, format, given)
-        if self.size != size or (rate and self.rate != rate):
+        if self.size != size or (rate and (self.rate or 0) < rate):  # of too many, some are left out
             log.warning("%s: asked for %s frames a second, the camera gives %s", self._name, _words(size, rate), given)
 
 

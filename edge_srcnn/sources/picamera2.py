@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_srcnn.errors import EdgeSrcnnError, SourceLost, Unavailable, UsageError, reason
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.imaging.geometry import Orientation, oriented
 from edge_srcnn.sources import silent
 from edge_srcnn.sources.camera import LAYOUTS, SIZE, TIMEOUT_S, Camera, take_apart
 from edge_srcnn.sources.libcamera import colour_of, import_library, open_camera, read_controls, reasons
@@ -132,7 +133,8 @@ class LibcameraCamera(Camera):
             self._first_number = number
         self._index = max(self._index + 1, number - self._first_number)
         planes = take_apart(self._layout, buffer, self.size, self._stride)
-        return self._frame(planes, self._index, metadata.get("SensorTimestamp", 0) / 1e9, now)
+        frame = self._frame(planes, self._index, metadata.get("SensorTimestamp", 0) / 1e9, now)
+        return oriented(frame, self._still_to_flip)
 
     def wake(self) -> None:
         """Call off the capture that waits."""
@@ -176,8 +178,8 @@ class LibcameraCamera(Camera):
         if self._layout not in LAYOUTS:
             raise Unavailable(f"{self._name}: the camera gives {self._layout} only; a USB camera is /dev/video0")
         self._colour = colour_of(given.get("colour_space"))
-        if (bool(flips.hflip), bool(flips.vflip)) != (hflip, vflip):
-            log.warning("%s: the camera cannot flip its picture so", self._name)
+        # some cameras flip one way only, or not at all
+        self._still_to_flip = Orientation(False, bool(flips.hflip) != hflip, bool(flips.vflip) != vflip)
 
     def _set_rate(self, rate: Fraction, controls: dict[str, Any]) -> Fraction:
         """Put the rate into the controls, and give the one that the camera can do."""

@@ -11,8 +11,7 @@ from time import monotonic
 from typing import Any
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, reason
-from edge_srcnn.imaging.colour import resample_chroma
-from edge_srcnn.imaging.frame import CENTRE, Frame
+from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.masking import without_secrets
 from edge_srcnn.sources import Source
 from edge_srcnn.sources.deinterlacer import Deinterlacer
@@ -254,18 +253,14 @@ class Video(Source):
 
     def _frame(self, decoded: Any, index: int, time_s: float) -> Frame:
         from edge_srcnn.imaging.containers import orientation_of
+        from edge_srcnn.imaging.geometry import oriented
         from edge_srcnn.imaging.pyav import colour_of, planes_of, siting_of
 
         now = monotonic()
         luma, chroma = planes_of(decoded, deep=self._deep)
-        orientation, siting = orientation_of(decoded), siting_of(decoded, self._codec, self._siting)
-        luma = orientation.upright(luma)
-        if chroma is not None:
-            chroma = orientation.upright(chroma[0]), orientation.upright(chroma[1])
-            siting = orientation.siting(siting)
-            if chroma[0].shape[0] < luma.shape[0] and chroma[0].shape[1] == luma.shape[1]:  # 4:2:2 on its side
-                chroma, siting = resample_chroma(chroma, *luma.shape), CENTRE
-        return Frame(luma, chroma, colour_of(decoded), index, time_s, now, siting)
+        siting = siting_of(decoded, self._codec, self._siting)
+        frame = Frame(luma, chroma, colour_of(decoded), index, time_s, now, siting)
+        return oriented(frame, orientation_of(decoded))
 
 
 def _time_of(decoded: Any, index: int, rate: Fraction | None) -> float:

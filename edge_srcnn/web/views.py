@@ -9,7 +9,7 @@ import simplejpeg  # type: ignore[import-untyped]  # it brings no types
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.colour import jfif_planes, resample_chroma, upscale_chroma
-from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
+from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame, nearest_named
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.sinks import Result
 
@@ -46,7 +46,8 @@ def bicubic_frame(result: Result) -> Frame:
     if original.chroma is not None:
         height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, original.subsampling, strict=True))
         chroma = upscale_chroma(original, result.scale, height, width)
-    return replace(original, luma=luma, chroma=chroma, colour=replace(original.colour, matrix=_matrix(result)))
+    colour = replace(original.colour, matrix=_matrix(result))
+    return replace(original, luma=luma, chroma=chroma, colour=colour, siting=nearest_named(original.siting))
 
 
 def _matrix(result: Result) -> int:
