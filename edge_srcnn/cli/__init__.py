@@ -1,6 +1,5 @@
 """The command line. Only this package and ``export.cli`` print."""
 
-import io
 import logging
 import os
 import sys
@@ -17,8 +16,9 @@ from typer.core import TyperGroup
 import edge_srcnn
 from edge_srcnn.cli import compare, first_steps, measure, models, run, service, upscale
 from edge_srcnn.cli.console import PrintableFormatter, say_error
-from edge_srcnn.errors import EdgeSrcnnError, InternalError
+from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError
 from edge_srcnn.masking import SecretsFilter, without_secrets
+from edge_srcnn.system.standard_streams import flush_stdout, guard_standard_streams, stdout_problem
 
 COMMAND_GROUP = "edge_srcnn.commands"
 """Entry points of this group are commands too: ``export`` and ``evaluate`` come from the workstation side."""
@@ -91,8 +91,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; every error ends in one line and the exit status of its kind."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
+    guard_standard_streams()
     for entry in entry_points(group=COMMAND_GROUP):
         command = entry.load()
         app.command(entry.name, epilog=getattr(sys.modules[command.__module__], "EXAMPLES", None))(command)
@@ -103,10 +102,15 @@ def main() -> None:
         say_error(error)
         sys.exit(error.exit_code)
     except Exception as error:
+        if isinstance(error, OSError) and (problem := stdout_problem()):
+            say_error(CannotWrite(f"standard output: cannot be written ({problem})"))
+            sys.exit(CannotWrite.exit_code)
         if os.environ.get("EDGE_SRCNN_DEBUG"):
             typer.echo(without_secrets(traceback.format_exc()), nl=False, err=True)
         say_error(InternalError.of(error))
         sys.exit(InternalError.exit_code)
+    finally:
+        flush_stdout()
 
 
 def _tell_uncaught(uncaught: threading.ExceptHookArgs) -> None:

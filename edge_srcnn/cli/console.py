@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Container
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -24,9 +25,13 @@ def printable(text: str) -> str:
 
 
 def say(line: str) -> None:
-    """Print a line; unlike ``typer.echo`` it goes above a progress bar that is on the same terminal."""
-    sys.stdout.write(printable(line) + "\n")
-    sys.stdout.flush()
+    """Print a line about work that goes on, whether anybody can read it or not.
+
+    Unlike ``typer.echo`` it goes above a progress bar that is on the same terminal.
+    """
+    with suppress(OSError):
+        sys.stdout.write(printable(line) + "\n")
+        sys.stdout.flush()
 
 
 def say_error(error: Exception) -> None:

@@ -103,7 +103,7 @@ def run(
     seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the final statistics as one JSON document.")] = False,
 ) -> None:
-    """Enhance a stream of pictures until it ends, or until SIGINT or SIGTERM.
+    """Enhance a stream of pictures until it ends, or until SIGINT, SIGTERM or SIGHUP.
 
     Live sources: the newest frame counts, and those that were overtaken are counted. Files: no frame is lost.
     With --model auto a live source gets the best model that keeps its rate, and another one when that changes.

@@ -14,7 +14,7 @@ from dataclasses import asdict
 import typer
 
 from edge_srcnn.cli.console import print_json
-from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.errors import EdgeSrcnnError, reason
 from edge_srcnn.live.governor import LadderState
 from edge_srcnn.live.pipeline import State
 from edge_srcnn.live.statistics import rate_text
@@ -22,7 +22,8 @@ from edge_srcnn.service.build import Service
 from edge_srcnn.service.configuration import Loaded
 from edge_srcnn.service.settings import Config
 from edge_srcnn.service.systemd import configure_logging
-from edge_srcnn.system.signals import acting_on
+from edge_srcnn.system.signals import acting_on, is_ignored
+from edge_srcnn.system.standard_streams import flush_stdout, never_wait_for_stderr
 
 log = logging.getLogger(__name__)
 
@@ -32,19 +33,23 @@ _M_ARENA_MAX, _ARENAS = -8, 2  # <malloc.h>
 
 
 def run_once(config: Config, seconds: float | None, *, json: bool) -> None:
-    """Run until the end, SIGTERM or SIGINT; the first failure ends it, too."""
+    """Run until the end, SIGTERM, SIGINT, or SIGHUP of a terminal that is closed; the first failure ends it, too.
+
+    What is recorded is finished then, whether or not anybody can read what is said.
+    """
+    never_wait_for_stderr()
     service = Service(config, steady=False)
     state = service.supervisor.state
     try:
         with nullcontext() if json else _status_line(state):
-            _run(service, seconds, {})
+            _run(service, seconds, {} if is_ignored(signal.SIGHUP) else {signal.SIGHUP: service.supervisor.stop})
     except EdgeSrcnnError:
         if json:  # a program that asked wants to know, above all then
-            print_json(asdict(state()))
+            _print_statistics(state())
         raise
     else:
         if json:
-            print_json(asdict(state()))
+            _print_statistics(state())
         else:
             for line in _summary(state()):
                 typer.echo(line, err=True)
@@ -59,6 +64,7 @@ def serve(load: Callable[[], Loaded], seconds: float | None) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again, SIGUSR1 writes the state to the log."""
     loaded = load()
     config = loaded.config
+    never_wait_for_stderr()
     configure_logging(config.service.log)
     for warning in loaded.warnings:
         log.warning("%s", warning)
@@ -92,10 +98,19 @@ def _tell_addresses(service: Service) -> None:
             typer.echo(f"look at {each.address}", err=True)
 
 
+def _print_statistics(state: State) -> None:
+    """Print one JSON document; the work is done, whatever becomes of that."""
+    try:
+        print_json(asdict(state))
+    except OSError as error:
+        log.warning("standard output: the statistics cannot be written (%s)", reason(error))
+
+
 def _end() -> None:
     """End the process at once: a driver that hangs would hang the interpreter's end."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_stdout()
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
     os._exit(0)
 
 

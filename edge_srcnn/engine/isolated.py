@@ -5,6 +5,7 @@ Planes go through memory that both processes see.
 
 import mmap
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -166,6 +167,21 @@ def isolated_engine(
     return answer
 
 
+def _anonymous_memory() -> int:
+    try:
+        return os.memfd_create("edge-srcnn")
+    except (OSError, AttributeError):  # an old kernel, or a filter of system calls
+        pass
+    try:
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
+    except OSError as error:
+        raise Unavailable(
+            f"no memory can be shared with a process of its own ({reason(error)}); give isolate = false, or leave out "
+            "--isolate"
+        ) from error
+
+
 class SharedMemory:
     """Bytes behind a descriptor that a child inherits; anonymous, so nothing is left when both processes are gone.
 
@@ -176,7 +192,7 @@ class SharedMemory:
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
-        self.descriptor = os.memfd_create("edge-srcnn") if descriptor is None else descriptor
+        self.descriptor = _anonymous_memory() if descriptor is None else descriptor
         self._bytes: mmap.mmap | None = None
 
     def plane(self, offset: int, shape: Shape) -> UInt8Array:

@@ -38,18 +38,24 @@ def acting_on(actions: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[
 def ending_on_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that it cleans up; the status is 128 and the number.
 
-    From the main thread only.
+    SIGHUP stays ignored where it is, as after nohup(1). From the main thread only.
     """
 
     def end(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    hang_up = () if is_ignored(signal.SIGHUP) else (signal.SIGHUP,)
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, *hang_up)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def is_ignored(number: signal.Signals) -> bool:
+    """Tell whether whoever started the program has a signal ignored, as nohup(1) does SIGHUP."""
+    return signal.getsignal(number) == signal.SIG_IGN
 
 
 def _dispatch(reader: socket.socket, actions: Mapping[signal.Signals, Callable[[], None]]) -> None:
