@@ -96,7 +96,7 @@ WAY = (
             ("multipart stream", "web/routes.py"),
             ("drawn with the divider", "web/page/stage.js"),
         ),
-        (("token, TLS, limits", "web/security.py"),),
+        (("names and tokens", "web/access.py"), ("limits", "web/connections.py")),
     ),
 )
 """Boxes, and between them what is handed over."""

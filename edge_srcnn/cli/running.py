@@ -38,6 +38,7 @@ def run_once(config: Config, seconds: float | None, *, json: bool) -> None:
     What is recorded is finished then, whether or not anybody can read what is said.
     """
     never_wait_for_stderr()
+    _allow_many_files()
     service = Service(config, steady=False)
     state = service.supervisor.state
     try:

@@ -16,7 +16,7 @@ from edge_srcnn.sinks import camera_name
 from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sources import kind_of as kind_of_source
 from edge_srcnn.uri import Uri, flag, frame_rate, one_of, parse_uri, region
-from edge_srcnn.web.sink import address_of
+from edge_srcnn.web.address import place_of
 
 _STANDARD_STREAMS = frozenset({"-", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
 _WANTED: dict[type[inspect.Type], str] = {
@@ -61,7 +61,7 @@ def _checked_place(text: str) -> object:
         joint = "&" if uri.options else "?"
         raise UsageError(f"{text}: a service records for years, in segments: add {joint}segment=600&keep_mb=2000")
     kind.options(uri)
-    return kind.name, address_of(uri) if kind.name == "http" else uri.target.rstrip("/")
+    return kind.name, place_of(uri) if kind.name == "http" else uri.target.rstrip("/")
 
 
 def _check_files(names: tuple[str, ...]) -> None:

@@ -119,7 +119,7 @@ class Sink(Protocol):
 
 
 KINDS = (
-    Kind("http", "web.sink", "http://127.0.0.1:8080", ("http", "https"), live=True, blocking=False),
+    Kind("http", "web.sink", "http://127.0.0.1:8080", ("http", "https", "unix"), live=True, blocking=False),
     Kind("folder", "sinks.folder", "pictures/", opens=Uri.names_pictures),
     Kind("video", "sinks.video", "out.mp4", opens=always),
     Kind("rtsp", "sinks.push", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, OutputExists, reason
 
+_CREDENTIALS = "/run/credentials/"
 _NEW_FILE_MODE = 0o666
 _PARTIAL = re.compile(r"\..*\.[0-9a-f]{8}\.part", re.DOTALL)
 _LOCKING_S = 0.1
@@ -124,3 +125,28 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def cure_of_shared_file(path: str) -> str | None:
+    """Say how to keep a secret from others who can read the file that holds it.
+
+    A group may read what belongs to somebody else: that is how root lets a service read a file. What systemd hands to
+    a service as a credential is kept by systemd.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    A command, or None: nobody else can read it.
+    """
+    with suppress(OSError):
+        if os.path.abspath(path).startswith(_CREDENTIALS):
+            return None
+        found = os.stat(path)
+        own = found.st_uid == os.geteuid()
+        if found.st_mode & (stat.S_IRWXO | (stat.S_IRWXG if own else 0)):
+            return f"chmod {'600' if own else 'o='} {path}"
+    return None

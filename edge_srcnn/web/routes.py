@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from edge_srcnn.web.broadcast import Broadcast, Shot
+from edge_srcnn.web.proxies import Proxies, Visitor
 from edge_srcnn.web.state import PROJECT, registry, status
 from edge_srcnn.web.views import ENHANCED, PARTS, VIEWS
 
@@ -46,6 +47,9 @@ STREAM_HEADERS = {
 
 _FOLDER = files("edge_srcnn.web") / "page"
 _RETRY_AFTER_S = 1
+_STREAM, _SNAPSHOT = ("stream", "stream_0"), ("snapshot", "snapshot_0")  # of mjpg-streamer: its first input
+_HEAD = "<head>"
+_NO_PROXIES = Proxies()
 _WORD = re.compile(r"\{(query|heading|title)\}")
 
 
@@ -62,15 +66,25 @@ class Routes:
         Streams at a time.
     name
         Of the camera, or None.
+    visitor_of
+        Finds out who asks, also through a proxy.
     """
 
-    def __init__(self, look: Callable[[], Any], broadcast: Broadcast, clients: int, name: str | None = None) -> None:
+    def __init__(
+        self,
+        look: Callable[[], Any],
+        broadcast: Broadcast,
+        clients: int,
+        name: str | None = None,
+        visitor_of: Callable[[web.Request], Visitor] = _NO_PROXIES.visitor_of,
+    ) -> None:
+        self._visitor_of = visitor_of
         self._look, self._broadcast, self._clients, self._name = look, broadcast, clients, name
         self._registry = registry(look, broadcast)
         self._page = (_FOLDER / PAGE).read_text(encoding="utf-8")
 
-    def table(self) -> list[web.RouteDef]:
-        """List the routes for ``Application.add_routes``; each answers to GET and HEAD only."""
+    def table(self, prefix: str = "") -> list[web.RouteDef]:
+        """List the routes for ``Application.add_routes``, below a path; each answers to GET and HEAD only."""
         named: dict[str, Handler] = {
             "/": self.index,
             "/stream.mjpg": self.stream,
@@ -82,23 +96,27 @@ class Routes:
             "/healthz": self.healthz,
             **{f"/{name}": _asset(name, kind) for name, kind in ASSETS.items()},
         }
-        return [web.get(path, handler) for path, handler in named.items()]
+        routes = [web.get(f"{prefix}{path}", handler) for path, handler in named.items()]
+        return [*routes, web.get(prefix, _with_slash)] if prefix else routes
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Serve the page; or what ``mjpg-streamer`` serves here."""
         action = request.query.get("action")
-        if action == "stream":
+        if action in _STREAM:
             return await self.stream(request)
-        if action == "snapshot":
+        if action in _SNAPSHOT:
             return await self.snapshot(request)
         if action is not None:
-            raise web.HTTPBadRequest(text="action must be stream or snapshot\n")
+            raise web.HTTPBadRequest(text="action must be stream, stream_0, snapshot or snapshot_0\n")
         token = request.query.get("token")
         query = "" if token is None else f"?token={quote(token, safe='')}"  # leaves nothing that HTML would read
         heading = self._name or PROJECT
         title = PROJECT if self._name is None else f"{self._name} \N{MIDDLE DOT} {PROJECT}"
         words = {"query": query, "heading": escape(heading), "title": escape(title)}
         text = _WORD.sub(lambda found: words[found[1]], self._page)  # in one go: a name may look like a word
+        prefix = self._visitor_of(request).prefix
+        if prefix:  # a proxy took it away, and whether a slash followed it nobody can tell
+            text = text.replace(_HEAD, f'{_HEAD}\n  <base href="{prefix}/">', 1)
         return web.Response(text=text, content_type="text/html")
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -117,7 +135,11 @@ class Routes:
                 await response.prepare(request)
                 await self._send_pictures(request, response, view)
         except TimeoutError:
-            log.info("viewer %s took nothing for %.0f s; its connection is closed", request.remote, STALL_S)
+            log.info(
+                "viewer %s took nothing for %.0f s; its connection is closed",
+                self._visitor_of(request).address,
+                STALL_S,
+            )
             if request.transport is not None:
                 request.transport.abort()
         except ConnectionError:  # it left
@@ -166,6 +188,12 @@ class Routes:
         age_s = self._broadcast.age_s()
         said = "there is no picture yet\n" if age_s is None else f"no picture for {age_s:.0f} s\n"
         return web.Response(status=503, text=said)
+
+
+async def _with_slash(request: web.Request) -> web.StreamResponse:
+    """Send to the folder's address, relative to which the page asks; the token goes along."""
+    query = request.rel_url.raw_query_string
+    raise web.HTTPPermanentRedirect(f"{request.path.rpartition('/')[2]}/{query and f'?{query}'}")
 
 
 def _asset(name: str, kind: str) -> Handler:

@@ -14,10 +14,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from edge_srcnn.errors import CannotWrite, describe
 from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.system.files import cure_of_shared_file
+from edge_srcnn.web.access import SHORT_TOKEN, Access, check, header_signal
+from edge_srcnn.web.address import Place, is_local
 from edge_srcnn.web.broadcast import Broadcast
+from edge_srcnn.web.connections import Connections, Limits
 from edge_srcnn.web.routes import Routes
-from edge_srcnn.web.security import Certificate, ConnectionLimit, accept_handshakes, access_check, add_headers
-from edge_srcnn.web.sink import Address, is_loopback, reachable_url
+from edge_srcnn.web.tls import Certificate
 from edge_srcnn.web.views import MAX_SIDE_PX
 
 log = logging.getLogger(__name__)
@@ -52,12 +55,14 @@ class HttpSink(Sink):
         Where to listen.
     quality
         Of JPEG, 1 to 100.
-    clients
-        Streams at a time.
-    token
-        What visitors must show; None lets everybody in.
+    access
+        Who may look.
+    limits
+        How many at a time.
     certificate
         The server speaks HTTPS; None: HTTP.
+    secret_files
+        Files that nobody else should be able to read.
     camera
         The camera's name on the page and in ``/state``; None: that which the pipeline tells, if it has one.
     """
@@ -67,17 +72,18 @@ class HttpSink(Sink):
     def __init__(
         self,
         name: str,
-        place: Address,
+        place: Place,
         *,
         quality: int = 85,
-        clients: int = 20,
-        token: str | None = None,
+        access: Access = Access(),  # noqa: B008 - it never changes
+        limits: Limits = Limits(),  # noqa: B008 - the same
         certificate: Certificate | None = None,
+        secret_files: Sequence[str] = (),
         camera: str | None = None,
     ) -> None:
         self.name = self.address = name
-        self._place, self._quality, self._clients = place, quality, clients
-        self._token, self._certificate, self._camera = token, certificate, camera
+        self._place, self._quality, self._access, self._limits = place, quality, access, limits
+        self._certificate, self._secret_files, self._camera = certificate, secret_files, camera
         self._ready: Future[Broadcast] = Future()
         self._thread = Thread(target=self._run, name="http", daemon=True)
         self._broadcast: Broadcast | None = None
@@ -86,17 +92,35 @@ class HttpSink(Sink):
         """Listen and serve; ``CannotWrite`` where the port is taken, or the address is not one of this machine."""
         self._look, self._listener = stream.state, self._place.listen()
         self._camera = self._camera or stream.name
-        self.address = reachable_url(self._listener, "http" if self._certificate is None else "https")
-        if not is_loopback(self._listener) and self._token is None:
-            log.warning(
-                "%s is open to everybody who reaches it; #token=... or #token_file=... asks for a token", self.address
-            )
+        self.address = self._place.url(self._listener, "http" if self._certificate is None else "https")
+        self.address += self._access.prefix and f"{self._access.prefix}/"
+        self._warn()
         self._thread.start()
         try:
             self._broadcast = self._ready.result()
         except Exception as error:
             self._thread.join(_JOIN_S)
             raise CannotWrite(f"{self.address}: cannot be served ({describe(error)})") from error
+
+    def _warn(self) -> None:
+        """Say in the log what lets more people look than may be meant."""
+        token = self._access.token
+        if token is None and not is_local(self._listener):
+            log.warning(
+                "%s is open to everybody who reaches it; #token=... or #token_file=... asks for a token", self.address
+            )
+        if token is not None and len(token) < SHORT_TOKEN:
+            log.warning(
+                "%s: the token has fewer than %d characters, and can be guessed; make one: openssl rand -hex 16",
+                self.address,
+                SHORT_TOKEN,
+            )
+        for file in self._secret_files:
+            cure = cure_of_shared_file(file)
+            if cure is not None:
+                log.warning("%s: others on this machine can read the secret in it: %s", file, cure)
+        if self._certificate is not None:
+            self._certificate.warn()
 
     def write(self, result: Result) -> None:
         """Make a result the newest, which is encoded when somebody looks; ``CannotWrite`` if it cannot be shown."""
@@ -126,13 +150,14 @@ class HttpSink(Sink):
                 raise
             self._ready.set_exception(error)
         finally:
-            self._listener.close()
+            self._place.leave(self._listener)
 
     async def _serve(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="jpeg") as encoder:
-            broadcast, limit = Broadcast(self._quality, encoder), ConnectionLimit()
+            broadcast = Broadcast(self._quality, encoder)
+            connections = Connections(self._limits, self._access.proxies)
             runner = web.AppRunner(
-                self._application(broadcast, limit),
+                self._application(broadcast, connections),
                 access_log=None,  # it would hold tokens
                 logger=visitors_log,
                 handler_cancellation=True,  # a viewer that leaves while no frames come is seen to leave
@@ -143,31 +168,30 @@ class HttpSink(Sink):
                 shutdown_timeout=_FAREWELL_S,
             )
             await runner.setup()
-            certificate, accepting = self._certificate, None
+            certificate = self._certificate
+            context = None if certificate is None else certificate.context
+            server: Any = runner.server  # there is one from "setup" on
+            accepting = asyncio.create_task(connections.accept(self._listener, server, context))
             try:
-                if certificate is None:
-                    await web.SockSite(runner, self._listener).start()
-                elif runner.server is not None:
-                    handshakes = accept_handshakes(self._listener, certificate.context, runner.server)
-                    accepting = asyncio.create_task(handshakes)
                 self._ready.set_result(broadcast)
                 while not broadcast.closed.is_set():
                     broadcast.check_signal()
-                    limit.close_idle(_connections(runner))
+                    connections.tell()
                     if certificate is not None:
                         certificate.refresh()
                     with suppress(TimeoutError):
                         await asyncio.wait_for(broadcast.closed.wait(), _CHECK_S)
             finally:
-                if accepting is not None:
-                    accepting.cancel()
+                accepting.cancel()
                 await _end(runner, broadcast)
 
-    def _application(self, broadcast: Broadcast, limit: ConnectionLimit) -> web.Application:
-        access = access_check(self._place.host if is_loopback(self._listener) else None, self._token)
-        application = web.Application(middlewares=[limit.attend, access], client_max_size=_BODY_BYTES)
-        application.on_response_prepare.append(add_headers)
-        application.add_routes(Routes(self._look, broadcast, self._clients, self._camera).table())
+    def _application(self, broadcast: Broadcast, connections: Connections) -> web.Application:
+        checks = [check(self._access), connections.attend]
+        application = web.Application(middlewares=checks, client_max_size=_BODY_BYTES)
+        application.on_response_prepare.append(header_signal(self._access))
+        proxies = self._access.proxies
+        routes = Routes(self._look, broadcast, self._limits.clients, self._camera, proxies.visitor_of)
+        application.add_routes(routes.table(self._access.prefix))
         return application
 
 

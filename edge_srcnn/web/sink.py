@@ -1,55 +1,70 @@
-"""``http://HOST:PORT``, ``https://``: where the viewer listens, and its options. Imports nothing large."""
+"""``http://HOST:PORT``, ``https://``, ``unix:PATH``: the viewer, and its options. Imports nothing large."""
 
 import importlib.util
 import os
-import socket
-from dataclasses import dataclass, replace
-from ipaddress import ip_address
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
+from edge_srcnn.errors import NoInput, Unavailable, UsageError
 from edge_srcnn.masking import remember_secret
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import Uri, read_options, whole_number
+from edge_srcnn.web.address import ANY, ORIGIN, place_of
 
 if TYPE_CHECKING:
+    from edge_srcnn.web.proxies import Network
     from edge_srcnn.web.server import HttpSink
 
 CURE = "pip install 'edge-srcnn[stream]'"
 LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_client": "prometheus-client"}
 """Modules and the projects that bring them."""
 
-LOOPBACK = "127.0.0.1"
-DEFAULT_PORT = 8080
-
 _BEST_QUALITY = 100
-_BACKLOG = 64
-_SEND_BUFFER_BYTES = 64 * 1024
-_UNANSWERED_MS = 30_000
-_ELSEWHERE = ("192.0.2.1", 9)  # TEST-NET-1 of RFC 5737; a datagram socket that is not written to sends nothing there
+_HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_MODE = re.compile("0?[0-7]{3}")
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 def options(uri: Uri) -> dict[str, Any]:
     """Read the options of an address, without a look at the files that they name.
 
-    quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), token (what visitors must show), token_file (a
-    file that holds it), cert and key (of HTTPS: files in PEM), name (of the camera, here alone). In names of files
-    $CREDENTIALS_DIRECTORY and its like are filled in.
+    quality (of JPEG, 1 to 100; 85), clients (streams at a time; 20), name (of the camera, here alone).
+
+    token (what visitors must show), token_file (a file that holds it), cert and key (of HTTPS: files in PEM). In names
+    of files $CREDENTIALS_DIRECTORY and its like are filled in.
+
+    hosts (names besides this machine's own to answer to; * for every name), proxy (addresses and networks of reverse
+    proxies, whose X-Forwarded-* is believed), prefix (the path to serve below), cors (origins whose scripts may read),
+    frame (origins whose pages may show the page within them).
+
+    connections (in all; 256), per_address (of one address; 64), mode and group (of the socket of unix:; 660).
     """
-    if uri.target and not uri.is_network:
+    if uri.scheme != "unix" and uri.target and not uri.is_network:
         raise UsageError(f"{uri.scheme}: give {uri.scheme}://HOST:PORT, and options after #, such as #quality=85")
-    uri = replace(uri, text=uri.target)  # messages leave the token out
+    uri = replace(uri, text=f"unix:{uri.target}" if uri.scheme == "unix" else uri.target)  # without the token
+    special: dict[str, Callable[[str], Any]] = {"cert": _file, "key": _file}
+    if uri.scheme == "unix":
+        special = {"mode": _mode, "group": _word}
     given = read_options(
         uri,
         quality=_quality,
         clients=whole_number,
-        token=_token,
+        token=_word,
         token_file=_file,
-        cert=_file,
-        key=_file,
         name=camera_name,
+        hosts=_hosts,
+        proxy=_networks,
+        prefix=_prefix,
+        cors=_origins,
+        frame=_origins,
+        connections=whole_number,
+        per_address=whole_number,
+        **special,
     )
     if (uri.scheme == "https") != ("cert" in given) or ("cert" in given) != ("key" in given):
         raise UsageError(f"{uri.text}: https:// goes with #cert=FILE&key=FILE, both in PEM")
@@ -84,16 +99,36 @@ def open(uri: Uri, **given: Any) -> "HttpSink":
     missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise Unavailable(f"{uri.target}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
-    from edge_srcnn.web.security import Certificate
+    from edge_srcnn.web.access import Access
+    from edge_srcnn.web.connections import Limits
+    from edge_srcnn.web.proxies import Proxies
     from edge_srcnn.web.server import HttpSink
+    from edge_srcnn.web.tls import Certificate
 
-    if "cert" in given:
-        given["certificate"] = Certificate(given.pop("cert"), given.pop("key"))
+    place = place_of(uri, **_taken(given, "mode", "group"))
+    certificate = Certificate(given.pop("cert"), given.pop("key")) if "cert" in given else None
     if "name" in given:
         given["camera"] = given.pop("name")
-    if "token_file" in given:
-        given["token"] = _token_of(given.pop("token_file"))
-    return HttpSink(uri.target, address_of(uri), **given)
+    file = given.pop("token_file", None)
+    if file is not None:
+        given["token"] = _token_of(file)
+    given["hosts"] = (*given.get("hosts", ()), place.host.lower())
+    access = Access(
+        proxies=Proxies(given.pop("proxy", ())), **_taken(given, "hosts", "token", "prefix", "cors", "frame")
+    )
+    if "clients" in given:
+        given.setdefault("connections", max(Limits.connections, 2 * given["clients"]))
+    limits = Limits(**_taken(given, "clients", "connections", "per_address"))
+    name = f"unix:{uri.target}" if uri.scheme == "unix" else uri.target
+    secret_files = [each for each in (file, certificate and certificate.key) if each]
+    return HttpSink(
+        name, place, access=access, limits=limits, certificate=certificate, secret_files=secret_files, **given
+    )
+
+
+def _taken(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Take some options out of those that were given."""
+    return {name: given.pop(name) for name in names if name in given}
 
 
 def _quality(text: str) -> int:
@@ -102,10 +137,53 @@ def _quality(text: str) -> int:
     return int(text)
 
 
-def _token(text: str) -> str:
+def _word(text: str) -> str:
     if not text:
         raise ValueError("it is empty")
     return text
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    names = tuple(each.strip().lower() for each in text.split(","))
+    if names != (ANY,) and not all(map(_HOST.fullmatch, names)):
+        raise ValueError("give names without http:// and port, such as octopi.local,.example.com, or *")
+    return names
+
+
+def _networks(text: str) -> "tuple[Network, ...]":
+    try:
+        return tuple(ip_network(each.strip(), strict=False) for each in text.split(","))
+    except ValueError:
+        raise ValueError("give addresses or networks of proxies, such as 127.0.0.1,192.168.1.0/24") from None
+
+
+def _prefix(text: str) -> str:
+    path = text.rstrip("/")
+    if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        raise ValueError("give a path, such as /cam")
+    return path
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Read origins as browsers write them: in small letters, without a port that is usual, and without a path."""
+    if text == ANY:
+        return (ANY,)
+    found = []
+    for each in text.split(","):
+        origin = each.strip().lower().removesuffix("/")
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(
+                "give origins, such as http://octopi.local or https://example.com:8443, without a path; or *"
+            )
+        scheme, _, rest = origin.partition("://")
+        found.append(f"{scheme}://{rest.removesuffix(_USUAL_PORTS.get(scheme, ' '))}")
+    return tuple(found)
+
+
+def _mode(text: str) -> int:
+    if not _MODE.fullmatch(text):
+        raise ValueError("give the mode of the socket as three digits, such as 660 or 666")
+    return int(text, 8)
 
 
 def _file(text: str) -> str:
@@ -125,76 +203,3 @@ def _token_of(file: str) -> str:
         raise UsageError(f"token_file={file}: the file is empty")
     remember_secret(token)
     return token
-
-
-@dataclass(frozen=True)
-class Address:
-    """Name a host and a port to listen at; port 0 is any that is free."""
-
-    host: str
-    port: int
-
-    def listen(self) -> socket.socket:
-        """Open a socket that listens; ``CannotWrite`` where the port is taken, or the address is not this machine's.
-
-        The connections that it accepts have small buffers, so that no old pictures wait.
-        """
-        try:
-            family, _, _, _, place = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
-            both = family == socket.AF_INET6 and str(place[0]) == "::" and socket.has_dualstack_ipv6()
-            listener = socket.create_server(
-                (str(place[0]), self.port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
-            )
-        except (OSError, UnicodeError) as error:
-            raise CannotWrite(f"{url(self.host, self.port)}: cannot listen there ({_reason(error)})") from error
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: a peer that takes nothing is gone
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED_MS)
-        return listener
-
-
-def address_of(uri: Uri) -> Address:
-    """Read ``http://HOST:PORT``, without a host loopback, without a port 8080; ``UsageError`` if there is more."""
-    try:
-        parts = urlsplit(uri.target)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"{uri.target}: no address to listen at ({error})") from error
-    if parts.path not in ("", "/") or parts.query or parts.username is not None:
-        raise UsageError(f"{uri.target}: give http://HOST:PORT, and options after #, such as #quality=85")
-    host = parts.hostname or LOOPBACK
-    return Address(LOOPBACK if host == "localhost" else host, DEFAULT_PORT if port is None else port)
-
-
-def is_loopback(listener: socket.socket) -> bool:
-    """Tell whether only this machine can reach a socket."""
-    return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
-
-
-def reachable_url(listener: socket.socket, scheme: str = "http") -> str:
-    """Give what to type into a browser; for a socket that listens everywhere, this machine's own address."""
-    host, port = listener.getsockname()[:2]
-    return url(_own_address() if ip_address(host.partition("%")[0]).is_unspecified else host, port, scheme)
-
-
-def url(host: str, port: int, scheme: str = "http") -> str:
-    """Put an address together, with the brackets of IPv6."""
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def _own_address() -> str:
-    """Find the address that others reach this machine by, or loopback where there is no network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(_ELSEWHERE)
-        except OSError:
-            return LOOPBACK
-        return str(probe.getsockname()[0])
-
-
-def _reason(error: Exception) -> str:
-    """Say what failed in the system's words; those of ``create_server`` repeat the address."""
-    number = getattr(error, "errno", None)
-    if isinstance(error, socket.gaierror) or not number:
-        return str(getattr(error, "strerror", None) or error)
-    return os.strerror(number)

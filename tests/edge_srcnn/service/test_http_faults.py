@@ -17,7 +17,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
-from edge_srcnn.web.security import MOST_IDLE
+from edge_srcnn.web.connections import Limits
 from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import Watcher, config, note, running
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, wait_until
@@ -214,7 +214,7 @@ def test_those_who_ask_nothing_are_shown_the_door(service, viewer, calm, siege, 
                 left += 1
         return left
 
-    most = calm["descriptors"] + MOST_IDLE + DEAF + 5  # it is full, and who came last is in
+    most = calm["descriptors"] + Limits.per_address + 5  # it is full, and who came last is in
     wait_until(lambda: service.usage()["descriptors"] <= most, 2)
     is_served_well(service, viewer, siege.began_s)
     assert viewer.rate(siege.began_s) > 0.8 * RATE

@@ -66,7 +66,8 @@ def by_hand(options: str = "", *, address: str = _ANY_PORT, name: str | None = N
     """A sink that shows what the test writes to it."""
     source = open_source("test:size=8x8")
     state = Pipeline(source, load_model(engine="bicubic"), []).state
-    sink = open_sink(f"{address}#{options}")
+    joint = "?" if address.startswith("unix:") else "#"
+    sink = open_sink(f"{address}{joint}{options}" if options else address)
     sink.begin(Stream(None, None, None, state, name))
     try:
         yield sink

@@ -16,7 +16,7 @@ from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
 from edge_srcnn.masking import without_secrets
 from edge_srcnn.sinks import Stream, open_sink
 from edge_srcnn.uri import parse_uri
-from edge_srcnn.web.sink import Address, address_of, is_loopback, reachable_url, url
+from edge_srcnn.web.address import Address, address_of, is_local, url
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, noisy
 
 
@@ -138,10 +138,10 @@ def test_what_is_no_address_to_listen_at_is_refused(text: str) -> None:
 
 def test_loopback_is_told_from_the_rest() -> None:
     with Address("127.0.0.1", 0).listen() as inside, Address("0.0.0.0", 0).listen() as outside:
-        assert is_loopback(inside)
-        assert not is_loopback(outside)
-        assert reachable_url(inside) == f"http://127.0.0.1:{inside.getsockname()[1]}"
-        assert re.fullmatch(rf"http://(?!0\.)[\d.]+:{outside.getsockname()[1]}", reachable_url(outside))
+        assert is_local(inside)
+        assert not is_local(outside)
+        assert Address("127.0.0.1", 0).url(inside) == f"http://127.0.0.1:{inside.getsockname()[1]}"
+        assert re.fullmatch(rf"http://(?!0\.)[\d.]+:{outside.getsockname()[1]}", Address("0.0.0.0", 0).url(outside))
 
 
 def test_ipv6_is_served() -> None:
@@ -150,9 +150,9 @@ def test_ipv6_is_served() -> None:
     except CannotWrite:
         pytest.skip("this machine has no IPv6")
     with listener:
-        assert is_loopback(listener)
+        assert is_local(listener)
         assert (
-            reachable_url(listener)
+            Address("::1", 0).url(listener)
             == url("::1", listener.getsockname()[1])
             == f"http://[::1]:{listener.getsockname()[1]}"
         )

@@ -15,8 +15,8 @@ pytest.importorskip("simplejpeg")
 
 from edge_srcnn.errors import NoInput, UsageError
 from edge_srcnn.sinks import Stream, open_sink
-from edge_srcnn.web import security
-from edge_srcnn.web.security import MOST_HANDSHAKES
+from edge_srcnn.web import connections, tls
+from edge_srcnn.web.connections import MOST_HANDSHAKES
 from tests.edge_srcnn.web.serving import flat, is_cut_off, wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
@@ -62,7 +62,7 @@ def test_a_snapshot_comes_by_https_alone(tmp_path: Path, sink) -> None:
 def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
     tmp_path: Path, sink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(security, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(tls, "LOOK_EVERY_S", 0.0)
     port = int(sink.address.rpartition(":")[2])
     assert common_name(port) == "first"
     make_certificate(tmp_path, "second")
@@ -86,7 +86,7 @@ def test_visitors_who_do_not_shake_hands_make_room_for_those_who_do(tmp_path: Pa
 
 
 def test_a_handshake_has_little_time(sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(security, "HANDSHAKE_S", 0.2)
+    monkeypatch.setattr(connections, "HANDSHAKE_S", 0.2)
     with socket.create_connection(("127.0.0.1", int(sink.address.rpartition(":")[2]))) as silent:
         wait_until(lambda: is_cut_off(silent))
 
