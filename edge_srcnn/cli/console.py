@@ -39,6 +39,11 @@ def say_error(error: Exception) -> None:
     typer.echo(f"edge-srcnn: {printable(str(error))}", err=True)
 
 
+def say_warning(text: str) -> None:
+    """Print a warning in one line on standard error."""
+    typer.echo(printable(text), err=True)
+
+
 class PrintableFormatter(logging.Formatter):
     """Format log lines of which none makes a terminal do anything; a traceback keeps its lines."""
 

@@ -1,5 +1,6 @@
 """``edge-srcnn service`` and ``edge-srcnn config``: the systemd service, and what it is told."""
 
+import sys
 from dataclasses import asdict
 from json import dumps
 from operator import attrgetter
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge_srcnn.cli.console import print_json, print_table
+from edge_srcnn.cli.console import print_json, print_table, say_warning
 from edge_srcnn.cli.options import Json
 from edge_srcnn.errors import BadConfiguration
 from edge_srcnn.masking import without_secrets
@@ -65,11 +66,19 @@ def install(
         ),
     ] = None,
     prefix: Prefix = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: go on after a warning.")] = False,
 ) -> None:
-    """Write the unit, the service's user and a first configuration. Needs root; can be repeated."""
+    """Write the unit, the service's user and a first configuration. Needs root; can be repeated.
+
+    It warns when others than root can change the program, and so what the service runs; at a terminal it asks, too.
+    """
     from edge_srcnn.service import install as installation
 
     cameras, command = camera or [installation.DEFAULT], installation.command()
+    if (warning := installation.warn_of_owner()) is not None:
+        say_warning(warning)
+        if prefix is None and not yes and sys.stdin is not None and sys.stdin.isatty():
+            typer.confirm("Install it all the same?", abort=True, err=True)
     _tell(installation.install(cameras, prefix=prefix and prefix.absolute()))
     if prefix is None:
         typer.echo("\nNext:")
@@ -140,7 +149,7 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file
             typer.echo(problem, err=True)
         raise typer.Exit(error.exit_code) from error
     for warning in loaded.warnings:
-        typer.echo(warning, err=True)
+        say_warning(warning)
     typer.echo(f"{file}: good")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import edge_srcnn
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
 from edge_srcnn.service import systemctl
+from edge_srcnn.service.ownership import running_program
 from edge_srcnn.system.files import write_whole
 
 TEMPLATE = "edge-srcnn@.service"
@@ -188,6 +189,12 @@ def require_open() -> None:
         for folder in (path, *path.parents):
             if folder.is_relative_to(top) and folder.is_dir() and not folder.stat().st_mode & stat.S_IXOTH:
                 raise Unavailable(f"{folder}: closed to the service's user; chmod o+rx {folder}")
+
+
+def warn_of_owner() -> str | None:
+    """Warn where others than root can change the program that was installed; None where only root can."""
+    found = running_program(command(), Path(edge_srcnn.__file__).parent)
+    return None if found is None else found.warning("service install")
 
 
 def _needed() -> Iterable[Path]:

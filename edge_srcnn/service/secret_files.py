@@ -176,7 +176,8 @@ def _warn_of_readers(file: Path, addresses: Sequence[str], *, movable: bool = Fa
         else:
             return
         rights = f"chgrp {USER} {file}; chmod 640 {file}" if _group_name(USER) else f"chmod 600 {file}"
-        yield f"{file}: warning: it holds a token or password, and {who} read it; {rights}{_ELSEWHERE if movable else ''}"
+        more = _ELSEWHERE if movable else ""
+        yield f"{file}: warning: it holds a token or password, and {who} read it; {rights}{more}"
 
 
 def warn_of_words(options: Sequence[tuple[str, str]]) -> Iterator[str]:

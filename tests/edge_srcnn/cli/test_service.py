@@ -46,10 +46,17 @@ def test_print_of_something_else_is_a_usage_error(run_cli):
     assert done.stderr.startswith("edge-srcnn: ssh: no file of ours; there are edge-srcnn@.service, ")
 
 
+def without_owner(said: str) -> str:
+    """Leave out the warning that somebody else than root can change this environment, as in a developer's home."""
+    return "".join(
+        line for line in said.splitlines(keepends=True) if " can change it, and so what runs as root " not in line
+    )
+
+
 def test_install_below_a_prefix_says_what_was_written_and_uninstall_removes_it(run_cli, tmp_path):
     for result in ("written", "unchanged"):
         done = run_cli("service", "install", "--camera", "front", "--prefix", "packaged")
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, without_owner(done.stderr)) == (0, "")
         for place in PLACES.values():
             assert f"{result:9} {tmp_path}/packaged/{place}\n" in done.stdout
     assert "Next:" not in done.stdout
@@ -62,7 +69,7 @@ def test_install_below_a_prefix_says_what_was_written_and_uninstall_removes_it(r
 def test_a_prefix_that_is_a_file_is_one_line_and_exit_status_73(run_cli, tmp_path):
     (tmp_path / "file").touch()
     done = run_cli("service", "install", "--prefix", "file")
-    assert (done.returncode, done.stderr.count("\n")) == (73, 1)
+    assert (done.returncode, without_owner(done.stderr).count("\n")) == (73, 1)
     assert "cannot be written" in done.stderr
 
 
