@@ -1,8 +1,12 @@
 """Visitors that mean harm, or whose networks fail: nobody else notices, and nothing is left of them."""
 
+import os
 import random
 import re
+import resource
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -13,14 +17,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("av")
 pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.web.connections import Limits
+from tests.edge_srcnn.clips import decode
 from tests.edge_srcnn.machine import SLOWER
-from tests.edge_srcnn.service.running import Watcher, config, note, running
-from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, wait_until
+from tests.edge_srcnn.service.running import START_S, Watcher, config, note, running
+from tests.edge_srcnn.web.serving import LIMIT_S, Viewer, by_hand, flat, get, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -296,3 +302,64 @@ WORDS = st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_s
 def test_what_looks_like_a_request_brings_no_traceback(sink, caplog, method, path, query, version, headers, body):
     lines = [f"{method} {path}{query} {version}", *(f"{name}: {value}" for name, value in headers)]
     is_answered_or_left(sink, "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body, caplog)
+
+
+CROWD, MOST_FILES, SEGMENTS = 1100, 200, 4
+
+
+def test_a_crowd_that_asks_nothing_leaves_files_to_a_recording(tmp_path, record_property):
+    """A plain ``run``, with fewer descriptors than visitors: each segment of the recording takes one anew."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2 * CROWD:
+        pytest.skip("this machine allows too few files for the visitors")
+
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES // 2, MOST_FILES))
+
+    folder, log = tmp_path / "recordings", tmp_path / "log"
+    folder.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "edge_srcnn",
+        "run",
+        "--engine",
+        "bicubic",
+        "--source",
+        f"test:size=64x48,fps={RATE}",
+    ]
+    sinks = ["--sink", "http://127.0.0.1:0", "--sink", f"{folder}/day.mkv?segment=1&codec=mjpeg"]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * CROWD)), hard))
+    try:
+        with (
+            log.open("wb") as errors,
+            subprocess.Popen([*command, *sinks], stderr=errors, cwd=tmp_path, preexec_fn=few_files) as process,
+            ExitStack() as stack,
+        ):
+            stack.callback(process.kill)
+            wait_until(lambda: "look at " in log.read_text(), START_S)
+            run = Place(re.search(r"look at (\S+)", log.read_text())[1])
+            limits = Path("/proc", str(process.pid), "limits").read_text()
+            assert re.search(r"Max open files +(\d+)", limits)[1] == str(MOST_FILES)  # raised
+            viewer = stack.enter_context(Watcher(run))
+            viewer.sees(live=True, since_s=0.0)
+            for _ in range(CROWD):
+                visitor = stack.enter_context(socket.socket())
+                visitor.settimeout(LIMIT_S)
+                visitor.connect(("127.0.0.1", urlsplit(run.address).port))
+            before = len(list(folder.iterdir()))
+            wait_until(lambda: len(list(folder.iterdir())) >= before + SEGMENTS, START_S)
+            assert len(os.listdir(f"/proc/{process.pid}/fd")) < MOST_FILES
+            assert viewer.broken is None
+            assert get(run, "/snapshot").status == 200
+            process.terminate()
+            assert process.wait(START_S) == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    said = log.read_text()
+    assert "Traceback" not in said
+    assert len(re.findall("too many connections: ", said)) == 1  # a minute is longer than this
+    assert all(decode(path) for path in folder.iterdir())
+    note(
+        record_property, f"{CROWD} bare connections, {MOST_FILES} descriptors", lost=0, remarks="the recording goes on"
+    )

@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.request
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,10 @@ from tests.edge_srcnn.web.serving import flat, is_cut_off, wait_until
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 
 
-def make_certificate(folder: Path, name: str) -> str:
+def make_certificate(folder: Path, name: str, days: int = 2) -> str:
     command = [
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-        *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"),
+        *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", str(days)),
         *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
     ]
     subprocess.run(command, check=True, capture_output=True)
@@ -126,3 +127,116 @@ def test_a_key_with_a_password_does_not_ask_for_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="PEM"):
         open_sink(f"https://127.0.0.1:0#{options.replace('key.pem', 'locked.pem')}")
     assert time.monotonic() - began < 5
+
+
+def dates(file: Path) -> tuple[datetime, datetime]:
+    """From when until when OpenSSL says that a certificate is valid."""
+    command = ["openssl", "x509", "-noout", "-dates", "-in", str(file)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    begin, end = (ssl.cert_time_to_seconds(line.partition("=")[2]) for line in said)
+    return datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(end, UTC)
+
+
+@pytest.mark.parametrize(
+    ("days", "algorithm"),
+    [(2, "ec"), (14, "ed25519"), (90, "rsa:1024"), (20_000, "ed25519")],  # the last one's year has four digits
+)
+def test_the_times_of_a_certificate_are_those_that_openssl_reads(days: int, algorithm: str, tmp_path: Path) -> None:
+    curve = ("-pkeyopt", "ec_paramgen_curve:prime256v1") if algorithm == "ec" else ()
+    command = [
+        *("openssl", "req", "-x509", "-newkey", algorithm, *curve, "-nodes", "-days", str(days), "-subj", "/CN=a/O=b"),
+        *("-keyout", "key.pem", "-out", "cert.pem", "-text"),
+    ]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    pem = (tmp_path / "cert.pem").read_text()
+    begin, end = dates(tmp_path / "cert.pem")
+    assert tls.validity(ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN") :])) == (begin, end)
+    second = timedelta(seconds=1)
+    soon = f"the certificate ends on {end:%Y-%m-%d}: renew it"
+    for now, said in (
+        (begin - second, f"the certificate is valid from {begin:%Y-%m-%d} on, and this machine's clock says"),
+        (begin, soon if days <= 14 else None),
+        (max(begin, end - timedelta(days=14)), soon),
+        (end - timedelta(days=14) - second, None if days > 14 else "the certificate is valid from"),
+        (end - second, soon),
+        (end, f"the certificate has expired on {end:%Y-%m-%d}; browsers refuse it: renew it"),
+        (end + timedelta(days=1000), f"the certificate has expired on {end:%Y-%m-%d}; browsers refuse it: renew it"),
+    ):
+        told = tls.expiry(pem, now)
+        assert told == said if said is None else (told or "").startswith(said), now
+
+
+def make_expired(folder: Path) -> str:
+    """A certificate of January 2020, which only an authority's command makes."""
+    options = make_certificate(folder, "x")
+    (folder / "ca.cnf").write_text(
+        "[ca]\ndefault_ca=x\n[x]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n"
+        "[p]\ncommonName=supplied\n"
+    )
+    (folder / "index.txt").touch()
+    (folder / "serial").write_text("01\n")
+    made = ["-keyfile", "key.pem", "-in", "request.pem", "-out", "cert.pem"]
+    span = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"]
+    for command in (
+        ["req", "-new", "-key", "key.pem", "-subj", "/CN=x", "-out", "request.pem"],
+        ["ca", "-batch", "-selfsign", "-config", "ca.cnf", *made, *span],
+    ):
+        subprocess.run(["openssl", *command], check=True, capture_output=True, cwd=folder)
+    return options
+
+
+def test_of_a_chain_the_first_end_counts(tmp_path: Path) -> None:
+    pems = []
+    for days in (400, 10, 300):
+        make_certificate(tmp_path, f"of {days} days", days)
+        pems.append((tmp_path / "cert.pem").read_text())
+    assert "ends on" in str(tls.expiry("".join(pems), datetime.now(UTC)))
+    assert tls.expiry(pems[0] + pems[2], datetime.now(UTC)) is None
+    assert tls.expiry("no certificate", datetime.now(UTC)) is None
+
+
+@pytest.mark.parametrize(
+    "der", [b"", b"\x30", b"\x30\x82\xff\xff", b"\x30\x02\x30\x00", bytes(100), b"\x30\x80\x30\x80"]
+)
+def test_what_is_no_certificate_is_an_error_of_two_kinds(der: bytes) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        tls.validity(der)
+
+
+@pytest.mark.parametrize(("days", "said"), [(0, "has expired on 2020-02-01"), (13, "ends on"), (30, None)])
+def test_a_certificate_that_ends_is_told_at_the_start_and_every_day(
+    days: int, said: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if days:
+        make_certificate(tmp_path, "x", days)
+    else:
+        make_expired(tmp_path)
+    certificate = tls.Certificate(f"{tmp_path}/cert.pem", f"{tmp_path}/key.pem")
+    monkeypatch.setattr(tls, "LOOK_EVERY_S", 0.0)
+    for _ in range(3):
+        certificate.warn()
+        certificate.refresh()
+    assert [said in message for message in caplog.messages if said] == [True] * (said is not None)
+    if said is None:
+        assert caplog.messages == []
+        return
+    monkeypatch.setattr(tls, "WARN_EVERY_S", 0.0)
+    certificate.refresh()
+    assert len(caplog.messages) == 2
+    monkeypatch.undo()
+    monkeypatch.setattr(tls, "LOOK_EVERY_S", 0.0)
+    make_certificate(tmp_path, "renewed", 90)
+    certificate.refresh()
+    certificate.refresh()
+    assert len([message for message in caplog.messages if "renew it" in message]) == 2
+
+
+def test_a_key_that_others_can_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    options = make_certificate(tmp_path, "x", 90)
+    for mode, told in ((0o600, 0), (0o644, 1)):
+        caplog.clear()
+        (tmp_path / "key.pem").chmod(mode)
+        opened = open_sink(f"https://127.0.0.1:0#{options}")
+        opened.begin(Stream(None, None, None, lambda: None))
+        opened.close()
+        assert [f"chmod 600 {tmp_path}/key.pem" in message for message in caplog.messages] == [True] * told
