@@ -1,6 +1,5 @@
 """Run what ``edge-srcnn run`` put together: once, or as a service; and tell how it goes."""
 
-import ctypes
 import logging
 import os
 import resource
@@ -22,6 +21,7 @@ from edge_srcnn.service.build import Service
 from edge_srcnn.service.configuration import Loaded
 from edge_srcnn.service.settings import Config
 from edge_srcnn.service.systemd import configure_logging
+from edge_srcnn.system.memory import share_arenas
 from edge_srcnn.system.signals import acting_on, is_ignored
 from edge_srcnn.system.standard_streams import flush_stdout, never_wait_for_stderr
 
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 0.5
 _MANY_FILES = 65_536
-_M_ARENA_MAX, _ARENAS = -8, 2  # <malloc.h>
 
 
 def run_once(config: Config, seconds: float | None, *, json: bool) -> None:
@@ -70,7 +69,7 @@ def serve(load: Callable[[], Loaded], seconds: float | None) -> None:
     for warning in loaded.warnings:
         log.warning("%s", warning)
     _allow_many_files()
-    _share_memory()
+    share_arenas()
     service = Service(config)
     _run(
         service,
@@ -113,12 +112,6 @@ def _end() -> None:
     with suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(0)
-
-
-def _share_memory() -> None:
-    """Let all threads allocate in the same two arenas: those that come and go with a camera leave nothing then."""
-    with suppress(OSError, AttributeError):  # another C library than glibc
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _allow_many_files() -> None:

@@ -18,6 +18,7 @@ from edge_srcnn.live.threads import STUCK_THREADS, in_thread
 from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink
 from edge_srcnn.sources import Source
+from edge_srcnn.system.memory import return_free_memory
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ STUCK_S = 60.0
 """A call to a camera's driver that nobody waits for any more, and that has not returned after so long, never does."""
 
 _LOOK_S = 0.1
+_TIDY_S = 60.0
 _STOP_S = 1.0
 _FINISH_S = 20.0
 
@@ -132,7 +134,7 @@ class Supervisor:
             The source or a sink makes no sense, or a file that was the source failed.
         """
         running = in_thread("pipeline", lambda: self._pipeline.run(begun=lambda: self._has_begun(begun)))
-        next_watchdog_s = 0.0
+        next_watchdog_s, next_tidy_s = 0.0, monotonic() + _TIDY_S
         next_statistics_s = monotonic() + self._statistics_s
         while not running.done() and not self._stopping.is_set():
             wait([running], _LOOK_S)
@@ -144,6 +146,9 @@ class Supervisor:
             if now >= next_statistics_s:
                 self._log_statistics()
                 next_statistics_s = now + self._statistics_s
+            if now >= next_tidy_s:
+                return_free_memory()
+                next_tidy_s = now + _TIDY_S
         self._enter(Phase.STOPPING, "stopping")
         self._notifier.stopping()
         self._pipeline.stop()

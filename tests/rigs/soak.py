@@ -159,7 +159,7 @@ def disk() -> Iterator[tuple[Path, bool]]:
 def soak(minutes: float) -> dict[str, Any]:
     """Faults, and what became of them."""
     dice = random.Random()
-    injected, failures, returns = Counter[str](), list[str](), list[float]()
+    injected, grown, failures, returns = Counter[str](), Counter[str](), list[str](), list[float]()
     with ExitStack() as stack:
         folder, small = stack.enter_context(disk())
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -194,6 +194,7 @@ def soak(minutes: float) -> dict[str, Any]:
                 failures.append(f"{kind}: the viewer was cut off ({viewer.broken}), or the service ended")
                 break
             usages.append(service.usage())
+            grown[kind] += usages[-1]["memory_kb"] - (usages[-2] if len(usages) > 1 else first)["memory_kb"]
             if slot - began <= WARM_S:
                 first = usages[-1]
             time.sleep(max(slot + EVERY_S - monotonic(), 0))
@@ -225,6 +226,7 @@ def soak(minutes: float) -> dict[str, Any]:
         "after_the_first_minute": first,
         "in_the_third_quarter": third,
         "in_the_last_quarter": last,
+        "memory_kb_grown_by": dict(grown.most_common()),
         "memory_mb_each_tenth": [
             round(typical(usages[i * len(usages) // 10 : (i + 1) * len(usages) // 10] or usages)["memory_kb"] / 1000)
             for i in range(10)
