@@ -100,6 +100,14 @@ def run(
         str | None,
         typer.Option("--name", metavar="TEXT", help="Call the camera so on the page, in /state and in recordings."),
     ] = None,
+    overlay: Annotated[
+        str | None,
+        typer.Option(
+            "--overlay",
+            metavar="yes|TEXT",
+            help="Write name and time on the pictures, or a text with {name}, %H:%M and their like.",
+        ),
+    ] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the final statistics as one JSON document.")] = False,
 ) -> None:
@@ -130,6 +138,10 @@ def run(
     ):
         if text is not None:
             read_option(option, text, read)
+    if overlay is not None:
+        from edge_srcnn.imaging.overlay import read_overlay
+
+        read_option("--overlay", overlay, read_overlay)
     engine_options(context.params)
     from edge_srcnn.cli.running import run_once
 
@@ -140,7 +152,7 @@ def _given(context: typer.Context) -> dict[str, Any]:
     """Collect what was given on the command line, by the configuration's names."""
     named = {"source": "source", "source_file": "source_file", "sink": "sinks", "sink_file": "sink_files"}
     named |= {"delegate_option": "enhance.delegate_options"}
-    named |= {"name": "service.name"}
+    named |= {"name": "service.name", "overlay": "service.overlay"}
     named |= {name: f"enhance.{name}" for name in _ENHANCE}
     return {
         path: context.params[name]
@@ -176,5 +188,5 @@ def _from_flags(context: typer.Context) -> "Config":
         params["source"],
         tuple(params["sink"]),
         Enhance(**enhance, delegate_options=delegate_options),
-        Service(name=params["name"]),
+        Service(name=params["name"], overlay=params["overlay"]),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import monotonic, perf_counter
 
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.imaging.overlay import with_text
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.frame_upscaler import FrameUpscaler, SwitchingUpscaler
 from edge_srcnn.live.governor import LadderState
@@ -84,6 +85,8 @@ class Pipeline:
         What sinks are to tell of how it goes; by itself the pipeline's own state.
     name
         Of the camera, for sinks to show.
+    overlay
+        Gives what is to be written on a frame.
 
     Attributes
     ----------
@@ -99,10 +102,11 @@ class Pipeline:
         *,
         state: "Callable[[], State] | None" = None,
         name: str | None = None,
+        overlay: Callable[[Frame], str] = lambda frame: "",
     ) -> None:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
         self._upscaler = upscaler
-        self._told, self._name = state or self.state, name
+        self._told, self._name, self._overlay = state or self.state, name, overlay
         live, alone = self._capture.live, len(sinks) == 1
         self._workers = [SinkWriter(sink, live=live, alone=alone) for sink in sinks]
         self.computes = False
@@ -237,7 +241,7 @@ class Pipeline:
         if isinstance(self._upscaler, SwitchingUpscaler):
             self._upscaler.rest()
         self.computes = False
-        self._offer(Result(frame, frame, self._upscaler.scale, enhanced=False))
+        self._offer(Result(frame, frame, self._upscaler.scale, enhanced=False, overlay=self._overlay(frame)))
 
     def _process(self, frame: Frame) -> None:
         began = perf_counter()
@@ -250,7 +254,8 @@ class Pipeline:
             return
         self._enhance.add(perf_counter() - began)
         self._sizes = frame.size, enhanced.size
-        self._offer(Result(enhanced, frame, self._upscaler.scale))
+        text = self._overlay(frame)
+        self._offer(Result(with_text(enhanced, text), frame, self._upscaler.scale, overlay=text))
         self._latency.add(monotonic() - frame.captured_s)
         self._out.tick()
 

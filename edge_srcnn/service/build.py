@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from edge_srcnn.engine.backends import Delegate
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.errors import describe
+from edge_srcnn.imaging.overlay import Overlay, read_overlay
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.live.frame_upscaler import FrameUpscaler
@@ -20,7 +22,7 @@ from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera
 from edge_srcnn.system.temperature import HeatWatch
-from edge_srcnn.uri import frame_rate, region
+from edge_srcnn.uri import frame_rate, parse_uri, region
 
 
 class Service:
@@ -45,6 +47,7 @@ class Service:
         self._one_reload = threading.Lock()
         self._camera = is_camera(config.source)
         self._heat = HeatWatch().newest
+        self._overlay = _overlay_of(config)
         with ExitStack() as opened:
             opener = Opener.of(config.source)
             if steady and opener.reopens:
@@ -65,7 +68,12 @@ class Service:
             opened.pop_all()
         told = config.service
         self.supervisor = Supervisor(
-            self._capture, self._upscaler, self.sinks, statistics_s=told.statistics_s, name=told.name
+            self._capture,
+            self._upscaler,
+            self.sinks,
+            statistics_s=told.statistics_s,
+            name=told.name,
+            overlay=lambda frame: self._overlay.text(frame),
         )
 
     def close(self) -> None:
@@ -95,6 +103,7 @@ class Service:
                 self._failover.replace(candidates)
         if config.source != before.source and reopens:
             self._capture.replace(opener)
+            self._overlay = _overlay_of(replace(config, service=before.service))
         changes = {
             "source": config.source != before.source and not reopens,
             "sinks": config.sinks != before.sinks,
@@ -127,3 +136,9 @@ class Service:
             hot_c=config.service.hot_c,
             heat=self._heat,
         )
+
+
+def _overlay_of(config: Config) -> Overlay:
+    """Choose what is written on pictures: what the source's name says, or else the service's setting."""
+    told = parse_uri(config.source).options.get("overlay", config.service.overlay or "no")
+    return Overlay(read_overlay(told), config.service.name)

@@ -11,6 +11,7 @@ from edge_srcnn.engine.backends import AUTO, BACKENDS, Delegate
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import MAX_THREADS
 from edge_srcnn.errors import UsageError
+from edge_srcnn.imaging.overlay import read_overlay
 from edge_srcnn.models.bundled import SCALES, find_model
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.sinks import kind_of as kind_of_sink
@@ -125,6 +126,7 @@ class Service:
     """Name the camera; set the service's retries, its limit of heat, and its log."""
 
     name: Annotated[str, camera_name] | None = None
+    overlay: Annotated[str, read_overlay] | None = None
     retry_camera_s: Wait = 1.5
     retry_sink_s: Wait = 10.0
     hot_c: Annotated[float, Meta(ge=40, le=120)] = 80.0

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from time import monotonic
 
+from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.live.frame_upscaler import FrameUpscaler
@@ -91,6 +92,8 @@ class Supervisor:
         Every so often a line of statistics is logged.
     name
         Of the camera, for sinks to show.
+    overlay
+        Gives what is to be written on a frame.
     notifier
         Speaks to this machine's systemd.
 
@@ -108,11 +111,12 @@ class Supervisor:
         *,
         statistics_s: float = 60.0,
         name: str | None = None,
+        overlay: Callable[[Frame], str] = lambda frame: "",
         notifier: Notifier | None = None,
     ) -> None:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
         self._failover = upscaler if isinstance(upscaler, FailoverUpscaler) else None
-        self._pipeline = Pipeline(self._capture, upscaler, sinks, state=self.state, name=name)
+        self._pipeline = Pipeline(self._capture, upscaler, sinks, state=self.state, name=name, overlay=overlay)
         self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False

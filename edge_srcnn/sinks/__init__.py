@@ -37,12 +37,15 @@ class Result:
     ----------
     enhanced
         False: nobody wanted an enhanced frame, and ``frame`` is the camera's. Only sinks on demand get such.
+    overlay
+        What is written on ``frame``, if it is enhanced, and is to be written on any other that is made of ``original``.
     """
 
     frame: "Frame"
     original: "Frame"
     scale: int
     enhanced: bool = True
+    overlay: str = ""
 
 
 @dataclass(frozen=True)

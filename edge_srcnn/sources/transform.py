@@ -9,6 +9,7 @@ from typing import Any
 from edge_srcnn.errors import SourceLost, UsageError
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.geometry import UPRIGHT, Orientation, Region, cropped, oriented
+from edge_srcnn.imaging.overlay import read_overlay
 from edge_srcnn.sources import Source
 from edge_srcnn.uri import Uri, flag, frame_rate, one_of, read_options, region
 
@@ -18,8 +19,9 @@ READERS: dict[str, Callable[[str], Any]] = {
     "vflip": flag,
     "crop": region,
     "fps": frame_rate,
+    "overlay": read_overlay,
 }
-"""Options of every source, and what reads them."""
+"""Options of every source, and what reads them; ``overlay`` is for whoever has the result."""
 
 _TURNS = ("rotate", "hflip", "vflip", "crop")
 _EPSILON_S = 1e-6  # what sums of times may be off by
@@ -87,8 +89,8 @@ def read_transform(uri: Uri, options: Callable[[Uri], dict[str, Any]]) -> tuple[
             flip_x=orientation.flip_x and "hflip" not in given,
             flip_y=orientation.flip_y and "vflip" not in given,
         )
-    if "fps" not in given and "fps" in uri.options:
-        asked |= read_options(replace(uri, options={"fps": uri.options["fps"]}), **READERS)
+    passed_over = {name: others[name] for name in READERS if name in others and name not in given}
+    asked |= read_options(replace(uri, options=passed_over), **READERS)
     fps = given["fps"] if "fps" in given else asked.get("fps")
     return Transform(crop, orientation, fps), rest, given
 

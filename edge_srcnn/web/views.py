@@ -11,6 +11,7 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.colour import jfif_planes, resample_chroma, upscale_chroma
 from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame, nearest_named
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.overlay import with_text
 from edge_srcnn.sinks import Result
 
 ENHANCED, BICUBIC, SPLIT, PAIR = "enhanced", "bicubic", "split", "pair"
@@ -47,7 +48,8 @@ def bicubic_frame(result: Result) -> Frame:
         height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, original.subsampling, strict=True))
         chroma = upscale_chroma(original, result.scale, height, width)
     colour = replace(original.colour, matrix=_matrix(result))
-    return replace(original, luma=luma, chroma=chroma, colour=colour, siting=nearest_named(original.siting))
+    large = replace(original, luma=luma, chroma=chroma, colour=colour, siting=nearest_named(original.siting))
+    return with_text(large, result.overlay)
 
 
 def _matrix(result: Result) -> int:
@@ -95,10 +97,11 @@ def stale_picture(last: Result | None, since_s: float) -> Result:
     if last is None:
         width, height = _EMPTY_SIZE
         empty = Frame(np.full((height, width), 2 * _DARK, np.uint8), None, Colour(), 0, 0.0, 0.0)
-        return Result(_with_text(empty, "waiting for the camera"), empty, 1)
+        return Result(_with_message(empty, "waiting for the camera"), empty, 1)
     text = f"no signal since {strftime('%H:%M:%S', localtime(since_s))}"
     large = last.frame if last.enhanced else bicubic_frame(last)
-    return Result(_with_text(_greyed(large), text), _with_text(_greyed(last.original), text), last.scale)
+    greyed, original = _with_message(_greyed(large), text), _with_message(_greyed(last.original), text)
+    return Result(greyed, original, last.scale, overlay=last.overlay)
 
 
 def _greyed(frame: Frame) -> Frame:
@@ -110,7 +113,7 @@ def _greyed(frame: Frame) -> Frame:
     return replace(frame, luma=np.asarray(luma, np.uint8), chroma=chroma)
 
 
-def _with_text(frame: Frame, text: str) -> Frame:
+def _with_message(frame: Frame, text: str) -> Frame:
     luma = frame.luma.copy()
     width, height = frame.size
     (text_width, _), _ = cv2.getTextSize(text, _FONT, 1.0, 2)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_srcnn.engine.backends import AUTO, BACKENDS
+from edge_srcnn.imaging.overlay import USUAL
 from edge_srcnn.service.configuration import load_config, variable
 from edge_srcnn.service.install import EXAMPLE, shipped
 from edge_srcnn.service.settings import SETTINGS, Config, Enhance, Service, wanted
@@ -236,5 +237,5 @@ def test_what_is_commented_out_in_the_example_is_good_too(tmp_path):
     text = re.sub(r"^#(?=[a-z_]+ = )", "", shipped(EXAMPLE), flags=re.MULTILINE)
     assert set(tomllib.loads(text)["enhance"]) == {path[8:] for path in SETTINGS if path.startswith("enhance.")}
     set_ones = {"threads": 3, "keep_fps": "15", "delegate": "/usr/lib/libvx_delegate.so", "roi": "160,120,320,240"}
-    expected = Config(enhance=replace(Config().enhance, **set_ones), service=Service(name="Garden"))
+    expected = Config(enhance=replace(Config().enhance, **set_ones), service=Service(name="Garden", overlay=USUAL))
     assert load(tmp_path, text).config == expected
