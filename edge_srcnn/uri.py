@@ -10,8 +10,9 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import parse_qsl
 
-from edge_srcnn.errors import Unavailable, UsageError, reason
+from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.masking import MASK, find_raw_character, is_secret_option, remember, without_secrets
+from edge_srcnn.packages import why_not_imported
 
 MAX_SIDE = 16384
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)|([A-Za-z][A-Za-z0-9]+):(//[^/].*)", re.DOTALL)
@@ -276,6 +277,5 @@ def need_pyav(name: str) -> None:
     try:
         importlib.import_module("av")
     except Exception as error:  # one that was built for other libraries raises anything
-        raise Unavailable(
-            f"{name}: PyAV is needed for video, and not installed ({reason(error)}): pip install 'edge-srcnn[video]'"
-        ) from error
+        why = why_not_imported("PyAV, needed for video,", error, "pip install 'edge-srcnn[video]'")
+        raise Unavailable(f"{name}: {why}") from error

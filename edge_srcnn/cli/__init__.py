@@ -16,8 +16,9 @@ from typer.core import TyperGroup
 import edge_srcnn
 from edge_srcnn.cli import compare, first_steps, measure, models, run, service, upscale
 from edge_srcnn.cli.console import PrintableFormatter, say_error
-from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError
+from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError, Unavailable
 from edge_srcnn.masking import SecretsFilter, without_secrets
+from edge_srcnn.packages import numpy_clash
 from edge_srcnn.system.standard_streams import flush_stdout, guard_standard_streams, stdout_problem
 
 COMMAND_GROUP = "edge_srcnn.commands"
@@ -105,6 +106,9 @@ def main() -> None:
         if isinstance(error, OSError) and (problem := stdout_problem()):
             say_error(CannotWrite(f"standard output: cannot be written ({problem})"))
             sys.exit(CannotWrite.exit_code)
+        if (clash := numpy_clash(error)) is not None:
+            say_error(Unavailable(clash))
+            sys.exit(Unavailable.exit_code)
         if os.environ.get("EDGE_SRCNN_DEBUG"):
             typer.echo(without_secrets(traceback.format_exc()), nl=False, err=True)
         say_error(InternalError.of(error))

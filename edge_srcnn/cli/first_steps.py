@@ -9,6 +9,7 @@ import typer
 from edge_srcnn.cli.console import print_json, print_table
 from edge_srcnn.cli.options import Json, Model
 from edge_srcnn.errors import Unavailable
+from edge_srcnn.packages import NO_32_BIT
 
 if TYPE_CHECKING:
     from edge_srcnn.measure.doctor import LiveModel
@@ -67,6 +68,8 @@ def doctor(json: Json = False) -> None:
         print_json({**asdict(found), "healthy": found.healthy})
     else:
         typer.echo(f"edge-srcnn {found.edge_srcnn}, Python {found.python}, {found.system}")
+        if found.python_bits == 32:
+            typer.echo(f"no network can be computed here: TensorFlow Lite: {NO_32_BIT}")
         features = ", ".join(found.features) or "nothing special"
         typer.echo(f"{found.processor}, {found.processors} processors; int8: {features}")
         typer.echo(", ".join(f"{name} {version}" for name, version in found.packages.items()))

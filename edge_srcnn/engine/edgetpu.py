@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_srcnn.engine.shared_library import load_library
 from edge_srcnn.errors import Unavailable
 from edge_srcnn.system.native_stderr import quiet_native_code
-from edge_srcnn.system.worker_process import Child
+from edge_srcnn.system.worker_process import START_S, Child, ChildDied
 
 EDGETPU_LIBRARY = "libedgetpu.so.1"
 WORKER = "edge_srcnn.engine.edgetpu:edgetpu_worker"
@@ -46,12 +46,19 @@ class EdgeTpuReport:
 
 def report_edgetpu() -> EdgeTpuReport:
     """Ask libedgetpu, in a process of its own, since its code may abort or hang."""
+    limit_s = START_S
     try:
         with closing(Child(WORKER)) as child:
-            found: EdgeTpuReport = child.call(LIMIT_S)
+            limit_s = LIMIT_S
+            found: EdgeTpuReport = child.call(limit_s)
             return found
-    except (TimeoutError, ConnectionError) as error:
-        return EdgeTpuReport(problem=f"{EDGETPU_LIBRARY}: breaks when it is asked ({error}); install it again")
+    except TimeoutError:
+        cure = "this machine may be busy, or a device hangs: ask again, or plug the device in again"
+        return EdgeTpuReport(problem=f"{EDGETPU_LIBRARY}: took longer than {limit_s:g} s to answer; {cure}")
+    except ChildDied as error:
+        if error.crashed:
+            return EdgeTpuReport(problem=f"{EDGETPU_LIBRARY}: breaks when it is asked ({error}); install it again")
+        return EdgeTpuReport(problem=f"{EDGETPU_LIBRARY}: could not be asked ({error}); ask again")
     except OSError as error:  # no more processes or descriptors
         return EdgeTpuReport(problem=f"{EDGETPU_LIBRARY}: could not be asked ({error})")
 

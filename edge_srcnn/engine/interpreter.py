@@ -16,6 +16,7 @@ from edge_srcnn.engine.graph import Graph, Quantization
 from edge_srcnn.engine.shared_library import load_library
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, UsageError
+from edge_srcnn.packages import why_not_imported
 from edge_srcnn.system.native_stderr import quiet_native_code
 
 _DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
@@ -60,9 +61,7 @@ class TfliteBackend(Backend):
             with quiet_native_code():
                 return attrgetter(attribute)(importlib.import_module(self.module))
         except Exception as error:  # one that was built for another Python or numpy raises anything
-            raise Unavailable(
-                f"engine {self.name}: {self.package} cannot be imported ({error}): {self.cure}"
-            ) from error
+            raise Unavailable(f"engine {self.name}: {why_not_imported(self.package, error, self.cure)}") from error
 
 
 def load_delegate(loader: Callable[[str, dict[str, str]], Any], delegate: Delegate) -> Any:

@@ -65,7 +65,7 @@ class IsolatedLuma:
         except BaseException as error:
             self._memory.close()
             if isinstance(error, (TimeoutError, ConnectionError)):
-                hint = options.backend().crash_hint
+                hint = options.backend().crash_hint if isinstance(error, ConnectionError) else ""
                 raise DelegateLost(f"{self._name}: cannot begin ({error})" + (f"; {hint}" if hint else "")) from error
             raise
 

@@ -15,6 +15,7 @@ from edge_srcnn.errors import EdgeSrcnnError
 from edge_srcnn.measure import FRAME_PX
 from edge_srcnn.models.bundled import bundled_models, find_model, live_ladder
 from edge_srcnn.models.file import read_model
+from edge_srcnn.packages import advice, is_32_bit
 from edge_srcnn.upscaler import load_model
 
 INT8_FEATURES = (
@@ -78,6 +79,7 @@ class Diagnosis:
     self_tests: tuple[SelfTest, ...]
     edge_tpu: EdgeTpuReport
     live: tuple[LiveModel, ...] = ()
+    python_bits: int = 64
 
     @property
     def healthy(self) -> bool:
@@ -90,10 +92,11 @@ def diagnose() -> Diagnosis:
     processor, usual = this_processor(), installed_interpreter()
     setting, tuned = _setting(usual)
     interpreters = map(backend_named, INTERPRETERS)
-    engines = tuple(EngineReport(each.name, each.package, each.version(), each.cure) for each in interpreters)
+    engines = tuple(EngineReport(each.name, each.package, each.version(), advice(each.cure)) for each in interpreters)
     return Diagnosis(
         edge_srcnn=edge_srcnn.__version__,
         python=sys.version.split()[0],
+        python_bits=32 if is_32_bit() else 64,
         system=f"{platform.system()} {platform.release()}",
         processor=f"{processor.name} ({processor.machine})",
         processors=available_processors(),

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -9,6 +10,7 @@ from typing import Any
 
 from edge_srcnn.errors import NoInput, Unavailable, UsageError, reason
 from edge_srcnn.imaging.frame import BT601, BT709, BT2020, UNSPECIFIED, Colour
+from edge_srcnn.packages import why_not_imported
 from edge_srcnn.uri import flag
 
 Bounds = tuple[Any, Any, Any]
@@ -32,9 +34,10 @@ _TRANSFERS = {"Rec709": 1, "Linear": 8, "Srgb": 13}
 def import_library(name: str) -> tuple[Any, Any]:
     """Import the modules ``picamera2`` and ``libcamera``; ``Unavailable`` where one is missing or broken."""
     try:
-        return importlib.import_module("picamera2"), importlib.import_module("libcamera")
+        with contextlib.redirect_stderr(io.StringIO()):  # numpy writes a page about modules built for another numpy
+            return importlib.import_module("picamera2"), importlib.import_module("libcamera")
     except Exception as error:  # one that was built for another Python or numpy raises anything
-        raise Unavailable(f"{name}: picamera2 is not installed here ({reason(error)}): {CURE}") from error
+        raise Unavailable(f"{name}: {why_not_imported('picamera2', error, CURE)}") from error
 
 
 def open_camera(name: str, library: Any, number: int) -> Any:

@@ -20,7 +20,27 @@ START_S = 30.0
 
 _GRACE_S = 0.5
 _MAIN = "import sys; from edge_srcnn.system.worker_process import serve; serve(int(sys.argv[1]), sys.argv[2])"
+_CRASHES = frozenset({*map(int, (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV))})
 _TIME_VALUE = "@ll"  # struct timeval
+
+
+class ChildDied(ConnectionError):
+    """Report a child that is no more.
+
+    Parameters
+    ----------
+    status
+        Its exit status; a signal's number is negative.
+
+    Attributes
+    ----------
+    crashed
+        Its own code ended it, and nobody from outside.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"its process died ({_cause(status)})")
+        self.crashed = -status in _CRASHES
 
 
 class Child:
@@ -102,7 +122,7 @@ class Child:
             raise
         except (EOFError, OSError) as gone:
             self.close()
-            raise ConnectionError(f"its process died ({_cause(self._process.returncode)})") from gone
+            raise ChildDied(self._process.returncode) from gone
         if error is not None:
             raise error
         return value

@@ -1,5 +1,6 @@
 """``http://HOST:PORT``, ``https://``, ``unix:PATH``: the viewer, and its options. Imports nothing large."""
 
+import importlib
 import importlib.util
 import os
 import re
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import NoInput, Unavailable, UsageError
 from edge_srcnn.masking import remember_secret
+from edge_srcnn.packages import advice, why_not_imported
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import Uri, read_options, whole_number
 from edge_srcnn.web.address import ANY, ORIGIN, place_of
@@ -98,7 +100,11 @@ def open(uri: Uri, **given: Any) -> "HttpSink":
     """
     missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing:
-        raise Unavailable(f"{uri.target}: {' and '.join(missing)} needed for HTTP, and not installed: {CURE}")
+        raise Unavailable(f"{uri.target}: {' and '.join(missing)} needed for HTTP, and not installed: {advice(CURE)}")
+    try:
+        importlib.import_module("simplejpeg")
+    except Exception as error:  # one that was built for another numpy raises anything
+        raise Unavailable(f"{uri.target}: {why_not_imported('simplejpeg, needed for HTTP,', error, CURE)}") from error
     from edge_srcnn.web.access import Access
     from edge_srcnn.web.connections import Limits
     from edge_srcnn.web.proxies import Proxies

@@ -48,3 +48,11 @@ def misbehaves():
 
 def refuses_to_start():
     raise BadData("not today")
+
+
+def sleeps_when_asked():
+    return lambda: time.sleep(60)
+
+
+def dies_when_asked():
+    return lambda: os.kill(os.getpid(), signal.Signals[os.environ["WORKER_DIES_OF"]])

@@ -15,6 +15,7 @@ from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model
+from edge_srcnn.packages import advice
 
 AUTO = "auto"
 BICUBIC = "bicubic"
@@ -128,7 +129,7 @@ class Backend(Protocol):
     def prepare(self) -> None:
         """Load what it needs; ``Unavailable`` with the cure where that is not possible."""
         if self.version() is None:
-            raise Unavailable(f"engine {self.name}: {self.package} is not installed: {self.cure}")
+            raise Unavailable(f"engine {self.name}: {self.package} is not installed: {advice(self.cure)}")
 
     def form_of(self, model: Model) -> TpuForm | None:
         """Give what a model must hold for this engine (else ``ModelUnsupported``); None: its plain graph will do."""

@@ -9,6 +9,7 @@ from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model
+from edge_srcnn.packages import advice
 
 _DEVICE = re.compile(r"(usb|pci)?(?::?([0-9]{1,2}))?")
 
@@ -72,7 +73,7 @@ class EdgeTpu(Backend):
     def _interpreter(self) -> Backend:
         interpreter = installed_interpreter()
         if interpreter is None:
-            raise Unavailable(f"engine {self.name}: needs an interpreter, and none is installed: {self.cure}")
+            raise Unavailable(f"engine {self.name}: needs an interpreter, and none is installed: {advice(self.cure)}")
         options = (("device", self._device),) if self._device else ()
         return backend_named(interpreter, Delegate(EDGETPU_LIBRARY, options))
 

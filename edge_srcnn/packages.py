@@ -1,0 +1,127 @@
+"""Say why a library cannot be imported, and what to type: missing, built for another numpy, or not made for 32 bits."""
+
+import re
+import struct
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from types import TracebackType
+
+from edge_srcnn.errors import reason
+
+NO_32_BIT = "there is no package for a 32-bit Python; install the 64-bit Raspberry Pi OS"
+
+_SIGNS = re.compile(
+    r"size changed, may indicate binary incompatibility"
+    r"|has the wrong size, try recompiling"
+    r"|numpy\._?core\.\w+ failed to import"
+    r"|_ARRAY_API not found"
+    r"|compiled using NumPy 1\.x cannot be run"
+    r"|compiled against A[PB]I version"
+)
+"""How numpy and Cython say that a module was compiled for another numpy."""
+
+_PROJECTS = {
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "ai_edge_litert": "ai-edge-litert",
+    "skimage": "scikit-image",
+}
+"""On PyPI, of the modules that are not called as their project is."""
+_SYSTEM_ONLY = frozenset({"libcamera", "picamera2", "pykms", "kms", "tflite_runtime"})
+"""Modules of which only the system, or a project that has ended, has packages: they stay, and numpy must fit them."""
+
+_NOT_TO_BLAME = frozenset({"numpy", "importlib", "_frozen_importlib", "_frozen_importlib_external", "edge_srcnn"})
+
+
+def is_32_bit() -> bool:
+    """Tell whether this Python has pointers of 32 bits, as that of the 32-bit Raspberry Pi OS."""
+    return struct.calcsize("P") == 4
+
+
+def advice(cure: str) -> str:
+    """Give the cure, or say that it cannot work: many projects have no packages for a 32-bit Python."""
+    return NO_32_BIT if cure.startswith("pip install") and is_32_bit() else cure
+
+
+def why_not_imported(what: str, error: BaseException, cure: str) -> str:
+    """Explain why a library cannot be imported.
+
+    Parameters
+    ----------
+    what
+        Its name, and what it is for.
+    error
+        What its import raised.
+    cure
+        What installs it.
+
+    Returns
+    -------
+    The cause and the cure, in one line.
+    """
+    if (clash := numpy_clash(error)) is not None:
+        return f"{what} cannot be imported: {clash}"
+    missing = isinstance(error, ModuleNotFoundError)
+    return f"{what} {'is not installed' if missing else 'cannot be imported'} ({reason(error)}): {advice(cure)}"
+
+
+def numpy_clash(error: BaseException) -> str | None:
+    """Explain an import that failed since a compiled module was built for another numpy, with the cure.
+
+    The system's packages are built for the system's numpy, and a virtual environment brings its own.
+
+    Parameters
+    ----------
+    error
+        What the import raised.
+
+    Returns
+    -------
+    Cause and cure; None where it is something else.
+    """
+    found = [each for each in _chain(error) if _SIGNS.search(str(each))]
+    if not found:
+        return None
+    module, numpy = _culprit(found), _version("numpy")
+    if module in _SYSTEM_ONLY:
+        other = "<2" if (numpy or "2").startswith("2") else ">=2"
+        cure = f"pip install 'numpy{other}'"
+    else:  # PyPI's are built for numpy 2, and work with 1.x, too
+        cure = f"pip install --force-reinstall --no-deps {_PROJECTS.get(module, module) or 'MODULE'}"
+    what = f"{module or 'a module'} was built for another numpy than the {numpy or 'one'} of this Python"
+    return f"{what} ({reason(error)}); {cure} in its environment ({sys.prefix})"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _culprit(errors: list[BaseException]) -> str:
+    """Name the package whose import failed: that of the innermost frame that is not the import machinery's."""
+    for error in reversed(errors):
+        modules = [name for name in map(_top, _frames(error.__traceback__)) if name not in _NOT_TO_BLAME]
+        if modules:
+            return modules[-1]
+    return ""
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[str]:
+    while traceback is not None:
+        yield str(traceback.tb_frame.f_globals.get("__name__", ""))
+        traceback = traceback.tb_next
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _version(project: str) -> str | None:
+    try:
+        return metadata.version(project)
+    except metadata.PackageNotFoundError:
+        return None
