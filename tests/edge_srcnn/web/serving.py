@@ -90,7 +90,7 @@ def noisy(side: int, seed: int) -> Result:
     return Result(frame, Frame(pixels[::2, ::2].copy(), None, Colour(), seed, 0.0, frame.captured_s), 2)
 
 
-def get(sink: Sink, path: str, *, method: str = "GET", **headers: str) -> Answer:
+def get(sink: Any, path: str, *, method: str = "GET", **headers: str) -> Answer:
     """One request; the names of headers are written with _ for -."""
     place = urlsplit(sink.address)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -108,7 +108,9 @@ def with_query(path: str, query: str) -> str:
 class Viewer:
     """A stream that is open; iterates over its parts: (headers, JPEG). A context manager."""
 
-    def __init__(self, sink: Sink, path: str = "/stream.mjpg", *, receive_bytes: int | None = None) -> None:
+    def __init__(
+        self, sink: Any, path: str = "/stream.mjpg", *, receive_bytes: int | None = None, host: str | None = None
+    ) -> None:
         place = urlsplit(sink.address)
         self.socket = socket.socket()
         if receive_bytes is not None:
@@ -116,7 +118,7 @@ class Viewer:
         self.socket.settimeout(LIMIT_S)
         self.socket.connect((place.hostname, place.port))
         # HTTP/1.0: the answer is not cut into chunks
-        self.socket.sendall(f"GET {path} HTTP/1.0\r\nHost: {place.netloc}\r\n\r\n".encode())
+        self.socket.sendall(f"GET {path} HTTP/1.0\r\nHost: {host or place.netloc}\r\n\r\n".encode())
         self._file = self.socket.makefile("rb")
 
     def open(self) -> tuple[str, dict[str, str]]:
