@@ -27,7 +27,7 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{
 ANY = "*"
 """Stands for every name, and for every origin."""
 
-_BACKLOG = 1024  # a second longer is what a visitor waits whom a crowd leaves no place in the queue
+_BACKLOG = 1024  # who finds no place in the queue waits a second longer
 _SEND_BUFFER_BYTES = 64 * 1024
 _UNANSWERED_MS = 30_000
 _ELSEWHERE = ("192.0.2.1", 9)  # TEST-NET-1 of RFC 5737; a datagram socket that is not written to sends nothing there

@@ -304,13 +304,13 @@ def test_what_looks_like_a_request_brings_no_traceback(sink, caplog, method, pat
     is_answered_or_left(sink, "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body, caplog)
 
 
-CROWD, MOST_FILES, SEGMENTS = 1100, 200, 4
+BARE, MOST_FILES, SEGMENTS = 1100, 200, 4
 
 
-def test_a_crowd_that_asks_nothing_leaves_files_to_a_recording(tmp_path, record_property):
+def test_bare_connections_leave_files_to_a_recording(tmp_path, record_property):
     """A plain ``run``, with fewer descriptors than visitors: each segment of the recording takes one anew."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 2 * CROWD:
+    if hard != resource.RLIM_INFINITY and hard < 2 * BARE:
         pytest.skip("this machine allows too few files for the visitors")
 
     def few_files():
@@ -329,7 +329,7 @@ def test_a_crowd_that_asks_nothing_leaves_files_to_a_recording(tmp_path, record_
         f"test:size=64x48,fps={RATE}",
     ]
     sinks = ["--sink", "http://127.0.0.1:0", "--sink", f"{folder}/day.mkv?segment=1&codec=mjpeg"]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * CROWD)), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * BARE)), hard))
     try:
         with (
             log.open("wb") as errors,
@@ -343,7 +343,7 @@ def test_a_crowd_that_asks_nothing_leaves_files_to_a_recording(tmp_path, record_
             assert re.search(r"Max open files +(\d+)", limits)[1] == str(MOST_FILES)  # raised
             viewer = stack.enter_context(Watcher(run))
             viewer.sees(live=True, since_s=0.0)
-            for _ in range(CROWD):
+            for _ in range(BARE):
                 visitor = stack.enter_context(socket.socket())
                 visitor.settimeout(LIMIT_S)
                 visitor.connect(("127.0.0.1", urlsplit(run.address).port))
@@ -361,5 +361,5 @@ def test_a_crowd_that_asks_nothing_leaves_files_to_a_recording(tmp_path, record_
     assert len(re.findall("too many connections: ", said)) == 1  # a minute is longer than this
     assert all(decode(path) for path in folder.iterdir())
     note(
-        record_property, f"{CROWD} bare connections, {MOST_FILES} descriptors", lost=0, remarks="the recording goes on"
+        record_property, f"{BARE} bare connections, {MOST_FILES} descriptors", lost=0, remarks="the recording goes on"
     )
