@@ -1,5 +1,6 @@
 """Options that every source has: crop, mirror and rotate its frames, and take only so many of them a second."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,6 +13,8 @@ from edge_srcnn.imaging.geometry import UPRIGHT, Orientation, Region, cropped, o
 from edge_srcnn.imaging.overlay import read_overlay
 from edge_srcnn.sources import Source
 from edge_srcnn.uri import Uri, flag, frame_rate, one_of, read_options, region
+
+log = logging.getLogger(__name__)
 
 READERS: dict[str, Callable[[str], Any]] = {
     "rotate": one_of("0", "90", "180", "270"),
@@ -119,7 +122,9 @@ class TransformedSource(Source):
         while (frame := self._source.read()) is not None:
             self._follow()
             if self._rate_limit is None or self._rate_limit.takes(frame.time_s):
-                return replace(self._turned(frame), index=frame.index - self._left_out)
+                turned = self._turned(frame)
+                if turned is not None:
+                    return replace(turned, index=frame.index - self._left_out)
             self._left_out += 1
         return None
 
@@ -143,13 +148,18 @@ class TransformedSource(Source):
         if source.timeout_s is not None:  # frames that are left out take their time, too
             self.timeout_s = source.timeout_s + float(1 / fps)
 
-    def _turned(self, frame: Frame) -> Frame:
+    def _turned(self, frame: Frame) -> Frame | None:
+        """Crop and turn a frame; None: it is one of several pictures, and smaller than those before it."""
         crop, (width, height) = self._transform.crop, frame.size
         if crop is not None:
             if crop[0] + crop[2] > width or crop[1] + crop[3] > height:
                 where = f"crop={','.join(map(str, crop))}: does not lie within the picture, which is {width}x{height}"
-                # a camera that came back as another one may come back as it was
-                raise (SourceLost if self._fits and self.live else UsageError)(f"{self._name}: {where}")
+                if not self._fits or self.stream_copy is not None:
+                    raise UsageError(f"{self._name}: {where}")
+                if self.live:  # it changed, and may change back
+                    raise SourceLost(f"{self._name}: {where}")
+                log.warning("%s: %s; it is left out", self._name, where)
+                return None
             self._fits = True
             frame = cropped(frame, crop)
         return oriented(frame, self._transform.orientation)

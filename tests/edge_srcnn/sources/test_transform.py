@@ -31,9 +31,11 @@ def by_numpy(plane):
 class Frames(Source):
     """Frames with these times, and of these sizes."""
 
-    def __init__(self, times, *, rate=None, live=True, sizes=None, timeout_s=None, indices=None):
+    def __init__(
+        self, times, *, rate=None, live=True, sizes=None, timeout_s=None, indices=None, stream_copy="clip.mp4"
+    ):
         self.live, self.rate, self.timeout_s = live, rate, timeout_s
-        self.frames, self.stream_copy = len(times), "clip.mp4"
+        self.frames, self.stream_copy = len(times), stream_copy
         self.woken = self.closed = 0
         self._indices = indices or list(range(len(times)))
         self._left = list(zip(self._indices, times, sizes or [(8, 6)] * len(times), strict=True))
@@ -318,11 +320,21 @@ def test_a_crop_of_the_whole_picture_fits():
 
 
 def test_a_picture_that_gets_too_small_loses_a_camera_and_ends_a_file():
-    for live, error in ((True, SourceLost), (False, UsageError)):
-        within = Frames([0, 1, 2], live=live, sizes=[(8, 6), (8, 6), (4, 4)])
+    for live, stream_copy, error in ((True, None, SourceLost), (False, "clip.mp4", UsageError)):
+        within = Frames([0, 1, 2], live=live, sizes=[(8, 6), (8, 6), (4, 4)], stream_copy=stream_copy)
         frames, raised = collect(Transform(crop=(0, 0, 8, 6)).of(within, "cam"))
         assert (len(frames), type(raised)) == (2, error)
         assert str(raised) == "cam: crop=0,0,8,6: does not lie within the picture, which is 4x4"
+
+
+def test_of_a_folder_a_picture_that_is_too_small_is_left_out_with_a_warning(tmp_path, caplog):
+    for number, side in enumerate((32, 8, 32)):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((side, side), number, np.uint8))
+    frames, error = collect(open_source(f"{tmp_path}/?crop=0,0,16,16"))
+    assert error is None
+    assert [(frame.index, int(frame.luma[0, 0])) for frame in frames] == [(0, 0), (1, 2)]
+    (record,) = caplog.records
+    assert "crop=0,0,16,16: does not lie within the picture, which is 8x8; it is left out" in record.getMessage()
 
 
 @pytest.mark.slow
@@ -335,8 +347,8 @@ def test_a_run_ends_at_once_with_one_line_where_the_crop_does_not_fit(run_cli, s
 
 
 @pytest.mark.slow
-def test_what_is_left_out_is_not_called_dropped_and_the_region_is_one_of_the_turned_picture(run_cli):
-    source = "test:?size=96x64&fps=60&frames=120&rotate=90&crop=0,0,80,64"
+def test_the_region_to_be_enhanced_is_one_of_the_turned_picture(run_cli):
+    source = "test:?size=96x64&fps=max&frames=3&rotate=90&crop=0,0,80,64"
     done = run_cli("run", "-i", source, "-o", "null:", "--json", "--engine", "bicubic")
     assert json.loads(done.stdout)["size_in"] == [64, 80]
     wide = run_cli("run", "-i", source, "-o", "null:", "--json", "--roi", "0,70,8,8", "--threads", "1")
@@ -352,8 +364,10 @@ def test_the_sound_of_a_recording_stays_in_step_at_another_rate(run_cli, tmp_pat
     from tests.edge_srcnn.clips import decode, encode, packets
 
     clip = encode(tmp_path / "clip.mp4", moving(75), rate=25, audio_s=3)
-    done = run_cli("run", "-i", f"{clip}?fps=10&rotate=90", "-o", "out.mp4", "--engine", "bicubic")
+    done = run_cli("run", "-i", f"{clip}?fps=10&rotate=90", "-o", "out.mp4", "--engine", "bicubic", "--json")
     assert done.returncode == 0, done.stderr
+    state = json.loads(done.stdout)
+    assert (state["frames_in"], state["frames_out"], state["dropped"]) == (30, 30, 0)  # what is left out counts nowhere
     times = [float(frame.time) for frame in decode(tmp_path / "out.mp4")]
     assert times == pytest.approx([number / 25 for number in range(75) if number % 5 in (0, 2)], abs=0.001)
     heard = packets(tmp_path / "out.mp4", "audio")
