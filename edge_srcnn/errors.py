@@ -29,8 +29,9 @@ a ``ModelError`` and a ``BadConfiguration`` stay as they are until somebody chan
 
 Foreign exceptions are mapped once, where they enter: Pillow's in ``sources.images`` and ``sinks.images``,
 the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video`` and ``imaging.pyav.writing``, the cameras' in
-``sources.picamera2``, ``sources.libcamera`` and ``sources.v4l2``, aiohttp's in ``web.server``, msgspec's and tomllib's
-in ``service``. ``tests/edge_srcnn/test_foreign_errors.py`` proves that none is left out.
+``sources.picamera2``, ``sources.libcamera`` and ``sources.v4l2``, http.client's in
+``sources.http_client``, aiohttp's in ``web.server``, msgspec's and tomllib's in ``service``.
+``tests/edge_srcnn/test_foreign_errors.py`` proves that none is left out.
 """
 
 import traceback
@@ -125,7 +126,15 @@ class DelegateLost(Unavailable):
 
 
 class SourceLost(Unavailable):
-    """Report a camera or stream that was there, and delivers no more frames."""
+    """Report a camera or stream that was there, and delivers no more frames.
+
+    Attributes
+    ----------
+    retry_after_s
+        It asked not to be asked again for so many seconds.
+    """
+
+    retry_after_s: float = 0.0
 
 
 class CannotWrite(EdgeSrcnnError, OSError):

@@ -15,11 +15,16 @@ from edge_srcnn.masking import MASK, find_raw_character, is_secret_option, remem
 from edge_srcnn.packages import why_not_imported
 
 MAX_SIDE = 16384
+
+WITHIN = "within the time limit, which timeout=SECONDS changes"
+"""What messages say of a stream that is late."""
+
 _SCHEME = re.compile(r"([a-z][a-z0-9]+):(.*)|([A-Za-z][A-Za-z0-9]+):(//[^/].*)", re.DOTALL)
 _NETWORK = re.compile(r"//[^/]")  # a host: the query belongs to the server, and our options follow a ``#``
 _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _COMMA = re.compile(r",(?![0-9])")  # between options; that between two numbers belongs to a value
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[1-9][0-9]{0,8})?")  # an exponent would take hours to compute
+_LEAST_PIXELS = 1000
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 
@@ -176,6 +181,15 @@ def whole_number(text: str) -> int:
 def megabytes(text: str) -> int:
     """Read a whole number of megabytes, and give bytes."""
     return whole_number(text) * 1_000_000
+
+
+def pixel_count(text: str) -> int:
+    """Read a number of pixels: ``24000000``, or ``24M`` for megapixels."""
+    match = re.fullmatch(r"([0-9]{1,12})|([0-9]{1,6}(?:\.[0-9]{1,6})?)[Mm]", text)
+    count = 0 if match is None else int(match[1] or round(float(match[2] or 0) * 1_000_000))
+    if count < _LEAST_PIXELS:
+        raise ValueError(f"give the most pixels of a picture, such as 24000000 or 24M, at least {_LEAST_PIXELS}")
+    return count
 
 
 def flag(text: str) -> bool:

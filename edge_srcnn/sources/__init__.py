@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge_srcnn.errors import SourceLost
+from edge_srcnn.errors import BadPicture, SourceLost
 from edge_srcnn.uri import Kind, Uri, always, find_kind, parse_uri
 
 if TYPE_CHECKING:  # help reads the records, and needs no arrays
     from edge_srcnn.imaging.frame import Frame
     from edge_srcnn.sources.transform import Transform
+
+
+MAX_PIXELS = 24_000_000
+"""The most that a picture of a stream may have, unless max_pixels= says otherwise."""
 
 
 class Source(Protocol):
@@ -63,6 +67,16 @@ def silent(name: str, timeout_s: float) -> SourceLost:
     )
 
 
+def check_pixels(name: str, size: tuple[int, int], most: int) -> None:
+    """Refuse a picture that is too large, ``BadPicture``, before memory is taken for it."""
+    width, height = size
+    if width * height > most:
+        raise BadPicture(
+            f"{name}: its pictures have {width}x{height} pixels, more than max_pixels={most} allows; "
+            f"max_pixels={width * height} takes them"
+        )
+
+
 class SourceKind(Kind):
     """Describe a kind of source; its names have the options of ``sources.transform``, too."""
 
@@ -92,8 +106,10 @@ def _is_paced(uri: Uri) -> bool:
 KINDS = (
     SourceKind("picamera2", "sources.picamera2", "picamera2:0?size=640x480&fps=30", camera=True, reopens=always),
     SourceKind("v4l2", "sources.v4l2", "/dev/video0?size=640x480", opens=_is_device, camera=True, reopens=always),
-    SourceKind("rtsp", "sources.video", "rtsp://camera/stream", ("rtsp", "rtsps"), camera=True, reopens=always),
-    SourceKind("http", "sources.video", "http://camera/stream.mjpg", ("http", "https"), camera=True, reopens=always),
+    SourceKind("rtsp", "sources.network_video", "rtsp://camera/stream", ("rtsp", "rtsps"), camera=True, reopens=always),
+    SourceKind(
+        "http", "sources.http_camera", "http://camera/stream.mjpg", ("http", "https"), camera=True, reopens=always
+    ),
     SourceKind("folder", "sources.folder", "photos/, 'frames/*.png'", opens=Uri.names_pictures),
     SourceKind("video", "sources.video", "clip.mp4", opens=always),
     SourceKind("y4m", "sources.video", "y4m:- (standard input)"),

@@ -3,6 +3,7 @@
 Nothing is converted to RGB on the way, where there is another one.
 """
 
+import io
 import logging
 from fractions import Fraction
 from threading import Event
@@ -11,10 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_srcnn.errors import BadPicture, reason
 from edge_srcnn.imaging.colour import Chroma, planes_of_rgb
 from edge_srcnn.imaging.frame import Colour, Frame
+from edge_srcnn.imaging.geometry import oriented
+from edge_srcnn.imaging.jpeg import sealed
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.sources import Source
+from edge_srcnn.sources import Source, check_pixels
 
 log = logging.getLogger(__name__)
 
@@ -148,18 +152,42 @@ class JpegDecoder:
             return None
         if self._av is None:
             return _decode_through_rgb(data)
+        from edge_srcnn.imaging.containers import orientation_of
         from edge_srcnn.imaging.pyav import AV_ERRORS, planes_of
 
         if self._context is None:
             self._context = self._av.CodecContext.create("mjpeg", "r")
             self._context.options = {"err_detect": "explode"}  # by default what is missing is made up
         try:
-            frames = self._context.decode(self._av.Packet(data))
-            return planes_of(frames[-1]) if frames else None
+            frames = self._context.decode(self._av.Packet(sealed(data)))
+            if not frames or frames[-1].is_corrupt:
+                return None
+            frame = oriented(Frame(*planes_of(frames[-1]), Colour(), 0, 0.0, 0.0), orientation_of(frames[-1]))
+            return frame.luma, frame.chroma
         except AV_ERRORS as error:
             log.debug("damaged JPEG, %d bytes: %s", len(data), error)
             self._context = None
             return None
+
+
+def decode_still(name: str, data: bytes, max_pixels: int) -> tuple[Planes, Colour] | None:
+    """Decode a still picture that is no JPEG, such as PNG or WebP; None where it is damaged."""
+    import av
+
+    from edge_srcnn.imaging.pyav import AV_ERRORS, colour_of, planes_of
+
+    try:
+        with av.open(io.BytesIO(data), "r", options={"max_pixels": str(max_pixels)}) as container:
+            stream = container.streams.video[0]
+            check_pixels(name, (stream.codec_context.width, stream.codec_context.height), max_pixels)
+            stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(max_pixels)}
+            frame = next(container.decode(stream), None)
+            return None if frame is None or frame.is_corrupt else (planes_of(frame), colour_of(frame))
+    except BadPicture:
+        raise
+    except AV_ERRORS as error:
+        log.debug("%s: a picture is left out (%s)", name, reason(error))
+        return None
 
 
 def _decode_through_rgb(data: bytes) -> Planes | None:

@@ -1,7 +1,6 @@
-"""Read video files, network cameras (RTSP, HTTP MJPEG) and Y4M from standard input or a FIFO, by PyAV."""
+"""Read video files, and Y4M from standard input or a FIFO, by PyAV."""
 
 import logging
-import math
 import os
 import threading
 from collections.abc import Generator, Iterator
@@ -12,21 +11,15 @@ from typing import Any
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, reason
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.masking import without_secrets
-from edge_srcnn.sources import Source
+from edge_srcnn.sources import MAX_PIXELS, Source
 from edge_srcnn.sources.deinterlacer import Deinterlacer
 from edge_srcnn.sources.whole_video import check_structure, what_is_missing
 from edge_srcnn.system.pipes import Pipe, is_fifo
-from edge_srcnn.uri import Uri, need_pyav, one_of, read_options, seconds
+from edge_srcnn.uri import WITHIN, Uri, need_pyav, pixel_count, read_options, seconds
 
 log = logging.getLogger(__name__)
 
-WITHIN = "within the time limit, which timeout=SECONDS changes"
-
 _MOST_OF_IT = 0.9
-_Y4M = "yuv4mpegpipe"
-_TIMELESS = frozenset({"mpjpeg", "mjpeg"})
-"""Formats without times: FFmpeg counts their frames as if there were 25 a second."""
 
 
 def no_file(path: str | os.PathLike[str]) -> NoInput:
@@ -41,21 +34,21 @@ def no_file(path: str | os.PathLike[str]) -> NoInput:
 
 
 def options(uri: Uri) -> dict[str, Any]:
-    """Read timeout in seconds (network and Y4M: 5), and transport (RTSP: tcp or udp)."""
-    return read_options(uri, timeout=seconds, transport=one_of("tcp", "udp"))
+    """Read what Y4M may be told: timeout in seconds (5), and max_pixels of a picture (24M)."""
+    return read_options(uri, timeout=seconds, max_pixels=pixel_count)
 
 
-def open(uri: Uri, *, timeout: float = 5.0, transport: str = "tcp") -> "Video":
-    """Connect, or open the file.
+def open(uri: Uri, *, timeout: float = 5.0, max_pixels: int = MAX_PIXELS) -> "Video":
+    """Open a file, a pipe or standard input.
 
     Parameters
     ----------
     uri
-        A file, an address, or ``y4m:``.
+        A file, or ``y4m:``.
     timeout
-        Seconds without a frame after which a stream is lost.
-    transport
-        Of RTSP: tcp or udp.
+        Seconds without a frame after which a pipe is lost.
+    max_pixels
+        The most that a picture from a pipe may have.
 
     Returns
     -------
@@ -64,32 +57,26 @@ def open(uri: Uri, *, timeout: float = 5.0, transport: str = "tcp") -> "Video":
     Raises
     ------
     Unavailable
-        PyAV is not installed, or the network does not answer.
+        PyAV is not installed.
     NoInput, BadData
         The file is missing, or holds no video that can be decoded.
     """
     if uri.scheme == "y4m" or is_fifo(uri.target):
-        return Video(uri.text, timeout, pipe=Pipe(uri.target, timeout))
-    if uri.is_network:
-        return Video(uri.target, timeout, {"rtsp_transport": transport} if uri.scheme.startswith("rtsp") else {})
+        from edge_srcnn.sources.piped_video import PipedVideo
+
+        return PipedVideo(uri.text, Pipe(uri.target, timeout), timeout, max_pixels)
     if not os.path.isfile(uri.target):
         raise no_file(uri.target)
     return Video(uri.target)
 
 
 class Video(Source):
-    """Decode one video stream.
+    """Decode one video stream: here of a file, all of it, with the times that it has.
 
     Parameters
     ----------
     name
-        A file or an address; of a pipe, what messages call it.
-    timeout_s
-        Seconds without a frame after which a stream is lost; None: a file, which is waited for.
-    transport
-        FFmpeg's options of the connection.
-    pipe
-        What is read instead, as Y4M.
+        A file; of another stream, what messages call it.
     deep
         Frames of more than 8 bits keep 10.
     whole
@@ -103,70 +90,51 @@ class Video(Source):
         The file, whose sound and subtitles belong to the frames; None for a stream.
     """
 
-    def __init__(
-        self,
-        name: str,
-        timeout_s: float | None = None,
-        transport: dict[str, str] | None = None,
-        *,
-        pipe: Pipe | None = None,
-        deep: bool = False,
-        whole: bool = False,
-        partial: bool = False,
-    ) -> None:
-        self._deep, self._partial = deep, partial
-        self._name, self._timeout_s, self._pipe, self._closed = (
-            without_secrets(name),
-            timeout_s,
-            pipe,
-            threading.Event(),
-        )
-        format = None if pipe is None else _Y4M
-        try:
-            need_pyav(name)
-            import av
+    def __init__(self, name: str, *, deep: bool = False, whole: bool = False, partial: bool = False) -> None:
+        self._deep, self._whole, self._partial = deep, whole, partial
+        self._name, self._closed = name, threading.Event()
+        need_pyav(name)
+        from edge_srcnn.imaging.containers import video_stream
 
-            from edge_srcnn.imaging.containers import open_file, video_stream
-            from edge_srcnn.imaging.pyav import tagged_siting
-
-            with _mapped(name, under_way=False, timeout_s=timeout_s):
-                if whole:
-                    check_structure(name)
-                if timeout_s is None:
-                    opened: Any = open_file(name)
-                else:
-                    opened = av.open(pipe or name, format=format, options=transport or {}, timeout=timeout_s)
-            stream = video_stream(opened)
-            if stream is None:
-                covers, sounds = len(opened.streams.video), len(opened.streams.audio)
-                opened.close()
-                found = f"; it holds {'sound and ' if sounds else ''}a cover picture" if covers else ""
-                raise BadData(f"{name}: holds no video{found}")
-        except EdgeSrcnnError:
-            if pipe is not None:
-                pipe.close()
-            raise
+        opened = self._open()
+        stream = video_stream(opened)
+        if stream is None:
+            covers, sounds = len(opened.streams.video), len(opened.streams.audio)
+            opened.close()
+            found = f"; it holds {'sound and ' if sounds else ''}a cover picture" if covers else ""
+            raise BadData(f"{name}: holds no video{found}")
         self._container, self._stream = opened, stream
         self._codec = "" if stream.codec_context is None else str(stream.codec_context.name)
         self._deinterlacer: Deinterlacer | None = None
-        self._repeats = 0
-        self._siting = None if timeout_s is not None else tagged_siting(name)
-        self.live = timeout_s is not None and pipe is None and opened.duration is None
-        # threads that each decode a frame of their own hold back as many frames
-        self._stream.thread_type = "SLICE" if self.live else "AUTO"
-        self._timeless = self.live and opened.format.name in _TIMELESS
-        told = self._stream.average_rate or self._stream.guessed_rate or None
-        self.rate: Fraction | None = None if self._timeless else told
+        self._repeats = self._index = 0
+        self._siting: tuple[float, float] | None = None
+        self.live = False
+        self._stream.thread_type = "AUTO"
+        self.rate: Fraction | None = self._stream.average_rate or self._stream.guessed_rate or None
         self.frames: int | None = self._stream.frames or None
-        # packets that hold no picture may take one limit, and the wait for the next packet another
-        self.timeout_s = 2 * timeout_s if timeout_s is not None and self.live else None
-        self.stream_copy = name if timeout_s is None else None
         self._pictures = self._decode_all()
+        self._set_up()
         pixels = str(getattr(stream.codec_context, "pix_fmt", ""))
         if stream.metadata.get("alpha_mode") == "1" or pixels.startswith(
             ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap")
         ):
-            log.warning("%s: its transparency is left out", self._name)
+            log.warning("%s: its transparency is left out", name)
+
+    def _open(self) -> Any:
+        """Open the container."""
+        from edge_srcnn.imaging.containers import open_file
+
+        with mapped(self._name, under_way=False):
+            if self._whole:
+                check_structure(self._name)
+            return open_file(self._name)
+
+    def _set_up(self) -> None:
+        """Take note of what is known of the stream, before the first frame."""
+        from edge_srcnn.imaging.pyav import tagged_siting
+
+        self._siting = tagged_siting(self._name)
+        self.stream_copy = self._name
 
     def read(self) -> Frame | None:
         """Decode the next frame; a live stream that ends is lost."""
@@ -178,67 +146,61 @@ class Video(Source):
             raise
 
     def wake(self) -> None:
-        """End a wait for a pipe; one for the network lasts until its time limit."""
+        """End soon."""
         self._closed.set()
-        if self._pipe is not None:
-            self._pipe.wake()
 
     def close(self) -> None:
         """Close the file or connection."""
         self.wake()
         self._pictures.close()
         self._container.close()
-        if self._pipe is not None:
-            self._pipe.close()
 
     def _decode_all(self) -> Generator[Frame, None, None]:
-        first: float | None = None
-        index = 0
-        with _mapped(self._name, under_way=True):
+        with mapped(self._name, under_way=True):
             for decoded in self._decoded():
                 if self._closed.is_set():
                     return
-                if first is None and self.live and decoded.time is None:
-                    continue  # RTSP tells the time after a while only
-                time_s = monotonic() if self._timeless else _time_of(decoded, index, self.rate)
-                first = time_s if first is None else first
-                yield self._frame(decoded, index, time_s - first)
-                index += 1
-        if first is not None and self.stream_copy is not None and not self._closed.is_set():
-            missing = what_is_missing(self._container, self._stream, index + self._repeats, time_s, self.rate)
-            if missing and not self._partial:
-                raise BadData(f"{self._name}: {missing}")
-            if missing:
-                log.warning("%s: %s", self._name, missing)
-        if self.live and not self._closed.is_set():
-            raise SourceLost(f"{self._name}: the stream ended after {index} frames")
+                yield self._frame(decoded, self._time_s(decoded))
+                self._index += 1
+        if not self._closed.is_set():
+            self._end()
+
+    def _time_s(self, decoded: Any) -> float:
+        """Tell when a picture is to be shown, in seconds from the first."""
+        time_s = _time_of(decoded, self._index, self.rate)
+        if not self._index:
+            self._first_s = time_s
+        self._last_s = time_s
+        return time_s - self._first_s
+
+    def _end(self) -> None:
+        """Look, after the last picture, whether all of the file was there."""
+        if not self._index or self.stream_copy is None:
+            return
+        count = self._index + self._repeats
+        missing = what_is_missing(self._container, self._stream, count, self._last_s, self.rate)
+        if missing and not self._partial:
+            raise BadData(f"{self._name}: {missing}")
+        if missing:
+            log.warning("%s: %s", self._name, missing)
 
     def _decoded(self) -> Iterator[Any]:
-        """Decode pictures, without fields; what a live stream lost a part of on its way is left out."""
+        """Decode pictures, without fields."""
         import av
 
-        limit_s = self._timeout_s if self.live and self._timeout_s is not None else math.inf
-        came = asked = monotonic()
         for packet in self._container.demux(self._stream):
-            waited_s = monotonic() - asked
             if not packet.size and packet.pts is not None:  # the picture before stays: Theora, AVI
                 self._repeats += 1
                 continue
             try:
                 pictures = packet.decode()
             except av.error.InvalidDataError as error:
-                if not (self.live or self._partial):
+                if not self._partial:
                     raise
-                if self._partial:
-                    log.warning("%s: a damaged part is left out (%s)", self._name, reason(error))
+                log.warning("%s: a damaged part is left out (%s)", self._name, reason(error))
                 pictures = []
             for picture in pictures:
                 yield from self._progressive(picture)
-            asked = monotonic()
-            if pictures and waited_s < limit_s:  # else FFmpeg ended its wait, and gave what it held back
-                came = asked
-            elif asked - came > limit_s:
-                raise SourceLost(f"{self._name}: no frame came {WITHIN}")
         if self._deinterlacer is not None:
             yield from self._deinterlacer.end()
 
@@ -251,7 +213,7 @@ class Video(Source):
             self._deinterlacer = Deinterlacer()
         yield from self._deinterlacer.push(picture)
 
-    def _frame(self, decoded: Any, index: int, time_s: float) -> Frame:
+    def _frame(self, decoded: Any, time_s: float) -> Frame:
         from edge_srcnn.imaging.containers import orientation_of
         from edge_srcnn.imaging.geometry import oriented
         from edge_srcnn.imaging.pyav import colour_of, planes_of, siting_of
@@ -259,7 +221,7 @@ class Video(Source):
         now = monotonic()
         luma, chroma = planes_of(decoded, deep=self._deep)
         siting = siting_of(decoded, self._codec, self._siting)
-        frame = Frame(luma, chroma, colour_of(decoded), index, time_s, now, siting)
+        frame = Frame(luma, chroma, colour_of(decoded), self._index, time_s, now, siting)
         return oriented(frame, orientation_of(decoded))
 
 
@@ -270,7 +232,7 @@ def _time_of(decoded: Any, index: int, rate: Fraction | None) -> float:
 
 
 @contextmanager
-def _mapped(name: str, *, under_way: bool, timeout_s: float | None = None) -> Iterator[None]:
+def mapped(name: str, *, under_way: bool, timeout_s: float | None = None) -> Iterator[None]:
     """Turn foreign exceptions into ours; ``under_way``: the stream was opened already."""
     import av
 

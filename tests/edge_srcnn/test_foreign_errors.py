@@ -4,10 +4,12 @@ The classes are those that the installed library has: one that it adds, or that 
 Beside them, real damaged files, sockets and devices provoke what the libraries raise by themselves.
 """
 
+import http.client
 import importlib
 import io
 import pkgutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -321,6 +323,22 @@ def test_pyav_of_real_files_sockets_and_devices(clip: Path, tmp_path: Path, smal
             sink.write(Result(each, each, 2))
     with suppress(CannotWrite):
         sink.close()
+
+
+@NEEDS_AV
+@pytest.mark.parametrize("place", ["HTTPConnection.connect", "HTTPConnection.getresponse", "HTTPResponse.read1"])
+def test_pythons_own_http_client(place: str) -> None:
+    from tests.edge_srcnn.sources.raw_server import MULTIPART, serving
+
+    kinds = [kind for kind in vars(http.client).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    system = [OSError, TimeoutError, ConnectionResetError, socket.gaierror, ssl.SSLError, ssl.SSLEOFError, ValueError]
+    with serving(lambda client: client.send(MULTIPART)) as host:
+
+        def read(patch: pytest.MonkeyPatch, fail: Raise) -> None:
+            patch.setattr(f"http.client.{place}", fail)
+            list(open_source(f"http://{host}/"))
+
+        check_mapped([*kinds, *system, UnicodeError], read)
 
 
 ALL_FORMATS = """

@@ -93,5 +93,5 @@ def test_a_server_that_says_nothing_is_lost_in_time(scheme):
 def test_options_of_network_cameras_follow_a_hash():
     with pytest.raises(UsageError, match="tcp, udp"):
         open_source("rtsp://127.0.0.1/x#transport=pigeon")
-    with pytest.raises(UsageError, match="timeout, transport"):
+    with pytest.raises(UsageError, match="timeout, every, max_pixels"):
         open_source("http://127.0.0.1/x#speed=1")
