@@ -13,7 +13,7 @@ from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, InternalError
 from edge_srcnn.imaging.animation import ANIMATED
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_animation, write_picture
-from edge_srcnn.sinks.recordings import remove_stale_parts
+from edge_srcnn.sinks.recovery import remove_stale_parts
 from edge_srcnn.sinks.video import SUFFIXES, VideoSink
 from edge_srcnn.sources.images import read_animation, read_picture, visible_files
 from edge_srcnn.sources.video import Video, no_file

@@ -1,169 +1,210 @@
-"""Keep recordings within a budget, for which the oldest make room, and recover those that a power cut cut off."""
+"""Keep recordings within a budget, for which the oldest make room."""
 
-import fcntl
 import logging
 import os
-import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import chain, count
 from math import inf
 from pathlib import Path
 
 from edge_srcnn.errors import CannotWrite, reason
+from edge_srcnn.sinks.recording_names import Key, Names
+from edge_srcnn.system.files import odd_kind, write_whole
 
 log = logging.getLogger(__name__)
 
-_NAME_BYTES = 255
+_STALE_LINES = 1000
+_told: set[tuple[Path, str]] = set()
 
 
 @dataclass
 class Rotation:
-    """Keep files of one folder within a budget; sorted by length and name they are sorted by time.
+    """Keep files of one folder within a budget.
+
+    Only regular files that can be read count; whatever else has such a name stays, and is told once.
 
     Attributes
     ----------
-    pattern
-        What their names fit.
+    names
+        Of the files, and their order.
     keep, keep_bytes
         The budget; by default there is no limit. The newest file always stays.
+    newest
+        The name of the file that was recorded last.
     """
 
     folder: Path
-    pattern: re.Pattern[str]
+    names: Names
     keep: float = inf
     keep_bytes: float = inf
-    _files: deque[tuple[Path, int]] = field(default_factory=deque)
+    newest: str | None = None
+    _files: deque[tuple[str, int]] = field(default_factory=deque)
+    _highest: Key = ()
 
     def begin(self) -> None:
-        """Count what is there from earlier runs; without a budget nobody needs to know."""
-        if self._is_limited:
-            with _reaching(self.folder):
-                self._files = deque((path, path.stat().st_size) for path in numbered(self.folder, self.pattern))
+        """Count what is there, of earlier runs and of others; ``CannotWrite`` where that cannot make room."""
+        try:
+            found = recordings_in(self.folder, self.names)
+        except OSError as error:
+            if self._is_limited:
+                raise self._cannot(error) from error
+            found = []  # names are tried then until one is free
+        self._highest = max((key for name in found if (key := self.names.key(name))), default=())
+        if found and (self.newest is None or self._key(self.newest) <= self._highest or self.newest in found):
+            self.newest = found[-1]
+        if not self._is_limited:
+            return
+        with self._reaching():
+            self._files = deque((name, size) for name in found if (size := self._size(name)) is not None)
+
+    def candidates(self) -> Iterator[Path]:
+        """Give names for the next file, of which none is there now."""
+        paths = (self.folder / name for name in self.names.candidates(self.newest))
+        return (path for path in paths if not os.path.lexists(path))
 
     def add(self, path: Path) -> None:
         """Count a file that was just written, and remove the oldest beyond the budget; ``CannotWrite``."""
+        key = self._key(path.name)
+        with suppress(OSError, CannotWrite):  # a full disk gets room below
+            RecordedOrder(self.folder, self.names).add(path.name, self._before, is_last=key > self._highest)
+        self.newest, self._highest = path.name, max(key, self._highest)
         if not self._is_limited:
             return
-        with _reaching(self.folder):
-            self._files.append((path, path.stat().st_size))
+        with self._reaching():
+            self._files.append((path.name, self._size(path.name) or 0))
             total = sum(size for _, size in self._files)
             while len(self._files) > 1 and (len(self._files) > self.keep or total > self.keep_bytes):
                 oldest, size = self._files.popleft()
-                oldest.unlink(missing_ok=True)
                 total -= size
+                if not is_odd(self.folder, oldest):
+                    (self.folder / oldest).unlink(missing_ok=True)
+                if self._key(oldest) == self._highest:
+                    self._highest = max(self._key(name) for name, _ in self._files)
 
     @property
     def _is_limited(self) -> bool:
         return min(self.keep, self.keep_bytes) < inf
 
+    def _before(self) -> list[str]:
+        return [name for name, _ in self._files] if self._is_limited else recordings_in(self.folder, self.names)
 
-def numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
-    """List the files of a folder whose names fit, the oldest first; ``CannotWrite`` where it may not be looked into."""
+    def _key(self, name: str) -> Key:
+        return self.names.key(name) or ()
+
+    def _size(self, name: str) -> int | None:
+        """Look how large a file is, where that matters; None: it is gone."""
+        try:
+            return os.lstat(self.folder / name).st_size if self.keep_bytes < inf else 0
+        except FileNotFoundError:
+            return None
+
+    def _cannot(self, error: OSError) -> CannotWrite:
+        return CannotWrite(f"{self.folder}: earlier files cannot make room ({reason(error)})")
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._cannot(error) from error
+
+
+def recordings_in(folder: Path, names: Names) -> list[str]:
+    """List the recordings of a series, the oldest first; ``OSError`` where the folder may not be looked into."""
     if not os.path.isdir(folder):
         return []
-    with _reaching(folder):
-        fit = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
-    return sorted(fit, key=lambda path: (len(path.name), path.name))  # a number may outgrow its zeros
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if names.key(entry.name) is not None and not is_odd(folder, entry.name):
+                found.append(entry.name)
+    return RecordedOrder(folder, names).sort(found)
 
 
-@contextmanager
-def _reaching(folder: Path) -> Iterator[None]:
+def is_odd(folder: Path, name: str) -> bool:
+    """Tell whether something with a recording's name is none; each kind is told once for each folder."""
     try:
-        yield
-    except OSError as error:
-        raise CannotWrite(f"{folder}: earlier files cannot make room ({reason(error)})") from error
+        kind = odd_kind(folder / name)
+    except OSError:  # it is gone, or may not be looked at
+        return True
+    if kind is not None and (folder, kind) not in _told:
+        _told.add((folder, kind))
+        log.warning(
+            "%s: is a %s, no recording; it is left alone, and so is every other %s there", folder / name, kind, kind
+        )
+    return kind is not None
 
 
-def hidden_name(path: Path) -> Path:
-    """Name a hidden neighbour of ``path`` that is not there yet: ``.out.part.mp4`` or ``.out.part-2.mp4``."""
-    numbers = ("" if number == 1 else f"-{number}" for number in count(1))
-    stem = _short_stem(path)
-    return _first_free(path.with_name(f".{stem}.part{number}{path.suffix}") for number in numbers)
+class RecordedOrder:
+    """Remember in which order files were recorded, where their names do not tell.
 
-
-def _short_stem(path: Path) -> str:
-    """Cut a stem so that the hidden name has room in the 255 bytes of a file system's names."""
-    room = _NAME_BYTES - len(os.fsencode(f"..part-99-00000{path.suffix}"))
-    return os.fsencode(path.stem)[:room].decode("utf-8", "ignore") if len(os.fsencode(path.stem)) > room else path.stem
-
-
-def remove_stale_parts(path: Path) -> list[Path]:
-    """Remove what a killed process left of a video that was to become ``path``; what is being written stays.
+    It is a hidden file of names, a line each, begun when a recording gets a name that does not sort last: the clock was
+    put back by much. It goes when the names tell the order again.
 
     Parameters
     ----------
-    path
-        The finished video's name.
-
-    Returns
-    -------
-    What was removed.
+    folder
+        Of the recordings.
+    names
+        Of the recordings.
     """
-    removed = []
-    pattern = re.compile(rf"\.{re.escape(_short_stem(path))}(-[0-9]+)?\.part(-[0-9]+)?{re.escape(path.suffix)}")
-    for hidden in path.parent.glob(".*.part*"):
-        if pattern.fullmatch(hidden.name) and not hidden.is_symlink():
-            with suppress(OSError), hidden.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                hidden.unlink()
-                removed.append(hidden)
-    return removed
 
+    def __init__(self, folder: Path, names: Names) -> None:
+        self._names, self._path = names, None if names.index is None else folder / names.index
 
-def recover_recordings(path: Path) -> list[Path]:
-    """Give what can be played a visible name, beside ``path``; what another process is writing stays as it is.
+    def sort(self, found: list[str]) -> list[str]:
+        """Sort names by the time of their recording; one that nobody remembers comes behind the one below it."""
+        by_name = sorted(found, key=self._key)
+        lines = self._lines()
+        if not lines:
+            return by_name
+        place = {name: index for index, name in enumerate(lines)}
+        places, below = dict[str, tuple[int, Key]](), -1
+        for name in by_name:
+            below = place.get(name, below)
+            places[name] = below, self._key(name)
+        return sorted(found, key=places.__getitem__)
 
-    Of ``out.mp4`` they become ``out-recovered-1.mp4``, of a segment ``out-00007.mp4`` the segment.
+    def add(self, name: str, before: Callable[[], list[str]], *, is_last: bool) -> None:
+        """Remember that a file was recorded after others; ``OSError``, ``CannotWrite``.
 
-    Parameters
-    ----------
-    path
-        The finished recording's name; of segments, without their numbers.
+        Parameters
+        ----------
+        name
+            Of the file.
+        before
+            Lists the others, the oldest first.
+        is_last
+            Its name sorts behind those of all others.
+        """
+        lines = self._lines()
+        if self._path is None or (is_last and not lines):
+            return
+        present = [*(other for other in before() if other != name), name]
+        if not lines:
+            self._write(present)
+            return
+        if present == sorted(present, key=self._key):
+            self._path.unlink()
+        elif len(lines) > len(present) + _STALE_LINES:
+            self._write(present)
+        else:
+            with open(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab") as file:
+                file.write(b"\n" + os.fsencode(name) + b"\n")  # the last line may have been cut off
 
-    Returns
-    -------
-    The new names.
-    """
-    if not os.access(path.parent, os.R_OK | os.X_OK):  # or there is none
+    def _key(self, name: str) -> Key:
+        return self._names.key(name) or ()
+
+    def _lines(self) -> list[str]:
+        if self._path is None:
+            return []
+        with suppress(OSError):
+            if odd_kind(self._path) is None:
+                return [os.fsdecode(line) for line in self._path.read_bytes().split(b"\n") if line]
         return []
-    pattern = re.compile(rf"\.({re.escape(_short_stem(path))}(-[0-9]+)?)\.part(-[0-9]+)?{re.escape(path.suffix)}")
-    recovered = []
-    for hidden in sorted(path.parent.iterdir()):
-        match = pattern.fullmatch(hidden.name)
-        if match is None:
-            continue
-        try:
-            with hidden.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not can_be_played(hidden):
-                    continue
-                names = [hidden.with_name(f"{match[1]}{path.suffix}")] if match[2] else []
-                others = (path.with_name(f"{path.stem}-recovered-{number}{path.suffix}") for number in count(1))
-                visible = _first_free(chain(names, others))
-                hidden.rename(visible)
-        except OSError as error:  # somebody is writing it, or it is another user's
-            log.debug("%s: stays as it is (%s)", hidden, reason(error))
-            continue
-        recovered.append(visible)
-        log.warning("%s: was cut off; what there is of it is %s now", hidden, visible)
-    return recovered
 
-
-def can_be_played(path: Path) -> bool:
-    """Tell whether there is a picture in a video file."""
-    import av
-
-    from edge_srcnn.imaging.pyav import AV_ERRORS
-
-    try:
-        with av.open(str(path)) as container:
-            return next(container.decode(video=0), None) is not None
-    except AV_ERRORS:
-        return False
-
-
-def _first_free(names: Iterable[Path]) -> Path:
-    return next(name for name in names if not os.path.exists(name))
+    def _write(self, names: list[str]) -> None:
+        if self._path is not None and (not os.path.lexists(self._path) or odd_kind(self._path) is None):
+            write_whole(self._path, b"".join(os.fsencode(name) + b"\n" for name in names), overwrite=True)

@@ -2,14 +2,16 @@
 
 import logging
 import os
-import re
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
 from edge_srcnn.sinks import TIME_TOLERANCE_S, Result, Sink, Stream
-from edge_srcnn.sinks.recordings import Rotation, numbered, recover_recordings
+from edge_srcnn.sinks.recording_names import Names, Numbers, Times, is_timed, without_codes
+from edge_srcnn.sinks.recordings import Rotation
+from edge_srcnn.sinks.recovery import is_begun, recover_recordings
+from edge_srcnn.system.mounts import RequiredMount, required_mount
 from edge_srcnn.uri import Uri, flag, megabytes, need_pyav, one_of, read_options, seconds, whole_number
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
 
+_SEGMENTS = frozenset({"segment", "segment_mb"})
 _ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m", "mjpeg": "mjpeg"}
 # x264 then holds back one picture, not the 11 to 61 that it looks ahead by itself; at 1 frame a second that many are
 # as many seconds, which a power cut would take. The file becomes larger
@@ -30,7 +33,8 @@ def options(uri: Uri) -> dict[str, Any]:
 
     codec (h264; h264-hw: the encoder of Raspberry Pi 1 to 4, up to 1920x1080; mjpeg), crf (of h264: 1 good to
     51 small; 18), preset (of h264; veryfast), segment (seconds a file), segment_mb (megabytes a file), keep (files),
-    keep_mb (megabytes; the oldest files go, those of earlier runs too), overwrite (no).
+    keep_mb (megabytes; the oldest files go, those of earlier runs too), overwrite (no), require_mount (no; yes: a disk
+    must be mounted at the folder or above it; or where), utc (no: names tell the local time).
 
     Parameters
     ----------
@@ -51,32 +55,51 @@ def options(uri: Uri) -> dict[str, Any]:
         keep=whole_number,
         keep_mb=megabytes,
         overwrite=flag,
+        require_mount=required_mount,
+        utc=flag,
     )
     suffix = Path(uri.target).suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(f"{uri.text}: a video file ends in one of {', '.join(SUFFIXES)}")
     if given.get("codec") == "h264-hw" and suffix == ".mkv":
         raise UsageError(f"{uri.text}: codec=h264-hw describes its stream too late for .mkv; such as .mp4")
-    if {"keep", "keep_mb"} & given.keys() and not {"segment", "segment_mb"} & given.keys():
+    if {"keep", "keep_mb"} & given.keys() and not _SEGMENTS & given.keys():
         raise UsageError(f"{uri.text}: keep=N and keep_mb=MEGABYTES go with segment=SECONDS or segment_mb=MEGABYTES")
+    try:
+        given["names"] = _names(Path(uri.target), given.pop("utc", None), segmented=bool(_SEGMENTS & given.keys()))
+    except ValueError as error:
+        raise UsageError(f"{uri.text}: {error}") from error
     return given
+
+
+def _names(path: Path, utc: bool | None, *, segmented: bool) -> Names | None:
+    """Name recordings by what the name of the file says; None: it is one file of that name."""
+    if is_timed(path.stem):
+        return Times(path.stem, path.suffix, bool(utc))
+    if utc is not None:
+        raise ValueError("utc=yes goes with a time in the name, such as day-%Y%m%d-%H%M%S.mp4")
+    stem = without_codes(path.stem)
+    return Numbers(f"{stem}-", path.suffix) if segmented else None
 
 
 def open(uri: Uri, **given: Any) -> "VideoSink":
     """Get ready to write, making the file with the first frame; ``Unavailable`` without PyAV, ``OutputExists``."""
     need_pyav(uri.text)
-    return VideoSink(uri.text, Path(uri.target), **given)
+    path = Path(uri.target)
+    if not is_timed(path.stem):
+        path = path.with_name(without_codes(path.name))
+    return VideoSink(uri.text, path, **given)
 
 
 class VideoSink(Sink):
-    """Encode every frame, into one file or one after another.
+    """Encode every frame, into one file or a series of files.
 
     Parameters
     ----------
     name
         As it was asked for.
     path
-        The file; of segments, without their numbers.
+        The file; of a series, without number or time.
     codec
         A key of ``_ENCODERS``.
     crf
@@ -92,7 +115,11 @@ class VideoSink(Sink):
     keep_mb
         Bytes of segments that stay.
     overwrite
-        Replace a file that is there; never a segment.
+        Replace a file that is there; never one of a series.
+    names
+        Of a series; None: it is one file.
+    require_mount
+        As ``RequiredMount`` has it.
     """
 
     def __init__(
@@ -108,47 +135,46 @@ class VideoSink(Sink):
         keep: float = inf,
         keep_mb: float = inf,
         overwrite: bool = False,
+        names: Names | None = None,
+        require_mount: bool | str = False,
     ) -> None:
         self.name, self._path, self._encoder = name, path, _ENCODERS[codec]
         self._settings = {"crf": str(crf), "preset": preset} if codec == "h264" else {}
         self._segment_s, self._segment_bytes = segment, segment_mb
-        self._segmented = min(segment, segment_mb) < inf
-        self._overwrite = overwrite and not self._segmented
-        if not self._segmented and os.path.exists(path) and not overwrite:
-            raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
-        names = re.compile(rf"{re.escape(path.stem)}-([0-9]{{5,9}}){re.escape(path.suffix)}")
-        self._segments = Rotation(path.parent, names, keep, keep_mb)
+        self._overwrite = overwrite and names is None
+        self._mount = RequiredMount(path.parent, require_mount)
+        self._mount.check()
+        if names is None:
+            _check_free(path, overwrite=overwrite)
+        self._series = None if names is None else Rotation(path.parent, names, keep, keep_mb)
         self._stream = Stream(None, None, None, lambda: None)
         self._file: VideoFile | None = None
         self._file_began_s = 0.0
-        self._number, self._part = 0, 1
+        self._part = 1
 
     def begin(self, stream: Stream) -> None:
         """Keep what the files need to know, and look after what an earlier run had to leave."""
         self._stream = stream
+        self._mount.check()
         if stream.stream_copy is None:
-            recover_recordings(self._path)
-        if self._segmented:
-            self._segments.begin()
+            recover_recordings(self._path, None if self._series is None else self._series.names)
+        if self._series is not None:
+            self._series.begin()
 
     def write(self, result: Result) -> None:
         """Encode a frame, in a new file when the present one is long enough, or has pictures of another size."""
         frame = result.frame
-        file = self._file
+        self._mount.check_often()
+        file, from_s = self._file, 0.0
         if file is not None and not file.fits(frame):
             self._finish(cut=True)
-            if not self._segmented:
+            from_s = frame.time_s
+            if self._series is None:
                 self._part += 1
-                path = self._path.with_name(f"{self._path.stem}-{self._part}{self._path.suffix}")
-                log.warning("%s: the size of its pictures changes; they go on in %s", self.name, path)
-                if os.path.exists(path) and not self._overwrite:
-                    raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")
-                self._file = self._open(path, frame.time_s)
-                self._file_began_s = frame.time_s
-        elif file is not None and self._segmented and self._is_full(file, frame.time_s):
+        elif file is not None and self._series is not None and self._is_full(file, frame.time_s):
             self.close()
         if self._file is None:
-            self._file = self._open(self._next_segment() if self._segmented else self._path)
+            self._file = self._open(from_s)
             self._file_began_s = frame.time_s
         self._file.write(frame)
 
@@ -168,28 +194,29 @@ class VideoSink(Sink):
         if file is None:
             return
         try:
-            file.finish(overwrite=self._overwrite, cut=cut)
+            others = () if self._series is None else self._series.candidates()
+            file.finish(overwrite=self._overwrite, cut=cut, others=others)
         except CannotWrite as error:
             if self._stream.stream_copy is not None and not isinstance(error, OutputExists):
                 file.discard()  # half of a video that was to be whole
             raise
-        if self._segmented:
-            self._segments.add(file.path)
+        if self._series is not None:
+            self._series.add(file.path)
 
     def _is_full(self, file: "VideoFile", time_s: float) -> bool:
         is_long = time_s - self._file_began_s >= self._segment_s - TIME_TOLERANCE_S
         return is_long or file.bytes >= self._segment_bytes
 
-    def _open(self, path: Path, from_s: float = 0.0) -> "VideoFile":
+    def _open(self, from_s: float) -> "VideoFile":
         from edge_srcnn.sinks.video_file import VideoFile
 
         rate, frames, copied = self._stream.rate, self._stream.frames, self._stream.stream_copy
-        stream_copy = None if self._segmented else copied
+        stream_copy = copied if min(self._segment_s, self._segment_bytes) == inf else None
         settings = self._settings
         if settings and copied is None and frames is None:  # what has a file or an end can be done again
             settings = settings | _AT_ONCE
         return VideoFile(
-            path,
+            self._next_path(),
             self._encoder,
             settings,
             rate,
@@ -199,9 +226,23 @@ class VideoSink(Sink):
             title=self._stream.name,
         )
 
-    def _next_segment(self) -> Path:
-        """Name the segment after the highest number; recordings of earlier runs stay."""
-        names = self._segments.pattern
-        there = (names.fullmatch(path.name) for path in numbered(self._segments.folder, names))
-        self._number = max(self._number, *(int(match[1]) for match in there if match), 0) + 1
-        return self._path.with_name(f"{self._path.stem}-{self._number:05d}{self._path.suffix}")
+    def _next_path(self) -> Path:
+        """Name the next file; recordings of earlier runs stay, and those that others write."""
+        if self._series is not None:
+            self._mount.check()
+            self._series.begin()
+            return next(path for path in self._series.candidates() if not is_begun(path))
+        if self._part == 1:
+            return self._path
+        path = self._path.with_name(f"{self._path.stem}-{self._part}{self._path.suffix}")
+        log.warning("%s: the size of its pictures changes; they go on in %s", self.name, path)
+        _check_free(path, overwrite=self._overwrite)
+        return path
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse to record for hours what cannot get its name then."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise CannotWrite(f"{path}: is a folder; name a file")
+    if os.path.lexists(path) and not overwrite:
+        raise OutputExists(f"{path}: exists already; --overwrite or overwrite=yes replaces it")

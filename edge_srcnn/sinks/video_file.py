@@ -1,10 +1,11 @@
 """Make one video file: encode frames, and copy the source's sound and subtitles as they are."""
 
-import fcntl
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from edge_srcnn.imaging.containers import open_file
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.pyav import AV_ERRORS, av_frame, hdr_parameters, set_tags, siting_option, writing
 from edge_srcnn.sinks import TIME_BASE, UNKNOWN_RATE
-from edge_srcnn.sinks.recordings import can_be_played, hidden_name
+from edge_srcnn.sinks.recovery import can_be_played, create_hidden
 from edge_srcnn.sinks.stream_copy import StreamCopy
 from edge_srcnn.system.files import give_name
 
@@ -75,15 +76,13 @@ class VideoFile:
     ) -> None:
         self.path = path
         self._title = title
-        self.partial = hidden_name(path)
         self._encoder, self._options, self._rate = encoder, options, rate or UNKNOWN_RATE
         suffix = path.suffix.lower()
         self._time_base = 1 / self._rate if suffix == _AVI else TIME_BASE  # AVI has no times, only a rate
         layout = _DURABLE.get(suffix, {}) | _AT_ONCE if durable else _FAST_START if suffix in _MP4 else {}
         with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.partial.open("xb")
-            fcntl.flock(self._file, fcntl.LOCK_EX)  # so that nobody takes it for one that a power cut left
+            self.partial, self._file = create_hidden(path)
             try:
                 self._stream_copy = None if stream_copy is None else StreamCopy(stream_copy, from_s)
                 self._container: Any = open_file(self.partial, "w", layout)
@@ -124,7 +123,7 @@ class VideoFile:
         """Tell whether a frame is as large as those before it, which it must be."""
         return self._size in (None, frame.size)
 
-    def finish(self, *, overwrite: bool, cut: bool = False) -> None:
+    def finish(self, *, overwrite: bool, cut: bool = False, others: Iterable[Path] = ()) -> None:
         """Write what the encoder holds back and the rest of the sound, and give the file its name.
 
         Parameters
@@ -133,6 +132,8 @@ class VideoFile:
             Replace a file of that name.
         cut
             The pictures were stopped before their end, and the sound ends with the last of them.
+        others
+            Names that will do as well where its own is taken.
 
         Raises
         ------
@@ -156,10 +157,12 @@ class VideoFile:
                 self._let_go()
                 raise
             os.fsync(self._file.fileno())
-            try:
-                give_name(self.partial, self.path, overwrite=overwrite)
-            except OutputExists as error:
-                raise OutputExists(f"{self.path}: came up meanwhile; the video is in {self.partial}") from error
+            for path in chain([self.path], others):
+                with suppress(OutputExists):
+                    give_name(self.partial, path, overwrite=overwrite)
+                    self.path = path
+                    return
+            raise OutputExists(f"{self.path}: came up meanwhile; the video is in {self.partial}")
 
     def discard(self) -> None:
         """Stop, and leave nothing behind."""

@@ -1,5 +1,6 @@
 """Write files that appear whole or not at all."""
 
+import errno
 import fcntl
 import os
 import re
@@ -17,6 +18,8 @@ _CREDENTIALS = "/run/credentials/"
 _NEW_FILE_MODE = 0o666
 _PARTIAL = re.compile(r"\..*\.[0-9a-f]{8}\.part", re.DOTALL)
 _LOCKING_S = 0.1
+_KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFLNK: "link"}
+_EFFECTIVE = os.access in os.supports_effective_ids
 _NAME_CHARACTERS = 50  # of up to 4 bytes each; a file system's names hold 255 bytes
 
 
@@ -48,7 +51,7 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     try:
         if path.is_dir():
             raise CannotWrite(f"{path}: is a folder; name a file")
-        if path.exists() and not overwrite:
+        if os.path.lexists(path) and not overwrite:
             raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
         path.parent.mkdir(parents=True, exist_ok=True)
         # it has its name before it is there, so that a signal at any moment finds it
@@ -76,20 +79,52 @@ def remove_stale(folder: Path) -> list[Path]:
     """Remove what a killed process left of the files that it was writing into a folder, and name it."""
     removed = []
     for partial in folder.glob(".*.part"):
-        with suppress(OSError):  # gone meanwhile, not ours, or being written: its writer holds the lock
-            handle = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(handle, "rb") as file:
-                found = os.fstat(handle)
-                if not (_PARTIAL.fullmatch(partial.name) and stat.S_ISREG(found.st_mode)):
-                    continue
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not found.st_size:  # its writer may be about to lock it
-                    fcntl.flock(file, fcntl.LOCK_UN)
-                    time.sleep(_LOCKING_S)
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _PARTIAL.fullmatch(partial.name):
+            with suppress(OSError), unwritten(partial):
                 partial.unlink()
                 removed.append(partial)
     return removed
+
+
+@contextmanager
+def unwritten(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file that nobody writes, and keep others from writing it until the block ends.
+
+    Parameters
+    ----------
+    path
+        Its writer holds a lock, as ``whole_file`` does.
+
+    Yields
+    ------
+    The file, open for reading.
+
+    Raises
+    ------
+    OSError
+        It is gone meanwhile, not ours to read, being written, or no regular file: a link is not followed, and a FIFO
+        or device is not opened.
+    """
+    if (kind := odd_kind(path)) is not None:
+        raise OSError(errno.EINVAL, f"it is a {kind}")
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.fstat(handle).st_size:  # its writer may be about to lock it
+            fcntl.flock(file, fcntl.LOCK_UN)
+            time.sleep(_LOCKING_S)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield file
+
+
+def odd_kind(path: str | os.PathLike[str]) -> str | None:
+    """Say what stands in the place of a regular file that can be read; None where it is one, and ``OSError``."""
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISREG(mode):
+        return _KINDS.get(stat.S_IFMT(mode), "device")
+    return None if os.access(path, os.R_OK, effective_ids=_EFFECTIVE) else "file that cannot be read"
 
 
 def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
@@ -107,10 +142,25 @@ def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
         os.link(partial, path)  # unlike a rename, this cannot replace a file that came up meanwhile
     except FileExistsError as error:
         raise OutputExists(f"{path}: exists already; give --overwrite to replace it") from error
-    except OSError:  # a file system without hard links
-        os.replace(partial, path)
+    except OSError:
+        if not os.path.lexists(partial):  # its folder is gone, or its disk is not mounted any more
+            raise
+        _replace_nothing(partial, path)
     else:
         partial.unlink()
+
+
+def _replace_nothing(partial: Path, path: Path) -> None:
+    """Rename on a file system without hard links, such as FAT: an empty file keeps the name for it."""
+    try:
+        path.open("xb").close()
+    except FileExistsError as error:
+        raise OutputExists(f"{path}: exists already; give --overwrite to replace it") from error
+    try:
+        os.replace(partial, path)
+    except OSError:
+        path.unlink()
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ pytest.importorskip("av")
 
 from tests.edge_srcnn.cli.recordings import CANNOT_WRITE, CARD, FAST, grown, wait_for
 from tests.edge_srcnn.clips import decode
+from tests.edge_srcnn.service.running import note
 
 pytestmark = pytest.mark.slow
 
@@ -116,9 +117,11 @@ def serves(run_with, tmp_path, **streams):
 @pytest.mark.parametrize(
     ("stderr", "works"), [*((kind, records) for kind in STDERR), ("pipe full", serves), ("full", serves)]
 )
-def test_nobody_hears_what_is_said(run_with, tmp_path, works, stderr):
+def test_nobody_hears_what_is_said(run_with, tmp_path, works, stderr, record_property):
     with STDERR[stderr]() as broken:
         works(run_with, tmp_path, stderr=broken)
+    what = "service" if works is serves else "recording"
+    note(record_property, f"standard error: {stderr} ({what})", served_again_s=0.0, lost=0)
 
 
 @pytest.mark.parametrize("works", [records, serves])
@@ -169,7 +172,7 @@ def test_data_by_a_stream_that_is_closed_is_refused(run_with, option, number):
     assert b"Bad file descriptor" in said
 
 
-def test_a_hangup_finishes_what_is_recorded(run_with, tmp_path):
+def test_a_hangup_finishes_what_is_recorded(run_with, tmp_path, record_property):
     ours, theirs = pty.openpty()
     process = run_with("run", "-i", f"{CARD},fps=20", "-o", SEGMENTS, *FAST, stderr=theirs)
     os.close(theirs)
@@ -178,6 +181,7 @@ def test_a_hangup_finishes_what_is_recorded(run_with, tmp_path):
     process.send_signal(signal.SIGHUP)
     assert process.wait(LIMIT_S) == 0  # as by SIGTERM
     assert len(decode(tmp_path / "front-00001.mkv")) > 0
+    note(record_property, "the terminal of a plain run is closed", lost=0, remarks="recordings are finished")
 
 
 @pytest.mark.parametrize("command", ["run", "upscale"])

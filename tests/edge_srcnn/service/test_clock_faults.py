@@ -12,6 +12,8 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
+from edge_srcnn.sinks.recording_names import Times
+from edge_srcnn.sinks.recordings import recordings_in
 from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import BACK_S, Watcher, config, note, running
 from tests.edge_srcnn.web.serving import get, wait_until
@@ -84,10 +86,20 @@ def jump(shift, seconds):
     return monotonic()
 
 
+def by_true_time(folder):
+    """Recordings by the time of the kernel, which no jump of the service's own clock reaches."""
+    paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return [path.name for path in sorted(paths, key=lambda path: path.stat().st_ctime_ns)]
+
+
 def test_a_clock_that_jumps_stops_nothing(tmp_path, clock, record_property):
     environment, shift = clock
     folder = tmp_path / "pictures"
-    sinks = (f"{folder}/?names=time&every=0.2&keep=5", f"{tmp_path}/recordings/front.mkv?segment=1&codec=mjpeg")
+    sinks = (
+        f"{folder}/?names=time&every=0.2&keep=5",
+        f"{tmp_path}/recordings/front.mkv?segment=1&codec=mjpeg",
+        f"{tmp_path}/named/day-%Y%m%d-%H%M%S.mkv?segment=1&codec=mjpeg&keep=4",
+    )
     text = config("test:size=64x48,fps=15", *sinks, more="statistics_s = 1\n")
     with running(tmp_path, text, watchdog_s=2, environment=environment) as service, Watcher(service) as viewer:
         viewer.sees(live=True, since_s=0.0)
@@ -108,12 +120,17 @@ def test_a_clock_that_jumps_stops_nothing(tmp_path, clock, record_property):
             assert get(service, "/healthz").status == 200
             assert viewer.longest_gap_s(since_s=at - 0.2) < 0.7 * SLOWER
             service.systemd.hear("WATCHDOG", since_s=at)
-            assert [sink["error"] for sink in state["sinks"]] == [None, None, None]
+            assert [sink["error"] for sink in state["sinks"]] == [None] * 4
         assert len(list(folder.glob("*.jpg"))) <= 6
         lines = service.log.count(" frames, ")
         running_s = service.state()["running_s"]
         assert lines == pytest.approx(running_s, abs=2)
         assert len(list((tmp_path / "recordings").iterdir())) == pytest.approx(running_s, abs=3)
+        newest = by_true_time(tmp_path / "named")[-1]
+        service.wait_for(lambda _: by_true_time(tmp_path / "named")[-1] != newest)
+        left = by_true_time(tmp_path / "named")
+        assert len(left) == 4 and newest in left
+        assert left == recordings_in(tmp_path / "named", Times("day-%Y%m%d-%H%M%S", ".mkv"))
         assert not any(part.at_s and not part.live for part in viewer.parts)
         dropped = sum(sink["dropped"] for sink in service.state()["sinks"])
         assert service.stop() < BACK_S

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 from time import monotonic
 
 import pytest
@@ -190,6 +191,62 @@ def test_a_taken_port_is_tried_until_it_is_free(tmp_path, record_property):
     assert freed_s < BACK_S
     noticed_s = ready_s - service.began_s
     note(record_property, "port taken at the start, and freed", noticed_s=noticed_s, served_again_s=freed_s, lost=0)
+
+
+def test_odd_entries_under_the_next_names_are_passed_by(tmp_path, record_property):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    sink = f"{folder}/front.mkv?segment=1&codec=mjpeg&keep=3"
+    with running(tmp_path / "service", config(SOURCE, sink)) as service:
+        wait_until(lambda: (folder / "front-00001.mkv").exists(), 20)
+        odd = {folder / f"front-{number:05}.mkv" for number in range(4, 8)} | {folder / ".front-00009.part.mkv"}
+        for path, make in zip(sorted(odd), (os.mkfifo, os.mkdir, os.mkfifo, os.mkdir, os.mkfifo), strict=True):
+            make(path)
+        os.symlink("nowhere", folder / "front-00008.mkv")
+        began_s = monotonic()
+        wait_until(lambda: (folder / "front-00010.mkv").exists(), 20 * SLOWER)
+        passed_s = monotonic() - began_s
+        state = recorder(service)
+        assert service.stop() < BACK_S
+    assert (state["error"], state["dropped"]) == (None, 0)
+    assert all(path.exists() for path in odd)
+    assert service.log.count("no recording") == 3  # a FIFO, a folder, a link
+    assert "Traceback" not in service.log
+    remarks = f"two segments in between took {passed_s:.1f} s; FIFO, folder and link stay as they are"
+    note(record_property, "odd entries in the recordings' folder", served_again_s=0.0, lost=0, remarks=remarks)
+
+
+def test_a_disk_that_is_not_mounted_is_not_written_below(tmp_path, record_property, small_disk):
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small_disk)]
+    subprocess.run(["umount", str(small_disk)], check=True)
+    sink = f"{small_disk}/rec/front.mkv?segment=600&codec=mjpeg&require_mount={small_disk}"
+    with running(tmp_path / "service", config(SOURCE, sink)) as service, Watcher(service) as viewer:
+        service.wait_for(lambda state: "nothing is mounted there" in (state["sinks"][1]["error"] or ""))
+        assert list(small_disk.iterdir()) == []
+        subprocess.run(mounting, check=True)
+        mounted_s = monotonic()
+        again_s = goes_on(service) - mounted_s
+        subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
+        gone_s = monotonic()
+        noticed_s = service.wait_for(lambda state: state["sinks"][1]["error"] is not None) - gone_s
+        assert "nothing is mounted there" in recorder(service)["error"]
+        assert list(small_disk.iterdir()) == []
+        lost = recorder(service)["dropped"]
+        subprocess.run(mounting, check=True)
+        goes_on(service)
+        assert viewer.broken is None
+        assert viewer.longest_gap_s() < NO_GAP_S
+        assert service.stop() < BACK_S
+    assert "Traceback" not in service.log
+    assert frames_in(small_disk / "rec") >= 10
+    note(
+        record_property,
+        "recording disk not mounted, mounted, unmounted, mounted",
+        noticed_s=noticed_s,
+        served_again_s=again_s,
+        lost=lost,
+        remarks="nothing was written below the empty mount point",
+    )
 
 
 def viewer_sees(service):

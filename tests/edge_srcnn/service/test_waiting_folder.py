@@ -1,6 +1,8 @@
 """A folder that is watched, and has no picture yet: the service is ready, and takes up what comes."""
 
+import os
 import socket
+from time import monotonic
 
 import pytest
 from PIL import Image
@@ -10,7 +12,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.sources.testcard import draw_test_card
-from tests.edge_srcnn.service.running import config, running
+from tests.edge_srcnn.service.running import config, note, running
 from tests.edge_srcnn.web.serving import get
 
 pytestmark = pytest.mark.slow
@@ -39,6 +41,30 @@ def test_a_folder_without_a_picture_is_ready_and_waits(tmp_path):
         assert len(service.systemd.said("READY")) == 1
         service.stop()
     assert "Traceback" not in service.log
+
+
+def test_a_picture_that_is_written_anew_is_shown_again(tmp_path, record_property):
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    latest, lasted_s = incoming / "latest.png", []
+    with running(tmp_path / "service", config(f"{incoming}/?watch=yes&poll=0.05")) as service:
+        for number in range(1, 6):
+            picture = Image.fromarray(draw_test_card()[number : number + 48, :64])
+            if number % 2:  # as one program does it, and as another
+                picture.save(latest)
+            else:
+                picture.save(incoming / ".new.png")
+                os.replace(incoming / ".new.png", latest)
+            written_s = monotonic()
+            lasted_s.append(service.wait_for(lambda state, number=number: state["frames_out"] == number) - written_s)
+        service.stop()
+    assert "Traceback" not in service.log
+    note(
+        record_property,
+        "latest.jpg is written anew in a watched folder",
+        served_again_s=max(lasted_s[1:]),
+        lost=0,
+    )
 
 
 def test_a_folder_whose_page_cannot_be_served_is_ready_and_says_so(tmp_path, taken_address):

@@ -10,7 +10,7 @@ pytest.importorskip("av")
 
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.sinks import open_sink
-from edge_srcnn.sinks.recordings import recover_recordings
+from edge_srcnn.sinks.recovery import recover_recordings
 from edge_srcnn.sources import open_source
 from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.clips import decode

@@ -1,12 +1,11 @@
 """The oldest make room, also where the numbers have outgrown their zeros."""
 
-import re
-
 import pytest
 
-from edge_srcnn.sinks.recordings import Rotation, numbered
+from edge_srcnn.sinks.recording_names import Numbers
+from edge_srcnn.sinks.recordings import Rotation, recordings_in
 
-DAY = re.compile(r"day-([0-9]{5,})\.mp4")
+DAY = Numbers("day-", ".mp4")
 
 
 @pytest.mark.parametrize("budget", [{"keep": 3}, {"keep_bytes": 35}])
@@ -17,8 +16,8 @@ def test_the_newest_stay_beyond_the_last_zero(tmp_path, budget):
     rotation.begin()
     (tmp_path / "day-100001.mp4").write_bytes(bytes(10))
     rotation.add(tmp_path / "day-100001.mp4")
-    assert [path.name for path in numbered(tmp_path, DAY)] == ["day-99999.mp4", "day-100000.mp4", "day-100001.mp4"]
+    assert recordings_in(tmp_path, DAY) == ["day-99999.mp4", "day-100000.mp4", "day-100001.mp4"]
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path):
-    assert numbered(tmp_path / "nowhere", DAY) == []
+    assert recordings_in(tmp_path / "nowhere", DAY) == []
