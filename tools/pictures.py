@@ -23,7 +23,8 @@ from skimage import data
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from edge_srcnn.imaging.metrics import psnr  # noqa: E402 - found below ROOT, which is no installed package
-from tests.edge_srcnn.web.chromium import Browser  # noqa: E402
+from tests.edge_srcnn.web.chromium import SIGNAL, WINDOWS, Browser  # noqa: E402
+from tests.edge_srcnn.web.relay import Relay  # noqa: E402
 
 OUT = ROOT / "docs" / "pictures"
 COMMAND = [sys.executable, "-m", "edge_srcnn"]
@@ -40,6 +41,16 @@ CAMERA_FPS = 15
 WINDOW = 1120, 800
 SETTLE_S = 6.0
 """Until rate and latency are those of a running stream."""
+
+STATES = {
+    "live": (),
+    "frozen": (),
+    "waiting": ("--steady", "--source", "http://127.0.0.1:9/stream.mjpg"),  # where nobody serves: RFC 863
+    "bicubic": ("--engine", "bicubic"),
+}
+"""What the page is shown doing, and what it takes."""
+
+SIGNALS = {"waiting": "waiting"}
 
 
 def command(*arguments: str | Path) -> None:
@@ -86,24 +97,42 @@ def panel(picture: Image.Image, caption: str) -> Image.Image:
 
 def page(file: Path) -> None:
     """Show the photograph as a network camera would, and take the page's picture."""
-    with photograph_camera() as camera:
-        live = subprocess.Popen(
-            [*COMMAND, "run", "--source", camera, "--sink", "http://127.0.0.1:0", "--no-reuse", "--seconds", "120"],
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "NO_COLOR": "1"},
-        )
-        try:
-            address = next(found[0] for line in live.stderr or () if (found := re.search(r"http://[\d.:]+\S*", line)))
-            with Browser() as browser, tempfile.TemporaryDirectory() as folder:
-                png = Path(folder, "page.png")
-                png.write_bytes(asyncio.run(screenshot(browser, address)))
-                with Image.open(png) as picture:
-                    picture.convert("RGB").save(file, quality=85, method=6)
-        finally:
-            live.terminate()
-            live.wait(30)
+    with photograph_camera() as camera, serving("--source", camera) as address, Browser() as browser:
+        save(asyncio.run(screenshot(browser, address, WINDOW, "live")), file, quality=85)
+
+
+def page_states(folder: Path) -> None:
+    """Take pictures of the page in each of its states, in windows of each size."""
+    with photograph_camera() as camera, Browser() as browser:
+        for state, arguments in STATES.items():
+            source = ("--source", camera) if "--source" not in arguments else ()
+            for window, size in WINDOWS.items():
+                with serving("--name", "Garden", *source, *arguments) as address, Relay(address) as relay:
+                    phone = window != "desktop"
+                    png = asyncio.run(screenshot(browser, relay.address, size, state, phone=phone, relay=relay))
+                save(png, folder / f"{state}-{size[0]}x{size[1]}.webp", quality=75, size=size)
+
+
+def save(png: bytes, file: Path, *, quality: int, size: tuple[int, int] | None = None) -> None:
+    """Write a screenshot as WebP; ``size``: of that many pixels."""
+    with Image.open(io.BytesIO(png)) as opened:
+        picture = opened.convert("RGB")
+    if size is not None and picture.size != size:
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    picture.save(file, quality=quality, method=6)
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[str]:
+    """Run the live page; gives its address."""
+    command = [*COMMAND, "run", "--sink", "http://127.0.0.1:0", "--no-reuse", "--seconds", "120", *arguments]
+    quiet = {**os.environ, "NO_COLOR": "1"}
+    live = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=quiet)
+    try:
+        yield next(found[0] for line in live.stderr or () if (found := re.search(r"http://127[\d.:]+", line)))
+    finally:
+        live.terminate()
+        live.communicate(timeout=30)
 
 
 @contextmanager
@@ -147,20 +176,35 @@ def photograph_camera() -> Iterator[str]:
         server.server_close()
 
 
-async def screenshot(browser: Browser, address: str) -> bytes:
-    """Open an address, wait for live pictures, and take what is seen."""
+async def screenshot(
+    browser: Browser,
+    address: str,
+    size: tuple[int, int],
+    state: str,
+    *,
+    phone: bool = False,
+    relay: Relay | None = None,
+) -> bytes:
+    """Open an address, wait until the page is in that state, and take what is seen."""
     async with browser.tab() as tab:
-        await tab.open(address, *WINDOW)
-        await tab.wait_for('document.body.dataset.signal === "live"', timeout_s=60)
+        await tab.open(address, *size, phone=phone)
+        await tab.wait_for(f'{SIGNAL} === "{SIGNALS.get(state, "live")}"', timeout_s=60)
         await asyncio.sleep(SETTLE_S)
+        if state == "frozen" and relay is not None:
+            relay.silence()
+            await tab.wait_for(f'{SIGNAL} === "lost"')
+            await asyncio.sleep(SETTLE_S)
         return await tab.screenshot()
 
 
 def main() -> None:
     """Make each picture, and say how large it is: whoever runs this looks at them."""
     OUT.mkdir(exist_ok=True)
-    for file, make in ((OUT / "before-after.webp", before_after), (OUT / "page.webp", page)):
-        make(file)
+    (OUT / "page").mkdir(exist_ok=True)
+    before_after(OUT / "before-after.webp")
+    page(OUT / "page.webp")
+    page_states(OUT / "page")
+    for file in sorted(OUT.rglob("*.webp")):
         with Image.open(file) as picture:
             width, height = picture.size
         print(f"{file.relative_to(ROOT)}: {width}x{height}, {file.stat().st_size / 1000:.0f} kB")

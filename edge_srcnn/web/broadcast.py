@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from copy import copy
+from fractions import Fraction
 from functools import cached_property
 from itertools import count
 
@@ -19,7 +20,7 @@ FRESH_S = 2.0
 """A picture older than this is no signal; of a slow source: older than three times what is usual between two."""
 
 SLOW_S = 5.0
-"""The same while it is not known yet what is usual."""
+"""The same while it is not known yet what is usual, and the source does not say that it is slower."""
 
 LINGER_S = 3.0
 """When the last viewer of an enhanced view has left, frames are wanted for so long: it may only load the page anew."""
@@ -51,8 +52,12 @@ class Shot:
     def __init__(self, number: int, result: Result, *, live: bool = True) -> None:
         self.number, self.result, self.live = number, result, live
         self.arrived_s = time.monotonic()
-        self.captured_s = time.time() - (self.arrived_s - result.original.captured_s)
+        self.captured_s = time.time() - self.age_s()
         self.jpegs: dict[str, asyncio.Future[bytes]] = {}
+
+    def age_s(self) -> float:
+        """Give the seconds since the sensor saw it."""
+        return time.monotonic() - self.result.original.captured_s
 
     def has(self, view: str) -> bool:
         """Tell whether there is such a view: nobody may have wanted an enhanced picture."""
@@ -79,6 +84,8 @@ class Broadcast:
         Of JPEG, 1 to 100.
     encoder
         Runs the encoding, in one thread.
+    rate
+        Pictures a second, as the source says, until it is known what comes; None where it does not say.
 
     Attributes
     ----------
@@ -94,7 +101,7 @@ class Broadcast:
         There will be no more.
     """
 
-    def __init__(self, quality: int, encoder: Executor) -> None:
+    def __init__(self, quality: int, encoder: Executor, rate: Fraction | None = None) -> None:
         self.newest: Shot | None = None
         self.shown: Shot | None = None
         self.jpegs: Counter[str] = Counter()
@@ -110,6 +117,7 @@ class Broadcast:
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
+        self._stated_interval_s = float(1 / rate) if rate else 0.0
         self._began_s = time.monotonic()
 
     def publish(self, result: Result) -> None:
@@ -142,10 +150,14 @@ class Broadcast:
 
     def is_fresh(self) -> bool:
         """Tell whether a result came of late."""
-        age_s, intervals = self.age_s(), sorted(self._intervals.copy())
+        age_s = self.age_s()
+        return age_s is not None and age_s < max(FRESH_S, _PATIENCE * self.interval_s())
+
+    def interval_s(self) -> float:
+        """Give the seconds that are usual between two pictures."""
+        intervals = sorted(self._intervals.copy())
         # a quarter of the way up: outages may be half of what there was
-        limit_s = _PATIENCE * intervals[len(intervals) // 4] if intervals else SLOW_S
-        return age_s is not None and age_s < max(FRESH_S, limit_s)
+        return intervals[len(intervals) // 4] if intervals else max(SLOW_S / _PATIENCE, self._stated_interval_s)
 
     @contextmanager
     def viewer(self, view: str) -> Iterator[None]:

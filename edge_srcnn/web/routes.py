@@ -153,7 +153,8 @@ class Routes:
         while (shot := await self._broadcast.newer(number, view)) is not None:
             number = shot.number
             for part in PARTS[view]:
-                data = _part(shot, part, await self._broadcast.jpeg(shot, part))
+                jpeg = await self._broadcast.jpeg(shot, part)
+                data = _part(shot, part, jpeg, self._broadcast.interval_s())
                 async with asyncio.timeout(STALL_S):
                     await response.write(data)
                     await request.writer.drain()
@@ -218,12 +219,22 @@ def _busy(text: str) -> web.HTTPServiceUnavailable:
 
 
 def _headers(shot: Shot, view: str) -> dict[str, str]:
-    """Tell what a picture is, and when it was taken."""
-    return {"X-Timestamp": f"{shot.captured_s:.6f}", "X-View": view, "X-Signal": "live" if shot.live else "lost"}
+    """Tell what a picture is, when it was taken, and how old it is, whatever the clock of the reader says."""
+    return {
+        "X-Timestamp": f"{shot.captured_s:.6f}",
+        "X-Age": f"{shot.age_s():.3f}",
+        "X-View": view,
+        "X-Signal": "live" if shot.live else "lost",
+    }
 
 
-def _part(shot: Shot, view: str, jpeg: bytes) -> bytes:
+def _part(shot: Shot, view: str, jpeg: bytes, interval_s: float) -> bytes:
     """Wrap one picture. The boundary that ends it goes with it: browsers show a picture when they see that."""
-    headers = {"Content-Type": "image/jpeg", "Content-Length": str(len(jpeg)), **_headers(shot, view)}
+    headers = {
+        "Content-Type": "image/jpeg",
+        "Content-Length": str(len(jpeg)),
+        **_headers(shot, view),
+        "X-Interval": f"{interval_s:.3f}",
+    }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return b"".join((f"{head}\r\n".encode(), jpeg, f"\r\n--{BOUNDARY}\r\n".encode()))

@@ -91,7 +91,7 @@ class HttpSink(Sink):
     def begin(self, stream: Stream) -> None:
         """Listen and serve; ``CannotWrite`` where the port is taken, or the address is not one of this machine."""
         self._look, self._listener = stream.state, self._place.listen()
-        self._camera = self._camera or stream.name
+        self._camera, self._rate = self._camera or stream.name, stream.rate
         self.address = self._place.url(self._listener, "http" if self._certificate is None else "https")
         self.address += self._access.prefix and f"{self._access.prefix}/"
         self._warn()
@@ -154,7 +154,7 @@ class HttpSink(Sink):
 
     async def _serve(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="jpeg") as encoder:
-            broadcast = Broadcast(self._quality, encoder)
+            broadcast = Broadcast(self._quality, encoder, self._rate)
             connections = Connections(self._limits, self._access.proxies)
             runner = web.AppRunner(
                 self._application(broadcast, connections),

@@ -36,6 +36,7 @@ def status(look: Callable[[], Any], broadcast: Broadcast, name: str | None = Non
         **state,
         "signal": broadcast.is_fresh(),
         "picture_age_s": broadcast.age_s(),
+        "picture_interval_s": broadcast.interval_s(),
         "clients": broadcast.viewers.total(),
         "views": {view: broadcast.viewers[view] for view in (*VIEWS, *sorted(set(broadcast.viewers) - set(VIEWS)))},
         "temperature_c": processor_temperature_c(),

@@ -2,7 +2,6 @@
 
 /* Pointers, buttons and keys. */
 
-const ZOOM_STEP = 1.5;
 const KEY_STEP = 0.02; // of what can be seen
 
 /* ---- pointers ---- */
@@ -28,7 +27,7 @@ $("stage").addEventListener("pointerdown", (event) => {
   if (event.button !== 0) return;
   $("stage").setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, at(event));
-  $("stage").classList.toggle("moving", stage.scale !== null);
+  $("stage").classList.toggle("moving", stage.frame !== null && stage.movable);
 });
 
 $("stage").addEventListener("pointermove", (event) => {
@@ -66,20 +65,21 @@ $("stage").addEventListener("dblclick", (event) => {
 
 /* ---- buttons and keys ---- */
 
+const SNAPSHOT_LIMIT_MS = 20000; // the server may have to wait for a picture
+
 async function takeSnapshot() {
   $("snapshot").disabled = true;
   try {
-    const response = await fetch(address("snapshot.jpg", { view: "enhanced" }), { cache: "no-store" });
-    if (!response.ok) throw new Error((await response.text()).trim());
+    const [response, picture] = await ask(address("snapshot.jpg", { view: "enhanced" }), "blob", SNAPSHOT_LIMIT_MS);
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(await response.blob());
+    link.href = URL.createObjectURL(picture);
     const time = new Date(Number(response.headers.get("X-Timestamp")) * 1000 || Date.now());
     const local = new Date(time - time.getTimezoneOffset() * 60000).toISOString();
-    link.download = `edge-srcnn-${local.slice(0, 19).replaceAll(":", "").replace("T", "-")}.jpg`;
+    link.download = `${$("name").textContent}-${local.slice(0, 19).replaceAll(":", "").replace("T", "-")}.jpg`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   } catch (error) {
-    showError(error instanceof TypeError ? "The server does not answer." : error.message);
+    tell(`There is no snapshot. ${said(error)}`);
   } finally {
     $("snapshot").disabled = false;
   }
@@ -92,16 +92,19 @@ function toggleFullScreen() {
 
 const actions = {
   compare: () => setComparing(!comparing),
-  smaller: () => stage.zoomBy(1 / ZOOM_STEP),
-  larger: () => stage.zoomBy(ZOOM_STEP),
-  zoom: () => stage.toggleZoom(),
+  smaller: () => stage.step(-1),
+  fit: () => stage.setMode("fit"),
+  fill: () => stage.setMode("fill"),
+  actual: () => stage.showActualSize(),
+  larger: () => stage.step(1),
   snapshot: takeSnapshot,
   fullscreen: toggleFullScreen,
 };
 for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", () => action());
 $("fullscreen").hidden = !document.fullscreenEnabled;
 
-const keys = { c: "compare", "-": "smaller", "+": "larger", "=": "larger", 0: "zoom", s: "snapshot", f: "fullscreen" };
+const keys = { c: "compare", "-": "smaller", "+": "larger", "=": "larger", s: "snapshot", f: "fullscreen" };
+Object.assign(keys, { 0: "fit", 1: "actual", 2: "fill" });
 const arrows = { ArrowLeft: -KEY_STEP, ArrowDown: -KEY_STEP, ArrowRight: KEY_STEP, ArrowUp: KEY_STEP };
 const jumps = { Home: 0, End: 1, PageDown: -0.1, PageUp: 0.1 };
 
@@ -114,5 +117,5 @@ document.addEventListener("keydown", (event) => {
     else if (!(event.key in keys)) return;
     if (!(event.key in keys)) return event.preventDefault();
   }
-  if (event.key in keys && !event.repeat) actions[keys[event.key]]();
+  if (event.key in keys && !event.repeat && !$(keys[event.key]).disabled) actions[keys[event.key]]();
 });

@@ -1,9 +1,15 @@
 "use strict";
 
-/* Puts stream, stage and figures together. */
+/* Puts stream, stage and figures together. Only a picture that is young enough is called live. */
 
 const TOKEN = new URLSearchParams(location.search).get("token");
 const LOOK_EVERY_MS = 1000;
+const LOOK_LIMIT_MS = 3000;
+const UPDATE_EVERY_MS = 250;
+const OLD_MS = 3000; // a picture, or the last word of the server
+const PATIENCE = 3; // pictures of a slow camera that may be missing,
+const MARGIN_MS = 1000; // and what the server takes to say that they are
+const TOAST_MS = 6000;
 const TAG_ROOM = 38;
 
 const $ = (id) => document.getElementById(id);
@@ -17,54 +23,123 @@ function address(path, query = {}) {
 }
 
 const stage = new Stage($("stage"), $("picture"), showControls);
-const stream = new PictureStream((view) => address("stream.mjpg", { view }), showFrame, showError);
+const stream = new PictureStream((view) => address("stream.mjpg", { view }), limitMs, showFrame);
+const server = { state: null, error: null, heard: performance.now() }; // what /state said last
 let comparing = true;
-let lastError = null;
-let lastState = null;
+let plain = false; // no network is in use
+let view = null;
+
+/** How old a picture may be: of a camera that gives few, older. */
+function limitMs() {
+  const interval = stream.intervalS || server.state?.picture_interval_s || 0;
+  return Math.max(OLD_MS, PATIENCE * 1000 * interval + MARGIN_MS);
+}
 
 function follow() {
-  stream.open(document.hidden ? null : comparing ? "pair" : "enhanced");
+  const wanted = document.hidden ? null : comparing && !plain ? "pair" : "enhanced";
+  if (wanted === view) return;
+  view = wanted;
+  stream.open(view);
 }
 
 function showFrame(frame) {
-  lastError = null;
   stage.show(frame);
-  if (document.body.dataset.signal !== "live" && lastState?.signal !== false) showSignal();
+  updateSignal();
 }
 
-function showError(text) {
-  lastError = text;
-  showSignal();
+/* ---- the server's state ---- */
+
+let lookAgain = 0;
+
+async function look() {
+  clearTimeout(lookAgain);
+  if (document.hidden) return; // until it is seen again
+  try {
+    [, server.state] = await ask(address("state"), "json", LOOK_LIMIT_MS);
+    server.error = null;
+    plain = server.state.model === null;
+    follow();
+  } catch (error) {
+    server.state = null;
+    server.error = said(error);
+  }
+  if (server.error !== UNANSWERED) server.heard = performance.now();
+  updateSignal();
+  clearTimeout(lookAgain);
+  lookAgain = setTimeout(look, LOOK_EVERY_MS);
+}
+
+/* ---- live or not ---- */
+
+/** Find out whether the picture is live, and say so. */
+function updateSignal() {
+  if (document.hidden) return;
+  const now = performance.now();
+  const age = stage.frame === null ? null : Math.max(now - stage.frame.takenAt, 0);
+  const silent = now - Math.max(stream.heard, server.heard) > OLD_MS;
+  const live = age !== null && age < limitMs() && !stream.lost && !silent;
+  const [word, title, text] = live ? ["live", "Live", ""] : reason(age, silent);
+  document.body.dataset.signal = word;
+
+  const errors = server.state?.errors ?? []; // of a service
+  write("signal", live && errors.length ? "Live, degraded" : word === "waiting" ? "Connecting" : title);
+  $("pill").title = errors.join("; ");
+  $("notice").hidden = live;
+  write("notice-title", title);
+  write("notice-text", text);
+  showTime(live, age ?? (server.state?.picture_age_s ?? NaN) * 1000);
+  showFigures(live);
+  $("picture").setAttribute("aria-label", live ? "Live picture" : age === null ? "No picture yet" : "Old picture");
+}
+
+/** Say why the picture is not live: word, title, and what may be added. */
+function reason(age, silent) {
+  const { state, error } = server;
+  const camera = state?.phase === "waiting for camera" ? state.status.replace(/^waiting for camera: /, "") : "";
+  if (error === UNANSWERED || silent) return ["lost", "No connection", UNANSWERED];
+  if (stream.error !== null && stream.error !== UNANSWERED) return ["lost", "No picture", stream.error];
+  if (age === null && (state === null || state.picture_age_s === null || !stream.lost)) {
+    return ["waiting", "Waiting for the first picture", camera];
+  }
+  if (stream.lost) return ["lost", "No signal", camera];
+  if (stream.opening) return ["lost", "Connecting", ""];
+  if (performance.now() - stream.heard < OLD_MS) return ["lost", "Delayed", "Pictures come late."];
+  return ["lost", "Frozen", "No new picture comes."];
+}
+
+/** Write when the picture was taken, by the camera's clock, and how old it is unless it is live. */
+function showTime(live, ageMs) {
+  const old = live || Number.isNaN(ageMs) ? "" : ago(ageMs / 1000);
+  write("age", old);
+  write("notice-age", old && `The last picture is ${old} old.`);
+  if (stage.frame === null) return;
+  const taken = new Date(stage.frame.timestamp * 1000);
+  const day = Math.abs(Date.now() - taken) < 12 * 3600e3 ? {} : { day: "numeric", month: "short" };
+  const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  write("time", taken.toLocaleString([], { ...day, ...time }));
+  $("time").dateTime = taken.toISOString();
 }
 
 /* ---- figures ---- */
 
-async function look() {
-  if (!document.hidden) {
-    try {
-      const response = await fetch(address("state"), { cache: "no-store" });
-      if (!response.ok) throw new Error((await response.text()).trim());
-      lastState = await response.json();
-      showFigures(lastState);
-    } catch (error) {
-      lastState = null;
-      lastError = error instanceof TypeError ? "The server does not answer." : error.message;
-    }
-    showSignal();
-  }
-  setTimeout(look, LOOK_EVERY_MS);
+function showFigures(live) {
+  const { state } = server;
+  const shown = live && state !== null;
+  write("rate", !shown ? "–" : state.idle ? "idle" : rate(state.fps_out));
+  write("latency", shown ? duration(state.latency.median_ms) : "–");
+  $("heat").hidden = state === null || state.temperature_c === null;
+  if (!$("heat").hidden) write("temperature", `${Math.round(state.temperature_c)} °C`);
+  if (state === null) return;
+  write("size-in", state.size_in ? `${state.size_in.join("×")} → ` : "");
+  write("size-out", state.size_out ? state.size_out.join("×") : "–");
+  $("compare").disabled = plain;
+  $("compare").title = plain ? "No network is in use: there is nothing to compare" : "Compare with bicubic (C)";
+  if (stage.frame !== null) showControls(); // the model may be another one
 }
 
-function showFigures(state) {
-  $("rate").textContent = state.idle ? "idle" : rate(state.fps_out);
-  $("latency").textContent = duration(state.latency.median_ms);
-  $("heat").hidden = state.temperature_c === null;
-  $("temperature").textContent = state.temperature_c === null ? "–" : `${Math.round(state.temperature_c)} °C`;
-  $("size-in").textContent = state.size_in ? `${state.size_in.join("×")} → ` : "";
-  $("size-out").textContent = state.size_out ? state.size_out.join("×") : "–";
-  $("sizes").title = `Of the camera, and of the enhanced picture; by ${state.model ?? state.engine}`;
-  $("right-tag").title = state.ladder?.last_step ?? "";
-  if (stage.frame !== null) showControls(); // the model may be another one
+/** Change a text only where it differs: screen readers read changes. */
+function write(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
 }
 
 /** Frames a second; one that is rarer than 1 in 5 s is not shown as 0.0. */
@@ -79,26 +154,16 @@ function duration(ms) {
   return ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
-function showSignal() {
-  const lost = lastError !== null || lastState?.signal === false;
-  const waiting = lost && lastError === null && lastState.picture_age_s === null;
-  const live = !lost && stage.frame !== null;
-  const word = live ? "live" : lost && !waiting ? "lost" : "waiting";
-  if (document.body.dataset.signal !== word) document.body.dataset.signal = word;
-  const errors = lastState?.errors ?? []; // of a service
-  const said = { live: errors.length ? "Live, degraded" : "Live", lost: "No signal", waiting: "Connecting" }[word];
-  if ($("signal").textContent !== said) $("signal").textContent = said;
-  $("signal").title = errors.join("; ");
-  $("notice").hidden = live;
-  if (live) return;
-  $("notice-title").textContent = word === "lost" ? "No signal" : "Waiting for the first picture";
-  const told = lastState?.phase === "waiting for camera" ? lastState.status : "";
-  const old = word === "lost" && lastError === null ? `The last picture is ${ago(lastState.picture_age_s)} old.` : "";
-  $("notice-text").textContent = lastError ?? [old, told].filter(Boolean).join(" ");
+function ago(seconds) {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
-function ago(seconds) {
-  return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+/** Say something that passes. */
+function tell(text) {
+  $("toast").textContent = text;
+  $("toast").hidden = false;
+  setTimeout(() => ($("toast").hidden = true), TOAST_MS);
 }
 
 /* ---- what lies on the picture ---- */
@@ -106,17 +171,25 @@ function ago(seconds) {
 function showControls() {
   const { visible, frame } = stage;
   const top = visible.top >= TAG_ROOM ? visible.top - TAG_ROOM + 6 : visible.top + 12; // above the picture, if it fits
-  const both = frame.bicubic !== null;
-  $("stage").classList.toggle("zoomed", stage.scale !== null);
-  $("percent").textContent = `${Math.round(stage.magnification * 100)} %`;
+  const both = frame.bicubic !== null && !plain;
+  $("stage").classList.add("shown");
+  $("stage").classList.toggle("zoomed", stage.movable);
+  for (const [id, step] of Object.entries({ fit: "fit", fill: "fill", actual: "one" })) {
+    $(id).setAttribute("aria-pressed", stage.isAt(step));
+  }
+  write("percent", `${Math.round(stage.magnification * 100)} %`);
+  $("percent").hidden = stage.scale === null || stage.isAt("one");
+  showPosition(visible);
   for (const id of ["divider", "left-tag"]) $(id).hidden = !both;
   const right = $("right-tag");
-  const share = lastState?.enhanced_share ?? 1;
-  const by = lastState?.model ? ` by ${lastState.model}` : "";
-  right.textContent = share < 0.995 ? `Enhanced${by}: ${Math.round(share * 100)} %` : `Enhanced${by}`;
+  const { model, enhanced_share: share = 1, ladder } = server.state ?? {};
+  write("what", plain ? "Bicubic only" : "Enhanced");
+  write("by", plain ? "" : (model ? ` by ${model}` : "") + (share < 0.995 ? `: ${Math.round(share * 100)} %` : ""));
+  right.title = plain ? "No network is in use" : (ladder?.last_step ?? "");
   right.hidden = false;
   right.style.right = `${stage.size.width - visible.left - visible.width + 12}px`;
   right.style.top = `${top}px`;
+  right.style.opacity = 1;
   if (!both) return;
   const left = $("left-tag");
   left.style.left = `${visible.left + 12}px`;
@@ -128,12 +201,33 @@ function showControls() {
   $("divider").setAttribute("aria-valuenow", Math.round(stage.split * 100));
 }
 
+/** Show at the edges which part of the picture is seen, where it is not all. */
+function showPosition(visible) {
+  const { rect } = stage;
+  for (const [id, begin, length, at] of [["across", "left", "width", rect.x], ["down", "top", "height", rect.y]]) {
+    $(id).hidden = rect[length] < visible[length] + 1;
+    const share = (value) => `${(100 * value) / rect[length]}%`;
+    Object.assign($(id).style, { [begin]: share(visible[begin] - at), [length]: share(visible[length]) });
+  }
+}
+
 function setComparing(on) {
   comparing = on;
   $("compare").setAttribute("aria-pressed", on);
   follow();
 }
 
-document.addEventListener("visibilitychange", follow);
-follow();
-look();
+function wake() {
+  server.heard = performance.now(); // nobody was asked while nobody saw the page
+  follow();
+  updateSignal();
+  look();
+}
+
+document.addEventListener("visibilitychange", wake);
+addEventListener("online", () => {
+  view = null;
+  wake();
+});
+setInterval(updateSignal, UPDATE_EVERY_MS);
+wake();

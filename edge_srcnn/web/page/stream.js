@@ -2,14 +2,28 @@
 
 /* Reads multipart/x-mixed-replace. Pictures that come faster than they can be shown are left out. */
 
-/** Gives each part of a body: {headers: Map, bytes: Uint8Array}. */
-async function* partsOf(body) {
+const FIRST_WAIT_MS = 500;
+const WAIT_GROWTH = 3;
+const LONGEST_WAIT_MS = 10000; // between two tries to open the stream
+const UNANSWERED = "The server does not answer.";
+
+/**
+ * Gives each part of a body: {headers: Map, began: when they came, bytes: Uint8Array}.
+ * onBytes is told of whatever comes.
+ */
+async function* partsOf(body, onBytes) {
   const reader = body.getReader();
   const decoder = new TextDecoder("latin1");
   let rest = new Uint8Array(0);
 
+  async function read() {
+    const chunk = await reader.read();
+    onBytes();
+    return chunk;
+  }
+
   async function more() {
-    const { value, done } = await reader.read();
+    const { value, done } = await read();
     if (done) return false;
     const joined = new Uint8Array(rest.length + value.length);
     joined.set(rest);
@@ -27,7 +41,7 @@ async function* partsOf(body) {
       filled += taken;
       rest = rest.subarray(taken);
       if (filled === length) return bytes;
-      const { value, done } = await reader.read();
+      const { value, done } = await read();
       if (done) return null;
       rest = value;
     }
@@ -44,22 +58,48 @@ async function* partsOf(body) {
         return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)];
       }),
     );
+    const began = performance.now();
     rest = rest.subarray(end + 4);
     const bytes = await exactly(Number(headers.get("content-length")));
     if (bytes === null) return;
-    yield { headers, bytes };
+    yield { headers, began, bytes };
   }
 }
 
 /**
- * Keeps a stream open, and opens it again when it breaks.
- * onFrame gets {enhanced: ImageBitmap, bicubic: ImageBitmap or null}, onError a text, or null when it is over.
+ * Tells how old a picture is, whatever the clocks of server and browser say: the server states the age at which it sent
+ * the picture. What the network added since is how much later it came, by both clocks, than the promptest one did.
+ */
+class Ages {
+  constructor() {
+    this.promptest = Infinity;
+  }
+
+  /** The moment at which a part's picture was taken, in milliseconds of performance.now(). */
+  takenAt({ headers, began }) {
+    const ageMs = 1000 * (Number(headers.get("x-age")) || 0);
+    const sent = 1000 * (Number(headers.get("x-timestamp")) || 0) + ageMs;
+    this.promptest = Math.min(this.promptest, began - sent);
+    return began - ageMs - (began - sent - this.promptest);
+  }
+}
+
+/**
+ * Keeps a stream open, and opens it again when it breaks or falls silent.
+ * limitMs tells how long it may be silent; onFrame gets {enhanced: ImageBitmap, bicubic: ImageBitmap or null, takenAt,
+ * timestamp: seconds since 1970, by the server's clock}.
  */
 class PictureStream {
-  constructor(address, onFrame, onError) {
+  constructor(address, limitMs, onFrame) {
     this.address = address;
+    this.limitMs = limitMs;
     this.onFrame = onFrame;
-    this.onError = onError;
+    this.error = null; // a text: why there is no stream
+    this.lost = false; // the server says that its picture is old
+    this.opening = true;
+    this.heard = performance.now(); // when something came, or was asked for
+    this.intervalS = 0; // what is usual between two pictures
+    this.run = null;
     this.stopper = null;
     this.waiting = null;
     this.decoding = false;
@@ -68,43 +108,64 @@ class PictureStream {
   /** Show pictures with or without the bicubic one; null for none at all. */
   open(view) {
     this.close();
-    if (view === null) return;
-    const stopper = new AbortController();
-    this.stopper = stopper;
-    this.follow(view, stopper.signal);
+    if (view !== null) this.follow(view, (this.run = {}));
   }
 
   close() {
+    this.run = null;
     this.stopper?.abort();
-    this.stopper = null;
     this.waiting = null;
+    this.opening = true;
+    this.error = null;
   }
 
-  async follow(view, signal) {
-    for (let wait = 500; !signal.aborted; wait = Math.min(wait * 2, 5000)) {
+  async follow(view, run) {
+    let wait = FIRST_WAIT_MS;
+    while (run === this.run) {
       try {
-        const response = await fetch(this.address(view), { signal, cache: "no-store" });
-        if (!response.ok) throw new Error((await response.text()).trim());
-        this.onError(null);
-        let bicubic = null;
-        for await (const part of partsOf(response.body)) {
-          wait = 500;
-          if (signal.aborted) return;
-          if (part.headers.get("x-signal") === "lost") continue; // the page has words of its own for that
-          if (part.headers.get("x-view") === "bicubic") {
-            bicubic = part;
-          } else {
-            this.waiting = { enhanced: part, bicubic, signal };
-            bicubic = null;
-            this.decode();
-          }
-        }
-        throw new Error("The stream has ended.");
+        await this.read(view, run, () => (wait = FIRST_WAIT_MS));
       } catch (error) {
-        if (signal.aborted) return;
-        this.onError(error instanceof TypeError ? "The server does not answer." : error.message);
+        if (run === this.run) this.error = said(error);
       }
       await new Promise((resolve) => setTimeout(resolve, wait));
+      wait = Math.min(wait * WAIT_GROWTH, LONGEST_WAIT_MS);
+    }
+  }
+
+  /** Read one stream to its end; it always ends with an error. */
+  async read(view, run, onPart) {
+    const stopper = (this.stopper = new AbortController());
+    const listen = () => (this.heard = performance.now());
+    const watch = setInterval(() => {
+      if (performance.now() - this.heard > this.limitMs()) stopper.abort();
+    }, 250);
+    listen();
+    try {
+      const response = await fetch(this.address(view), { signal: stopper.signal, cache: "no-store" });
+      listen();
+      if (!response.ok) throw new Error((await response.text()).trim());
+      const ages = new Ages();
+      let bicubic = null;
+      for await (const part of partsOf(response.body, listen)) {
+        if (run !== this.run) return;
+        onPart();
+        this.error = null;
+        this.opening = false;
+        this.intervalS = Number(part.headers.get("x-interval")) || 0;
+        this.lost = part.headers.get("x-signal") === "lost";
+        if (this.lost) continue; // the page has words of its own for that
+        if (part.headers.get("x-view") === "bicubic") {
+          bicubic = part;
+        } else {
+          const takenAt = ages.takenAt(part);
+          this.waiting = { enhanced: part, bicubic, takenAt, run };
+          bicubic = null;
+          this.decode();
+        }
+      }
+      throw new Error("The stream has ended.");
+    } finally {
+      clearInterval(watch);
     }
   }
 
@@ -112,13 +173,14 @@ class PictureStream {
     if (this.decoding) return;
     this.decoding = true;
     while (this.waiting !== null) {
-      const { enhanced, bicubic, signal } = this.waiting;
+      const { enhanced, bicubic, takenAt, run } = this.waiting;
       this.waiting = null;
       try {
         const [sharp, soft] = await Promise.all([enhanced, bicubic].map(bitmapOf));
-        if (!signal.aborted) this.onFrame({ enhanced: sharp, bicubic: soft });
+        const timestamp = Number(enhanced.headers.get("x-timestamp"));
+        if (run === this.run) this.onFrame({ enhanced: sharp, bicubic: soft, takenAt, timestamp });
       } catch (error) {
-        this.onError("A picture cannot be read.");
+        this.error = "A picture cannot be read.";
       }
     }
     this.decoding = false;
@@ -127,4 +189,21 @@ class PictureStream {
 
 function bitmapOf(part) {
   return part && createImageBitmap(new Blob([part.bytes], { type: "image/jpeg" }));
+}
+
+/** Ask for something that ends, and no longer than a limit; gives the response and its body, read as kind says. */
+async function ask(address, kind, limitMs) {
+  const stopper = new AbortController();
+  const timer = setTimeout(() => stopper.abort(), limitMs);
+  try {
+    const response = await fetch(address, { signal: stopper.signal, cache: "no-store" });
+    if (!response.ok) throw new Error((await response.text()).trim());
+    return [response, await response[kind]()];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function said(error) {
+  return error instanceof TypeError || error.name === "AbortError" ? UNANSWERED : error.message;
 }

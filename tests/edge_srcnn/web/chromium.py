@@ -6,7 +6,7 @@ import itertools
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,13 @@ _OPTIONS = (
     "--hide-scrollbars",
     "--remote-debugging-port=0",
 )
+
+
+WINDOWS = {"desktop": (1280, 800), "phone": (390, 844), "across": (844, 390)}
+"""Sizes in CSS pixels; ``across`` is a phone, too."""
+
+SIGNAL = "document.body.dataset.signal"
+TEXT = "document.getElementById({!r}).textContent"
 
 
 class Tab:
@@ -123,6 +130,13 @@ class Tab:
             await self.send("Input.dispatchTouchEvent", type=kind, touchPoints=points)
         await self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
+    async def hide(self, hidden: bool) -> None:
+        """Let the page think that it is hidden, or seen again."""
+        await self.evaluate(
+            f'Object.defineProperty(document, "hidden", {{ get: () => {str(hidden).lower()}, configurable: true }});'
+            'document.dispatchEvent(new Event("visibilitychange"))'
+        )
+
     async def key(self, key: str) -> None:
         """Press a key; its name in JavaScript."""
         for kind in ("keyDown", "keyUp"):
@@ -195,3 +209,18 @@ class Browser:
                 assert self._process.poll() is None, "chromium has ended"
                 await asyncio.sleep(0.05)
         return int(text.partition("\n")[0])
+
+
+Use = Callable[[Tab], Awaitable[None]]
+
+
+def use(browser: Browser, url: str, steps: Use, window: str = "desktop", *, complaints: bool = False) -> None:
+    """Open the page, use it, and see that it complained of nothing."""
+
+    async def run() -> None:
+        async with browser.tab() as tab:
+            await tab.open(url, *WINDOWS[window], phone=window != "desktop")
+            await steps(tab)
+            assert complaints or tab.complaints == []
+
+    asyncio.run(run())

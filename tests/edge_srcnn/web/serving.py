@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,17 +63,42 @@ def pipeline(
 
 
 @contextmanager
-def by_hand(options: str = "", *, address: str = _ANY_PORT, name: str | None = None) -> Iterator[Sink]:
-    """A sink that shows what the test writes to it."""
-    source = open_source("test:size=8x8")
-    state = Pipeline(source, load_model(engine="bicubic"), []).state
+def by_hand(
+    options: str = "",
+    *,
+    address: str = _ANY_PORT,
+    name: str | None = None,
+    model: str | None = "fast-m-x2",
+    rate: Fraction | None = None,
+) -> Iterator[Sink]:
+    """A sink that shows what the test writes to it; its state tells that model."""
+    running = Pipeline(open_source("test:size=8x8"), load_model(engine="bicubic"), [])
     joint = "?" if address.startswith("unix:") else "#"
     sink = open_sink(f"{address}{joint}{options}" if options else address)
-    sink.begin(Stream(None, None, None, state, name))
+    sink.begin(Stream(rate, None, None, lambda: replace(running.state(), model=model), name))
     try:
         yield sink
     finally:
         sink.close()
+
+
+@contextmanager
+def camera(options: str = "", make: "Callable[[], Result] | None" = None) -> Iterator[Sink]:
+    """A sink that gets 10 pictures a second."""
+    with by_hand(options) as sink:
+        closing = threading.Event()
+
+        def write() -> None:
+            while not closing.wait(0.1):
+                sink.write((make or flat)())
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        try:
+            yield sink
+        finally:
+            closing.set()
+            thread.join(LIMIT_S)
 
 
 def flat(level: int = 128, size: tuple[int, int] = (32, 24), captured_s: float | None = None) -> Result:

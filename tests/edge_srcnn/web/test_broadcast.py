@@ -2,6 +2,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,27 @@ def test_of_a_slow_source_more_patience_is_had(monkeypatch: pytest.MonkeyPatch) 
         assert not broadcast.is_fresh()
 
     within_loop(check)
+
+
+@pytest.mark.parametrize(
+    ("rate", "usual_s", "fresh_for_s"), [(None, 5 / 3, 5), (Fraction(25), 5 / 3, 5), (Fraction(1, 10), 10, 30)]
+)
+def test_before_it_is_known_what_is_usual_the_source_s_rate_counts(
+    monkeypatch: pytest.MonkeyPatch, rate: Fraction | None, usual_s: float, fresh_for_s: float
+) -> None:
+    async def check() -> None:
+        with ThreadPoolExecutor(1) as encoder:
+            broadcast = Broadcast(85, encoder, rate)
+            broadcast.publish(flat())
+            assert broadcast.interval_s() == pytest.approx(usual_s)
+            for age_s in (fresh_for_s - 0.5, fresh_for_s + 0.5):
+                monkeypatch.setattr(broadcast, "age_s", lambda age_s=age_s: age_s)
+                assert broadcast.is_fresh() == (age_s < fresh_for_s)
+            monkeypatch.undo()
+            broadcast.publish(flat())
+            assert broadcast.interval_s() < 1
+
+    asyncio.run(check())
 
 
 def test_without_a_signal_the_last_picture_is_shown_greyed_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:

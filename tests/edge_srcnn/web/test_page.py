@@ -2,7 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Iterator
+import re
+import time
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -13,42 +15,21 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.imaging.luma import UInt8Array
-from tests.edge_srcnn.web.chromium import PROGRAM, Browser, Tab
-from tests.edge_srcnn.web.serving import by_hand, flat, pipeline
+from edge_srcnn.sinks import Result
+from tests.edge_srcnn.web.chromium import PROGRAM, SIGNAL, TEXT, WINDOWS, Browser, Tab, use
+from tests.edge_srcnn.web.serving import by_hand, camera, flat, pipeline
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")]
 
-WINDOWS = {"desktop": (1280, 800), "phone": (390, 844)}
 CENTRE = """(() => { const box = document.getElementById("divider").getBoundingClientRect();
     return [box.x + box.width / 2, box.y + box.height / 2]; })()"""
 SPLIT = 'Number(document.getElementById("divider").getAttribute("aria-valuenow"))'
 PERCENT = 'parseInt(document.getElementById("percent").textContent)'
-SIGNAL = "document.body.dataset.signal"
-TEXT = "document.getElementById({!r}).textContent"
 
+BUTTONS = """[...document.querySelectorAll("button")].filter((each) => each.offsetParent).map((each) =>
+    [each.id, each.innerText.trim(), each.title, each.offsetWidth, each.offsetHeight])"""
 OUTSIDE = """[...document.querySelectorAll("nav *, header *")]
     .filter((element) => element.getBoundingClientRect().right > innerWidth)"""
-
-Use = Callable[[Tab], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One process for all tests."""
-    with Browser() as running:
-        yield running
-
-
-def use(browser: Browser, url: str, steps: Use, window: str = "desktop", *, complaints: bool = False) -> None:
-    """Open the page, use it, and see that it complained of nothing."""
-
-    async def run() -> None:
-        async with browser.tab() as tab:
-            await tab.open(url, *WINDOWS[window], phone=window == "phone")
-            await steps(tab)
-            assert complaints or tab.complaints == []
-
-    asyncio.run(run())
 
 
 async def pixels(tab: Tab) -> UInt8Array:
@@ -62,7 +43,7 @@ def test_the_picture_lives_and_the_divider_moves(browser: Browser, window: str) 
         await tab.wait_for(f'{SIGNAL} === "live"')
         await tab.wait_for(TEXT.format("size-out") + ' === "640\u00d7480"')
         await tab.wait_for(TEXT.format("rate") + '.endsWith(" fps")')
-        assert (await tab.evaluate(TEXT.format("latency"))).endswith(" ms")
+        assert re.fullmatch(r"[\d.]+ m?s", await tab.evaluate(TEXT.format("latency")))
         first = await pixels(tab)
         await asyncio.sleep(0.3)
         second = await pixels(tab)
@@ -85,7 +66,7 @@ def test_the_picture_lives_and_the_divider_moves(browser: Browser, window: str) 
 
 def test_left_of_the_divider_is_bicubic_and_right_is_enhanced(browser: Browser) -> None:
     async def steps(tab: Tab) -> None:
-        await tab.wait_for("stage.frame !== null")
+        await tab.wait_for(f'{SIGNAL} === "live"')
         await tab.wait_for(f"{SPLIT} === 50")
         grey = (await pixels(tab))[..., 1].astype(int)
         assert abs(grey[400, 300] - 60) <= 1
@@ -98,16 +79,16 @@ def test_left_of_the_divider_is_bicubic_and_right_is_enhanced(browser: Browser) 
             await tab.key(key)
             await tab.wait_for(f"{SPLIT} === {share}")
         await tab.key("c")
-        await tab.wait_for('document.getElementById("divider").hidden === false')
         assert await tab.evaluate('document.getElementById("compare").getAttribute("aria-pressed")') == "false"
-        sink.write(result)
         await tab.wait_for('document.getElementById("divider").hidden')
         assert abs((await pixels(tab))[400, 300, 1].astype(int) - 200) <= 1
 
-    with by_hand() as sink:
+    def bright_from_dark() -> Result:
         result = flat(200, (64, 48))
         result.original.luma[:] = 60
-        sink.write(result)
+        return result
+
+    with camera(make=bright_from_dark) as sink:
         use(browser, sink.address, steps)
 
 
@@ -126,8 +107,9 @@ def test_wheel_buttons_and_fingers_magnify_and_the_hand_moves(browser: Browser) 
         before = await tab.evaluate("stage.rect.x")
         await tab.drag((100, 300), (130, 300))
         assert await tab.evaluate("stage.rect.x") == pytest.approx(before + 30, abs=0.5)
-        await tab.evaluate('document.getElementById("zoom").click()')
-        assert await tab.evaluate("stage.scale === null")
+        await tab.evaluate('document.getElementById("fit").click()')
+        assert await tab.evaluate("stage.scale === null && stage.isAt('fit')")
+        whole = await tab.evaluate("stage.magnification")
 
         await tab.touch([(150, 300), (250, 300)], [(100, 300), (300, 300)])
         assert await tab.evaluate("stage.magnification") == pytest.approx(whole * 2, rel=0.01)
@@ -150,51 +132,13 @@ def test_the_snapshot_button_saves_a_jpeg(browser: Browser, window: str) -> None
             while not saved():
                 await asyncio.sleep(0.05)
 
-    with by_hand("token=a%26b") as sink:
-        sink.write(flat(90, (66, 48)))
+    with camera("token=a%26b", lambda: flat(90, (66, 48))) as sink:
         use(browser, f"{sink.address}/?token=a%26b", steps, window)
 
     with Image.open(io.BytesIO(saved()[0])) as image:
         assert (image.format, image.size) == ("JPEG", (66, 48))
     for path in browser.downloads.iterdir():
         path.unlink()
-
-
-def test_the_page_says_when_the_signal_is_lost_and_when_it_is_back(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def steps(tab: Tab) -> None:
-        await tab.wait_for(TEXT.format("notice-title") + ' === "Waiting for the first picture"')
-        sink.write(flat())
-        await tab.wait_for(f'{SIGNAL} === "live" && document.getElementById("notice").hidden')
-        await tab.wait_for(f'{SIGNAL} === "lost"')
-        assert await tab.evaluate(TEXT.format("signal")) == "No signal"
-        assert not await tab.evaluate('document.getElementById("notice").hidden')
-        for _ in range(20):
-            sink.write(flat())
-            await asyncio.sleep(0.1)
-        assert await tab.evaluate(SIGNAL) == "live"
-        assert tab.complaints == []
-        sink.close()
-        await tab.wait_for(TEXT.format("notice-text") + ' === "The server does not answer."')
-
-    monkeypatch.setattr("edge_srcnn.web.broadcast.FRESH_S", 1.2)
-    with by_hand() as sink:
-        use(browser, sink.address, steps, complaints=True)
-
-
-def test_a_page_that_nobody_sees_asks_for_no_pictures(browser: Browser) -> None:
-    async def steps(tab: Tab) -> None:
-        await tab.wait_for("stage.frame !== null")
-        await tab.evaluate(
-            'Object.defineProperty(document, "hidden", { get: () => true, configurable: true });'
-            'document.dispatchEvent(new Event("visibilitychange"))'
-        )
-        await tab.wait_for("fetch('state').then((answer) => answer.json()).then((state) => state.clients === 0)")
-
-    with by_hand() as sink:
-        sink.write(flat())
-        use(browser, sink.address, steps)
 
 
 def test_the_page_tells_which_model_enhances_and_no_rate_as_zero(browser: Browser) -> None:
@@ -205,3 +149,112 @@ def test_the_page_tells_which_model_enhances_and_no_rate_as_zero(browser: Browse
 
     with pipeline(source="test:size=64x48,fps=10", engine="auto", model="srcnn-915-x2") as sink:
         use(browser, sink.address, steps)
+
+
+@pytest.mark.parametrize(
+    ("options", "heading"), [("", "edge-srcnn"), ("name=%3Cb%3E%E5%BA%AD%20%26%20%7Bquery%7D", "<b>\u5ead & {query}")]
+)
+def test_the_camera_s_name_is_heading_and_title(browser: Browser, options: str, heading: str) -> None:
+    async def steps(tab: Tab) -> None:
+        assert await tab.evaluate("document.querySelector('h1').textContent") == heading
+        assert (await tab.evaluate("document.title")).startswith(heading)
+
+    with by_hand(options) as sink:
+        use(browser, sink.address, steps)
+
+
+def test_the_picture_s_own_time_is_shown(browser: Browser) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for("stage.frame !== null")
+        shown = await tab.evaluate('document.getElementById("time").dateTime')
+        assert abs(datetime.fromisoformat(shown).timestamp() - taken_s) < 0.5
+        assert re.fullmatch(r"\d\d:\d\d:\d\d", await tab.evaluate(TEXT.format("time")))
+
+    with by_hand() as sink:
+        taken_s = time.time()
+        sink.write(flat())
+        use(browser, sink.address, steps)
+
+
+def test_a_page_without_a_network_says_so_and_compares_nothing(browser: Browser) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for(TEXT.format("right-tag") + ' === "Bicubic only"')
+        await tab.wait_for(f'{SIGNAL} === "live"')
+        assert await tab.evaluate('document.getElementById("compare").disabled')
+        await tab.key("c")
+        await tab.wait_for('document.getElementById("divider").hidden && document.getElementById("left-tag").hidden')
+        await tab.wait_for(
+            "fetch('state').then((answer) => answer.json()).then(({views}) => !views.pair && views.enhanced)"
+        )
+
+    with pipeline(source="test:size=64x48,fps=10", engine="bicubic") as sink:
+        use(browser, sink.address, steps)
+
+
+def test_fit_fill_and_100_percent_are_steps(browser: Browser) -> None:
+    async def steps(tab: Tab) -> None:
+        async def press(name: str) -> float:
+            await tab.evaluate(f'document.getElementById("{name}").click()')
+            await tab.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+            return float(await tab.evaluate("stage.magnification"))
+
+        async def pressed() -> list[str]:
+            found = await tab.evaluate('[...document.querySelectorAll("[aria-pressed=true]")].map((each) => each.id)')
+            return [name for name in found if name != "compare"]
+
+        await tab.wait_for("stage.frame !== null")
+        width, height = await tab.evaluate("[stage.size.width, stage.size.height]")
+        fit, fill = min(width / 400, height / 100), max(width / 400, height / 100)
+        for name, magnification in (("actual", 1), ("fill", fill), ("fit", fit)):
+            assert await press(name) == pytest.approx(magnification, rel=1e-3)
+            assert await pressed() == [name]
+        # by half as much again, but for the named ones on the way: 3.2, 4.8, 6.88 and not 7.2; 3.2, 2.13, 1.42, 1
+        for magnification in (fit * 1.5, fill, fill * 1.5):
+            assert await press("larger") == pytest.approx(magnification, rel=1e-3)
+        await press("fit")
+        for magnification in (fit / 1.5, fit / 2.25, 1):
+            assert await press("smaller") == pytest.approx(magnification, rel=1e-3)
+
+    with by_hand() as sink:
+        sink.write(flat(90, (400, 100)))
+        use(browser, sink.address, steps)
+
+
+def test_pixels_are_squares_only_when_they_are_really_large(browser: Browser) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for("stage.frame !== null")
+        await tab.evaluate("stage.setSplit(0)")
+        for scale, smooth in ((0.5, True), (2, True), (3.9, True), (4, True), (4.5, False), (12, False)):
+            await tab.evaluate(f"stage.zoomTo({scale}, undefined, undefined, 0)")
+            await tab.wait_for(f"stage.actualScale === {scale} && !stage.drawn")
+            row = await tab.evaluate(
+                "[...stage.context.getImageData(600, 340, 80, 1).data].filter((_, at) => at % 4 === 1)"
+            )
+            between = [grey for grey in row if 45 < grey < 205]  # 40 and 210, an edge in the middle
+            assert (len(between) > 0) == smooth, (scale, row)
+
+    with by_hand() as sink:
+        result = flat(40, (330, 200))
+        result.frame.luma[:, 165:] = 210
+        sink.write(result)
+        use(browser, sink.address, steps, complaints=True)  # of reading a canvas
+
+
+@pytest.mark.parametrize("window", ["phone", "across"])
+def test_on_a_phone_the_picture_takes_the_height_and_fingers_find_the_buttons(browser: Browser, window: str) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for("stage.frame !== null")
+        height = await tab.evaluate("Math.min(stage.rect.height, stage.size.height) / innerHeight")
+        assert height > (0.8 if window == "phone" else 0.999)
+        assert await tab.evaluate(f"{OUTSIDE}.length") == 0
+        buttons = await tab.evaluate(BUTTONS)
+        assert len(buttons) >= 5
+        for name, words, title, width, tall in buttons:
+            assert words and title, name
+            assert min(width, tall) >= 44, name
+        await tab.evaluate('document.getElementById("fit").click()')
+        assert await tab.evaluate("stage.rect.width <= stage.size.width && stage.rect.height <= stage.size.height")
+
+    with by_hand() as sink:
+        sink.write(flat(90, (640, 480)))
+        use(browser, sink.address, steps, window)

@@ -57,6 +57,8 @@ def test_parts_are_what_clients_of_mjpg_streamer_read() -> None:
     assert headers["x-accel-buffering"] == "no"
     assert part["content-type"] == "image/jpeg"
     assert abs(float(part["x-timestamp"]) - wall_s) < 0.5
+    assert 5 <= float(part["x-age"]) < 7
+    assert float(part["x-interval"]) == pytest.approx(5 / 3, abs=1e-3)  # 5 s are old while nothing is known
     assert jpeg.startswith(b"\xff\xd8") and jpeg.endswith(b"\xff\xd9")
 
 
