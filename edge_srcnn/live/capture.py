@@ -67,6 +67,7 @@ class Capture:
         self.heartbeat_s = monotonic()
         self._opener, self._retry = opener, retry
         self._before: Opener | None = None
+        self._exchanging = threading.Lock()
         self._given: Source | None = None  # open, while no thread has it
         self._queue: BoundedQueue[Frame] = BoundedQueue(1, block=False)
         self._reader: Reader | None = None
@@ -125,7 +126,8 @@ class Capture:
 
     def replace(self, opener: Opener) -> None:
         """Go on with another source, from any thread; with the one before, if the other makes no sense."""
-        self._before, self._opener = self._opener, opener
+        with self._exchanging:
+            self._before, self._opener = self._opener, opener
         if self._retry is not None:
             self._retry.reset()
         self._replaced.set()
@@ -232,7 +234,7 @@ class Capture:
                 return False
             if not found:
                 found = True
-                self._find(frame)
+                self._find(frame, reader.opener)
             self._give(frame, begins)
         return True
 
@@ -244,7 +246,7 @@ class Capture:
             self._queue = BoundedQueue(1 if source.live else FILE_DEPTH, block=not source.live)
             self._opened.set()
 
-    def _find(self, frame: Frame) -> None:
+    def _find(self, frame: Frame, opener: Opener) -> None:
         """Take note of the first frame; the times of a source that begins anew go on."""
         if self._next_index == 0:
             self._first_s = frame.captured_s - frame.time_s
@@ -252,7 +254,10 @@ class Capture:
             self._offset_s = max(frame.captured_s - self._first_s, self._last_s + _LEAST_STEP_S) - frame.time_s
         if self._since_s is not None:
             log.warning("frames come again after %.1f s", monotonic() - self._since_s)
-        self.last_error = self._since_s = self._before = None
+        self.last_error = self._since_s = None
+        with self._exchanging:
+            if opener is self._opener:  # another may just have been asked for, and make no sense
+                self._before = None
 
     def _give(self, frame: Frame, begins: int) -> None:
         self.heartbeat_s = monotonic()

@@ -96,7 +96,7 @@ class SourceKind(Kind):
 
 
 def _is_device(uri: Uri) -> bool:
-    return uri.target.startswith("/dev/video")
+    return uri.target.startswith(("/dev/video", "/dev/v4l/"))  # the latter: udev's names, which stay the same
 
 
 def _is_paced(uri: Uri) -> bool:

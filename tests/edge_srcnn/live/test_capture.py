@@ -89,6 +89,33 @@ def test_a_source_that_makes_no_sense_leaves_the_one_before_it(reading, caplog):
     assert "it has no such format; the source before it stays" in caplog.text
 
 
+class _Interrupted:
+    """A frame during whose arrival something happens: between the look at what was asked for, and the frame's use."""
+
+    luma = chroma = None
+    index, time_s = 0, 0.0
+
+    def __init__(self, happens):
+        self._happens = happens
+
+    @property
+    def captured_s(self):
+        happens, self._happens = self._happens, lambda: None
+        happens()
+        return monotonic()
+
+
+def test_a_source_that_is_asked_for_while_the_first_frame_comes_can_be_taken_back(reading, caplog):
+    nonsense = opener(UsageError("it has no such format"))
+    camera = Camera(1, "waits")
+    capture = retrying(camera, Camera(4, "waits"), most_s=30, first_s=30)
+    first = _Interrupted(lambda: capture.replace(nonsense))
+    camera.read = iter([first, None]).__next__
+    reading(capture)
+    assert [getattr(capture.take(5), "index", None) for _ in range(5)] == list(range(5))
+    assert "it has no such format; the source before it stays" in caplog.text
+
+
 def test_a_source_that_waits_shows_that_it_is_alive(reading):
     capture = reading(retrying(Unavailable("none")))
     for _ in range(3):

@@ -360,6 +360,4 @@ def test_bare_connections_leave_files_to_a_recording(tmp_path, record_property):
     assert "Traceback" not in said
     assert len(re.findall("too many connections: ", said)) == 1  # a minute is longer than this
     assert all(decode(path) for path in folder.iterdir())
-    note(
-        record_property, f"{BARE} bare connections, {MOST_FILES} descriptors", lost=0, remarks="the recording goes on"
-    )
+    note(record_property, f"{BARE} bare connections, {MOST_FILES} descriptors", lost=0, remarks="the recording goes on")

@@ -84,6 +84,8 @@ def test_the_examples_parse(name, tmp_path, monkeypatch):
         ("picamera2:", True),
         ("/dev/video0", True),
         ("v4l2:/dev/video2?size=640x480", True),
+        ("/dev/v4l/by-id/usb-046d_HD_Webcam-video-index0?fps=15", True),
+        ("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0", True),
         ("rtsp://user:secret@host/stream#transport=udp", True),
         ("rtsps://host/stream", True),
         ("http://host/stream.mjpg", True),
