@@ -104,6 +104,10 @@ class Faults:
         deaf = [Viewer(self.service, receive_bytes=4096) for _ in range(10)]
         return lambda: [each.close() for each in (*visitors, *deaf)] and None
 
+    def bare_connections(self) -> Mend:
+        visitors = [dial(self.service) for _ in range(600)]
+        return lambda: [each.close() for each in visitors] and None
+
     def state_asked_for(self) -> Mend:
         self.service.send(signal.SIGUSR1)
         return nothing
