@@ -46,7 +46,7 @@ class Place(Protocol):
         """Open a socket that listens; ``CannotWrite`` where that is refused."""
         ...
 
-    def url(self, listener: socket.socket, scheme: str) -> str:
+    def url(self, listener: socket.socket, scheme: str = "http", path: str = "") -> str:
         """Give what to type into a browser, or to tell a proxy."""
         ...
 
@@ -80,10 +80,11 @@ class Address:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED_MS)
         return listener
 
-    def url(self, listener: socket.socket, scheme: str = "http") -> str:
+    def url(self, listener: socket.socket, scheme: str = "http", path: str = "") -> str:
         """Give what to type into a browser; for a socket that listens everywhere, this machine's own address."""
         host, port = listener.getsockname()[:2]
-        return url(_own_address() if ip_address(host.partition("%")[0]).is_unspecified else host, port, scheme)
+        known = _own_address() if ip_address(host.partition("%")[0]).is_unspecified else host
+        return f"{url(known, port, scheme)}{path}"
 
     def leave(self, listener: socket.socket) -> None:
         """Close the socket."""
@@ -133,9 +134,9 @@ class SocketFile:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         return listener
 
-    def url(self, listener: socket.socket, scheme: str = "http") -> str:
-        """Give its name."""
-        return f"unix:{self.path}"
+    def url(self, listener: socket.socket, scheme: str = "http", path: str = "") -> str:
+        """Give its name, and the path as nginx writes it."""
+        return f"unix:{self.path}{path and ':'}{path}"
 
     def leave(self, listener: socket.socket) -> None:
         """Close the socket, and remove its file; one that somebody else has put there since stays."""

@@ -92,8 +92,8 @@ class HttpSink(Sink):
         """Listen and serve; ``CannotWrite`` where the port is taken, or the address is not one of this machine."""
         self._look, self._listener = stream.state, self._place.listen()
         self._camera, self._rate = self._camera or stream.name, stream.rate
-        self.address = self._place.url(self._listener, "http" if self._certificate is None else "https")
-        self.address += self._access.prefix and f"{self._access.prefix}/"
+        scheme, prefix = "http" if self._certificate is None else "https", self._access.prefix
+        self.address = self._place.url(self._listener, scheme, f"{prefix}/" if prefix else "")
         self._warn()
         self._thread.start()
         try:

@@ -57,6 +57,12 @@ def test_mode_and_group_are_those_that_were_asked_for(tmp_path: Path) -> None:
         assert snapshot(path, "cam").startswith(b"HTTP/1.1 200")
 
 
+def test_the_address_has_the_path_as_nginx_writes_it(tmp_path: Path) -> None:
+    with by_hand("prefix=/cam", address=f"unix:{tmp_path}/http.sock") as sink:
+        assert sink.address == f"unix:{tmp_path}/http.sock:/cam/"
+        assert ask(tmp_path / "http.sock", "GET /cam/state HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 200")
+
+
 def test_a_socket_that_nobody_hears_makes_room(tmp_path: Path) -> None:
     path = tmp_path / "http.sock"
     with socket.socket(socket.AF_UNIX) as stale:

@@ -63,15 +63,15 @@ def test_those_who_ask_nothing_make_room_and_those_who_look_stay() -> None:
         assert get(sink, "/snapshot").status == 200
 
 
-def test_one_who_asked_of_late_stays_before_one_who_never_did() -> None:
+def test_one_who_asked_of_late_stays_and_one_who_asked_before_goes() -> None:
     with by_hand("connections=3") as sink, ExitStack() as stack:
-        (asks,) = visitors(stack, sink, 1)
-        silent = visitors(stack, sink, 1)
-        asks.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert asks.recv(1000).startswith(BUSY)  # there is no picture; the connection stays
+        stays, goes = visitors(stack, sink, 2)
+        for each in (goes, stays):
+            each.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert each.recv(1000).startswith(BUSY)  # there is no picture; the connection stays
         visitors(stack, sink, 2)
-        wait_until(lambda: is_cut_off(silent[0]))
-        assert not is_cut_off(asks)
+        wait_until(lambda: is_cut_off(goes))
+        assert not is_cut_off(stays)
 
 
 def test_where_all_look_the_next_one_is_told_why() -> None:

@@ -240,3 +240,22 @@ def test_a_key_that_others_can_read_is_told(tmp_path: Path, caplog: pytest.LogCa
         opened.begin(Stream(None, None, None, lambda: None))
         opened.close()
         assert [f"chmod 600 {tmp_path}/key.pem" in message for message in caplog.messages] == [True] * told
+
+
+def test_the_limit_of_connections_counts_those_by_https(tmp_path: Path) -> None:
+    options = make_certificate(tmp_path, "x")
+    opened = open_sink(f"https://127.0.0.1:0#{options}&connections=1")
+    opened.begin(Stream(None, None, None, lambda: None))
+    try:
+        opened.write(flat())
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        place = ("127.0.0.1", int(opened.address.rpartition(":")[2]))
+        with trusted.wrap_socket(socket.create_connection(place, 10), server_hostname="127.0.0.1") as viewer:
+            viewer.sendall(b"GET /stream HTTP/1.0\r\n\r\n")
+            assert b" 200 " in viewer.recv(100)
+            with socket.create_connection(place, 10) as late:
+                assert late.recv(1) == b""  # closed, since there is nothing to say without a handshake
+            opened.write(flat(200))
+            assert viewer.recv(100)
+    finally:
+        opened.close()
