@@ -9,6 +9,7 @@ from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, SourceLost, describe, is_retryable
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.live.bounded_log import BoundedLog
 from edge_srcnn.live.reader import CLOSE_S, Opener, Reader
 from edge_srcnn.live.statistics import Meter
 from edge_srcnn.live.threads import FILE_DEPTH, Backoff, BoundedQueue
@@ -16,8 +17,7 @@ from edge_srcnn.sources import Source
 
 log = logging.getLogger(__name__)
 
-_LOOK_S = 0.1
-_LEAST_STEP_S = 0.001
+_LOOK_S, _LEAST_STEP_S = 0.1, 0.001
 _GOOD_S = 5.0
 """A camera that worked for so long is tried again at once when it gets lost."""
 
@@ -63,8 +63,7 @@ class Capture:
         self.last_error: str | None = None
         self.retries = retry is not None
         self.losses = self.skipped = 0
-        self.came = Meter()
-        self.heartbeat_s = monotonic()
+        self.came, self.heartbeat_s = Meter(), monotonic()
         self._opener, self._retry = opener, retry
         self._before: Opener | None = None
         self._exchanging = threading.Lock()
@@ -75,6 +74,7 @@ class Capture:
         self._closed, self._replaced = threading.Event(), threading.Event()
         self._next_index, self._offset_s, self._first_s, self._last_s = 0, 0.0, 0.0, 0.0
         self._since_s: float | None = None
+        self._changes, self._asked_to_wait_s = BoundedLog(log), 0.0
 
     @classmethod
     def of(cls, source: Source) -> "Capture":
@@ -208,7 +208,7 @@ class Capture:
             return
         if worked_s > _GOOD_S:
             self._retry.reset()
-        wait_s = self._retry.next_s()
+        wait_s = max(self._retry.next_s(), self._asked_to_wait_s)
         self.heartbeat_s = monotonic() + wait_s  # that long it does nothing, as it should
         self._replaced.wait(wait_s)
 
@@ -253,7 +253,7 @@ class Capture:
         else:
             self._offset_s = max(frame.captured_s - self._first_s, self._last_s + _LEAST_STEP_S) - frame.time_s
         if self._since_s is not None:
-            log.warning("frames come again after %.1f s", monotonic() - self._since_s)
+            self._changes.tell(logging.WARNING, f"frames come again after {monotonic() - self._since_s:.1f} s")
         self.last_error = self._since_s = None
         with self._exchanging:
             if opener is self._opener:  # another may just have been asked for, and make no sense
@@ -261,6 +261,7 @@ class Capture:
 
     def _give(self, frame: Frame, begins: int) -> None:
         self.heartbeat_s = monotonic()
+        self._changes.catch_up()
         if begins:
             frame = replace(frame, index=begins + frame.index, time_s=self._offset_s + frame.time_s)
         self.came.tick()
@@ -288,10 +289,12 @@ class Capture:
 
     def _lose(self, error: BaseException) -> None:
         self.heartbeat_s = monotonic()
+        self._asked_to_wait_s = error.retry_after_s if isinstance(error, SourceLost) else 0.0
+        self._changes.catch_up()
         why = describe(error)
         if self._since_s is None:
             self._since_s = monotonic()
             self.losses += 1
         if why != self.last_error:
-            log.warning("%s; trying again", why)
+            self._changes.tell(logging.WARNING, f"{why}; trying again")
         self.last_error = why

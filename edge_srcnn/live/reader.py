@@ -22,6 +22,7 @@ CLOSE_S = 1.5
 LOSS_S = 0.5
 """A camera that was lost may well hang for so long."""
 
+_NETWORK_PATIENCE = 8  # until a slow camera's first picture; connections have limits of their own
 _GRACE_S = 0.5  # a source that does not keep its own time limit hangs
 
 
@@ -58,7 +59,8 @@ class Opener:
         reopens = kind.reopens(parsed)
         if reopens:
             kind.options(parsed)
-            limit_s = max(OPEN_S, 2 * seconds(parsed.options.get("timeout", "1")))
+            timeout_s = seconds(parsed.options.get("timeout", "5" if parsed.is_network else "1"))
+            limit_s = max(OPEN_S, (_NETWORK_PATIENCE if parsed.is_network else 2) * timeout_s)
         device = f"{parsed.scheme}:{parsed.target}"
         return cls(parsed.name, lambda: kind.open(parsed), limit_s, reopens, device)
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from time import monotonic
 
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.live.bounded_log import BoundedLog
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.live.frame_upscaler import FrameUpscaler
@@ -120,6 +121,7 @@ class Supervisor:
         self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False
+        self._changes = BoundedLog(log)
         self._begun = False
         self._stopping = threading.Event()
         self.hangs = False
@@ -228,6 +230,7 @@ class Supervisor:
 
     def _look(self) -> None:
         """Find out what the service is doing; tell of changes."""
+        self._changes.catch_up()
         state = self._pipeline.state()
         camera = self._capture.last_error
         errors = self._errors(state)
@@ -249,7 +252,8 @@ class Supervisor:
         if (phase, status) == (self._phase, self._status):
             return
         if phase != self._phase:
-            log.info("%s after %.1f s of %s: %s", phase, monotonic() - self._since_s, self._phase, status)
+            changes = self._changes if phase != Phase.STOPPING else BoundedLog(log)
+            changes.tell(logging.INFO, f"{phase} after {monotonic() - self._since_s:.1f} s of {self._phase}: {status}")
             self._since_s = monotonic()
         self._phase, self._status = phase, status
         if phase == Phase.STOPPING:

@@ -20,6 +20,8 @@ from edge_srcnn.uri import WITHIN
 
 _READ_BYTES = 65_536
 _MOST_REDIRECTS = 5
+_MOST_ASKED_S = 60.0
+"""A camera is not left alone for longer, whatever it asks for."""
 _MOST_BODY_BYTES = 65_536  # of an answer that nobody wants, so that the connection serves again
 _AS_THEY_ARE = "!#$%&'()*+,/:;=?@[]~"
 
@@ -273,7 +275,10 @@ def _refused(name: str, answer: Answer, *, has_login: bool) -> SourceLost:
     elif status in (429, 503):
         more = "it is busy" + (f", and asks to wait until {after[:40]}" if after and not after.isdecimal() else "")
         if after.isdecimal():
-            more, error.retry_after_s = f"it is busy, and asks to wait for {after[:9]} s", float(after[:9])
+            more, error.retry_after_s = (
+                f"it is busy, and asks to wait for {after[:9]} s",
+                min(float(after[:9]), _MOST_ASKED_S),
+            )
     if more:
         error.args = (f"{error}; {more}",)
     return error

@@ -82,7 +82,7 @@ class MultipartParser:
     def end(self) -> list[bytes]:
         """Give what is left of a picture when the stream has ended."""
         rest, self._buffer = bytes(self._buffer), bytearray()
-        return [rest] if self._state == self._picture else []
+        return [rest] if rest and self._state == self._picture else []
 
     def _between(self) -> bool:
         """Read lines until a header or a picture begins."""

@@ -1,10 +1,14 @@
 """A server that answers with any bytes: a camera that is wrong in whatever way a test wants it to be."""
 
+import io
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+import numpy as np
+from PIL import Image
 
 MULTIPART = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
 
@@ -87,3 +91,28 @@ def serving(handle: Callable[[Client], None], context: ssl.SSLContext | None = N
         acceptor.join(5)
         for thread in threads:
             thread.join(5)
+
+
+def jpeg(level=100, size=(64, 48), **options):
+    noise = np.random.default_rng(level).integers(-8, 8, (size[1], size[0]))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(noise + level, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90, **options)
+    return buffer.getvalue()
+
+
+def part(data, kind="image/jpeg"):
+    return f"--frame\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data + b"\r\n"
+
+
+def levels(frames):
+    return [round(float(frame.luma.mean()) / 10) * 10 for frame in frames]
+
+
+def take(source, number):
+    frames = []
+    try:
+        while len(frames) < number:
+            frames.append(source.read())
+    finally:
+        source.close()
+    return frames

@@ -10,10 +10,11 @@ pytest.importorskip("av")
 from edge_srcnn.errors import SourceLost, UsageError
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import collect
-from tests.edge_srcnn.sources.raw_server import MULTIPART, serving
-from tests.edge_srcnn.sources.test_http_camera import LEVELS, jpeg, levels, part, take
+from tests.edge_srcnn.sources.raw_server import MULTIPART, jpeg, levels, part, serving, take
 
 pytestmark = pytest.mark.slow
+
+LEVELS = [50, 100, 150]
 
 
 def certificate(folder, name, *more):

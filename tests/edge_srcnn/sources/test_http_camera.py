@@ -6,7 +6,6 @@ import threading
 from itertools import count, pairwise
 from time import monotonic
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,36 +14,11 @@ pytest.importorskip("av")
 from edge_srcnn.errors import BadPicture, SourceLost, UsageError
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect
-from tests.edge_srcnn.sources.raw_server import MULTIPART, serving
+from tests.edge_srcnn.sources.raw_server import MULTIPART, jpeg, levels, part, serving, take
 
 pytestmark = pytest.mark.slow
 
 PASSWORD = "s3cret"
-
-
-def jpeg(level=100, size=(64, 48), **options):
-    noise = np.random.default_rng(level).integers(-8, 8, (size[1], size[0]))
-    buffer = io.BytesIO()
-    Image.fromarray(np.clip(noise + level, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90, **options)
-    return buffer.getvalue()
-
-
-def part(data, kind="image/jpeg"):
-    return f"--frame\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data + b"\r\n"
-
-
-def levels(frames):
-    return [round(float(frame.luma.mean()) / 10) * 10 for frame in frames]
-
-
-def take(source, number):
-    frames = []
-    try:
-        while len(frames) < number:
-            frames.append(source.read())
-    finally:
-        source.close()
-    return frames
 
 
 LEVELS = [50, 100, 150]
@@ -114,6 +88,14 @@ def test_torn_pictures_are_left_out_and_counted():
         frames, _ = collect(open_source(f"http://{host}/"))
     assert levels(frames) == [50] * (len(torn) + 1)
     assert frames[-1].index == 2 * len(torn)
+
+
+def test_a_connection_that_breaks_off_within_a_picture_is_lost_at_once():
+    with serving(lambda client: client.send(MULTIPART + part(jpeg(50)) + part(jpeg(50))[:400])) as host:
+        began = monotonic()
+        frames, error = collect(open_source(f"http://{host}/#timeout=60"))
+        assert monotonic() - began < SOON_S
+    assert levels(frames) == [50] and "ended after 2 frames" in str(error)
 
 
 def test_a_camera_that_sends_nothing_but_torn_pictures_is_lost():

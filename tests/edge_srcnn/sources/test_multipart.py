@@ -137,6 +137,7 @@ def test_a_picture_that_the_connection_cuts_off_is_left_to_the_decoder():
     assert parser.feed(part(ONE) + part(TWO)[:2000]) == [ONE]
     (rest,) = parser.end()
     assert TWO.startswith(rest)
+    assert parser.end() == []
 
 
 def test_a_picture_without_an_end_is_refused():
