@@ -69,6 +69,17 @@ def test_a_segment_that_was_cut_off_keeps_its_number(tmp_path):
     assert 1 <= len(decode(tmp_path / "out-00002.mkv")) <= 10
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_a_kill_before_the_first_picture_leaves_nothing_for_ever(tmp_path, suffix):
+    process = recorder(f"{tmp_path}/out.{suffix}?segment=1000")
+    kill_when_long_enough(process, tmp_path, -1)
+    assert len(hidden(tmp_path)) == 1
+    record(f"{tmp_path}/out.{suffix}?segment=1000")
+    assert hidden(tmp_path) == []
+    assert visible(tmp_path)[-1] in (f"out-00001.{suffix}", f"out-00002.{suffix}")
+    assert all(decode(path) for path in tmp_path.iterdir())
+
+
 def test_a_recording_that_goes_on_is_left_alone(tmp_path):
     process = recorder(tmp_path / "out.mkv")
     try:
