@@ -167,20 +167,26 @@ class LadderUpscaler(SwitchingUpscaler):
     def _begin(self, frame: Frame, target_fps: float) -> "_Made | None":
         """Choose the best model that has room, by times that are remembered or measured now."""
         limit_s, present = SPARE / target_fps, self._governor.index
-        best, made = 0, None
-        for index, name in enumerate(self._models[: self._governor.highest(self._clock()) + 1]):
-            upscaler, seconds = None, self._timer.known_s(name, frame.size)
-            if seconds is None:
-                upscaler = self._upscaler if index == present else self._make(name)
-                self._timer.time(name, upscaler, frame, limit_s, live=upscaler is self._upscaler)
-                seconds = self._timer.seconds[name]
-            if index and seconds > limit_s:
-                _close(upscaler, unless=self._upscaler)
-                break
+        best, made, upscaler = 0, None, None
+        try:
+            for index, name in enumerate(self._models[: self._governor.highest(self._clock()) + 1]):
+                upscaler, seconds = None, self._timer.known_s(name, frame.size)
+                if seconds is None:
+                    upscaler = self._upscaler if index == present else self._make(name)
+                    self._timer.time(name, upscaler, frame, limit_s, live=upscaler is self._upscaler)
+                    seconds = self._timer.seconds[name]
+                if index and seconds > limit_s:
+                    _close(upscaler, unless=self._upscaler)
+                    break
+                _close(made, unless=self._upscaler)
+                best, made = index, upscaler
+                if seconds > limit_s:  # the ones above it are slower still
+                    break
+        except BaseException:
             _close(made, unless=self._upscaler)
-            best, made = index, upscaler
-            if seconds > limit_s:  # the ones above it are slower still
-                break
+            if upscaler is not made:
+                _close(upscaler, unless=self._upscaler)
+            raise
         name = self._models[best]
         took = f"{self._timer.seconds[name] * 1000:.0f} ms a frame, and {1000 / target_fps:.0f} ms between two"
         log.info("%s is chosen: %s", name, took)
@@ -193,7 +199,11 @@ class LadderUpscaler(SwitchingUpscaler):
         target_fps = self._target_fps()
         if step.direction == UP and target_fps is not None:
             # the prediction may rest on still parts that were reused
-            usual_s = self._timer.time(name, upscaler, frame, SPARE / target_fps)
+            try:
+                usual_s = self._timer.time(name, upscaler, frame, SPARE / target_fps)
+            except BaseException:
+                upscaler.close()
+                raise
             if usual_s > SPARE / target_fps:
                 log.debug("%s would take %.0f ms a frame", name, usual_s * 1000)
                 upscaler.close()

@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
 
 _SEGMENTS = frozenset({"segment", "segment_mb"})
+_FAST = ("ultrafast", "superfast", "veryfast", "faster", "fast")
+_PRESETS = (*_FAST, "medium", "slow", "slower", "veryslow", "placebo")
+"""Of x264, the fastest first."""
+
+_WORST_CRF = 51
 _ENCODERS = {"h264": "libx264", "h264-hw": "h264_v4l2m2m", "mjpeg": "mjpeg"}
 # x264 then holds back one picture, not the 11 to 61 that it looks ahead by itself; at 1 frame a second that many are
 # as many seconds, which a power cut would take. The file becomes larger
@@ -48,8 +53,8 @@ def options(uri: Uri) -> dict[str, Any]:
     given = read_options(
         uri,
         codec=one_of(*_ENCODERS),
-        crf=whole_number,
-        preset=str,
+        crf=_quality,
+        preset=one_of(*_PRESETS),
         segment=seconds,
         segment_mb=megabytes,
         keep=whole_number,
@@ -70,6 +75,14 @@ def options(uri: Uri) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"{uri.text}: {error}") from error
     return given
+
+
+def _quality(text: str) -> int:
+    """Read x264's quality."""
+    value = whole_number(text)
+    if value > _WORST_CRF:
+        raise ValueError(f"give a whole number from 1 (good) to {_WORST_CRF} (small)")
+    return value
 
 
 def _names(path: Path, utc: bool | None, *, segmented: bool) -> Names | None:

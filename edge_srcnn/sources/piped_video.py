@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from edge_srcnn.errors import BadPicture
+from edge_srcnn.errors import BadPicture, EdgeSrcnnError, SourceLost
 from edge_srcnn.sources.video import Video, mapped
 from edge_srcnn.system.pipes import Pipe
+from edge_srcnn.uri import WITHIN
 
 _Y4M = "yuv4mpegpipe"
 
@@ -45,9 +46,16 @@ class PipedVideo(Video):
     def _open(self) -> Any:
         import av
 
-        with mapped(self._name, under_way=False, timeout_s=self._limit_s):
-            most = {"max_pixels": str(self._max_pixels)}
-            return av.open(self._pipe, format=_Y4M, options=most, timeout=self._limit_s)
+        try:
+            with mapped(self._name, under_way=False, timeout_s=self._limit_s):
+                most = {"max_pixels": str(self._max_pixels)}
+                return av.open(self._pipe, format=_Y4M, options=most, timeout=self._limit_s)
+        except EdgeSrcnnError as error:
+            if self._pipe.began or not isinstance(error.__cause__, (TimeoutError, EOFError, ValueError)):
+                raise
+            if isinstance(error.__cause__, TimeoutError):
+                raise SourceLost(f"{self._name}: nothing was written to it {WITHIN}") from error
+            raise SourceLost(f"{self._name}: is empty: what writes to it ended without a picture") from error
 
     def _set_up(self) -> None:
         if not self._stream.width:  # FFmpeg refused it

@@ -15,13 +15,27 @@ _LOOK_S = 0.02
 
 
 class Pipe:
-    """Read standard input or a FIFO as a file for PyAV; reads end at a time limit or when it is closed."""
+    """Read standard input or a FIFO as a file for PyAV; reads end at a time limit or when it is closed.
+
+    Parameters
+    ----------
+    path
+        A FIFO; empty or ``-``: standard input.
+    timeout_s
+        Seconds that a read may take.
+
+    Attributes
+    ----------
+    began
+        Something came.
+    """
 
     def __init__(self, path: str, timeout_s: float) -> None:
         self.name = path
         self._timeout_s = timeout_s
         self._closed = threading.Event()
-        self._began = False
+        self.began = False
+        self._may_begin_late = path not in ("", "-")  # standard input that ends never goes on
         try:
             self._descriptor = os.dup(0) if path in ("", "-") else os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
@@ -34,8 +48,8 @@ class Pipe:
             ready, _, _ = select.select([self._descriptor], [], [], _POLL_S)
             if ready:
                 data = os.read(self._descriptor, size)
-                if data or self._began:
-                    self._began = True
+                self.began = self.began or bool(data)
+                if self.began or not self._may_begin_late:
                     return data
                 self._closed.wait(_POLL_S)  # a FIFO that nobody writes to yet
             if monotonic() > end:

@@ -158,6 +158,49 @@ def test_a_model_that_cannot_be_made_leaves_the_present_one_and_is_told_once(ben
     assert upscaler.model == "middle"
 
 
+@pytest.mark.parametrize("fails", ["middle", "large"])
+@pytest.mark.parametrize("frame", [1, 2, 3])
+def test_a_model_that_fails_while_it_is_measured_leaves_no_engine_behind(bench, on_ladder, caplog, fails, frame):
+    real = Model.upscale_frame
+
+    def fail(self, given):
+        if self.model == fails and len(self.sizes) + 1 == frame:
+            raise MemoryError("no room for the network")
+        return real(self, given)
+
+    Model.upscale_frame = fail
+    try:
+        upscaler, camera = on_ladder()
+        camera.run(2)
+    finally:
+        Model.upscale_frame = real
+    assert upscaler.model == "small"
+    assert caplog.text.count("no room for the network") == 1
+    assert [model.model for model in bench.made if not model.closed] == ["small"]
+
+
+def test_a_step_up_that_fails_while_it_is_measured_leaves_no_engine_behind(bench, on_ladder):
+    bench.times_s |= {"middle": 0.05}
+    upscaler, camera = on_ladder()
+    camera.run(2)
+    bench.load = 0.5
+    real = Model.upscale_frame
+
+    def fail(self, given):
+        if self.model == "middle" and len(self.sizes) == 2:
+            raise MemoryError("no room for the network")
+        return real(self, given)
+
+    Model.upscale_frame = fail
+    try:
+        camera.run(2 * PATIENCE_S)
+    finally:
+        Model.upscale_frame = real
+    assert upscaler.model == "small"
+    assert len([model for model in bench.made if model.model == "middle"]) >= 2
+    assert [model.model for model in bench.made if not model.closed] == ["small"]
+
+
 def test_when_even_the_fastest_is_too_slow_frames_are_dropped_and_the_log_says_once_what_helps(
     bench, on_ladder, caplog
 ):

@@ -105,9 +105,8 @@ def test_a_full_disk_is_one_line(small_disk, suffix):
         assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("name", ["file/out.mp4", "out.mp4?preset=warp"])
-def test_what_cannot_be_begun_is_one_line(tmp_path, name):
+def test_what_cannot_be_begun_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CannotWrite, match=r"out\.mp4: cannot be written") as raised:
-        record(f"{tmp_path}/{name}", results(3))
+        record(f"{tmp_path}/file/out.mp4", results(3))
     assert "\n" not in str(raised.value)
