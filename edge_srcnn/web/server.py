@@ -175,6 +175,8 @@ class HttpSink(Sink):
             try:
                 self._ready.set_result(broadcast)
                 while not broadcast.closed.is_set():
+                    if accepting.done():  # never, but for a bug, which ends the server where all can see it
+                        accepting.result()
                     broadcast.check_signal()
                     connections.tell()
                     if certificate is not None:

@@ -122,8 +122,9 @@ def open(uri: Uri, **given: Any) -> "HttpSink":
     access = Access(
         proxies=Proxies(given.pop("proxy", ())), **_taken(given, "hosts", "token", "prefix", "cors", "frame")
     )
-    if "clients" in given:
+    if "clients" in given:  # who lets many look lets them connect
         given.setdefault("connections", max(Limits.connections, 2 * given["clients"]))
+        given.setdefault("per_address", max(Limits.per_address, 2 * given["clients"]))
     limits = Limits(**_taken(given, "clients", "connections", "per_address"))
     name = f"unix:{uri.target}" if uri.scheme == "unix" else uri.target
     secret_files = [each for each in (file, certificate and certificate.key) if each]

@@ -285,6 +285,9 @@ def test_scripts_of_those_origins_may_read_that_are_named(
             assert asked.status == 204
             assert asked.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
             assert asked.headers["Access-Control-Allow-Headers"] == "Authorization"
+            near = {**PREFLIGHT, "Access_Control_Request_Private_Network": "true"}  # Chromium's, of a public page
+            answer = get(sink, "/state", method="OPTIONS", Origin=origin, **near)
+            assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
 
 
 def test_a_name_that_is_not_ours_gets_no_preflight() -> None:

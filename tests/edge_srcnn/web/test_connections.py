@@ -3,7 +3,7 @@
 import os
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -13,9 +13,10 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
+from edge_srcnn.errors import CannotWrite
 from edge_srcnn.sinks import Sink
 from edge_srcnn.web import connections
-from edge_srcnn.web.connections import RESERVE
+from edge_srcnn.web.connections import RESERVE, Connections
 from tests.edge_srcnn.web.serving import LIMIT_S, Viewer, by_hand, flat, get, is_cut_off, wait_until
 
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -135,6 +136,32 @@ def is_let_go(visitor: socket.socket) -> bool:
         return False
     except ConnectionError:
         return True
+
+
+def test_many_clients_of_one_address_may_connect() -> None:
+    with by_hand("clients=70") as sink, ExitStack() as stack:
+        sink.write(flat())
+        viewers = [stack.enter_context(Viewer(sink)) for _ in range(70)]
+        assert {each.open()[0] for each in viewers} == {"HTTP/1.0 200 OK"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_accepting_ends_the_server_where_all_can_see_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*words: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Connections, "accept", broken)
+    with by_hand() as sink:
+        wait_until(lambda: not ends_well(lambda: sink.write(flat())))
+
+
+def ends_well(step: Callable[[], None]) -> bool:
+    try:
+        step()
+    except CannotWrite as error:
+        assert "the server has ended" in str(error)
+        return False
+    return True
 
 
 @contextmanager
