@@ -12,7 +12,9 @@ _SECRET_OPTION = re.compile(_NAMES, re.IGNORECASE)
 _SECRET_FIELD = re.compile(
     rf"{_NAMES}|.*(?:pass|pwd|token|key|auth|secret|sig|cred|session).*|sid|jwt|pin", re.IGNORECASE
 )
-_OPTION = re.compile(rf"(?<=[#&?;/_,])({_NAMES})=(?:[^&\"'\n]*?(?=: |&)|[^&\s\"']*)", re.IGNORECASE)
+_OPTION = re.compile(
+    rf"(?<=[#&?;/_,])({_NAMES})=(?!\.\.\.|\*\*\*[;,)])(?:[^&\"'\n]*?(?=: |&)|[^&\s\"']*)", re.IGNORECASE
+)
 _PATH_FIELD = re.compile(rf"(?<=[/;&_,])({_NAMES}|key)=[^/;&]*", re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"(authorization\W{1,5}(?:basic|bearer|digest)\s+)[^\s\"']+", re.IGNORECASE)
 _LOGIN = re.compile(r"(?<![^\s\"'(\[=/])[^\s:/@\"'?#]+:[^\s/@\"']+@(?=[\w\[])")  # of an address without //

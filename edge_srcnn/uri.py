@@ -123,6 +123,8 @@ def read_options(uri: Uri, **readers: Callable[[str], Any]) -> dict[str, Any]:
                 continue
             known = ", ".join(dict.fromkeys((*readers, *uri.shared))) or "none"
             shown = uri.name if uri.is_network else uri.text  # a secret under a wrong name is one, too
+            if uri.is_network and "@" in text:  # the rest of a password, most likely
+                raise UsageError(f"{shown}: options follow a #; write one that is part of a password as %23")
             raise UsageError(f"{shown}: no option is called {name!r}; there are: {known}")
         try:
             values[name] = readers[name](text)

@@ -197,6 +197,12 @@ def test_an_at_sign_elsewhere_is_no_fault(text: str) -> None:
     assert parse_uri(text).text == text
 
 
+def test_the_rest_of_a_password_is_not_told_as_an_option() -> None:
+    with pytest.raises(UsageError, match=r"as %23$") as refused:
+        read_options(parse_uri("rtsp://admin:12#canary=3@host/live"), timeout=seconds)
+    assert "canary" not in str(refused.value)
+
+
 def test_schemes_of_the_network_may_be_written_in_capitals() -> None:
     uri = parse_uri("RTSP://Camera/Live#transport=udp")
     assert (uri.scheme, uri.target, uri.options) == ("rtsp", "rtsp://Camera/Live", {"transport": "udp"})
