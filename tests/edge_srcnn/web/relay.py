@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _BYTES = 64 * 1024
+_PIECES_A_SECOND = 10
 _LIMIT_S = 10.0
 
 
@@ -31,6 +32,7 @@ class Relay:
         self._numbers = iter(range(10**9))
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._bytes_a_second: int | None = None
         self.opened: list[str] = []
 
     @property
@@ -51,6 +53,10 @@ class Relay:
             self._change(set())
 
         self._run(change())
+
+    def slow_down(self, bytes_a_second: int) -> None:
+        """Let each answer through at this pace only."""
+        self._bytes_a_second = bytes_a_second
 
     def __enter__(self) -> "Relay":
         self._thread.start()
@@ -122,10 +128,16 @@ class Relay:
             if asked:
                 path[0] = data.split(b" ", 2)[1].partition(b"?")[0].decode()
                 self.opened.append(path[0])
-            while self._is_silent(number, path[0]):
-                await self._changed.wait()
-            writer.write(data)
-            await writer.drain()
+            while data:
+                while self._is_silent(number, path[0]):
+                    await self._changed.wait()
+                pace = None if asked else self._bytes_a_second
+                piece = data if pace is None else data[: pace // _PIECES_A_SECOND]
+                writer.write(piece)
+                await writer.drain()
+                data = data[len(piece) :]
+                if pace is not None:
+                    await asyncio.sleep(1 / _PIECES_A_SECOND)
         writer.close()
 
     def _is_silent(self, number: int, path: str) -> bool:

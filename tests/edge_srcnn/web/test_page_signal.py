@@ -14,7 +14,7 @@ pytest.importorskip("prometheus_client")
 
 from tests.edge_srcnn.web.chromium import PROGRAM, SIGNAL, TEXT, WINDOWS, Browser, Tab, use
 from tests.edge_srcnn.web.relay import Relay
-from tests.edge_srcnn.web.serving import by_hand, camera, flat
+from tests.edge_srcnn.web.serving import by_hand, camera, flat, noisy
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")]
 
@@ -165,6 +165,21 @@ def test_a_picture_that_comes_old_is_not_live(browser: Browser) -> None:
     with by_hand() as sink:
         sink.write(flat(captured_s=time.monotonic() - 60))
         use(browser, sink.address, steps)
+
+
+def test_pictures_that_a_slow_network_brings_late_are_shown_with_their_age(browser: Browser) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for(LIVE)
+        relay.slow_down(24_000)  # so that a pair of pictures takes 4 s or more
+        await tab.wait_for(TITLE + ' === "Delayed"')
+        for _ in range(2):
+            number = await tab.evaluate("stage.frame.timestamp")
+            await tab.wait_for(f"stage.frame.timestamp > {number}")
+            assert (await tab.evaluate(TOLD))["age"] >= 3
+        assert relay.opened.count(STREAM) == 1  # what comes slowly is not broken off
+
+    with camera(make=lambda: noisy(256, 0)) as sink, Relay(sink.address) as relay:
+        use(browser, relay.address, steps, complaints=True)
 
 
 def test_a_page_that_nobody_sees_asks_for_nothing_and_goes_on_when_it_is_seen(browser: Browser) -> None:
