@@ -152,12 +152,22 @@ def test_the_page_tells_which_model_enhances_and_no_rate_as_zero(browser: Browse
 
 
 @pytest.mark.parametrize(
-    ("options", "heading"), [("", "edge-srcnn"), ("name=%3Cb%3E%E5%BA%AD%20%26%20%7Bquery%7D", "<b>\u5ead & {query}")]
+    ("options", "heading"),
+    [
+        ("", "edge-srcnn"),
+        ("name=%3Cb%3E%E5%BA%AD%20%26%20%7Bquery%7D", "<b>\u5ead & {query}"),
+        (f"name={'W' * 64}", "W" * 64),
+    ],
 )
 def test_the_camera_s_name_is_heading_and_title(browser: Browser, options: str, heading: str) -> None:
     async def steps(tab: Tab) -> None:
         assert await tab.evaluate("document.querySelector('h1').textContent") == heading
         assert (await tab.evaluate("document.title")).startswith(heading)
+        for width, height in WINDOWS.values():
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            await tab.send("Emulation.setDeviceMetricsOverride", **size)
+            assert await tab.evaluate(f"{OUTSIDE}.length") == 0
+            assert await tab.evaluate("document.getElementById('stage').clientHeight / innerHeight") > 0.75
 
     with by_hand(options) as sink:
         use(browser, sink.address, steps)
