@@ -6,6 +6,7 @@ usage: python -m tests.rigs.soak [MINUTES]                 (from the repository'
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from typing import Any
 from tests.edge_srcnn.service.faulty_camera import FaultyCamera
 from tests.edge_srcnn.service.running import Service, Watcher, config, running
 from tests.edge_srcnn.service.test_http_faults import dial, garbage, status_of
+from tests.edge_srcnn.sources.test_network_video import FPS, TIMES, timed
 from tests.edge_srcnn.web.serving import Viewer
 
 MINUTES = 60.0
@@ -36,6 +38,7 @@ GROWN_KB, GROWN_THREADS, GROWN_FILES = 5_000, 3, 4
 """Allowed from the third quarter to the last, each by its median: until then arenas fill up to what was ever needed."""
 
 DISK_MB = 16
+CROWD = 1100
 FOLDERS = ("recordings", "pictures")
 SIZES = ((160, 120), (128, 96), (176, 144))
 BAD = "[enhance]\nscale = 7\n"
@@ -48,6 +51,7 @@ class Faults:
     def __init__(self, service: Service, camera: FaultyCamera, folder: Path, dice: random.Random) -> None:
         self.service, self.camera, self.folder, self.dice = service, camera, folder, dice
         self._good = service.config.read_text()
+        self._wrong_clocks = [timed(change) for name, change in TIMES.items() if name != "good"]
         self._scale = 2
 
     def camera_vanishes(self) -> Mend:
@@ -69,6 +73,38 @@ class Faults:
     def camera_changes_its_size(self) -> Mend:
         self.camera.resize(*self.dice.choice(SIZES))
         return nothing
+
+    def camera_tears_pictures(self) -> Mend:
+        self.camera.tear()
+        return self.camera.work
+
+    def camera_claims_huge_pictures(self) -> Mend:
+        self.camera.claim_too_much()
+        return self.camera.work
+
+    def camera_chatters(self) -> Mend:
+        self.camera.chatter()
+        return self.camera.work
+
+    def camera_with_a_wrong_clock(self) -> Mend:
+        self.camera.show_times_of(self.dice.choice(self._wrong_clocks), FPS)
+        return self._work_anew
+
+    def odd_entries(self) -> Mend:
+        made = [self.folder / "recordings" / f"front-9{number:04}.mkv" for number in range(4)]
+        made[0].parent.mkdir(exist_ok=True)
+        os.mkfifo(made[0])
+        made[1].mkdir()
+        made[2].symlink_to("nowhere")
+        made[3].symlink_to(made[3].name)
+        return lambda: [each.rmdir() if each == made[1] else each.unlink() for each in made] and None
+
+    def a_crowd_that_says_nothing(self) -> Mend:
+        crowd = []
+        with suppress(OSError):
+            for _ in range(CROWD):
+                crowd.append(dial(self.service))
+        return lambda: [each.close() for each in crowd] and None
 
     def disk_full(self) -> Mend:
         ballast = self.folder / "ballast"
@@ -111,6 +147,10 @@ class Faults:
     def state_asked_for(self) -> Mend:
         self.service.send(signal.SIGUSR1)
         return nothing
+
+    def _work_anew(self) -> None:
+        self.camera.work()
+        self.camera.drop()
 
     def _configure(self, text: str) -> None:
         self.service.config.write_text(text)
@@ -170,7 +210,9 @@ def soak(minutes: float) -> dict[str, Any]:
         camera = stack.enter_context(FaultyCamera(size=SIZES[0]))
         sinks = (f"{folder}/recordings/front.mkv?segment=5&keep_mb=4", f"{folder}/pictures/?every=1&keep=20")
         text = config(camera.uri(), *sinks, engine="auto", retry_sink_s=5)
-        service = stack.enter_context(running(home, text, watchdog_s=10))
+        temporary = folder / "tmp"  # full when the disk is
+        temporary.mkdir()
+        service = stack.enter_context(running(home, text, watchdog_s=10, environment={"TMPDIR": str(temporary)}))
         viewer = stack.enter_context(Watcher(service))
         viewer.sees(live=True, since_s=0.0)
         faults = Faults(service, camera, folder, dice)
@@ -242,6 +284,7 @@ def soak(minutes: float) -> dict[str, Any]:
 
 def main() -> int:
     """Run."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))  # of this process and its crowds
     found = soak(float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES)
     print(json.dumps(found, indent=2))  # noqa: T201
     return 1 if found["failures"] else 0

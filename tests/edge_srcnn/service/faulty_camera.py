@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -14,6 +15,8 @@ _HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=f
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection, as when a plug is pulled
 _LEVELS = 16
 _GARBAGE_BYTES = 2000
+_HUGE_PX = 16_000
+_VIDEO_HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n"
 
 _pictures: dict[tuple[tuple[int, int], int], bytes] = {}
 
@@ -33,6 +36,8 @@ class FaultyCamera:
         self.sent, self.since_s = 0, monotonic()
         self._size, self._rate = size, rate
         self._mode = "works"
+        self._video: Sequence[bytes] = ()
+        self._video_rate = rate
         self._ended, self._changed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._clients: set[socket.socket] = set()
@@ -80,6 +85,24 @@ class FaultyCamera:
         """Give random bytes where pictures should be."""
         self._tell("garbage")
 
+    def tear(self) -> None:
+        """Give pictures that are cut off in the middle."""
+        self._tell("torn")
+
+    def claim_too_much(self) -> None:
+        """Give pictures whose header promises 256 megapixels."""
+        self._tell("huge")
+
+    def chatter(self) -> None:
+        """Give sound and text between the pictures, and lengths that are wrong."""
+        self._tell("chatters")
+
+    def show_times_of(self, video: Sequence[bytes], rate: float) -> None:
+        """Give this video from now on, a piece for each picture; ``work`` and ``drop`` end that."""
+        self._video, self._video_rate = video, rate
+        self._tell("video")
+        self.drop()
+
     def resize(self, width: int, height: int) -> None:
         """Give pictures of another size, within the same connection."""
         self.since_s, self._size = monotonic(), (width, height)
@@ -115,6 +138,9 @@ class FaultyCamera:
             client.recv(4096)
             if self._mode == "stalls":
                 self._changed.wait()
+            if self._mode == "video":
+                self._give_video(client)
+                return
             client.sendall(_HEAD)
             due = monotonic()
             while not self._ended.is_set():
@@ -132,11 +158,29 @@ class FaultyCamera:
         if self._mode == "stalls":
             self._changed.wait()
             return
-        good = self._mode == "works"
-        data = _picture(self._size, self.sent % _LEVELS) if good else os.urandom(_GARBAGE_BYTES)
-        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n".encode()
-        client.sendall((head if good else b"") + data + b"\r\n")
-        self.sent += good
+        if self._mode == "garbage":
+            client.sendall(os.urandom(_GARBAGE_BYTES))
+            return
+        data = _picture(self._size, self.sent % _LEVELS)
+        length, kind = len(data), "image/jpeg"
+        if self._mode == "torn":
+            data = data[: len(data) // 2]
+        elif self._mode == "huge":
+            at = data.index(b"\xff\xc0") + 5  # height and width in the header of a baseline picture
+            data = data[:at] + struct.pack(">HH", _HUGE_PX, _HUGE_PX) + data[at + 4 :]
+        elif self._mode == "chatters":
+            sound = b"--frame\r\nContent-Type: audio/basic\r\nContent-Length: 800\r\n\r\n" + bytes(800) + b"\r\n"
+            client.sendall(sound)
+            length, kind = len(data) + self.sent % 3 - 1, "image/jpg"
+        client.sendall(f"--frame\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n".encode() + data + b"\r\n")
+        self.sent += self._mode in ("works", "chatters")
+
+    def _give_video(self, client: socket.socket) -> None:
+        client.sendall(_VIDEO_HEAD)
+        began = monotonic()
+        for number, piece in enumerate(self._video):
+            self._ended.wait(max(began + number / self._video_rate - monotonic(), 0))
+            client.sendall(piece)
 
 
 def _bound(port: int) -> socket.socket:
