@@ -18,7 +18,8 @@ _OPTION = re.compile(
 _PATH_FIELD = re.compile(rf"(?<=[/;&_,])({_NAMES}|key)=[^/;&]*", re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"(authorization\W{1,5}(?:basic|bearer|digest)\s+)[^\s\"']+", re.IGNORECASE)
 _LOGIN = re.compile(r"(?<![^\s\"'(\[=/])[^\s:/@\"'?#]+:[^\s/@\"']+@(?=[\w\[])")  # of an address without //
-_ENCODED = re.compile(r"(?<=%3A%2F%2F)[^/?#\s]*%40", re.IGNORECASE)  # an address within another
+_ENCODED_LOGIN = re.compile(r"(%(?:25)*3A(?:%(?:25)*2F){2}|://)[^/?#\s@]*(%(?:25)*40)", re.IGNORECASE)  # within another
+_ENCODED_QUERY = re.compile(r"(%(?:25)*3A(?:%(?:25)*2F){2}[^/?#\s]*?%(?:25)*3F)[^/?#\s]+", re.IGNORECASE)
 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,30}://"
 _ADDRESS = re.compile(rf"{_SCHEME}(?:(?![\"'`>](?:[,;:.)\]}}\s]|$)|[,;|]{_SCHEME})\S)*")
@@ -31,6 +32,9 @@ _RAW = {"#": "%23", "?": "%3F", "/": "%2F", " ": "%20", "\t": "%09"}
 
 _LONG, _SHORT = 8, 5
 """A secret of so many characters is known wherever it stands; a shorter one where it is a word, and not of letters."""
+
+_URL_SAFE = str.maketrans("+/", "-_")
+"""Of Base64 in addresses (RFC 4648, 5)."""
 
 _known: dict[str, None] = {}
 _exact: re.Pattern[str] | None = None
@@ -46,7 +50,8 @@ def without_secrets(text: str) -> str:
     if "://" in text:
         text = _ADDRESS.sub(lambda found: _within(found[0]), text)
     text = _LOGIN.sub(f"{MASK}@", text)
-    text = _ENCODED.sub(f"{MASK}%40", text)
+    text = _ENCODED_LOGIN.sub(rf"\1{MASK}\2", text)
+    text = _ENCODED_QUERY.sub(rf"\1{MASK}", text)
     text = _AUTHORIZATION.sub(rf"\1{MASK}", text)
     return _OPTION.sub(rf"\1={MASK}", text)
 
@@ -81,11 +86,12 @@ def remember_secret(secret: str) -> None:
         _base64(plain),
         _base64(login),
     }
+    forms |= {each.translate(_URL_SAFE) for each in forms}
     new = [each for each in forms if _is_telling(each) and each not in _known]
     if new:
         _known.update(dict.fromkeys(new))
         longest_first = sorted(_known, key=len, reverse=True)
-        _exact = re.compile("|".join(map(_pattern, longest_first)))
+        _exact = re.compile("|".join(map(_pattern, longest_first)), re.IGNORECASE)
 
 
 def find_raw_character(address: str) -> tuple[str, str, str] | None:

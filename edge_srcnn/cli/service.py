@@ -141,6 +141,7 @@ def _tell(steps: "Iterable[Step]") -> bool:
 def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file.")]) -> None:
     """Say what is wrong with a file, one line each. The environment does not count."""
     from edge_srcnn.service.configuration import load_config
+    from edge_srcnn.service.secret_files import UNREAD
 
     try:
         loaded = load_config(file, environment={}, elsewhere=True)
@@ -150,6 +151,9 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file
         raise typer.Exit(error.exit_code) from error
     for warning in loaded.warnings:
         say_warning(warning)
+    for setting, origin in loaded.origins.items():
+        if origin.endswith(UNREAD):
+            say_warning(f"{file}: {setting} is not checked: {origin}")
     typer.echo(f"{file}: good")
 
 

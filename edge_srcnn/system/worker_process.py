@@ -8,12 +8,15 @@ import socket
 import struct
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from types import TracebackType
 from typing import Any
 
 from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.masking import without_secrets
 
 START_S = 30.0
 """A slow computer takes so long to import what the work needs."""
@@ -21,6 +24,9 @@ START_S = 30.0
 _GRACE_S = 0.5
 _MAIN = "import sys; from edge_srcnn.system.worker_process import serve; serve(int(sys.argv[1]), sys.argv[2])"
 _CRASHES = frozenset({*map(int, (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV))})
+_SECRET_VARIABLES = frozenset({"EDGE_SRCNN_SOURCE", "EDGE_SRCNN_SINKS"})
+"""Addresses, which may hold passwords, and are no business of a child."""
+
 _TIME_VALUE = "@ll"  # struct timeval
 
 
@@ -72,6 +78,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C is for the owner
+                env={name: value for name, value in os.environ.items() if name not in _SECRET_VARIABLES},
             )
         self._socket = ours
         self._connection: Connection[Any, Any] = Connection(ours.fileno())
@@ -149,6 +156,7 @@ class Child:
 def serve(descriptor: int, worker: str) -> None:
     """Serve requests in the child until its owner is gone; one that takes far too long ends it by itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = _tell_uncaught
     module, _, function = worker.partition(":")
     answer: Callable[..., Any] | None = None
     owner: Connection[Any, Any] = Connection(descriptor)
@@ -168,6 +176,11 @@ def serve(descriptor: int, worker: str) -> None:
                 owner.send((error, value))
             faulthandler.cancel_dump_traceback_later()
     os._exit(0)  # native code that hangs would hang the interpreter's end
+
+
+def _tell_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write the traceback that ends the child to its owner's standard error, without secrets."""
+    sys.stderr.write(without_secrets("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _request(owner: "Connection[Any, Any]") -> Any:

@@ -56,3 +56,12 @@ def sleeps_when_asked():
 
 def dies_when_asked():
     return lambda: os.kill(os.getpid(), signal.Signals[os.environ["WORKER_DIES_OF"]])
+
+
+def reveals():
+    def tell(fault):
+        if fault:
+            raise KeyError(fault)
+        return dict(os.environ)
+
+    return tell

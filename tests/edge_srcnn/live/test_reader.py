@@ -230,3 +230,9 @@ def test_a_name_of_a_camera_has_a_time_limit_and_a_file_has_none():
     assert Opener.of("rtsp://eye:secret@host/stream").name == "rtsp://***@host/stream"
     with pytest.raises(UsageError):
         Opener.of("webcam:0")
+
+
+def test_channels_of_one_recorder_are_two_devices_and_are_told_without_the_query():
+    one, other = (Opener.of(f"rtsp://eye:secret@host/stream?channel={number}") for number in (1, 2))
+    assert one.name == other.name == "rtsp://***@host/stream?***"
+    assert one.device != other.device

@@ -13,6 +13,7 @@ import pytest
 
 from edge_srcnn.errors import BadData
 from edge_srcnn.system.worker_process import Child
+from tests.edge_srcnn.machine import SLOWER
 
 WORKERS = "tests.edge_srcnn.workers:"
 ROOT = Path(__file__).parents[3]
@@ -69,6 +70,19 @@ def test_a_worker_that_cannot_start_says_why():
     with pytest.raises(BadData, match="not today"):
         Child(f"{WORKERS}refuses_to_start")
     assert descriptors() == before
+
+
+def test_a_child_inherits_no_address_and_its_traceback_tells_none(monkeypatch, capfd):
+    monkeypatch.setenv("EDGE_SRCNN_SOURCE", "rtsp://eye:canary-1@camera/x")
+    monkeypatch.setenv("EDGE_SRCNN_SINKS", "rtmp://server/live/canary-2")
+    child = Child(f"{WORKERS}reveals")
+    assert "canary" not in str(child.call(20 * SLOWER, ""))
+    with pytest.raises(ConnectionError):
+        child.call(20 * SLOWER, "rtsp://eye:canary-3@camera/x?pwd=canary-4")
+    child.close()
+    said = capfd.readouterr().err
+    assert "KeyError: 'rtsp://***@camera/x?***'" in said
+    assert "canary" not in said
 
 
 @pytest.mark.slow

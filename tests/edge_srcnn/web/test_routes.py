@@ -1,5 +1,6 @@
 import html
 import io
+import re
 import time
 
 import pytest
@@ -9,6 +10,10 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
+from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.sinks import Stream, open_sink
+from edge_srcnn.sources import open_source
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, metric, pipeline, with_query
 
 STREAMS = ("/stream.mjpg", "/stream", "/?action=stream")
@@ -132,3 +137,18 @@ def test_requests_that_are_too_large_are_refused() -> None:
         assert get(sink, "/?" + "a" * 10_000).status == 400
         assert get(sink, "/", X_Large="a" * 10_000).status == 400
         assert get(sink, "/healthz").status == 503
+
+
+def test_sinks_that_differ_in_their_secrets_alone_have_metrics_of_their_own():
+    pytest.importorskip("av")
+    pushes = [open_sink(f"rtmp://127.0.0.1:1/live/canary-{number}") for number in (1, 2)]
+    state = Pipeline(open_source("test:size=8x8"), load_model(engine="bicubic"), pushes).state
+    sink = open_sink("http://127.0.0.1:0")
+    sink.begin(Stream(None, None, None, state))
+    try:
+        told = get(sink, "/metrics").text
+    finally:
+        sink.close()
+    assert re.findall('edge_srcnn_sink_up{sink="(.*)"}', told) == [
+        f"rtmp://127.0.0.1:1/live/***{n}" for n in ("", " (2)")
+    ]
