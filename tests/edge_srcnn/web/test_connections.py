@@ -93,6 +93,7 @@ def status_of(sink: Sink) -> bytes:
         return visitor.recv(100)[9:12]
 
 
+@pytest.mark.slow
 def test_one_address_leaves_room_for_others(caplog: pytest.LogCaptureFixture) -> None:
     with by_hand("connections=40&per_address=5", address="http://0.0.0.0:0") as sink, ExitStack() as stack:
         sink.address = sink.address.replace(urlsplit(sink.address).hostname or "", "127.0.0.1")
@@ -113,6 +114,7 @@ def test_a_proxy_that_is_named_connects_for_many(options: str, left: int) -> Non
         assert sum(map(is_cut_off, many)) == (left + 1 if left else 0)
 
 
+@pytest.mark.slow
 def test_the_log_says_it_once_a_minute(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     with by_hand("connections=1") as sink, ExitStack() as stack:
         some = visitors(stack, sink, 10)
@@ -145,6 +147,7 @@ def test_many_clients_of_one_address_may_connect() -> None:
         assert {each.open()[0] for each in viewers} == {"HTTP/1.0 200 OK"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_in_accepting_ends_the_server_where_all_can_see_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*words: object) -> None:
