@@ -61,7 +61,8 @@ class TuningKey:
 def cache_file() -> Path:
     """Give the file's place: ``$XDG_CACHE_HOME/edge-srcnn/tuned.json``, or below ``~/.cache``."""
     folder = os.environ.get("XDG_CACHE_HOME") or ""
-    base = Path(folder) if os.path.isabs(folder) else Path(os.path.expanduser("~/.cache"))
+    home = os.path.expanduser("~")  # stays as it is where nobody knows the user
+    base = Path(folder) if os.path.isabs(folder) else Path(home if os.path.isabs(home) else "/", ".cache")
     return base / "edge-srcnn" / "tuned.json"
 
 

@@ -109,6 +109,14 @@ def test_a_cache_folder_that_is_not_absolute_does_not_count(monkeypatch, tmp_pat
     assert cache_file() == tmp_path / ".cache" / "edge-srcnn" / "tuned.json"
 
 
+def test_a_user_without_a_home_writes_to_no_folder_named_tilde(monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)  # of a container, which no passwd file knows
+    assert cache_file().is_absolute()
+    assert "~" not in str(cache_file())
+
+
 def test_an_existing_file_survives_a_write_that_fails(tunings_file, monkeypatch):
     TuningCache(tunings_file).put(*WINNER)
     before = tunings_file.read_bytes()

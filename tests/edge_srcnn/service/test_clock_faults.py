@@ -126,10 +126,14 @@ def test_a_clock_that_jumps_stops_nothing(tmp_path, clock, record_property):
         running_s = service.state()["running_s"]
         assert lines == pytest.approx(running_s, abs=2)
         assert len(list((tmp_path / "recordings").iterdir())) == pytest.approx(running_s, abs=3)
-        newest = by_true_time(tmp_path / "named")[-1]
-        service.wait_for(lambda _: by_true_time(tmp_path / "named")[-1] != newest)
-        left = by_true_time(tmp_path / "named")
-        assert len(left) == 4 and newest in left
+        newest, left = by_true_time(tmp_path / "named")[-1], list[str]()
+
+        def rotated():  # a new one is there a moment before the oldest is gone
+            left[:] = by_true_time(tmp_path / "named")
+            return left[-1] != newest and len(left) == 4
+
+        wait_until(rotated)
+        assert newest in left
         assert left == recordings_in(tmp_path / "named", Times("day-%Y%m%d-%H%M%S", ".mkv"))
         assert not any(part.at_s and not part.live for part in viewer.parts)
         dropped = sum(sink["dropped"] for sink in service.state()["sinks"])
