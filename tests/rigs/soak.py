@@ -38,7 +38,7 @@ GROWN_KB, GROWN_THREADS, GROWN_FILES = 5_000, 3, 4
 """Allowed from the third quarter to the last, each by its median: until then arenas fill up to what was ever needed."""
 
 DISK_MB = 16
-CROWD = 1100
+BARE = 1100
 FOLDERS = ("recordings", "pictures")
 SIZES = ((160, 120), (128, 96), (176, 144))
 BAD = "[enhance]\nscale = 7\n"
@@ -99,13 +99,6 @@ class Faults:
         made[3].symlink_to(made[3].name)
         return lambda: [each.rmdir() if each == made[1] else each.unlink() for each in made] and None
 
-    def a_crowd_that_says_nothing(self) -> Mend:
-        crowd = []
-        with suppress(OSError):
-            for _ in range(CROWD):
-                crowd.append(dial(self.service))
-        return lambda: [each.close() for each in crowd] and None
-
     def disk_full(self) -> Mend:
         ballast = self.folder / "ballast"
         with suppress(OSError), ballast.open("wb", buffering=0) as file:
@@ -153,7 +146,10 @@ class Faults:
         return lambda: [each.close() for each in (*visitors, *deaf)] and None
 
     def bare_connections(self) -> Mend:
-        visitors = [dial(self.service) for _ in range(600)]
+        visitors = []
+        with suppress(OSError):
+            for _ in range(BARE):
+                visitors.append(dial(self.service))
         return lambda: [each.close() for each in visitors] and None
 
     def state_asked_for(self) -> Mend:
@@ -296,7 +292,7 @@ def soak(minutes: float) -> dict[str, Any]:
 
 def main() -> int:
     """Run."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))  # of this process and its crowds
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))  # of this process and its visitors
     found = soak(float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES)
     print(json.dumps(found, indent=2))  # noqa: T201
     return 1 if found["failures"] else 0
