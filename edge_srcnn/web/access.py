@@ -80,7 +80,7 @@ class Access:
         A page elsewhere could have its own name point to this machine (DNS rebinding); the browser would then let it
         read. An address of numbers is nobody's to point elsewhere, and is always answered.
         """
-        name = _PORT.sub("", host).lower()
+        name = _PORT.sub("", host).lower().removesuffix(".")  # of a full name, as DNS writes it
         if ANY in self.hosts or name in self.hosts or _is_address(name) or name in own_names():
             return True
         return any(each.startswith(".") and f".{name}".endswith(each) for each in self.hosts)

@@ -90,15 +90,6 @@ class Faults:
         self.camera.show_times_of(self.dice.choice(self._wrong_clocks), FPS)
         return self._work_anew
 
-    def odd_entries(self) -> Mend:
-        made = [self.folder / "recordings" / f"front-9{number:04}.mkv" for number in range(4)]
-        made[0].parent.mkdir(exist_ok=True)
-        os.mkfifo(made[0])
-        made[1].mkdir()
-        made[2].symlink_to("nowhere")
-        made[3].symlink_to(made[3].name)
-        return lambda: [each.rmdir() if each == made[1] else each.unlink() for each in made] and None
-
     def disk_full(self) -> Mend:
         ballast = self.folder / "ballast"
         with suppress(OSError), ballast.open("wb", buffering=0) as file:

@@ -96,13 +96,23 @@ def test_the_page_writes_nothing_into_itself() -> None:
 
 SHORT = socket.gethostname().partition(".")[0].lower()
 OWN = [
-    *("localhost", "LocalHost:1234", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:8080"),
+    *("localhost", "localhost.", "LocalHost.:1234", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:8080"),
     *(SHORT, f"{SHORT.upper()}:8080", f"{SHORT}.local", f"{SHORT}.lan:80", socket.gethostname()),
     *("192.168.1.7:8080", "203.0.113.9", "[2001:db8::7]:8080", "[fe80::1%eth0]", "[fe80::1%25eth0]:8080"),
 ]
 OTHERS = [
     *("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "evil-localhost"),
-    *("localhost.", "", "::1", "[evil.example]", "127.0.0.1x", "[127.0.0.1]", f"{SHORT}.evil.example", f"evil.{SHORT}"),
+    *(
+        "localhost..",
+        "evil.example.",
+        "",
+        "::1",
+        "[evil.example]",
+        "127.0.0.1x",
+        "[127.0.0.1]",
+        f"{SHORT}.evil.example",
+        f"evil.{SHORT}",
+    ),
     *("mjpgstreamer1", "octopi.local", "xn--lcalhost-54a", "local", ".local", "127.1", "0x7f.0.0.1", "*"),
 ]
 
