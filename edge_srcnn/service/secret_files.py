@@ -19,6 +19,7 @@ UNREAD = ", which the service reads"
 """Said of a setting whose file is there for the service alone."""
 
 _ELSEWHERE = "; or give source_file, sink_files, or for a page's token #token_file=, which name files of their own"
+_TOKEN_FILE = ", for a page's token #token_file=FILE"
 _MAX_BYTES = 65_536
 _DESCRIPTORS = ("/dev/fd/", "/proc/")  # of the shell's <(command)
 
@@ -185,7 +186,7 @@ def warn_of_words(options: Sequence[tuple[str, str]]) -> Iterator[str]:
     for option in dict.fromkeys(option for option, address in options if holds_secret(address)):
         yield (
             f"{option}: everybody on this machine can read the password or token in it (ps shows the command); "
-            f"{option}-file FILE keeps it out, or for a page's token #token_file=FILE"
+            f"{option}-file FILE keeps it out{_TOKEN_FILE if option == '--sink' else ''}"
         )
 
 

@@ -77,7 +77,7 @@ class Sink(Protocol):
     Attributes
     ----------
     name
-        As it was asked for.
+        As it was asked for, without secrets.
     live
         True: shows the newest, and may miss others. False: records, and wants every one.
     blocking
