@@ -51,6 +51,7 @@ from edge_srcnn.service import settings
 from edge_srcnn.service.configuration import load_config
 from edge_srcnn.sinks import Result, Stream, open_sink
 from edge_srcnn.sinks.images import Encoding, write_picture
+from edge_srcnn.sinks.video import VideoSink
 from edge_srcnn.sources import open_source, v4l2
 from edge_srcnn.sources.camera import JpegDecoder
 from edge_srcnn.sources.images import read_picture
@@ -310,7 +311,7 @@ def test_pyav_of_real_files_sockets_and_devices(clip: Path, tmp_path: Path, smal
         open_source(f"rtsp://127.0.0.1:{port}/x#timeout=2")
     with ours(NoInput, IsADirectoryError):
         open_source(f"y4m:{tmp_path}")
-    sink = open_sink(f"{tmp_path}/out.mp4?preset=warp")
+    sink = VideoSink("out.mp4", tmp_path / "out.mp4", preset="warp")
     with ours(CannotWrite, av.FFmpegError):
         sink.write(result())
     with suppress(CannotWrite):
