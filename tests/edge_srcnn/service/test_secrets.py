@@ -281,6 +281,7 @@ def test_no_message_of_a_command_repeats_a_secret(tmp_path):
 def test_a_run_that_works_warns_once_that_the_list_of_processes_shows_the_password(tmp_path):
     with camera() as place:
         source = f"http://{WRITTEN}@{place}/stream.mjpg{QUERY}"
+        Camera.shown = set()
         (tmp_path / "camera").write_text(source)
         given = (
             ["--source", source, "--sink", f"http://127.0.0.1:0#token={TOKEN}"],
@@ -291,10 +292,13 @@ def test_a_run_that_works_warns_once_that_the_list_of_processes_shows_the_passwo
             with subprocess.Popen(
                 [*command, "--seconds", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
             ) as process:
-                seen = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+                shown = Path(f"/proc/{process.pid}/cmdline")
+                wait_until(lambda shown=shown: b"bicubic" in shown.read_bytes(), LIMIT_S)  # it is empty at first
+                seen = shown.read_bytes()
                 out, err = process.communicate(timeout=LIMIT_S)
             assert process.returncode == 0, err
             assert err.count("--source: everybody on this machine can read the password") == ("--source" in words)
             assert bool(tells(seen)) == ("--source" in words)
             assert tells(out + err) == []
-        assert json.loads(out)["frames_out"] > 0
+            assert {LOGIN, f"/stream.mjpg{QUERY}"} <= Camera.shown
+        assert json.loads(out)["sinks"][0]["name"] == "null:"
