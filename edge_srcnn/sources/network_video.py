@@ -1,6 +1,7 @@
 """Read video from the network, by PyAV: RTSP, and over HTTP what is no MJPEG, such as MPEG-TS, HLS and WebM."""
 
 import logging
+import os
 import ssl
 from collections.abc import Iterator
 from time import monotonic
@@ -23,6 +24,8 @@ _TIMELESS = frozenset({"mpjpeg", "mjpeg"})
 
 _JPEG = "mjpeg"
 _MOST_REFUSED = 5
+# of Debian, Fedora, and Alpine; FFmpeg by itself knows none
+_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _EXPLODE = {"err_detect": "explode"}  # by default what is missing is made up
 
 
@@ -292,5 +295,6 @@ def _tls_options(address: str, name: str, trust: Trust) -> dict[str, str]:
         )
     if not trust.verify:
         return {"tls_verify": "0"}
-    paths = ssl.get_default_verify_paths()
-    return {"tls_verify": "1", "ca_file": paths.cafile or paths.openssl_cafile}
+    known = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
+    found = next((path for path in known if path and os.path.isfile(path)), None)
+    return {"tls_verify": "1", **({"ca_file": found} if found else {})}

@@ -1,13 +1,45 @@
 """Read Y4M from standard input or a FIFO, by PyAV, with a time limit."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
-from edge_srcnn.errors import BadPicture, EdgeSrcnnError, SourceLost
+from edge_srcnn.errors import EdgeSrcnnError, SourceLost
+from edge_srcnn.sources import check_pixels
 from edge_srcnn.sources.video import Video, mapped
 from edge_srcnn.system.pipes import Pipe
 from edge_srcnn.uri import WITHIN
 
 _Y4M = "yuv4mpegpipe"
+_HEAD = re.compile(rb"YUV4MPEG2[^\n]*? W([0-9]{1,9})[^\n]*? H([0-9]{1,9})[^\n]*\n")
+_LONGEST_HEAD = 1000
+
+
+class CheckedPipe:
+    """Read a pipe for PyAV, and look at the size of its pictures before memory is taken for one.
+
+    Parameters
+    ----------
+    pipe
+        Gives Y4M.
+    check
+        Is told width and height, and may raise.
+    """
+
+    def __init__(self, pipe: Pipe, check: Callable[[tuple[int, int]], None]) -> None:
+        self._pipe, self._check = pipe, check
+        self._head: bytes | None = b""
+
+    def read(self, size: int) -> bytes:
+        """Read up to ``size`` bytes; none at the end."""
+        data = self._pipe.read(size)
+        if self._head is not None:
+            self._head += data
+            if found := _HEAD.match(self._head):
+                self._check((int(found[1]), int(found[2])))
+            if found or len(self._head) > _LONGEST_HEAD:
+                self._head = None
+        return data
 
 
 class PipedVideo(Video):
@@ -46,10 +78,10 @@ class PipedVideo(Video):
     def _open(self) -> Any:
         import av
 
+        pipe = CheckedPipe(self._pipe, lambda size: check_pixels(self._name, size, self._max_pixels))
         try:
             with mapped(self._name, under_way=False, timeout_s=self._limit_s):
-                most = {"max_pixels": str(self._max_pixels)}
-                return av.open(self._pipe, format=_Y4M, options=most, timeout=self._limit_s)
+                return av.open(pipe, format=_Y4M, timeout=self._limit_s)
         except EdgeSrcnnError as error:
             if self._pipe.began or not isinstance(error.__cause__, (TimeoutError, EOFError, ValueError)):
                 raise
@@ -58,6 +90,4 @@ class PipedVideo(Video):
             raise SourceLost(f"{self._name}: is empty: what writes to it ended without a picture") from error
 
     def _set_up(self) -> None:
-        if not self._stream.width:  # FFmpeg refused it
-            self.close()
-            raise BadPicture(f"{self._name}: its pictures have no size, or more than max_pixels={self._max_pixels}")
+        """Know nothing more of it."""

@@ -111,7 +111,7 @@ class FrameLimit:
     Parameters
     ----------
     timeout_s
-        The limit for a camera that gives frames more often. Six times as long until a second frame came.
+        The limit for a camera that gives frames more often. Six times as long for the first frames.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -128,7 +128,7 @@ class FrameLimit:
     @property
     def limit_s(self) -> float:
         """Seconds until a frame is overdue."""
-        if not self._intervals:
+        if len(self._intervals) < _INTERVALS:  # the first ones may have been waiting, and say nothing of its pace
             return _FIRST * self._timeout_s
         usual_s = median(self._intervals)
         return max(self._timeout_s, min(_PATIENCE * usual_s, _LONGEST_S))

@@ -28,15 +28,18 @@ class Written(io.RawIOBase):
         return data
 
 
-def pictures(size=(64, 48), count=FPS * SECONDS):
+def pictures(size=(64, 48), count=FPS * SECONDS, noise=0):
+    rng = np.random.default_rng(0)
     for number in range(count):
-        level = 40 + number % 150
-        picture = av.VideoFrame.from_ndarray(np.full((size[1] * 3 // 2, size[0]), level, np.uint8), format="yuv420p")
+        levels = rng.integers(40, 41 + noise, (size[1] * 3 // 2, size[0])) + number % 150
+        picture = av.VideoFrame.from_ndarray(levels.astype(np.uint8), format="yuv420p")
         picture.pts = number
         yield picture
 
 
-def muxed(change=lambda s: s, *, codec="libx264", size=(64, 48), count=FPS * SECONDS, format="mpegts", options=None):
+def muxed(
+    change=lambda s: s, *, codec="libx264", size=(64, 48), count=FPS * SECONDS, format="mpegts", options=None, noise=0
+):
     """A stream in pieces, one for each picture; ``change`` says what becomes of each time, in seconds."""
     target = Written()
     pieces = []
@@ -44,7 +47,7 @@ def muxed(change=lambda s: s, *, codec="libx264", size=(64, 48), count=FPS * SEC
         stream = container.add_stream(codec, rate=FPS, options=options or {"preset": "ultrafast", "bf": "2"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.gop_size = 10
-        packets = [packet for picture in pictures(size, count) for packet in stream.encode(picture)]
+        packets = [packet for picture in pictures(size, count, noise) for packet in stream.encode(picture)]
         for packet in [*packets, *stream.encode(None)]:
             apart = packet.pts - packet.dts
             at = change(float(packet.dts * packet.time_base))

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("av")
 
-from edge_srcnn.errors import BadData, NoInput, SourceLost, UsageError
+from edge_srcnn.errors import BadData, BadPicture, NoInput, SourceLost, UsageError
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect, moving, open_files, same_planes
 
@@ -168,6 +168,25 @@ def test_pipes_that_are_none(tmp_path, monkeypatch, name, error):
     with pytest.raises(error) as raised:
         open_source(name)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_a_picture_with_too_many_pixels_is_refused_by_its_head(fifo, pieces):
+    head = b"YUV4MPEG2 W16000 H16000 F25:1 C420jpeg\nFRAME\n"
+    with (
+        writing(
+            fifo,
+            *(head[at : at + 1 + len(head) // pieces] for at in range(0, len(head), 1 + len(head) // pieces)),
+            None,
+        ),
+        pytest.raises(BadPicture, match=r"16000x16000 pixels, more than max_pixels=24000000 allows"),
+    ):
+        open_source(f"y4m:{fifo}?timeout=10")
+    pictures = moving(2)
+    with writing(fifo, y4m(pictures)):
+        assert len(list(open_source(f"y4m:{fifo}?timeout=5&max_pixels=3072"))) == 2
+    with writing(fifo, y4m(pictures)), pytest.raises(BadPicture):
+        open_source(f"y4m:{fifo}?timeout=5&max_pixels=3071")
 
 
 def test_a_y4m_file_is_a_video(tmp_path):
