@@ -18,6 +18,7 @@ _OPTION = re.compile(
 _PATH_FIELD = re.compile(rf"(?<=[/;&_,])({_NAMES}|key)=[^/;&]*", re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"(authorization\W{1,5}(?:basic|bearer|digest)\s+)[^\s\"']+", re.IGNORECASE)
 _LOGIN = re.compile(r"(?<![^\s\"'(\[=/])[^\s:/@\"'?#]+:[^\s/@\"']+@(?=[\w\[])")  # of an address without //
+_REQUEST_QUERY = re.compile(r"((?:\b[A-Z]{3,7}|\burl:) /[^\s?\"']*\?)[^\s\"']+")  # of a path, as libraries log it
 _ENCODED_LOGIN = re.compile(r"(%(?:25)*3A(?:%(?:25)*2F){2}|://)[^/?#\s@]*(%(?:25)*40)", re.IGNORECASE)  # within another
 _ENCODED_QUERY = re.compile(r"(%(?:25)*3A(?:%(?:25)*2F){2}[^/?#\s]*?%(?:25)*3F)[^/?#\s]+", re.IGNORECASE)
 
@@ -50,6 +51,7 @@ def without_secrets(text: str) -> str:
     if "://" in text:
         text = _ADDRESS.sub(lambda found: _within(found[0]), text)
     text = _LOGIN.sub(f"{MASK}@", text)
+    text = _REQUEST_QUERY.sub(rf"\1{MASK}", text)
     text = _ENCODED_LOGIN.sub(rf"\1{MASK}\2", text)
     text = _ENCODED_QUERY.sub(rf"\1{MASK}", text)
     text = _AUTHORIZATION.sub(rf"\1{MASK}", text)

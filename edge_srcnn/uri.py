@@ -288,10 +288,10 @@ def examples(kinds: Sequence[Kind]) -> str:
     return ", ".join(kind.example for kind in kinds)
 
 
-def need_pyav(name: str) -> None:
-    """Import PyAV for a source or sink; ``Unavailable`` where it is missing or broken, with the cure."""
+def need_pyav(name: str, module: str = "av", what: str = "PyAV, needed for video,") -> None:
+    """Import PyAV, or another library of video; ``Unavailable`` where it is missing or broken, with the cure."""
     try:
-        importlib.import_module("av")
+        importlib.import_module(module)
     except Exception as error:  # one that was built for other libraries raises anything
-        why = why_not_imported("PyAV, needed for video,", error, "pip install 'edge-srcnn[video]'")
+        why = why_not_imported(what, error, "pip install 'edge-srcnn[video]'")
         raise Unavailable(f"{name}: {why}") from error

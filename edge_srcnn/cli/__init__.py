@@ -88,6 +88,8 @@ def _options(
     handler.setFormatter(PrintableFormatter("%(levelname)s: %(message)s"))
     handler.addFilter(SecretsFilter())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler])
+    if not verbose:  # it complains, at length, of headers of cameras that work
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def main() -> None:

@@ -2,12 +2,9 @@
 
 import hashlib
 import re
-import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
-
-from edge_srcnn.errors import SourceLost
 
 _DIGITS = 64
 
@@ -35,15 +32,6 @@ class Trust:
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def check(self, connection: ssl.SSLSocket, name: str) -> None:
-        """Compare the certificate of a connection to the only good one; ``SourceLost`` where it is another."""
-        found = _digest_of(connection)
-        if self.fingerprint not in (None, found):
-            raise SourceLost(
-                f"{name}: shows another certificate than fingerprint= names, {_shown(found)}; give that one if the "
-                "camera's certificate was made anew, otherwise somebody else answers"
-            )
-
 
 TRUST = Trust()
 """What holds where nothing else is said."""
@@ -63,17 +51,15 @@ def _shown(digits: str) -> str:
     return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2)).upper()
 
 
-def _digest_of(connection: ssl.SSLSocket) -> str:
-    return hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
-
-
-def why_untrusted(error: ssl.SSLCertVerificationError, place: tuple[str, int], limit_s: float) -> str:
+def why_untrusted(error: BaseException, trust: Trust, place: tuple[str, int], limit_s: float) -> str:
     """Say why a certificate is refused, and what to type.
 
     Parameters
     ----------
     error
         Of the connection.
+    trust
+        What it was made with.
     place
         Host and port, from which the certificate is fetched once more, and no more than that.
     limit_s
@@ -83,12 +69,16 @@ def why_untrusted(error: ssl.SSLCertVerificationError, place: tuple[str, int], l
     -------
     For a message, without the camera's name.
     """
-    cure = "verify=no takes any certificate"
+    found = ""
     with suppress(OSError, ValueError):
-        context = Trust(verify=False).context()
-        with (
-            socket.create_connection(place, limit_s) as plain,
-            context.wrap_socket(plain, server_hostname=place[0]) as secured,
-        ):
-            cure = f"if it is the camera's own, add fingerprint={_shown(_digest_of(secured))} to the options; {cure}"
-    return f"its certificate is not trusted ({error.verify_message}); {cure}"
+        pem = ssl.get_server_certificate(place, timeout=limit_s)
+        found = _shown(hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest())
+    if trust.fingerprint is not None:
+        shown = f", {found}; give that one" if found else "; give the new one"
+        return (
+            f"shows another certificate than fingerprint= names{shown} if the camera's certificate was made anew, "
+            "otherwise somebody else answers"
+        )
+    cure = f"if it is the camera's own, add fingerprint={found} to the options; " if found else ""
+    why = getattr(error, "verify_message", "")
+    return f"its certificate is not trusted ({why}); {cure}verify=no takes any certificate"

@@ -5,8 +5,6 @@ from typing import Any
 from edge_srcnn.imaging.jpeg import SOI
 from edge_srcnn.sources import MAX_PIXELS, Source
 from edge_srcnn.sources.certificates import Trust, fingerprint
-from edge_srcnn.sources.http_client import HttpClient
-from edge_srcnn.sources.http_pictures import MultipartCamera, SnapshotCamera
 from edge_srcnn.sources.network_video import Body, NetworkVideo
 from edge_srcnn.uri import Uri, flag, need_pyav, pixel_count, read_options, seconds
 
@@ -61,11 +59,15 @@ def open(
     Raises
     ------
     Unavailable
-        PyAV is not installed, or the camera does not answer.
+        PyAV or requests is not installed, or the camera does not answer.
     BadData
         It sends no pictures that can be decoded.
     """
     need_pyav(uri.name)
+    need_pyav(uri.name, "requests", "requests, needed for cameras over HTTP,")
+    from edge_srcnn.sources.http_client import HttpClient
+    from edge_srcnn.sources.http_pictures import MultipartCamera, SnapshotCamera
+
     trust = Trust(verify, fingerprint)
     client = HttpClient(uri.target, uri.name, timeout, trust)
     try:

@@ -12,7 +12,8 @@ from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.jpeg import SOI
 from edge_srcnn.sources import Source, check_pixels
 from edge_srcnn.sources.camera import JpegDecoder, Planes, decode_still
-from edge_srcnn.sources.http_client import Answer, HttpClient
+from edge_srcnn.sources.http_client import HttpClient
+from edge_srcnn.sources.http_transport import Answer
 from edge_srcnn.sources.multipart import MultipartParser, TooLarge
 from edge_srcnn.sources.stream_times import FrameLimit
 from edge_srcnn.uri import WITHIN

@@ -5,17 +5,20 @@ import os
 import ssl
 from collections.abc import Iterator
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import BadPicture, EdgeSrcnnError, SourceLost, UsageError, reason
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.jpeg import jpeg_size, sealed
 from edge_srcnn.sources import MAX_PIXELS, check_pixels
 from edge_srcnn.sources.certificates import TRUST, Trust
-from edge_srcnn.sources.http_client import Answer, HttpClient
 from edge_srcnn.sources.stream_times import FrameLimit, StreamClock
 from edge_srcnn.sources.video import Video, mapped
 from edge_srcnn.uri import WITHIN, Uri, flag, one_of, pixel_count, read_options, seconds
+
+if TYPE_CHECKING:  # RTSP needs no HTTP
+    from edge_srcnn.sources.http_client import HttpClient
+    from edge_srcnn.sources.http_transport import Answer
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ class Body:
         Seconds without a frame after which it is lost.
     """
 
-    def __init__(self, client: HttpClient, answer: Answer, first: bytes, timeout_s: float) -> None:
+    def __init__(self, client: "HttpClient", answer: "Answer", first: bytes, timeout_s: float) -> None:
         self.limit = FrameLimit(timeout_s)
         self._client, self._answer, self._rest = client, answer, first
         self._woken = False

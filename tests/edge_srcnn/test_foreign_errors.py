@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -88,7 +89,9 @@ def exceptions_of(library: str, *only: str) -> list[type[Exception]]:
 
 def made(kind: type[Exception]) -> Exception:
     """Make an exception with the arguments that its class wants."""
-    for arguments in ((5, "no"), ("no",), ("no", []), ("http://host/",), ("GET", ["POST"]), (1, 2), ()):
+    answer = SimpleNamespace(tell=int, length_remaining=5)
+    few = ((5, "no"), ("no",), ("no", []), ("http://host/",), ("GET", ["POST"]), (1, 2), ())
+    for arguments in (*few, ("no", "no", 5), (answer, b"5")):
         try:
             error = kind(*arguments)
             str(error)
@@ -326,17 +329,28 @@ def test_pyav_of_real_files_sockets_and_devices(clip: Path, tmp_path: Path, smal
         sink.close()
 
 
+HTTP_PLACES = (
+    *("requests.adapters.HTTPAdapter.send", "requests.Request.prepare"),
+    *("urllib3.connection.HTTPConnection.connect", "urllib3.connection.HTTPConnection.getresponse"),
+    *("urllib3.response.HTTPResponse.read1", "http.client.HTTPResponse.read1"),
+)
+
+
 @NEEDS_AV
-@pytest.mark.parametrize("place", ["HTTPConnection.connect", "HTTPConnection.getresponse", "HTTPResponse.read1"])
-def test_pythons_own_http_client(place: str) -> None:
+@pytest.mark.parametrize("place", HTTP_PLACES)
+def test_requests_and_the_libraries_below_it(place: str) -> None:
+    pytest.importorskip("requests")
     from tests.edge_srcnn.sources.raw_server import MULTIPART, serving
 
-    kinds = [kind for kind in vars(http.client).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    no_jar = "requests.cookies"  # of cookies is kept
+    kinds = [kind for name in ("requests", "urllib3") for kind in exceptions_of(name) if kind.__module__ != no_jar]
+    assert len(kinds) > 40
+    kinds += [kind for kind in vars(http.client).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     system = [OSError, TimeoutError, ConnectionResetError, socket.gaierror, ssl.SSLError, ssl.SSLEOFError, ValueError]
     with serving(lambda client: client.send(MULTIPART)) as host:
 
         def read(patch: pytest.MonkeyPatch, fail: Raise) -> None:
-            patch.setattr(f"http.client.{place}", fail)
+            patch.setattr(place, fail)
             list(open_source(f"http://{host}/"))
 
         check_mapped([*kinds, *system, UnicodeError], read)
@@ -364,6 +378,20 @@ print("all", len(names))
 def test_no_pixel_format_of_ffmpeg_ends_the_process_or_raises_what_is_not_mapped() -> None:
     done = subprocess.run([sys.executable, "-c", ALL_FORMATS], capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("all "), done.stderr
+
+
+@NEEDS_AV
+@pytest.mark.parametrize("broken", ["raise ModuleNotFoundError('no')", "raise ValueError('of another urllib3')"])
+def test_requests_that_cannot_be_imported_are_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    (tmp_path / "requests.py").write_text(broken)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "requests", raising=False)
+    with ours(Unavailable, Exception):
+        open_source("http://127.0.0.1/x")
+    with pytest.raises(SourceLost):  # which asks nobody over HTTP
+        open_source("rtsp://127.0.0.1:9/x#timeout=1")
 
 
 @pytest.mark.parametrize("broken", ["raise ImportError('libavcodec.so.61')", "raise ValueError('dtype size changed')"])

@@ -54,7 +54,9 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http://0.0.0.0:80#token=two words: cannot listen", "http://0.0.0.0:80#token=***: cannot listen"),
         ("http://0.0.0.0:80#token=a&b", "http://0.0.0.0:80#token=***&***"),
         ("unix:/run/http.sock#password=secret&quality=8", "unix:/run/http.sock#password=***&quality=8"),
-        ("GET /stream.mjpg?token=secret HTTP/1.1", "GET /stream.mjpg?token=*** HTTP/1.1"),
+        ("GET /stream.mjpg?token=secret HTTP/1.1", "GET /stream.mjpg?*** HTTP/1.1"),
+        ('http://camera:80 "GET /x?secret HTTP/1.1" 200 5', 'http://camera:80 "GET /x?*** HTTP/1.1" 200 5'),
+        ("Max retries exceeded with url: /x?a=secret (Caused by", "Max retries exceeded with url: /x?*** (Caused by"),
         ("Authorization: Basic c2VjcmV0", "Authorization: Basic ***"),
         ("{'Authorization': 'Bearer secret'}", "{'Authorization': 'Bearer ***'}"),
         ("http://a/x?p=1, rtsp://u:p@b/y; (rtsp://q@c).", "http://a/x?***, rtsp://***@b/y; (rtsp://***@c)."),
@@ -164,5 +166,7 @@ def test_long_texts_take_no_long_time() -> None:
         "a@" * 50_000,
         "#token=" * 20_000,
         "x://" + "@/" * 5_000,
+        "GET /?" * 30_000,
+        "GET /" + "/" * 200_000,
     ):
         without_secrets(text)

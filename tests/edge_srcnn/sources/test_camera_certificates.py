@@ -2,14 +2,17 @@
 
 import ssl
 import subprocess
+import threading
+from time import monotonic
 
 import pytest
 
 pytest.importorskip("av")
+pytest.importorskip("requests")
 
 from edge_srcnn.errors import SourceLost, UsageError
 from edge_srcnn.sources import open_source
-from tests.edge_srcnn.sources.frames import collect
+from tests.edge_srcnn.sources.frames import SOON_S, collect
 from tests.edge_srcnn.sources.raw_server import MULTIPART, jpeg, levels, part, serving, take
 
 pytestmark = pytest.mark.slow
@@ -120,6 +123,35 @@ def test_an_authority_that_the_machine_trusts_is_good(secured, pem, monkeypatch)
     assert levels(collect(open_source(address))[0]) == LEVELS
     with pytest.raises(SourceLost, match=r"not trusted.*[Hh]ostname"):
         open_source(address.replace("127.0.0.1", "localhost"))
+
+
+def test_wake_ends_a_wait_for_a_secured_camera(pem):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+
+    def camera(client):
+        client.send(MULTIPART + part(jpeg()))
+        client.wait(30)
+
+    with serving(camera, context) as host:
+        source = open_source(f"https://{host}/#verify=no&timeout=20")
+        assert source.read() is not None
+        timer = threading.Timer(0.1, source.wake)
+        timer.start()
+        began = monotonic()
+        assert source.read() is None and monotonic() - began < SOON_S
+        source.close()
+        timer.join()
+
+
+def test_only_the_machines_own_authorities_are_good(secured, pem, monkeypatch):
+    address, camera = secured
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(pem))
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(pem))
+    with pytest.raises(SourceLost, match="not trusted"):
+        open_source(address)
+    assert camera.asked == 0
 
 
 @pytest.mark.parametrize("text", ["", "12", "zz" * 32, "ab" * 20, "ab" * 33])

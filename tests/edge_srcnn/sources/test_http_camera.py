@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("av")
+pytest.importorskip("requests")
 
 from edge_srcnn.errors import BadPicture, SourceLost, UsageError
+from edge_srcnn.masking import SecretsFilter
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect
 from tests.edge_srcnn.sources.raw_server import MULTIPART, jpeg, levels, part, serving, take
@@ -189,6 +191,19 @@ def test_a_picture_that_did_not_change_is_not_decoded_again():
     with serving(Still(ETag='"1"')) as host:
         first, second, *_ = take(open_source(f"http://{host}/snapshot.jpg#every=0.05"), 3)
     assert first.luma is second.luma and second.captured_s > first.captured_s
+
+
+def test_a_connection_that_the_camera_gives_up_meanwhile_is_made_anew():
+    connections = count()
+
+    def camera(client):
+        next(connections)
+        client.answer("200 OK", jpeg(), Content_Type="image/jpeg")
+        client.ask()  # and then it closes
+
+    with serving(camera) as host:
+        assert levels(take(open_source(f"http://{host}/#every=0.001&timeout=60"), 4)) == [100] * 4
+    assert next(connections) >= 4
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "BMP", "GIF"])
@@ -424,10 +439,25 @@ def test_a_picture_without_an_end_is_refused(kind):
     assert isinstance(error, BadPicture) and "more than 4 MB" in str(error)
 
 
-def test_nothing_is_logged_of_the_password(caplog):
+def test_nothing_is_logged_of_the_password_or_the_query(caplog):
     def camera(client):
         client.send(MULTIPART + part(jpeg()[:-90]))
 
+    caplog.handler.addFilter(SecretsFilter())
     with caplog.at_level(logging.DEBUG), serving(camera) as host:
-        _, error = collect(open_source(f"http://me:{PASSWORD}@{host}/"))
-    assert PASSWORD not in caplog.text and PASSWORD not in str(error)
+        _, error = collect(open_source(f"http://me:{PASSWORD}@{host}/x?{PASSWORD}#timeout=1"))
+        with pytest.raises(SourceLost, match="Connection refused") as refused:
+            open_source(f"http://127.0.0.1:9/x?{PASSWORD}")
+    assert "GET /x?***" in caplog.text, "the library tells what it asks"
+    assert PASSWORD not in caplog.text + str(error) + str(refused.value)
+
+
+def test_a_camera_with_odd_headers_is_read_and_nothing_is_said(run_cli):
+    def camera(client):
+        client.send(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nodd\r\n: odd\r\nContent-Length: 5\r\n")
+        client.send(b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(jpeg()), jpeg()))
+
+    with serving(camera) as host:
+        source = f"http://{host}/#every=0.01"
+        done = run_cli("run", "--source", source, "--sink", "null:", "-e", "bicubic", "--seconds", "0.5")
+    assert done.returncode == 0 and len(done.stderr.splitlines()) == 2, "what was done, and no warnings"
