@@ -5,7 +5,7 @@ from typing import Any
 from edge_srcnn.imaging.jpeg import SOI
 from edge_srcnn.sources import MAX_PIXELS, Source
 from edge_srcnn.sources.certificates import Trust, fingerprint
-from edge_srcnn.sources.network_video import Body, NetworkVideo
+from edge_srcnn.sources.network_video import NetworkVideo
 from edge_srcnn.uri import Uri, flag, need_pyav, pixel_count, read_options, seconds
 
 EVERY_S = 1.0
@@ -66,7 +66,7 @@ def open(
     need_pyav(uri.name)
     need_pyav(uri.name, "requests", "requests, needed for cameras over HTTP,")
     from edge_srcnn.sources.http_client import HttpClient
-    from edge_srcnn.sources.http_pictures import MultipartCamera, SnapshotCamera
+    from edge_srcnn.sources.http_pictures import Body, MultipartCamera, SnapshotCamera
 
     trust = Trust(verify, fingerprint)
     client = HttpClient(uri.target, uri.name, timeout, trust)

@@ -1,4 +1,4 @@
-"""Read the pictures that cameras send over HTTP: one after another (MJPEG), or one each time that they are asked."""
+"""Read what cameras send over HTTP: pictures one after another (MJPEG), one each time that they are asked, or video."""
 
 from collections import deque
 from email.message import Message
@@ -218,3 +218,42 @@ class SnapshotCamera(HttpCamera):
             return None
         planes, self._colour = found
         return planes
+
+
+class Body:
+    """Let PyAV read the content of an answer as a file.
+
+    Parameters
+    ----------
+    client
+        The connection.
+    answer
+        What the camera answered.
+    first
+        What was read of it already.
+    timeout_s
+        Seconds without a frame after which it is lost.
+    """
+
+    def __init__(self, client: HttpClient, answer: Answer, first: bytes, timeout_s: float) -> None:
+        self.limit = FrameLimit(timeout_s)
+        self._client, self._answer, self._rest = client, answer, first
+        self._woken = False
+
+    def read(self, size: int) -> bytes:
+        """Give up to so many bytes; none at the end, and when it was closed."""
+        if self._woken:
+            return b""
+        data = self._rest or self._answer.read(self.limit.limit_s)
+        self._rest = data[size:]
+        return data[:size]
+
+    def wake(self) -> None:
+        """End a wait."""
+        self._woken = True
+        self._client.wake()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.wake()
+        self._client.close()

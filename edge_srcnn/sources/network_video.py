@@ -17,8 +17,7 @@ from edge_srcnn.sources.video import Video, mapped
 from edge_srcnn.uri import WITHIN, Uri, flag, one_of, pixel_count, read_options, seconds
 
 if TYPE_CHECKING:  # RTSP needs no HTTP
-    from edge_srcnn.sources.http_client import HttpClient
-    from edge_srcnn.sources.http_transport import Answer
+    from edge_srcnn.sources.http_pictures import Body
 
 log = logging.getLogger(__name__)
 
@@ -74,45 +73,6 @@ def open(
     )
 
 
-class Body:
-    """Let PyAV read the content of an answer as a file.
-
-    Parameters
-    ----------
-    client
-        The connection.
-    answer
-        What the camera answered.
-    first
-        What was read of it already.
-    timeout_s
-        Seconds without a frame after which it is lost.
-    """
-
-    def __init__(self, client: "HttpClient", answer: "Answer", first: bytes, timeout_s: float) -> None:
-        self.limit = FrameLimit(timeout_s)
-        self._client, self._answer, self._rest = client, answer, first
-        self._woken = False
-
-    def read(self, size: int) -> bytes:
-        """Give up to so many bytes; none at the end, and when it was closed."""
-        if self._woken:
-            return b""
-        data = self._rest or self._answer.read(self.limit.limit_s)
-        self._rest = data[size:]
-        return data[:size]
-
-    def wake(self) -> None:
-        """End a wait."""
-        self._woken = True
-        self._client.wake()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.wake()
-        self._client.close()
-
-
 class NetworkVideo(Video):
     """Decode what a camera sends; a recording that a web server offers is read as a file is.
 
@@ -143,7 +103,7 @@ class NetworkVideo(Video):
         *,
         trust: Trust = TRUST,
         transport: dict[str, str] | None = None,
-        body: Body | None = None,
+        body: "Body | None" = None,
     ) -> None:
         self._address, self._max_pixels, self._body = address, max_pixels, body
         self._request_s, self._limit = timeout_s, FrameLimit(timeout_s) if body is None else body.limit
