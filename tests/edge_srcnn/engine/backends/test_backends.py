@@ -27,7 +27,7 @@ def test_an_engine_that_was_asked_for_by_name_is_never_replaced(monkeypatch, nam
 def test_an_engine_that_cannot_be_imported_is_unavailable(engine, monkeypatch):
     backend = backend_named(engine)
     monkeypatch.setattr(type(backend), "module", "no_such_module")
-    with pytest.raises(Unavailable, match=r"cannot be imported .*: pip install"):
+    with pytest.raises(Unavailable, match=r"is not installed .*no_such_module.*: pip install"):
         backend.prepare()
 
 
