@@ -3,7 +3,7 @@
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -77,9 +77,21 @@ def video_stream(container: Any) -> Any:
     return next(iter([*chosen, *videos]), None)
 
 
+def side_data_of(frame: Any) -> Mapping[SideData, Any] | None:
+    """Read what belongs to a decoded frame; None where PyAV cannot, as it does not know all kinds that FFmpeg gives."""
+    try:
+        found: Mapping[SideData, Any] = frame.side_data
+    except ValueError:  # the EXIF of a camera's JPEG, say
+        return None
+    return found
+
+
 def orientation_of(frame: Any) -> Orientation:
     """Read the display matrix of a decoded frame (ISO/IEC 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y)."""
-    found = frame.side_data.get(SideData.DISPLAYMATRIX)
+    data = side_data_of(frame)
+    if data is None:  # this tells quarter turns, against the clock, and not whether it is mirrored
+        return Orientation.of(round(-frame.rotation / 90) % 4 * 90)
+    found = data.get(SideData.DISPLAYMATRIX)
     if found is None:
         return Orientation()
     a, b, _, c, d, *_ = np.frombuffer(found, np.int32).tolist()

@@ -13,7 +13,7 @@ from av.sidedata.sidedata import Type as SideData
 
 from edge_srcnn.errors import BadData, CannotWrite, EdgeSrcnnError, reason
 from edge_srcnn.imaging.colour import Chroma, resample_chroma
-from edge_srcnn.imaging.containers import open_file, video_stream
+from edge_srcnn.imaging.containers import open_file, side_data_of, video_stream
 from edge_srcnn.imaging.frame import BT601, BT709, CENTRE, LEFT, TOP_LEFT, UNSPECIFIED, Colour, Frame
 from edge_srcnn.imaging.luma import LEVELS_VIDEO, Samples
 
@@ -130,7 +130,7 @@ def colour_of(frame: Any) -> Colour:
     if matrix is None:
         tagged = int(frame.colorspace)
         matrix = UNSPECIFIED if tagged == _RGB_MATRIX else tagged
-    found = frame.side_data
+    found = side_data_of(frame) or {}
     mastering, light = found.get(SideData.MASTERING_DISPLAY_METADATA), found.get(SideData.CONTENT_LIGHT_LEVEL)
     return Colour(
         full,

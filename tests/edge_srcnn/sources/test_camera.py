@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from edge_srcnn.sources.camera import LAYOUTS, JpegDecoder, bytes_per_row, take_apart
 
@@ -165,3 +165,17 @@ def test_damaged_pictures_are_left_out_and_do_no_harm(decoder: JpegDecoder, dama
 
 def test_what_follows_the_picture_is_ignored(decoder: JpegDecoder):
     assert decoder.decode(jpeg("4:2:2") + bytes(500)) is not None
+
+
+@pytest.mark.parametrize(("orientation", "quarters"), [(None, 0), (1, 0), (3, 2), (6, -1), (8, 1)])
+def test_a_jpeg_with_exif_is_whole_and_turned_upright(decoder: JpegDecoder, orientation: int | None, quarters: int):
+    # EXIF 2.3, 4.6.4 A, Orientation; np.rot90 turns against the clock
+    exif, stored = Image.Exif(), Image.fromarray(np.arange(0, 256, 4, np.uint8).repeat(48).reshape(64, 48))
+    exif[ExifTags.Base.Make] = "Maker"
+    if orientation is not None:
+        exif[ExifTags.Base.Orientation] = orientation
+    data = io.BytesIO()
+    stored.save(data, "JPEG", quality=95, exif=exif)
+    planes = decoder.decode(data.getvalue())
+    assert planes is not None
+    assert np.abs(planes[0].astype(int) - np.rot90(np.asarray(stored), quarters)).max() <= 4
