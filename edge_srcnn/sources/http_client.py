@@ -79,7 +79,7 @@ class HttpClient:
                     asked, self._auth = True, choose_auth(*login, answer.challenges)
                     if self._auth is None:
                         raise _refused(self._name, answer, has_login=True)
-                elif answer.status in (200, 304):
+                elif answer.status in (200, 206) or (answer.status == 304 and headers is not None):
                     return answer
                 else:
                     raise _refused(self._name, answer, has_login=login is not None)

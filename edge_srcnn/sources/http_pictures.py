@@ -206,7 +206,13 @@ class SnapshotCamera(HttpCamera):
                 pictures += parts.feed(data)
                 if pictures and self._answer.length is None:
                     break  # some cameras leave the connection open
-            data = self._answer.read(end_s - monotonic())
+            left_s = end_s - monotonic()
+            try:
+                data = self._answer.read(min(left_s, self._every_s) if pictures else left_s)
+            except SourceLost:
+                if not pictures:
+                    raise
+                break  # it is all there, and the camera said that it is longer
         return bytes(content)
 
     def _decode(self, data: bytes) -> Planes | None:

@@ -142,7 +142,7 @@ class Answer:
             if self._raw.closed:
                 return b""
             self._socket.settimeout(max(limit_s, 1e-3))
-            return self._raw.read1(min(self.length or _READ_BYTES, _READ_BYTES), decode_content=False) or b""
+            return self._raw.read1(min(self.length or _READ_BYTES, _READ_BYTES), decode_content=True) or b""
 
     def close(self) -> None:
         """Let go of what reads the socket; a connection whose answer was read to its end serves again."""

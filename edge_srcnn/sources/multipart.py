@@ -10,7 +10,7 @@ _BLANK = b"\r\n"
 _LONGEST_LINE, _MOST_HEADERS = 16_384, 100
 _SHORTEST_DELIMITER = 4
 _RELIABLE = 8  # a delimiter of so many bytes does not come up in a picture by chance, after a line's end or not
-_NO_PICTURES = ("audio/", "text/", "application/json", "application/xml")
+_NO_PICTURES = ("audio/", "application/json", "application/xml")
 
 
 class TooLarge(ValueError):

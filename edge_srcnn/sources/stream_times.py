@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from math import isfinite
 from statistics import median
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class StreamClock:
         -------
         Seconds from the first frame, more than for the frame before.
         """
+        if stamp_s is not None and not isfinite(stamp_s):
+            stamp_s = None
         if self._last_s is None:
             self._first_s, self._shift_s, time_s = arrival_s, -arrival_s, 0.0
         else:

@@ -1,5 +1,6 @@
 """Cameras over HTTP as they exist: strange streams, still pictures, passwords, redirects, and what is too much."""
 
+import gzip
 import io
 import logging
 import threading
@@ -47,6 +48,11 @@ BODIES = {
     ),
     "no type said": (None, part),
     "text said": ("text/plain", part),
+    "a page said": ("text/html", part),
+    "a single picture said": ("image/jpeg", part),
+    "one picture behind the other, as one": ("image/jpeg", lambda d: d),
+    "one picture behind the other": ("binary/octet-stream", lambda d: d),
+    "parts of text": ("multipart/x-mixed-replace; boundary=frame", lambda d: part(d, "text/plain")),
 }
 
 
@@ -74,6 +80,15 @@ def test_a_chunked_answer_is_read():
             for piece in (data[:100], data[100:]):
                 client.send(b"%x\r\n%b\r\n" % (len(piece), piece))
         client.send(b"0\r\n\r\n")
+
+    with serving(camera) as host:
+        assert levels(collect(open_source(f"http://{host}/"))[0]) == LEVELS
+
+
+def test_an_answer_that_is_compressed_though_nobody_asked_for_that_is_read():
+    def camera(client):
+        client.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n" + MULTIPART.partition(b"\r\n")[2])
+        client.send(gzip.compress(b"".join(part(jpeg(level)) for level in LEVELS)))
 
     with serving(camera) as host:
         assert levels(collect(open_source(f"http://{host}/"))[0]) == LEVELS
@@ -228,6 +243,43 @@ def test_a_still_picture_without_a_length_over_a_connection_that_stays_is_read()
 
     with serving(camera) as host:
         assert levels(take(open_source(f"http://{host}/snapshot.jpg#every=0.05"), 2)) == [70, 70]
+
+
+def test_a_still_picture_that_is_shorter_than_its_length_says_is_read():
+    def camera(client):
+        data = jpeg(70)
+        client.send(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (len(data) + 9))
+        client.send(data)
+        client.wait(30)
+
+    with serving(camera) as host:
+        assert levels(take(open_source(f"http://{host}/snapshot.jpg#every=0.05"), 2)) == [70, 70]
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "text/html", "binary/octet-stream", "application/x-download", "jpg"]
+)
+def test_a_still_picture_is_one_whatever_the_camera_calls_it(kind):
+    def camera(client):
+        while True:
+            client.answer("200 OK", jpeg(70), **({"Content_Type": kind} if kind else {}))
+            if not client.ask():
+                return
+
+    with serving(camera) as host:
+        assert levels(take(open_source(f"http://{host}/cgi-bin/snap#every=0.05"), 3)) == [70] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [("200 OK", "text/html", "no pictures, but text/html"), ("304 Not Modified", "image/jpeg", "cannot be opened")],
+)
+def test_an_answer_without_a_picture_is_said_to_have_none(status, kind, said):
+    with (
+        serving(lambda client: client.answer(status, b"<html>Please log in</html>", Content_Type=kind)) as host,
+        pytest.raises(SourceLost, match=said),
+    ):
+        open_source(f"http://{host}/snapshot.jpg")
 
 
 def test_a_torn_still_picture_is_left_out_and_many_of_them_are_too_many():

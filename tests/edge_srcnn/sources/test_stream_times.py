@@ -1,6 +1,7 @@
 """Times of live streams, and how long a frame is waited for."""
 
 import logging
+import math
 import random
 from itertools import accumulate, pairwise
 
@@ -52,6 +53,7 @@ STREAMS = {
     "are missing": (stamps(lambda s, _: None), False),
     "are missing at first": (stamps(lambda s, n: None if n < 50 else s), False),
     "are missing now and then": (stamps(lambda s, n: None if n % 3 else s), False),
+    "are no numbers now and then": (stamps(lambda s, n: s if n % 3 else math.nan), False),
     "are anything": (stamps(lambda s, n: random.Random(n).uniform(-1e9, 1e9)), True),
     "are of another day after a while": (stamps(jump((30, 86_400))), True),
 }
