@@ -35,10 +35,10 @@ _HEADERS = {
 }
 _POLICY = "default-src 'self'; object-src 'none'; base-uri {base}; form-action 'none'; frame-ancestors {frame}"
 _METHODS = "GET, HEAD"
-_EXPOSED = "X-Timestamp, X-View, X-Signal"
+_EXPOSED = "X-Timestamp, X-Age, X-View, X-Signal"
 _PREFLIGHT_S = 600
 
-_PORT = re.compile(r":\d+$")
+_PORT = re.compile(r":[0-9]*$")  # which may be empty, by RFC 3986
 _NAME = re.compile(r"[a-z0-9_.-]{1,253}")
 _LOCAL_DOMAINS = ("local", "lan", "home.arpa", "internal")  # mDNS, routers, RFC 8375, and ICANN's for private use
 _KNOWN_S = 30
@@ -115,7 +115,7 @@ def check(access: Access) -> Middleware:
 
     @web.middleware
     async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
-        for host in access.proxies.visitor_of(request).hosts:
+        for host in (*access.proxies.visitor_of(request).hosts, *_host_of_target(request)):
             if not access.knows(host):
                 raise web.HTTPMisdirectedRequest(text=_unknown(host))
         if request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
@@ -151,6 +151,13 @@ def header_signal(access: Access) -> Callable[[web.Request, web.StreamResponse],
                 response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
 
     return add_headers
+
+
+def _host_of_target(request: web.Request) -> Iterator[str]:
+    """Give the host of ``GET http://host/ HTTP/1.1``, which counts more than the header (RFC 9112, 3.2.2)."""
+    _, absolute, rest = request.raw_path.partition("://")
+    if absolute and not request.raw_path.startswith("/"):
+        yield re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
 
 
 def _preflight(access: Access, request: web.Request) -> web.Response:

@@ -28,6 +28,7 @@ LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_clien
 _BEST_QUALITY = 100
 _HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_OPTION = re.compile("#[a-z_]+=")
 _MODE = re.compile("0?[0-7]{3}")
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 
@@ -48,6 +49,10 @@ def options(uri: Uri) -> dict[str, Any]:
     """
     if uri.scheme != "unix" and uri.target and not uri.is_network:
         raise UsageError(f"{uri.scheme}: give {uri.scheme}://HOST:PORT, and options after #, such as #quality=85")
+    if uri.scheme == "unix" and _OPTION.search(
+        uri.target
+    ):  # which would be open to all, under a name with a token in it
+        raise UsageError(f"unix:{uri.target.partition('#')[0]}: options follow a ?, such as ?token_file=FILE, not a #")
     uri = replace(uri, text=f"unix:{uri.target}" if uri.scheme == "unix" else uri.target)  # without the token
     special: dict[str, Callable[[str], Any]] = {"cert": _file, "key": _file}
     if uri.scheme == "unix":
@@ -151,10 +156,20 @@ def _word(text: str) -> str:
 
 
 def _hosts(text: str) -> tuple[str, ...]:
-    names = tuple(each.strip().lower() for each in text.split(","))
+    names = tuple(map(_as_asked, text.split(",")))
     if names != (ANY,) and not all(map(_HOST.fullmatch, names)):
         raise ValueError("give names without http:// and port, such as octopi.local,.example.com, or *")
     return names
+
+
+def _as_asked(name: str) -> str:
+    """Spell a name as browsers ask for it: in small letters, those that are not English in Punycode, no dot behind."""
+    small = name.strip().lower()
+    dot, labels = ("." if small.startswith(".") else ""), small.removeprefix(".").removesuffix(".")
+    try:
+        return dot + (labels if labels.isascii() else labels.encode("idna").decode())
+    except UnicodeError:
+        return small
 
 
 def _networks(text: str) -> "tuple[Network, ...]":

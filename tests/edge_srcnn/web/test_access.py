@@ -147,6 +147,10 @@ def test_each_name_that_a_request_calls_must_be_known(listener: Sink) -> None:
         ("GET /healthz HTTP/1.0\r\n\r\n", 503),  # no name at all: not of a browser
         ("GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n", 503),
         ("GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", 400),
+        ("GET http://localhost:80/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 503),
+        ("GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 421),
+        ("GET http://localhost@evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 421),
+        ("GET /healthz?http://evil.example HTTP/1.1\r\nHost: localhost\r\n\r\n", 503),
     ):
         with socket.create_connection((place.hostname, place.port), LIMIT_S) as connection:
             connection.sendall(lines.encode())
@@ -158,6 +162,8 @@ def test_each_name_that_a_request_calls_must_be_known(listener: Sink) -> None:
     [
         ("octopi.local,mjpgstreamer1", ("octopi.local", "OctoPi.local:80", "mjpgstreamer1"), ("mjpgstreamer2",)),
         (".example.com", ("example.com", "cam.example.com:443", "a.b.example.com"), ("badexample.com", "com")),
+        ("Octopi.local.,cam", ("octopi.local", "octopi.local.:80", "octopi.local:"), ("octopi",)),
+        ("b\u00fccher.example,.m\u00fcnchen.de", ("xn--bcher-kva.example", "a.xn--mnchen-3ya.de"), ("bucher.example",)),
         ("cam.example.com", ("cam.example.com",), ("example.com", "a.cam.example.com")),
         ("*", ("evil.example", "x"), ()),
     ],
@@ -298,6 +304,14 @@ def test_scripts_of_those_origins_may_read_that_are_named(
             near = {**PREFLIGHT, "Access_Control_Request_Private_Network": "true"}  # Chromium's, of a public page
             answer = get(sink, "/state", method="OPTIONS", Origin=origin, **near)
             assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
+
+
+def test_scripts_may_read_all_that_is_told_of_a_picture() -> None:
+    with by_hand("cors=*") as sink:
+        sink.write(flat())
+        told = get(sink, "/snapshot", Origin=OTHER).headers
+        exposed = {name.strip() for name in told["Access-Control-Expose-Headers"].split(",")}
+        assert exposed == {name for name in told if name in ("X-Timestamp", "X-Age", "X-View", "X-Signal")}
 
 
 def test_a_name_that_is_not_ours_gets_no_preflight() -> None:

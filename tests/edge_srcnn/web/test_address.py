@@ -114,6 +114,13 @@ def test_a_group_that_is_not_there_is_told_and_leaves_no_socket(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", ["token=canary", "name=Garden&token=canary", "mode=600"])
+def test_options_behind_the_wrong_sign_are_no_part_of_the_name(tmp_path: Path, option: str) -> None:
+    with pytest.raises(UsageError, match=r"http\.sock: options follow a \?") as raised:
+        open_sink(f"unix:{tmp_path}/http.sock#{option}")
+    assert "canary" not in str(raised.value)
+
+
 @pytest.mark.parametrize("text", ["unix:", "unix:/", "unix:/run/", "unix://run/x.sock"])
 def test_what_names_no_socket_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"give a path, such as unix:/run/edge-srcnn/http\.sock"):
