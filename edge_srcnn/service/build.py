@@ -22,7 +22,7 @@ from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera
 from edge_srcnn.system.temperature import HeatWatch
-from edge_srcnn.uri import frame_rate, parse_uri, region
+from edge_srcnn.uri import frame_rate, parse_uri, read_options, region
 
 
 class Service:
@@ -140,5 +140,7 @@ class Service:
 
 def _overlay_of(config: Config) -> Overlay:
     """Choose what is written on pictures: what the source's name says, or else the service's setting."""
-    told = parse_uri(config.source).options.get("overlay", config.service.overlay or "no")
-    return Overlay(read_overlay(told), config.service.name)
+    uri = parse_uri(config.source)
+    told = {name: text for name, text in uri.options.items() if name == "overlay"}
+    read = read_options(replace(uri, options=told), overlay=read_overlay)
+    return Overlay(read["overlay"] if read else read_overlay(config.service.overlay or "no"), config.service.name)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from edge_srcnn.errors import UsageError
 from edge_srcnn.sinks import Result, Sink
 from edge_srcnn.uri import Uri, read_options
 
@@ -22,6 +23,8 @@ class NullSink(Sink):
 
 def options(uri: Uri) -> dict[str, Any]:
     """Refuse every option."""
+    if uri.target:
+        raise UsageError(f"{uri.text}: give null: alone")
     return read_options(uri)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.colour import planes_of_rgb, resample_chroma
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
@@ -34,6 +35,8 @@ _TURN_S = 4.0
 
 def options(uri: Uri) -> dict[str, Any]:
     """Read size (640x480), fps (15, or ``max``: as fast as frames are taken, none is lost), frames (no end)."""
+    if uri.target:
+        raise UsageError(f"{uri.text}: options are name=value behind test:, such as test:?size=640x480&fps=30")
     return read_options(uri, size=frame_size, fps=_rate_or_full_speed, frames=whole_number)
 
 

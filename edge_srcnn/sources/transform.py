@@ -74,6 +74,8 @@ def read_transform(uri: Uri, options: Callable[[Uri], dict[str, Any]]) -> tuple[
     UsageError
         An option that nobody has, or a value that makes no sense.
     """
+    if uri.target.endswith(tuple(f"?{name}" for name in READERS)):  # elsewhere it would be part of a file's name
+        raise UsageError(f"{uri.text}: options are name=value, such as rotate=180 or hflip=yes")
     turns = {name: text for name, text in uri.options.items() if name in _TURNS}
     asked = read_options(replace(uri, options=turns), **READERS)
     orientation = Orientation.of(
