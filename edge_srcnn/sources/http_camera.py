@@ -20,6 +20,7 @@ EVERY_S = 1.0
 _STILL, _JPEG = "image/", "image/jpeg"
 _LISTS = ("mpegurl", "dash+xml")  # of other addresses, which FFmpeg opens
 _CERTAIN = ("multipart/", "video/", "audio/")  # other kinds are not always what the camera says
+_PICTURES = ("jpeg", "jpg")  # video/x-motion-jpeg, video/x-mjpg; FFmpeg reads 5 MB before it gives the first one
 _PAGES = ("text/html", "application/json", "text/xml", "application/xml")
 _FIRST_HEADERS = (b"--", b"content-type:", b"content-length:")
 _LONGEST_LOOK = 16_000_000
@@ -82,7 +83,8 @@ def open(
     try:
         answer, first = client.get(), b""
         kind, is_stream = answer.kind, False
-        if not (kind.startswith(_CERTAIN) or kind.endswith(_LISTS) or (kind.startswith(_STILL) and answer.length)):
+        is_certain = kind.startswith(_CERTAIN) and not kind.endswith(_PICTURES)
+        if not (is_certain or kind.endswith(_LISTS) or (kind.startswith(_STILL) and answer.length)):
             first = answer.read(timeout)
             kind = _guess(kind, first)
         if kind == _JPEG and first and answer.length is None:

@@ -85,6 +85,19 @@ def test_a_chunked_answer_is_read():
         assert levels(collect(open_source(f"http://{host}/"))[0]) == LEVELS
 
 
+@pytest.mark.parametrize("kind", ["video/x-motion-jpeg", "video/mjpeg", "image/jpeg"])
+def test_pictures_without_anything_between_them_are_given_as_they_come(kind):
+    def camera(client):
+        client.send(f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode())
+        client.send(b"".join(map(jpeg, LEVELS)))
+        client.wait(30)
+
+    with serving(camera) as host:
+        began = monotonic()
+        assert levels(take(open_source(f"http://{host}/#timeout=2"), 3)) == LEVELS
+        assert monotonic() - began < SOON_S
+
+
 def test_an_answer_that_is_compressed_though_nobody_asked_for_that_is_read():
     def camera(client):
         client.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n" + MULTIPART.partition(b"\r\n")[2])
