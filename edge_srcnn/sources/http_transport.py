@@ -82,6 +82,13 @@ class Transport(HTTPAdapter):
         host, _ = super().build_connection_pool_key_attributes(*given, **named)
         return host, self._secured if host["scheme"] == "https" else {}
 
+    def close(self) -> None:
+        """Close the connections: urllib3 leaves that to the end of its pools, which connections here hold."""
+        pools = self.poolmanager.pools
+        for pool in [pools.get(key) for key in pools.keys()]:  # noqa: SIM118 - it cannot be iterated
+            pool.close()
+        super().close()
+
     def cert_verify(self, *_: Any) -> None:
         """Leave it to the context; requests would add authorities that this machine does not trust."""
 
