@@ -85,8 +85,9 @@ class Transport(HTTPAdapter):
     def close(self) -> None:
         """Close the connections: urllib3 leaves that to the end of its pools, which connections here hold."""
         pools = self.poolmanager.pools
-        for pool in [pools.get(key) for key in pools.keys()]:  # noqa: SIM118 - it cannot be iterated
-            pool.close()
+        for key in pools.keys():  # noqa: SIM118 - it cannot be iterated
+            if (pool := pools.get(key)) is not None:
+                pool.close()
         super().close()
 
     def cert_verify(self, *_: Any) -> None:

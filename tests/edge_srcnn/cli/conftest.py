@@ -1,9 +1,18 @@
 """What the tests of the command line share: a process that goes on beside the test."""
 
+import signal
 import subprocess
 import sys
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def usual_hangups():
+    """Let a closed terminal end the processes that a test starts, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
