@@ -132,9 +132,12 @@ class SourceLost(Unavailable):
     ----------
     retry_after_s
         It asked not to be asked again for so many seconds.
+    is_passing
+        It is there, and said that it has no picture just now.
     """
 
     retry_after_s: float = 0.0
+    is_passing: bool = False
 
 
 class CannotWrite(EdgeSrcnnError, OSError):

@@ -32,6 +32,7 @@ _CODES = {
 }
 _HOURS = "(H(M(Sf?)?)?)?"
 _ORDERS = re.compile(f"[Yy](m(d{_HOURS})?|j{_HOURS})?")
+_YEARLY = re.compile("%[Yymd]")
 _PARTS = re.compile("%(.?)|([^%]+)", re.DOTALL)
 _GIVEN = "Y m d H M S j y z Z"
 
@@ -157,6 +158,12 @@ def is_timed(name: str) -> bool:
     if "f" in found:
         raise ValueError(f"%f is no part of a time here; there are {_GIVEN}, and %% is a percent sign")
     return bool(found)
+
+
+def check_folder(folder: str) -> None:
+    """Refuse a folder that is to be named by time; ``ValueError`` says what is possible."""
+    if _YEARLY.search(folder):
+        raise ValueError("a time goes into the name of the file, not of its folder: such as day-%Y%m%d-%H%M%S.mp4")
 
 
 def without_codes(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
 from edge_srcnn.sinks import TIME_TOLERANCE_S, Result, Sink, Stream
-from edge_srcnn.sinks.recording_names import Names, Numbers, Times, is_timed, without_codes
+from edge_srcnn.sinks.recording_names import Names, Numbers, Times, check_folder, is_timed, without_codes
 from edge_srcnn.sinks.recordings import Rotation
 from edge_srcnn.sinks.recovery import is_begun, recover_recordings
 from edge_srcnn.system.mounts import RequiredMount, required_mount
@@ -87,6 +87,7 @@ def _quality(text: str) -> int:
 
 def _names(path: Path, utc: bool | None, *, segmented: bool) -> Names | None:
     """Name recordings by what the name of the file says; None: it is one file of that name."""
+    check_folder(str(path.parent))
     if is_timed(path.stem):
         return Times(path.stem, path.suffix, bool(utc))
     if utc is not None:

@@ -21,6 +21,8 @@ from edge_srcnn.sources.http_transport import Answer, Transport, cause_of, choos
 _MOST_REDIRECTS = 5
 _MOST_ASKED_S = 60.0
 """A camera is not left alone for longer, whatever it asks for."""
+_PASSING = frozenset({204, 408, 425, 429, 500, 502, 503, 504})
+"""What a camera answers that is busy or starting (RFC 9110, 15.5 and 15.6): the next answer may be a picture."""
 _HEADERS = {"User-Agent": "edge-srcnn", "Accept": "*/*", "Accept-Encoding": "identity"}
 _REDIRECTS = SessionRedirectMixin()
 
@@ -174,5 +176,5 @@ def _refused(name: str, answer: Answer, *, has_login: bool) -> SourceLost:
     elif status in (429, 503):
         more = "; it is busy" + (f", and asks to wait until {after[:40]}" if after else "")
     error = SourceLost(f"{name}: cannot be opened ({status} {responses.get(status, '')}){more}")
-    error.retry_after_s = wait_s
+    error.retry_after_s, error.is_passing = wait_s, status in _PASSING
     return error

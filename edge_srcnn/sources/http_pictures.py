@@ -149,6 +149,7 @@ class SnapshotCamera(HttpCamera):
         self.timeout_s = every + 3 * timeout  # a new connection, the answer, its content
         self._due_s = monotonic()
         self._bad_since_s: float | None = None
+        self._refusal: SourceLost | None = None
         self._asked = True  # by whoever opened it
         self._data: bytes | None = None
         self._planes: Planes | None = None
@@ -165,16 +166,18 @@ class SnapshotCamera(HttpCamera):
                 return None
             now_s = monotonic()
             if planes is not None:
-                self._bad_since_s = None
+                self._bad_since_s = self._refusal = None
                 return self._frame(planes, now_s, self._colour)
             self._index += 1
             self._bad_since_s = self._bad_since_s or now_s
             if now_s - self._bad_since_s > max(self._request_s, 2 * self._every_s):
-                raise SourceLost(f"{self._name}: only damaged pictures came {WITHIN} (now {self._request_s:.3g} s)")
+                raise self._refusal or SourceLost(
+                    f"{self._name}: only damaged pictures came {WITHIN} (now {self._request_s:.3g} s)"
+                )
         return None
 
     def _next(self) -> Planes | None:
-        """Ask once; None for a picture that is damaged."""
+        """Ask once; None for a picture that is damaged, or that the camera does not have just now."""
         try:
             if not self._asked:
                 self._answer, self._first = self._client.get(self._validators), b""
@@ -183,10 +186,13 @@ class SnapshotCamera(HttpCamera):
                 self._answer.drain(self._request_s)
                 return self._planes
             data = self._content()
-        except SourceLost:
+        except SourceLost as error:
             if self._woken.is_set():
                 return None
-            raise
+            if not error.is_passing or self._planes is None:
+                raise
+            self._refusal, self._due_s = error, max(self._due_s, monotonic() + error.retry_after_s)
+            return None
         if data != self._data:
             self._data, self._planes = data, self._decode(data)
         validators = {"If-None-Match": "ETag", "If-Modified-Since": "Last-Modified"}

@@ -199,6 +199,8 @@ def test_names_that_are_no_times_of_the_series_are_left_alone(tmp_path):
         ("%Y%m%d-%S.mp4", "from the year down"),
         ("%Y%Y%m%d.mp4", "from the year down"),
         ("day-%Q.mp4", "%Q is no part of a time"),
+        ("%Y/%m/day.mp4", "not of its folder"),
+        ("%Y%m%d/day-%H%M%S.mp4", "not of its folder"),
         ("day-%Y%m%d-%f.mp4", "%f is no part of a time"),
         ("100%.mp4", "%% is a percent sign"),
         ("day.mp4?utc=yes&segment=1", "with a time in the name"),

@@ -318,6 +318,45 @@ def test_a_torn_still_picture_is_left_out_and_many_of_them_are_too_many():
     assert isinstance(error, SourceLost) and "damaged" in str(error)
 
 
+@pytest.mark.parametrize(
+    "status", ["204 No Content", "408 Timeout", "429 Too Many", "500 Oops", "503 Busy", "504 Slow"]
+)
+def test_a_camera_that_has_no_picture_just_now_is_asked_again_and_not_for_ever(status):
+    numbers, busy = count(), threading.Event()
+
+    def camera(client):
+        again = True
+        while again:
+            number = next(numbers)
+            if number == 1 or busy.is_set():
+                client.answer(status)
+            else:
+                client.answer("200 OK", jpeg(number), Content_Type="image/jpeg")
+            again = client.ask()
+
+    with serving(camera) as host:
+        source = open_source(f"http://{host}/#every=0.02&timeout=0.3")
+        assert [source.read().index for _ in range(3)] == [0, 2, 3]
+        busy.set()
+        _, error = collect(source)
+    assert isinstance(error, SourceLost) and status[:3] in str(error)
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "410 Gone"])
+def test_a_camera_that_has_no_such_picture_any_more_is_lost_at_once(status):
+    numbers = count()
+
+    def camera(client):
+        again = True
+        while again:
+            client.answer(*(["200 OK", jpeg()] if next(numbers) == 0 else [status]), Content_Type="image/jpeg")
+            again = client.ask()
+
+    with serving(camera) as host:
+        frames, error = collect(open_source(f"http://{host}/#every=0.02&timeout=30"))
+    assert len(frames) == 1 and isinstance(error, SourceLost) and status[:3] in str(error)
+
+
 def test_a_still_camera_that_goes_away_is_lost_in_time_and_wakes_at_once():
     numbers = count()
 
