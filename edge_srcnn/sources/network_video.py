@@ -143,7 +143,8 @@ class NetworkVideo(Video):
             self.rate = None
         if self.live:
             self._stream.thread_type = "SLICE"  # threads that each decode a frame of their own hold back as many
-            self._clock = StreamClock(self._name, lead_s=monotonic() - self._began_s)
+            step_s = float(1 / self.rate) if self.rate else 0.0
+            self._clock = StreamClock(self._name, lead_s=monotonic() - self._began_s, step_s=step_s)
             self._tell_limit()
 
     def _tell_limit(self) -> None:
@@ -179,7 +180,8 @@ class NetworkVideo(Video):
                 self._limit.came(now_s)
                 self._tell_limit()
             elif now_s - came_s > limit_s:
-                what = f"only damaged pictures ({self._damaged})" if self._damaged else "no frame"
+                came = self._damaged and waited_s < limit_s  # else it was cut off by the end of the wait
+                what = f"only damaged pictures ({self._damaged})" if came else "no frame"
                 raise SourceLost(f"{self._name}: {what} came {WITHIN} (now {limit_s:.3g} s)")
 
     def _packets(self) -> Iterator[tuple[Any, float]]:

@@ -31,10 +31,13 @@ class StreamClock:
         Of the stream, for the one warning.
     lead_s
         Seconds of the stream that may have been waiting when the first frame was read.
+    step_s
+        Seconds between two frames by what the stream says of its rate; 0: it says nothing.
     """
 
-    def __init__(self, name: str, lead_s: float = 0.0) -> None:
+    def __init__(self, name: str, lead_s: float = 0.0, step_s: float = 0.0) -> None:
         self._name, self._lead_s = name, lead_s
+        self._step_s = step_s if step_s <= MOST_APART_S else 0.0
         self._first_s = self._last_arrival_s = 0.0
         self._shift_s = 0.0  # from an arrival to the time of its frame, where nothing else is known
         self._last_s: float | None = None
@@ -75,6 +78,9 @@ class StreamClock:
         waited_s = arrival_s - self._last_arrival_s
         least_s = last_s + _LEAST_STEP_S
         by_arrival_s = max(arrival_s + self._shift_s, least_s)
+        if self._offset_s is None and arrival_s - self._first_s < self._lead_s:
+            # the first frames of RTSP come without times, and together, since they had been waiting
+            return max(by_arrival_s, last_s + self._step_s)
         if stamp_s is None or self._offset_s is None or arrival_s < self._distrusted_until_s:
             return by_arrival_s
         time_s = stamp_s + self._offset_s

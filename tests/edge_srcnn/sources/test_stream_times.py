@@ -136,3 +136,16 @@ def test_a_limit_that_was_asked_for_holds_for_slow_cameras_too():
     for at in range(9):
         limit.came(at)
     assert limit.limit_s == 600
+
+
+@pytest.mark.parametrize("missing", [1, 2, 5])
+def test_frames_that_had_been_waiting_and_have_no_times_yet_are_as_far_apart_as_the_stream_says(missing):
+    clock = StreamClock("camera", lead_s=3.0, step_s=1 / FPS)  # as RTSP begins, before its clock is known
+    given = [None] * missing + [17 + number / FPS for number in range(missing, 50)]
+    times = [clock.time_s(stamp, 1000 + 0.002 * number) for number, stamp in enumerate(given)]
+    assert times == pytest.approx([number / FPS for number in range(50)], abs=1e-3)
+
+
+def test_frames_without_times_that_come_one_by_one_are_timed_by_their_arrival_whatever_the_stream_says():
+    clock = StreamClock("camera", step_s=1 / FPS)
+    assert [clock.time_s(None, 1000 + each) for each in (0, 0.01, 0.5)] == pytest.approx([0, 0.01, 0.5])
