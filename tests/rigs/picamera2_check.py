@@ -118,9 +118,17 @@ def check_another_size_is_warned_of_once() -> None:
 
 
 def check_a_rate_that_the_camera_cannot_do_is_said() -> None:
-    with Warnings() as warned, camera("&fps=10") as source:
+    with Warnings() as warned, camera("&fps=60") as source:
         assert source.rate is not None and abs(float(source.rate) - 30) < 0.01
-    assert len(warned.texts) == 1 and "at 10" in warned.texts[0], warned.texts
+    assert len(warned.texts) == 1 and "at 60" in warned.texts[0], warned.texts
+
+
+def check_of_more_frames_than_were_asked_for_some_are_left_out() -> None:
+    with Warnings() as warned, camera("&fps=10") as source:
+        assert source.rate == 10
+        times = [frame.time_s for frame in take(source, 6)]
+    assert warned.texts == []
+    assert 0.45 < times[-1] - times[0], times
 
 
 def check_the_colours_are_those_that_libcamera_says() -> None:
