@@ -21,7 +21,7 @@ from edge_srcnn.service.build import Service
 from edge_srcnn.service.configuration import Loaded
 from edge_srcnn.service.settings import Config
 from edge_srcnn.service.systemd import configure_logging
-from edge_srcnn.system.memory import share_arenas
+from edge_srcnn.system.memory import share_arenas, spare_what_stays
 from edge_srcnn.system.signals import acting_on, is_ignored
 from edge_srcnn.system.standard_streams import flush_stdout, never_wait_for_stderr
 
@@ -71,6 +71,7 @@ def serve(load: Callable[[], Loaded], seconds: float | None) -> None:
     _allow_many_files()
     share_arenas()
     service = Service(config)
+    spare_what_stays()
     _run(
         service,
         seconds,
