@@ -59,7 +59,7 @@ def test_an_rtmp_server_gets_the_frames(run_cli, port):
     server = rtmp_server(url, 1_000_000)
     try:
         done = run_cli(
-            *("run", "--source", "test:size=64x48,fps=25,frames=50", "--sink", url, "-e", "bicubic"), timeout=40
+            *("run", "--source", "test:size=64x48,fps=25,frames=150", "--sink", url, "-e", "bicubic"), timeout=40
         )
         assert done.returncode == 0, done.stderr
         frames = json.loads(server.communicate(timeout=40)[0])
@@ -67,11 +67,11 @@ def test_an_rtmp_server_gets_the_frames(run_cli, port):
         server.kill()
         server.wait()
     # it shows what is newest, and may miss some while it connects
-    assert 10 <= len(frames) <= 50
+    assert 10 <= len(frames) <= 150
     assert {(width, height) for _, width, height in frames} == {(128, 96)}
     times = [time for time, _, _ in frames]
     assert times == sorted(set(times))
-    assert times[-1] - times[0] <= 49 / 25 + 0.01
+    assert times[-1] - times[0] <= 149 / 25 + 0.01
 
 
 def test_an_rtmp_server_that_goes_away_does_not_stop_the_others(run_cli, tmp_path, port):
