@@ -115,7 +115,7 @@ def test_a_fault_of_a_flag_says_so(tmp_path):
         ("enhance.roi = 5", "enhance.roi: found 5; give text in quotes"),
         ("source = ''", "source: a source or sink needs a name"),
         ("source = 'foo:1'", "source: foo:1: no source is called 'foo'; give one such as picamera2:0"),
-        ("source = 'a.mp4?fps'\nsinks=['rtsp://h/#x']", "sinks: rtsp://h/#x: options are name=value"),
+        ("source = 'a.mp4'\nsinks=['rtsp://h/#x']", "sinks: rtsp://h/#x: options are name=value"),
         ("source = 'y4m:'", "source: y4m:: a service has no standard input"),
         ("source = '/dev/stdin'", "source: /dev/stdin: a service has no standard input"),
         ("sinks = 'null:'", 'sinks: found text "null:"; give a list of texts'),

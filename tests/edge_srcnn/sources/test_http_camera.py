@@ -548,7 +548,8 @@ def test_nothing_is_logged_of_the_password_or_the_query(caplog):
         client.send(MULTIPART + part(jpeg()[:-90]))
 
     caplog.handler.addFilter(SecretsFilter())
-    with caplog.at_level(logging.DEBUG), serving(camera) as host:
+    everything = caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="urllib3")
+    with everything[0], everything[1], serving(camera) as host:
         _, error = collect(open_source(f"http://me:{PASSWORD}@{host}/x?{PASSWORD}#timeout=1"))
         with pytest.raises(SourceLost, match="Connection refused") as refused:
             open_source(f"http://127.0.0.1:9/x?{PASSWORD}")
