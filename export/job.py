@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
+from export.data.degradation import check_degradation
 from export.data.patch_spec import PatchSpec, patch_spec
 from export.edgetpu.form import TpuFiles
 from export.packaging import model_name
@@ -78,6 +79,7 @@ class ExportJob:
             raise UsageError("--qat-steps needs --int8: it trains the quantized network")
         if self.teachers and self.weights is not None:
             raise UsageError("--weights are packaged as they are: nothing is left to teach; drop --teacher")
+        check_degradation("--degradation", self.degradation, self.architecture.scale, self.degradation)
         check_filters(SYMMETRIES[self.plan.symmetry], self.architecture)
         for option, path in (("--start-from", self.start_from), ("--weights", self.weights)):
             if self.restart and path is not None and self.training_folder.resolve() in path.resolve().parents:

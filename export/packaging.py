@@ -31,6 +31,10 @@ Good for what a Raspberry Pi's camera or a webcam delivers live: a little soft, 
 less than the `bicubic` model does where there is nothing but noise, and invents no detail.""",
 }
 
+_CLEANS = """\
+Good for what a Raspberry Pi's camera or a webcam delivers, at its own size: it takes away noise and the blocks of
+compression, and sharpens a little. It makes nothing larger, and invents no detail."""
+
 _VERSIONED = ("keras", "tensorflow", "ai-edge-litert", "numpy", "opencv-python-headless")
 """Distributions on which the bytes depend; the Keras back end is one more."""
 
@@ -94,23 +98,31 @@ def model_card(spec: ModelSpec) -> str:
         for q in spec.quality
     )
     versions = ", ".join(f"{name} {version}" for name, version in spec.versions.items())
+    words = (
+        ("input", "spoiled", "Degraded") if spec.scale == 1 else ("bicubic (OpenCV)", "downscaled", "Low-resolution")
+    )
+    base, how, small = words
     return f"""# {spec.name}
 
 {family(spec.family).describe(spec)}
 
 - Weights: {_origin(training)}.
-- Low-resolution pictures in training: `{spec.degradation}`. {_choice(training)}
+- {small} pictures in training: `{spec.degradation}`. {_choice(training)}
 - Licence of the training pictures: {training.licence}.
 - Made by {spec.created_by}; {versions}.
 - SHA-256 of the graph: `{spec.graph_sha256}`.
 {_again(training)}
-PSNR (dB) / SSIM on luma, against ground truths downscaled {_SMALL.get(spec.degradation, f"by `{spec.degradation}`")}:
+PSNR (dB) / SSIM on luma, against ground truths {how} {_SMALL.get(spec.degradation, f"by `{spec.degradation}`")}:
 
-| set | bicubic (OpenCV) | float32 | {spec.quantization} |
+| set | {base} | float32 | {spec.quantization} |
 |---|---|---|---|
 {rows}
-{_GOOD_FOR.get(spec.degradation, _GOOD_FOR[BICUBIC])}
+{_good_for(spec)}
 """
+
+
+def _good_for(spec: ModelSpec) -> str:
+    return _CLEANS if spec.scale == 1 else _GOOD_FOR.get(spec.degradation, _GOOD_FOR[BICUBIC])
 
 
 def _origin(training: Training) -> str:
@@ -147,9 +159,7 @@ def _choice(training: Training) -> str:
 
 
 def quality_rows(
-    scores: dict[tuple[str, str], tuple[float, float]], sets: list[str], shipped: str
+    scores: dict[tuple[str, str], tuple[float, float]], sets: list[str], shipped: str, base: str
 ) -> tuple[Quality, ...]:
-    """Collect the scores, {(set, method): (psnr, ssim)}, for the metadata: bicubic, float32 and shipped, a set each."""
-    return tuple(
-        Quality(name, *scores[name, "bicubic"], *scores[name, "float32"], *scores[name, shipped]) for name in sets
-    )
+    """Collect the scores, {(set, method): (psnr, ssim)}, for the metadata: base, float32 and shipped, a set each."""
+    return tuple(Quality(name, *scores[name, base], *scores[name, "float32"], *scores[name, shipped]) for name in sets)

@@ -52,7 +52,7 @@ def report_facts(model: Model, split: Split, state: TrainingState) -> tuple[tupl
         "Network": f"{spec.architecture}: {shape}, filters {filters}, {'residual' if spec.residual else 'direct'}",
         "Scale": f"x{spec.scale}",
         "Numbers": spec.quantization,
-        "Low-resolution pictures": spec.degradation,
+        "Degraded pictures" if spec.scale == 1 else "Low-resolution pictures": spec.degradation,
         "Weights": training.weights or f"trained here, {training.steps} steps in {state.seconds / 60:.1f} minutes",
         "Trained after GPTQ": f"{training.qat_steps} steps" if training.qat_steps else "",
         "Training pictures": f"{training.pictures} of {', '.join(training.data)}" if training.data else "",

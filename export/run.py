@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_srcnn.errors import CannotWrite, OutputExists
+from edge_srcnn.imaging.bicubic import base_name
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import Model, seal_model
 from edge_srcnn.models.spec import BICUBIC
@@ -17,7 +18,7 @@ from export.data.pairs import Float32Array, Split, load_split
 from export.edgetpu.compiler import find_compiler
 from export.edgetpu.exporting import TpuExport, export_for_tpu
 from export.evaluation.crops import cut_crops
-from export.evaluation.evaluate import BASELINES, DEGRADES, Method, Score, evaluate, method_of, read_sets
+from export.evaluation.evaluate import DEGRADES, Score, baselines, evaluate, method_of, read_sets
 from export.evaluation.report import Report, render_report
 from export.int8.balancing import balance_layers
 from export.int8.convert import convert, representative_dataset
@@ -88,7 +89,7 @@ def run_export(
     representative = representative_dataset(split.train, job.architecture, seed=job.plan.seed) if job.int8 else []
     if job.restart:
         _drop(job.training_folder)
-    layers, state, bicubic_psnr = _obtain_layers(job, split, on_stage, on_progress)
+    layers, state, base_psnr = _obtain_layers(job, split, on_stage, on_progress)
 
     on_stage("quantizing")
     graphs = {"float32": convert(layers, job.architecture)}
@@ -128,9 +129,10 @@ def run_export(
         files |= {"compiled": tpu.compiled} if tpu.compiled else {}
     report = Report(
         title=job.name,
+        scale=job.architecture.scale,
         facts=report_facts(models[shipped], split, state),
         history=state.history,
-        bicubic_psnr=bicubic_psnr,
+        base_psnr=base_psnr,
         quality=tuple(scores),
         layers=noise,
         crops=cut_crops(models[shipped], sets),
@@ -157,7 +159,7 @@ def _obtain_layers(
         )
     on_stage("training")
     trained = train(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from)
-    return layers_of(trained.model), trained.state, trained.bicubic_psnr
+    return layers_of(trained.model), trained.state, trained.base_psnr
 
 
 def _quantize(
@@ -199,7 +201,7 @@ def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
 
 
 def _evaluate(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
-    methods: dict[str, Method] = {**BASELINES}
+    methods = baselines(job.architecture.scale)
     methods |= {kind: method_of(open_model(model)) for kind, model in models.items()}
     degrade = next(name for name, degradation in DEGRADES.items() if degradation == job.degradation)
     return [
@@ -211,4 +213,6 @@ def _evaluate(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UIn
 
 def _with_quality(model: Model, scores: Sequence[Score], sets: list[str], kind: str) -> Model:
     table = {(s.set, s.method): (round(s.psnr, 4), round(s.ssim, 5)) for s in scores}
-    return replace(model, spec=replace(model.spec, quality=quality_rows(table, sets, kind)))
+    return replace(
+        model, spec=replace(model.spec, quality=quality_rows(table, sets, kind, base_name(model.spec.scale)))
+    )

@@ -1,4 +1,4 @@
-"""Upscale bicubically, exactly as the device does it: OpenCV's, a = -0.75, no antialiasing."""
+"""Upscale bicubically, exactly as the device does it: OpenCV's, a = -0.75, no antialiasing; at scale 1, copy."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,16 @@ BAND_ROWS = 256
 CONTEXT_ROWS = 2  # INTER_CUBIC reads two rows on either side
 
 
+def base_name(scale: int) -> str:
+    """Name what a network's residual is added to: ``bicubic`` or, at scale 1, where nothing is scaled, ``input``."""
+    return "input" if scale == 1 else "bicubic"
+
+
 def upscale_bicubic(plane: Samples, scale: int) -> Samples:
     """Upscale by ``cv2.resize(INTER_CUBIC)``.
 
     The networks are trained on this very filter. For scale 2 its bytes are the same on every processor
-    and OpenCV version that was measured; for 3 and 4 a few pixels may differ by one level.
+    and OpenCV version that was measured; for 3 and 4 a few pixels may differ by one level. Scale 1 is a copy.
 
     Parameters
     ----------
@@ -65,6 +70,11 @@ def upscale_band(plane: Samples, scale: int, start: int, stop: int, out: Samples
     -------
     The band, ``out`` where that was given.
     """
+    if scale == 1:
+        if out is None:
+            return plane[start:stop].copy()
+        out[:] = plane[start:stop]
+        return out
     top, bottom = max(start - CONTEXT_ROWS, 0), min(stop + CONTEXT_ROWS, plane.shape[0])
     size = (plane.shape[1] * scale, (bottom - top) * scale)
     into = out if (top, bottom) == (start, stop) else None

@@ -8,7 +8,8 @@ from edge_srcnn.errors import NoInput, UsageError, suggest
 from edge_srcnn.models.spec import CAMERA
 
 BUNDLED = Path(__file__).parent
-SCALES = (2, 3, 4)
+SCALES = (1, 2, 3, 4)
+"""Factors of upscaling for which there are networks; at 1 they clean, and the size stays."""
 
 AUTO = "auto"
 """In place of a model's name: the best bundled one for the scale and for what gives the pictures; live video steps

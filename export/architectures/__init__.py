@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.spec import BICUBIC_PLANE, ModelSpec
 
-SCALES = (2, 3, 4)
-"""Factors of upscaling for which there are networks."""
-
 
 @dataclass(frozen=True)
 class Layer:

@@ -9,8 +9,10 @@ import re
 from pathlib import Path
 
 from edge_srcnn.errors import UsageError
+from edge_srcnn.imaging.bicubic import base_name
+from edge_srcnn.models.bundled import SCALES
 from edge_srcnn.models.spec import LUMA_PLANE, ModelSpec
-from export.architectures import SCALES, Architecture, Layer
+from export.architectures import Architecture, Layer
 
 LADDER: dict[str, dict[int, str]] = {
     "fast-s": dict.fromkeys(SCALES, "fast-c8d4"),
@@ -110,11 +112,11 @@ def describe(spec: ModelSpec) -> str:
     if spec.unshuffle > 1:
         pixels += f", in blocks of {spec.unshuffle}x{spec.unshuffle} pixels"
     width = spec.layers[0][1]
+    at_a_time = f", {spec.shuffle}x{spec.shuffle} pixels at a time" if spec.shuffle > 1 else ""
     return (
         f"A fast network ({spec.architecture}) for x{spec.scale}: convolutions {kernels}, {width} channels,\n"
         f"on {pixels}: {spec.macs_per_pixel:,} multiplications for each pixel of the result.\n"
-        f"Puts out the residual over the bicubic picture, {spec.shuffle}x{spec.shuffle} pixels at a time."
-        f" Numbers: {spec.quantization}."
+        f"Puts out the residual over the {base_name(spec.scale)} picture{at_a_time}. Numbers: {spec.quantization}."
     )
 
 

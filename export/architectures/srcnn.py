@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from edge_srcnn.errors import BadData, NoInput, UsageError
+from edge_srcnn.imaging.bicubic import base_name
 from edge_srcnn.models.spec import ModelSpec
 from export.architectures import Architecture, Layer
 
@@ -56,10 +57,12 @@ def describe(spec: ModelSpec) -> str:
     """Say what the network of a model is, for its card."""
     kernels = ", ".join(f"{side}x{side}" for side, _ in spec.layers)
     filters = " and ".join(str(outputs) for _, outputs in spec.layers[:-1])
-    form = "the residual over the bicubic picture" if spec.residual else "the picture itself (the paper's direct form)"
+    base = base_name(spec.scale)
+    plane = "the picture" if spec.scale == 1 else "a bicubically upscaled picture"
+    form = f"the residual over the {base} picture" if spec.residual else "the picture itself (the paper's direct form)"
     return (
         f"SRCNN (Dong et al., 2015) for x{spec.scale}: convolutions {kernels}, {filters} filters,\n"
-        f"on the luma plane of a bicubically upscaled picture. Puts out {form}. Numbers: {spec.quantization}."
+        f"on the luma plane of {plane}. Puts out {form}. Numbers: {spec.quantization}."
     )
 
 

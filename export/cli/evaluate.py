@@ -1,18 +1,16 @@
 """Evaluate models beside bicubic by the field's protocol: the command ``edge-srcnn evaluate``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from edge_srcnn.errors import UsageError
 
-if TYPE_CHECKING:
-    from export.evaluation.evaluate import Method
-
 EXAMPLES = (
     "Examples: [bold]edge-srcnn evaluate --data set5/ --scale 2[/bold] · "
-    "[bold]edge-srcnn evaluate --data set5/ --data set14/ --scale 3 --model mine.tflite --json[/bold]"
+    "[bold]edge-srcnn evaluate --data set5/ --data set14/ --scale 3 --model mine.tflite --json[/bold] · "
+    "[bold]edge-srcnn evaluate --data set5/ --scale 1 --degrade camera[/bold]"
 )
 
 
@@ -21,11 +19,13 @@ def evaluate(
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="May be repeated. (default: the bundled one)")
     ] = None,
-    scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor.")] = 2,
+    scale: Annotated[int, typer.Option("--scale", "-s", min=1, max=4, help="Factor; 1: cleaned at the same size.")] = 2,
     degrade: Annotated[
         str,
         typer.Option(
-            "--degrade", help="How pictures are downscaled: matlab, cv2, or camera (lens, noise, mosaic, JPEG)."
+            "--degrade",
+            help="How pictures are downscaled: matlab, cv2, or camera (lens, noise, mosaic, JPEG);"
+            " --scale 1 needs camera.",
         ),
     ] = "matlab",
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
@@ -40,12 +40,14 @@ def evaluate(
 
     from edge_srcnn.cli.console import print_json, print_table, progress_bar
     from edge_srcnn.upscaler import load_model
-    from export.evaluation.evaluate import BASELINES, DEGRADES, method_of, read_sets
+    from export.data.degradation import check_degradation
+    from export.evaluation.evaluate import DEGRADES, baselines, method_of, read_sets
     from export.evaluation.evaluate import evaluate as evaluate_set
 
     if degrade not in DEGRADES:
         raise UsageError(f"--degrade {degrade!r}: use one of {', '.join(DEGRADES)}")
-    methods: dict[str, Method] = dict(BASELINES)
+    check_degradation("--degrade", degrade, scale, DEGRADES[degrade])
+    methods = baselines(scale)
     names: list[str | None] = [*model] if model else [None]
     for name in names:
         upscaler = load_model(name, scale=scale, engine=engine)

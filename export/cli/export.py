@@ -14,6 +14,7 @@ EXAMPLES = (
     "Examples: [bold]edge-srcnn export --int8 --minutes 5[/bold] (trains on the photographs inside scikit-image) · "
     "[bold]edge-srcnn export --int8 --scale 3 --data photos/ --minutes 30 -o models/[/bold] · "
     "[bold]edge-srcnn export --int8 --arch fast-m --data photos/ --steps 20000[/bold] (a network for live pictures) · "
+    "[bold]edge-srcnn export --int8 --arch fast-s --scale 1 --degradation camera[/bold] (cleans, at the same size) · "
     "[bold]edge-srcnn export --int8 --edgetpu[/bold] (for Coral's Edge TPU too; exit status 69 without its compiler) · "
     "[bold]edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915[/bold]"
 )
@@ -46,7 +47,9 @@ def export(
         str | None,
         typer.Option("--form", help="residual, or the paper's direct. (default: residual; direct with --weights)"),
     ] = None,
-    scale: Annotated[int, typer.Option("--scale", "-s", min=2, max=4, help="Factor of upscaling.")] = 2,
+    scale: Annotated[
+        int, typer.Option("--scale", "-s", min=1, max=4, help="Factor of upscaling; 1: clean at the same size.")
+    ] = 2,
     data: Annotated[
         list[Path] | None,
         typer.Option("--data", "-d", help="Training pictures (recursive); may be repeated. (default: scikit-image's)"),
@@ -62,7 +65,8 @@ def export(
         str,
         typer.Option(
             "--degradation",
-            help="How training pictures are downscaled: bicubic, cv2, or camera (lens, noise, mosaic, JPEG by chance).",
+            help="How training pictures are downscaled: bicubic, cv2, or camera (lens, noise, mosaic, JPEG by chance)."
+            " --scale 1 needs camera.",
         ),
     ] = "bicubic",
     weights: Annotated[
@@ -219,7 +223,8 @@ def export(
     for kind, path in made.files.items():
         typer.echo(f"{kind:8} {path}  ({path.stat().st_size / 1000:.0f} kB)")
     model = made.files.get("int8", made.files.get("float32"))
-    typer.echo(f"\nUse it: edge-srcnn upscale photo.png -o large.png --model {model}")
+    result = "clean.png" if scale == 1 else "large.png"
+    typer.echo(f"\nUse it: edge-srcnn upscale photo.png -o {result} --model {model}")
     if made.tpu is not None:
         tell_of_tpu(made.tpu)
 

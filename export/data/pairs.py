@@ -55,7 +55,8 @@ class Pair:
     hr
         The sharp picture, uint8 ``[h * upsampling, w * upsampling]``.
     base
-        The bicubic picture, uint8, as large as the ground truth; the plane itself, where the network reads that.
+        The bicubic picture, uint8, as large as the ground truth; the plane itself, where the network reads that, and at
+        scale 1.
     residual
         What teachers add to the base, int16 in 64ths of a grey level; None: the ground truth is the goal.
     """

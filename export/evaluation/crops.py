@@ -15,10 +15,13 @@ PICTURES_OF_A_SET = 4
 
 @dataclass(frozen=True)
 class Crop:
-    """Hold the same piece of a picture three times: uint8 ``[h, w]`` each, of one shape."""
+    """Hold the same piece of a picture three times: uint8 ``[h, w]`` each, of one shape.
+
+    ``base`` is bicubic scaling's; at scale 1, the input.
+    """
 
     name: str
-    bicubic: UInt8Array
+    base: UInt8Array
     sharpened: UInt8Array
     hr: UInt8Array
 
@@ -30,9 +33,9 @@ def cut_crops(model: Model, sets: Mapping[str, Sequence[UInt8Array]]) -> tuple[C
         for name, hr_planes in sets.items():
             for number, hr in enumerate(hr_planes[:PICTURES_OF_A_SET], 1):
                 small = degrade(model.spec.degradation, hr, model.spec.scale, number)
-                bicubic, sharp = upscale_bicubic(small, model.spec.scale), upscaler.upscale(small)
+                base, sharp = upscale_bicubic(small, model.spec.scale), upscaler.upscale(small)
                 window = _busiest(hr)
-                found.append(Crop(f"{name} {number}", bicubic[window], sharp[window], hr[window]))
+                found.append(Crop(f"{name} {number}", base[window], sharp[window], hr[window]))
     return tuple(found)
 
 

@@ -2,7 +2,8 @@
 
 The ground truth is the BT.601 Y channel as MATLAB's ``rgb2ycbcr`` gives it, cut to a multiple of the scale; it is made
 small by MATLAB's bicubic (or OpenCV's, or a camera), upscaled by each method, and compared without a border of
-``scale`` pixels; the figures are means over the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
+``scale`` pixels (at scale 1, a camera spoils it at its own size, and each method cleans it). The figures are means over
+the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_srcnn.errors import BadData, UsageError
-from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.bicubic import base_name, upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range, to_8_bits
 from edge_srcnn.imaging.metrics import psnr, ssim
 from edge_srcnn.sources.images import find_pictures, read_picture
@@ -55,7 +56,10 @@ def bicubic_matlab(small: UInt8Array, scale: int) -> UInt8Array:
     return imresize(small, small.shape[0] * scale, small.shape[1] * scale)
 
 
-BASELINES: dict[str, Method] = {"bicubic-matlab": bicubic_matlab, "bicubic": upscale_bicubic}
+def baselines(scale: int) -> dict[str, Method]:
+    """List the methods that know no network: MATLAB's bicubic and the device's; at scale 1, the input itself."""
+    own: dict[str, Method] = {base_name(scale): upscale_bicubic}
+    return own if scale == 1 else {"bicubic-matlab": bicubic_matlab, **own}
 
 
 def method_of(upscaler: Upscaler) -> Method:

@@ -11,6 +11,7 @@ from string import Template
 
 from PIL import Image
 
+from edge_srcnn.imaging.bicubic import base_name
 from edge_srcnn.imaging.metrics import psnr
 from export.edgetpu.exporting import TpuExport, render_section
 from export.evaluation.crops import Crop
@@ -18,13 +19,14 @@ from export.evaluation.curve import Point, draw_curve
 from export.evaluation.evaluate import Score
 from export.int8.trace import LayerNoise
 
-BASELINE, FULL_PRECISION, QUANTIZED = "bicubic", "float32", "int8"
-"""The methods of the quality table that are compared with one another."""
+FULL_PRECISION, QUANTIZED = "float32", "int8"
+"""The methods of the quality table that are compared with one another, and with the base."""
 
 TOLERATED_LOSS_DB = 0.1
 """What int8 may cost. A network that puts out the residual loses less, one that puts out pixels far more."""
 
 LAYER_SCALE_DB = 60.0
+_BASE_MEANING = {"bicubic": "the filter that the device has without a network", "input": "the picture as it comes"}
 CROP_ZOOM = 2
 
 
@@ -40,14 +42,16 @@ class Report:
         (label, value): architecture, scale, training data, licence, time, seed, versions, SHA-256 and so on.
     history
         (step, held-out PSNR in dB, mean square error of the training patches in 0..1, or nan).
-    bicubic_psnr
-        PSNR in dB of bicubic on the held-out pictures; nan when nothing was trained.
+    base_psnr
+        PSNR in dB of the base on the held-out pictures; nan when nothing was trained.
     quality
-        Score of each method on each benchmark set; ``bicubic``, ``float32`` and ``int8`` are compared.
+        Score of each method on each benchmark set; the base, ``float32`` and ``int8`` are compared.
     layers
         What int8 does to each layer, first to last.
     crops
         Pieces of pictures to look at.
+    scale
+        Factor of upscaling.
     tpu
         What was made for an Edge TPU; None: the page does not speak of it.
     """
@@ -55,24 +59,38 @@ class Report:
     title: str
     facts: tuple[tuple[str, str], ...]
     history: tuple[tuple[int, float, float], ...]
-    bicubic_psnr: float
+    base_psnr: float
     quality: tuple[Score, ...]
     layers: tuple[LayerNoise, ...]
     crops: tuple[Crop, ...]
     tpu: TpuExport | None = None
+    scale: int = 2
+
+    @property
+    def base(self) -> str:
+        """Name what the network is compared with: ``bicubic``; at scale 1, ``input``."""
+        return base_name(self.scale)
+
+    @property
+    def result(self) -> str:
+        """Name what it makes of a picture, in one word."""
+        return "cleaned" if self.scale == 1 else "sharpened"
 
 
 def render_report(report: Report) -> str:
     """Render the report in HTML: it loads nothing from anywhere, and is the same for the same report."""
     template = resources.files("export.evaluation").joinpath("report.html").read_text(encoding="utf-8")
-    state, verdict = _verdict(report.quality)
+    state, verdict = _verdict(report.quality, report.base)
     return Template(template).substitute(
         title=escape(report.title),
         state=state,
         verdict=escape(verdict),
         tiles=_tiles(report),
-        quality=_quality(report.quality) or "<tr><td>No benchmark set was measured.</td></tr>",
-        crops="\n".join(map(_crop, report.crops)) or "<p>No pictures were compared.</p>",
+        base=report.base,
+        base_meaning=_BASE_MEANING[report.base],
+        result=report.result,
+        quality=_quality(report.quality, report.base) or "<tr><td>No benchmark set was measured.</td></tr>",
+        crops="\n".join(_crop(crop, report) for crop in report.crops) or "<p>No pictures were compared.</p>",
         curves=_curves(report) or "<p>No curve: nothing was trained for this model.</p>",
         edgetpu=render_section(report.tpu),
         layers=_layers(report.layers) or "<tr><td>No layer was measured.</td></tr>",
@@ -80,18 +98,19 @@ def render_report(report: Report) -> str:
     )
 
 
-def _verdict(rows: Sequence[Score]) -> tuple[str, str]:
+def _verdict(rows: Sequence[Score], base: str) -> tuple[str, str]:
     """Choose the CSS class and the sentence of the evaluation."""
-    gain, loss = _worst(rows, BASELINE), _worst(rows, FULL_PRECISION)
+    gain, loss = _worst(rows, base), _worst(rows, FULL_PRECISION)
+    than = "the input" if base == base_name(1) else base
     if gain is None:
-        return "unknown", "Not evaluated: no benchmark set has both int8 and bicubic."
+        return "unknown", f"Not evaluated: no benchmark set has both int8 and {base}."
     if gain[0] <= 0.0:
-        return "bad", f"Do not use it: on {gain[1]} it is no better than bicubic."
+        return "bad", f"Do not use it: on {gain[1]} it is no better than {than}."
     if loss is None:
-        return "good", "Good: better than bicubic on every set."
+        return "good", f"Good: better than {than} on every set."
     if loss[0] < -TOLERATED_LOSS_DB:
-        return "fair", f"Usable: better than bicubic, but int8 costs {-loss[0]:.2f} dB on {loss[1]}."
-    return "good", "Good: better than bicubic on every set, and int8 costs next to nothing."
+        return "fair", f"Usable: better than {than}, but int8 costs {-loss[0]:.2f} dB on {loss[1]}."
+    return "good", f"Good: better than {than} on every set, and int8 costs next to nothing."
 
 
 def _worst(rows: Sequence[Score], reference: str) -> tuple[float, str] | None:
@@ -107,8 +126,8 @@ def _difference(row: Score, rows: Sequence[Score], reference: str) -> float:
 
 def _tiles(report: Report) -> str:
     tiles = []
-    if gain := _worst(report.quality, BASELINE):
-        tiles.append((_number(gain[0], "+.2f"), "int8 over bicubic", f"smallest gain, on {gain[1]}"))
+    if gain := _worst(report.quality, report.base):
+        tiles.append((_number(gain[0], "+.2f"), f"int8 over {report.base}", f"smallest gain, on {gain[1]}"))
     if loss := _worst(report.quality, FULL_PRECISION):
         tiles.append((_number(loss[0], "+.2f"), "int8 against float32", f"largest loss, on {loss[1]}"))
     if weakest := min(report.layers, key=lambda x: (math.isnan(x.snr_db), x.snr_db), default=None):
@@ -121,12 +140,12 @@ def _tiles(report: Report) -> str:
     )
 
 
-def _quality(rows: Sequence[Score]) -> str:
+def _quality(rows: Sequence[Score], base: str) -> str:
     lines = []
     for name in dict.fromkeys(row.set for row in rows):
         lines.append(f'<tr class="set"><th scope="colgroup" colspan="5">{escape(name)}</th></tr>')
         for row in (row for row in rows if row.set == name):
-            gain = "" if row.method == BASELINE else _number(_difference(row, rows, BASELINE), "+.2f")
+            gain = "" if row.method == base else _number(_difference(row, rows, base), "+.2f")
             loss = _number(_difference(row, rows, FULL_PRECISION), "+.2f") if row.method == QUANTIZED else ""
             cells = "</td><td>".join((_number(row.psnr), _number(row.ssim, ".4f"), gain, loss))
             method = escape(row.method)
@@ -143,9 +162,9 @@ def _layers(layers: Sequence[LayerNoise]) -> str:
     )
 
 
-def _crop(crop: Crop) -> str:
+def _crop(crop: Crop, report: Report) -> str:
     figures = []
-    for label, plane in (("bicubic", crop.bicubic), ("sharpened", crop.sharpened), ("ground truth", crop.hr)):
+    for label, plane in ((report.base, crop.base), (report.result, crop.sharpened), ("ground truth", crop.hr)):
         png = io.BytesIO()
         Image.fromarray(plane).save(png, "PNG")
         source = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
@@ -171,9 +190,9 @@ def _curves(report: Report) -> str:
     if best is None:
         return ""
     caption = f"<b>Held-out PSNR</b>, dB. Best: {_number(best[1])} at step {best[0]:,}."
-    if math.isfinite(report.bicubic_psnr):
-        caption += f" Dashed: bicubic, {_number(report.bicubic_psnr)}."
-    curves = draw_curve(caption, _held_out(report), best, reference=report.bicubic_psnr)
+    if math.isfinite(report.base_psnr):
+        caption += f" Dashed: {report.base}, {_number(report.base_psnr)}."
+    curves = draw_curve(caption, _held_out(report), best, reference=report.base_psnr)
     if errors := [(step, mse) for step, _, mse in report.history if 0.0 < mse < math.inf]:
         caption = "<b>Training error</b>, mean square of patches in 0..1; log scale."
         curves += draw_curve(caption, errors, errors[-1], log=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 import keras
 
 from edge_srcnn.errors import BadData, CannotWrite, NoInput, UsageError
+from edge_srcnn.models.bundled import SCALES
 from edge_srcnn.models.spec import LUMA_PLANE
-from export.architectures import SCALES, Architecture, find_architecture
+from export.architectures import Architecture, find_architecture
 from export.training.network import build_model, convolutions_of
 
 STATE_NAME = "training.json"

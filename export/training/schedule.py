@@ -32,7 +32,7 @@ class Progress:
 
 
 class HeldOut:
-    """Measure the PSNR of networks, and of bicubic, on the held-out crops, float32 ``[n, h, w, 1]`` in 0..1.
+    """Measure the PSNR of networks, and of the base, on the held-out crops, float32 ``[n, h, w, 1]`` in 0..1.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class HeldOut:
     hr
         The ground truth.
     base
-        The bicubic pictures, as large as the ground truth.
+        The bicubic pictures, as large as the ground truth; at scale 1, the input.
     adds
         True: what a network puts out is added to ``base``.
     """
 
     def __init__(self, x: Float32Array, hr: Float32Array, base: Float32Array, *, adds: bool) -> None:
         self._x, self._hr, self._base, self._adds = x, hr, base, adds
-        self.bicubic_psnr = self._psnr(base)
+        self.base_psnr = self._psnr(base)
 
     def psnr(self, model: keras.Model) -> float:
         """Measure the mean PSNR of a network in dB."""

@@ -52,7 +52,7 @@ def read_teachers(paths: Sequence[Path], architecture: Architecture) -> list[Mod
     models = [read_model(path) for path in paths]
     for path, model in zip(paths, models, strict=True):
         if model.spec.scale != architecture.scale:
-            raise UsageError(f"--teacher {path}: it upscales x{model.spec.scale}; give one for x{architecture.scale}")
+            raise UsageError(f"--teacher {path}: it is for x{model.spec.scale}; give one for x{architecture.scale}")
     return models
 
 

@@ -27,11 +27,11 @@ from export.training.symmetry import SYMMETRIES, begin_symmetric, check_symmetri
 
 @dataclass(frozen=True)
 class Trained:
-    """Hold a finished training: the network with its best weights, how it went, and the PSNR of bicubic in dB."""
+    """Hold a finished training: the network with its best weights, how it went, and the PSNR of the base in dB."""
 
     model: keras.Model
     state: TrainingState
-    bicubic_psnr: float
+    base_psnr: float
 
 
 def train(
@@ -162,7 +162,7 @@ def fit(
         )
         state = schedule.state
     checkpoints.load(model, state.best_step)
-    return Trained(model, state, held_out.bicubic_psnr)
+    return Trained(model, state, held_out.base_psnr)
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types

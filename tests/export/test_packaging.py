@@ -56,7 +56,12 @@ def sha256(data: bytes) -> str:
 
 @pytest.mark.parametrize(
     ("architecture", "scale", "name"),
-    [("srcnn-915", 2, "srcnn-915-x2"), ("srcnn-955", 4, "srcnn-955-x4"), ("fast-m", 3, "fast-m-x3")],
+    [
+        ("srcnn-915", 2, "srcnn-915-x2"),
+        ("srcnn-955", 4, "srcnn-955-x4"),
+        ("fast-m", 3, "fast-m-x3"),
+        ("fast-s", 1, "fast-s-x1"),
+    ],
 )
 def test_a_model_is_named_for_its_network_and_scale(architecture: str, scale: int, name: str) -> None:
     found = find_architecture(architecture, scale)
@@ -181,16 +186,16 @@ def test_quality_rows_put_bicubic_float_and_shipped_side_by_side() -> None:
         ("b", "float32"): (22.0, 0.70),
         ("b", "int8"): (21.9, 0.69),
     }
-    assert quality_rows(scores, ["a", "b"], "int8") == (
+    assert quality_rows(scores, ["a", "b"], "int8", "bicubic") == (
         Quality("a", 30.0, 0.80, 32.0, 0.90, 31.9, 0.89),
         Quality("b", 20.0, 0.60, 22.0, 0.70, 21.9, 0.69),
     )
-    assert quality_rows(scores, ["b"], "float32") == (Quality("b", 20.0, 0.60, 22.0, 0.70, 22.0, 0.70),)
+    assert quality_rows(scores, ["b"], "float32", "bicubic") == (Quality("b", 20.0, 0.60, 22.0, 0.70, 22.0, 0.70),)
 
 
 def test_a_score_that_is_missing_is_an_error() -> None:
     with pytest.raises(KeyError):
-        quality_rows({("a", "bicubic"): (30.0, 0.8)}, ["a"], "int8")
+        quality_rows({("a", "bicubic"): (30.0, 0.8)}, ["a"], "int8", "bicubic")
 
 
 @pytest.mark.parametrize(

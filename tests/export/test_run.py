@@ -201,6 +201,50 @@ def test_a_fast_network_goes_the_whole_way(data: Path, tmp_path: Path, draw: Dra
     assert read_model(again.files["int8"]).spec == spec, "its training and its fine-tuning were read"
 
 
+# --- scale 1 ---
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "plane", "words"),
+    [
+        ("fast-c4d1", ((5, 4), (3, 1)), "luma", "Puts out the residual over the input picture. Numbers: int8."),
+        (
+            "srcnn-915",
+            ((9, 4), (1, 2), (5, 1)),
+            "bicubic",
+            "on the luma plane of the picture. Puts out the residual over",
+        ),
+    ],
+)
+def test_a_network_that_cleans_goes_the_whole_way(
+    data: Path, tmp_path: Path, draw: Draw, name: str, layers: tuple[tuple[int, int], ...], plane: str, words: str
+) -> None:
+    filters = (4, 2) if plane == "bicubic" else None
+    job = ExportJob(
+        find_architecture(name, 1, filters=filters), PLAN, tmp_path, data=(data,), degradation="camera", qat_steps=2
+    )
+    made = run_export(job)
+    spec = read_model(made.files["int8"]).spec
+    assert (spec.name, spec.scale, spec.layers) == (f"{name}-x1-camera", 1, layers)
+    assert (spec.plane, spec.unshuffle, spec.shuffle, spec.residual) == (plane, 1, 1, True)
+    assert [(score.set, score.degrade, score.method) for score in made.scores] == [
+        ("held-out camera", "camera", method) for method in ("input", "float32", "int8")
+    ]
+    scores = {score.method: score for score in made.scores}
+    (quality,) = spec.quality
+    assert quality.bicubic_psnr == pytest.approx(scores["input"].psnr, abs=1e-4)
+    with edge_srcnn.load_model(made.files["int8"]) as upscaler:
+        assert upscaler.self_test() == "identical"
+        assert upscaler.upscale(draw(3, 60, 70)).shape == (60, 70)
+    card, report = made.files["card"].read_text(), made.files["report"].read_text()
+    assert words in card
+    assert "against ground truths spoiled by a camera's lens" in card
+    assert "| set | input | float32 | int8 |" in card
+    assert "It makes nothing larger" in card
+    assert "cleaned" in report
+    assert "bicubic" not in (card + report).replace("`bicubic`", "")
+
+
 # --- published weights ---
 
 

@@ -4,11 +4,23 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation.camera import camera
 from export.data.degradation.resize import cv2_bicubic, imresize, matlab_bicubic, modcrop
 
-__all__ = ["DEGRADATIONS", "RANDOM", "Degradation", "cv2_bicubic", "degrade", "imresize", "matlab_bicubic", "modcrop"]
+__all__ = [
+    "DEGRADATIONS",
+    "RANDOM",
+    "RESIZING",
+    "Degradation",
+    "check_degradation",
+    "cv2_bicubic",
+    "degrade",
+    "imresize",
+    "matlab_bicubic",
+    "modcrop",
+]
 
 Degradation = Callable[[UInt8Array, int, np.random.Generator], UInt8Array]
 
@@ -17,6 +29,16 @@ DEGRADATIONS: dict[str, Degradation] = {"bicubic": matlab_bicubic, "cv2": cv2_bi
 
 RANDOM = frozenset({"camera"})
 """Those of them that draw from the generator: one picture has as many small ones as are asked for."""
+
+RESIZING = frozenset({"bicubic", "cv2"})
+"""Those of them that do nothing but shrink: at scale 1 a picture stays as it is, and there is nothing to learn."""
+
+
+def check_degradation(option: str, name: str, scale: int, degradation: str) -> None:
+    """Refuse a degradation that changes nothing at a scale; ``option`` and ``name`` are what the user gave."""
+    if scale == 1 and degradation in RESIZING:
+        others = ", ".join(each for each in DEGRADATIONS if each not in RESIZING)
+        raise UsageError(f"{option} {name}: changes nothing at --scale 1; give {option} {others}")
 
 
 def degrade(name: str, plane: UInt8Array, scale: int, seed: int | Sequence[int]) -> UInt8Array:

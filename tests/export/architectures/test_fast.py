@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import UsageError
+from edge_srcnn.models.bundled import SCALES
 from edge_srcnn.models.spec import LUMA_PLANE
-from export.architectures import SCALES, Architecture, family, find_architecture
+from export.architectures import Architecture, family, find_architecture
 from export.architectures.fast import LADDER
 
 
@@ -14,6 +15,8 @@ from export.architectures.fast import LADDER
     ("name", "scale", "layers", "unshuffle", "shuffle", "halo_px"),
     [
         ("fast-c16d4", 2, ((5, 16), (3, 16), (3, 16), (3, 16), (3, 4)), 1, 2, 6),
+        ("fast-c16d4", 1, ((5, 16), (3, 16), (3, 16), (3, 16), (3, 1)), 1, 1, 6),
+        ("fast-c8d2b2", 1, ((3, 8), (3, 8), (3, 4)), 2, 2, 6),
         ("fast-c8d1", 3, ((5, 8), (3, 9)), 1, 3, 3),
         ("fast-c16d3k3", 4, ((3, 16), (3, 16), (3, 16), (3, 16)), 1, 4, 4),
         ("fast-c24d2k7", 2, ((7, 24), (3, 24), (3, 4)), 1, 2, 5),

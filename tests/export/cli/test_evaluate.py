@@ -115,6 +115,8 @@ def test_without_json_it_is_a_table(evaluate: Cli, pictures: Path, mine: Path) -
     ("arguments", "status", "message"),
     [
         (["--scale", "3"], 2, "is for x2, not --scale 3"),
+        (["--scale", "1"], 2, "--degrade matlab: changes nothing at --scale 1; give --degrade camera"),
+        (["--scale", "1", "--degrade", "camera"], 2, "is for x2, not --scale 1"),
         (["--degrade", "blur"], 2, "--degrade 'blur': use one of matlab, cv2, camera"),
         (["--engine", "abacus"], 2, "no engine is called 'abacus'"),
         (["--model", "nowhere.tflite"], 66, "nowhere.tflite: neither a file nor one of the bundled models"),

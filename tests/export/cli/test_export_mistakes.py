@@ -41,6 +41,11 @@ def test_a_missing_folder_ends_with_66_and_one_line(tmp_path: Path) -> None:
         (["--filters", "8²,4"], "--filters '8²,4'"),
         (["--form", "fancy"], "--form 'fancy': use one of residual, direct"),
         (["--degradation", "blur"], "--degradation 'blur': use one of bicubic, cv2, camera"),
+        (
+            ["--arch", "fast-s", "--scale", "1"],
+            "--degradation bicubic: changes nothing at --scale 1; give --degradation camera",
+        ),
+        (["--scale", "1", "--degradation", "cv2"], "--degradation cv2: changes nothing at --scale 1; give"),
         (["--precision", "int4"], "--precision 'int4': use one of float32, mixed_bfloat16"),
         (["--symmetry", "round"], "--symmetry 'round': use one of none, flips, square"),
         (["--symmetry", "flips", "--filters", "12,6"], "--symmetry flips: filters come in sets of 4, not 12,6; give "),
@@ -62,7 +67,9 @@ def test_a_mistake_in_an_option_ends_with_2_and_one_line(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--scale", "5"], ["--seed", "-1"], ["--steps", "many"], ["--nonsense"]])
+@pytest.mark.parametrize(
+    "arguments", [["--scale", "5"], ["--scale", "0"], ["--seed", "-1"], ["--steps", "many"], ["--nonsense"]]
+)
 def test_options_that_make_no_sense_at_all_end_with_2(cli: Cli, arguments: list[str]) -> None:
     ended = cli("export", *arguments)
     assert ended.status == 2

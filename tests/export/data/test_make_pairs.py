@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.spec import LUMA_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 from export.data.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
 from export.data.pairs import Pair, load_split, make_pairs
 from export.data.patch_spec import PatchSpec
@@ -41,6 +42,17 @@ def test_a_pair_is_a_picture_and_its_bicubic_shadow(draw: Draw, scale: int) -> N
     assert pair.hr.shape == pair.plane.shape
     assert all(side % scale == 0 for side in pair.hr.shape)
     assert np.array_equal(pair.plane, upscale_bicubic(matlab_bicubic(pair.hr, scale), scale))
+
+
+@pytest.mark.parametrize("plane", [BICUBIC_PLANE, LUMA_PLANE])
+def test_at_scale_1_a_network_reads_the_spoiled_picture_and_adds_to_it(draw: Draw, plane: str) -> None:
+    spec = PatchSpec(1, halo_px=3, patch_px=16, plane=plane, degradation="camera", draws=2)
+    pairs = list(make_pairs(draw(0, 101, 103), spec, seed=(7,)))
+    assert len(pairs) == 2
+    for version, pair in enumerate(pairs):
+        assert np.array_equal(pair.hr, draw(0, 101, 103)), "nothing is cut off"
+        assert np.array_equal(pair.plane, degrade("camera", pair.hr, 1, (7, 0, version)))
+        assert np.array_equal(pair.base, pair.plane)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -119,8 +131,9 @@ def test_held_out_pictures_have_one_version_of_each_size(tmp_path: Path, draw: D
     assert len(split.train) == 3 * 2 * 4
 
 
-@pytest.mark.parametrize("degradation", ["bicubic", "camera"])
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(
+    ("degradation", "scale"), [*product(("bicubic", "camera"), (2, 3, 4)), ("camera", 1)]
+)  # fmt: skip
 def test_input_and_ground_truth_lie_on_top_of_each_other(draw: Draw, scale: int, degradation: str) -> None:
     pair, *_ = make_pairs(draw(5, 120, 120), PatchSpec(scale, halo_px=6, degradation=degradation))
     hr, blurred = pair.hr.astype(float)[8:-8, 8:-8], pair.plane.astype(float)

@@ -10,10 +10,11 @@ from PIL import Image
 from edge_srcnn.errors import BadData, BadPicture, NoInput, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.metrics import psnr
 from edge_srcnn.upscaler import load_model
-from export.data.degradation import cv2_bicubic, imresize
+from export.data.degradation import cv2_bicubic, degrade, imresize
 from export.evaluation.evaluate import (
-    BASELINES,
+    baselines,
     bicubic_matlab,
     evaluate,
     method_of,
@@ -57,7 +58,7 @@ def test_the_ground_truth_is_matlabs_y_channel(tmp_path: Path) -> None:
     assert levels == [{235}, {16}, {81}, {145}, {41}]
 
 
-@pytest.mark.parametrize(("scale", "shape"), [(2, (40, 46)), (3, (39, 45)), (4, (40, 44))])
+@pytest.mark.parametrize(("scale", "shape"), [(1, (41, 47)), (2, (40, 46)), (3, (39, 45)), (4, (40, 44))])
 def test_ground_truths_are_cut_to_a_multiple_of_the_scale(
     tmp_path: Path, draw: Draw, scale: int, shape: tuple[int, int]
 ) -> None:
@@ -107,7 +108,7 @@ def test_two_sets_of_one_name_are_refused(tmp_path: Path) -> None:
 # --- evaluation ---
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_a_border_as_wide_as_the_scale_is_shaved_and_nothing_more(scale: int) -> None:
     hr = flat(100, 48, 48)
     framed, too_wide = flat(0, 48, 48), flat(0, 48, 48)
@@ -154,7 +155,7 @@ def test_every_method_gets_the_degraded_picture_and_the_scale(draw: Draw) -> Non
 
 def test_scores_name_what_was_evaluated_in_the_order_of_the_methods(draw: Draw) -> None:
     steps: list[None] = []
-    scores = evaluate("mine", [draw(0), draw(1)], 2, dict(BASELINES), degrade="cv2", on_step=lambda: steps.append(None))
+    scores = evaluate("mine", [draw(0), draw(1)], 2, baselines(2), degrade="cv2", on_step=lambda: steps.append(None))
     assert [(s.set, s.scale, s.degrade, s.method) for s in scores] == [
         ("mine", 2, "cv2", "bicubic-matlab"),
         ("mine", 2, "cv2", "bicubic"),
@@ -212,14 +213,22 @@ def test_a_cameras_noise_shows_in_flat_regions(draw: Draw) -> None:
 
 def test_an_unknown_degradation_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="no degradation is called 'blur'; there are matlab, cv2, camera"):
-        evaluate("set", [flat(1)], 2, dict(BASELINES), degrade="blur")
+        evaluate("set", [flat(1)], 2, baselines(2), degrade="blur")
 
 
 def test_the_baselines_are_matlabs_and_opencvs_bicubic(draw: Draw) -> None:
     small = draw(0, 20, 30)
-    assert BASELINES.keys() == {"bicubic-matlab", "bicubic"}
+    assert baselines(2).keys() == {"bicubic-matlab", "bicubic"}
     assert np.array_equal(bicubic_matlab(small, 3), imresize(small, 60, 90))
-    assert np.array_equal(BASELINES["bicubic"](small, 3), upscale_bicubic(small, 3))
+    assert np.array_equal(baselines(3)["bicubic"](small, 3), upscale_bicubic(small, 3))
+
+
+def test_at_scale_1_the_baseline_is_the_input_as_it_comes(draw: Draw) -> None:
+    hr = draw(0, 40, 60)
+    spoiled = degrade("camera", hr, 1, 1)
+    assert baselines(1).keys() == {"input"}
+    (score,) = evaluate("set", [hr], 1, baselines(1), degrade="camera")
+    assert (score.method, score.psnr) == ("input", psnr(spoiled[1:-1, 1:-1], hr[1:-1, 1:-1]))
 
 
 @pytest.mark.parametrize(("name", "scale"), PUBLISHED)

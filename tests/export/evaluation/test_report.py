@@ -74,7 +74,7 @@ def report() -> Report:
         title="srcnn-915-x2",
         facts=(("Scale", "2"), ("SHA-256", "ab" * 32)),
         history=((500, 31.0, 2e-3), (1000, 33.25, 1e-3), (1500, 33.0, 9e-4)),
-        bicubic_psnr=30.5,
+        base_psnr=30.5,
         quality=(*rows("Set5", 33.75, 36.25, 36.1875), *rows("Set14", 30.5, 32.25, 32.25)),
         layers=(LayerNoise("conv1", 45.0), LayerNoise("conv2", 30.0)),
         crops=(Crop("bird", plane(0), plane(1), plane(2)), Crop("baby", plane(3), plane(4), plane(5))),
@@ -102,7 +102,7 @@ def test_text_from_outside_is_escaped_wherever_it_goes(report: Report) -> None:
         title=HOSTILE,
         facts=((HOSTILE, HOSTILE),),
         history=report.history,
-        bicubic_psnr=30.5,
+        base_psnr=30.5,
         quality=(*rows(HOSTILE, 31.0, 33.0, 32.0), score(HOSTILE, HOSTILE, 30.0, 0.9)),
         layers=(LayerNoise(HOSTILE, 30.0),),
         crops=(replace(report.crops[0], name=HOSTILE),),
@@ -182,10 +182,22 @@ def test_images_decode_to_the_very_pixels_and_are_shown_doubled(report: Report) 
 
 def test_crops_are_evaluated_against_the_ground_truth(report: Report) -> None:
     hr = plane(0)
-    crop = Crop("one level off", bicubic=hr + np.uint8(1), sharpened=hr, hr=hr)
+    crop = Crop("one level off", base=hr + np.uint8(1), sharpened=hr, hr=hr)
     text = Page(render_report(replace(report, crops=(crop,)))).text
     # PSNR of an error of 1 everywhere: 20 log10(255) = 48.13 dB
     assert "one level off bicubic 48.13 dB sharpened \N{INFINITY} dB ground truth" in text
+
+
+def test_at_scale_1_the_page_speaks_of_the_input_and_not_of_bicubic(report: Report) -> None:
+    quality = tuple(replace(row, method="input") for row in report.quality if row.method == "bicubic")
+    html = render_report(replace(report, scale=1, quality=(*quality, *report.quality[2:4], *report.quality[6:])))
+    text = Page(html).text
+    assert "Good: better than the input on every set, and int8 costs next to nothing." in text
+    assert "input 33.75 0.3375 float32 36.25 0.3625 +2.50" in text
+    assert "Dashed: input, 30.50." in text
+    assert "“input” is the picture as it comes; int8 is what runs on the device." in text
+    assert {image["alt"] for image in Page(html).all("img")} >= {"before: input", "after: cleaned", "bird, cleaned"}
+    assert "bicubic" not in html
 
 
 def test_both_curves_are_drawn_with_bicubic_as_a_dashed_line(report: Report) -> None:
@@ -198,7 +210,7 @@ def test_both_curves_are_drawn_with_bicubic_as_a_dashed_line(report: Report) -> 
 
 def test_without_a_training_a_note_stands_in_for_the_curve(report: Report) -> None:
     for history in ((), ((500, math.nan, math.nan),)):
-        page = Page(render_report(replace(report, history=history, bicubic_psnr=math.nan)))
+        page = Page(render_report(replace(report, history=history, base_psnr=math.nan)))
         assert page.all("svg") == []
         assert "No curve: nothing was trained" in page.text
         assert "nan" not in page.text
@@ -206,7 +218,7 @@ def test_without_a_training_a_note_stands_in_for_the_curve(report: Report) -> No
 
 def test_what_is_nan_is_left_out_of_the_curves(report: Report) -> None:
     history = ((500, 31.0, math.nan), (1000, math.nan, math.nan), (1500, 33.0, math.nan))
-    html = render_report(replace(report, history=history, bicubic_psnr=math.nan))
+    html = render_report(replace(report, history=history, base_psnr=math.nan))
     page = Page(html)
     assert len(page.all("svg")) == 1
     assert "Dashed" not in page.text

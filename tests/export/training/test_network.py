@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from edge_srcnn.errors import UsageError
-from export.architectures import SCALES, Layer, find_architecture
+from edge_srcnn.models.bundled import SCALES
+from export.architectures import Layer, find_architecture
 from export.architectures.srcnn import KERNELS, LAYER_NAMES
 from export.data.pairs import Float32Array
 from export.training.network import build_model, build_stack, layers_of, set_layers

@@ -158,7 +158,7 @@ def test_the_loss_beside_teachers_goes_on_where_the_ground_truth_lets_go() -> No
 
 
 def test_teachers_of_another_scale_or_none_at_all_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"fast-s-x3\.tflite: it upscales x3; give one for x2"):
+    with pytest.raises(UsageError, match=r"fast-s-x3\.tflite: it is for x3; give one for x2"):
         read_teachers([bundled_models()["fast-s-x3"]], FAST)
     with pytest.raises(NoInput):
         read_teachers([tmp_path / "none.tflite"], FAST)

@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
+from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from export.data.degradation import DEGRADATIONS, RANDOM, cv2_bicubic, degrade, imresize, matlab_bicubic
+from export.data.degradation import (
+    DEGRADATIONS,
+    RANDOM,
+    RESIZING,
+    check_degradation,
+    cv2_bicubic,
+    degrade,
+    imresize,
+    matlab_bicubic,
+)
 from export.data.degradation.camera import camera
 
 
@@ -36,3 +46,15 @@ def test_the_benchmarks_degradations_are_what_they_were_without_a_seed() -> None
     plane = noise(25, 37)
     assert np.array_equal(degrade("bicubic", plane, 3, 9), imresize(plane, 8, 12))
     assert np.array_equal(degrade("cv2", plane, 3, 9), cv2_bicubic(plane, 3))
+
+
+@pytest.mark.parametrize("name", DEGRADATIONS)
+def test_at_scale_1_those_that_only_shrink_change_nothing_and_are_refused(name: str) -> None:
+    plane = noise(25, 37)
+    same = np.array_equal(degrade(name, plane, 1, 9), plane)
+    assert same == (name in RESIZING)
+    if not same:
+        return check_degradation("--degrade", name, 1, name)
+    with pytest.raises(UsageError, match=f"--degrade {name}: changes nothing at --scale 1; give --degrade camera"):
+        check_degradation("--degrade", name, 1, name)
+    check_degradation("--degrade", name, 2, name)

@@ -118,7 +118,7 @@ def test_fractional_and_tiny_sizes_are_possible() -> None:
     assert imresize(noise(3, 2), 1, 1).shape == (1, 1)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_the_benchmark_degradation_is_imresize_to_a_whole_part(scale: int) -> None:
     plane = noise(24, 36)
     assert np.array_equal(matlab_bicubic(plane, scale), imresize(plane, 24 // scale, 36 // scale))
@@ -133,7 +133,7 @@ def test_opencv_halves_between_two_pixels_with_a_of_minus_three_quarters() -> No
     assert seen.tolist() == [100, 100 - 9, 100 + 57, 100, 100, 100]
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_opencvs_bicubic_is_its_resize_byte_for_byte(scale: int) -> None:
     plane = noise(26, 41)
     expected = cv2.resize(plane, (41 // scale, 26 // scale), interpolation=cv2.INTER_CUBIC)
@@ -154,7 +154,7 @@ def test_rounding_is_to_the_nearest_level_halves_upwards() -> None:
     assert to_uint8(plane).tolist() == [[0, 0, 1, 2, 255, 255]]
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_an_area_is_its_mean(scale: int) -> None:
     plane = noise(24, 36).astype(np.float32)
     blocks = plane.reshape(24 // scale, scale, 36 // scale, scale)
