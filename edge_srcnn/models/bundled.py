@@ -22,7 +22,7 @@ STILL = (*LIVE, "fast-xl")
 """Families for pictures and files: the last one need not keep up with a camera."""
 
 OTHERWISE = "srcnn-915"
-"""Where none of these is bundled."""
+"""Where none of these is bundled, for scales above 1."""
 
 
 def bundled_models() -> dict[str, Path]:
@@ -92,18 +92,27 @@ def ladder_of(bundled: Collection[str], scale: int, *, camera: bool = False, liv
         Factor of upscaling.
     camera
         The pictures come from a camera: models that were trained for such pictures, as soon as one is bundled. Others
-        are not mixed in, since they treat noise in another way, and a step would be seen.
+        are not mixed in, since they treat noise in another way, and a step would be seen. At scale 1 these are taken
+        for all pictures: what cleans is made for cameras.
     live
         The pictures come live, so the slowest family is left out.
 
     Returns
     -------
     Names, from the fastest to the best; at least one.
+
+    Raises
+    ------
+    NoInput
+        No model of scale 1 is bundled.
     """
     families = LIVE if live else STILL
-    for ending in (f"-x{scale}-{CAMERA}", f"-x{scale}") if camera else (f"-x{scale}",):
+    for ending in (f"-x{scale}-{CAMERA}", f"-x{scale}") if camera or scale == 1 else (f"-x{scale}",):
         models = tuple(family + ending for family in families if family + ending in bundled)
         if models:
             return models
+    if scale == 1:
+        recipe = "'edge-srcnn export --arch fast-m --scale 1 --degradation camera'"
+        raise NoInput(f"no model that cleans at scale 1 is bundled here: train one ({recipe}), and give it to --model")
     for_cameras = f"{OTHERWISE}-x{scale}-{CAMERA}"
     return (for_cameras if camera and for_cameras in bundled else f"{OTHERWISE}-x{scale}",)

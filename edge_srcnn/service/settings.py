@@ -12,7 +12,7 @@ from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import MAX_THREADS
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.overlay import read_overlay
-from edge_srcnn.models.bundled import SCALES, find_model
+from edge_srcnn.models.bundled import SCALES, find_model, is_auto
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.sinks import kind_of as kind_of_sink
 from edge_srcnn.sources import kind_of as kind_of_source
@@ -79,7 +79,8 @@ def _check_model(name: str) -> None:
     """Refuse what is neither ``auto`` nor a bundled model nor a file."""
     if not name.strip():
         raise ValueError('name a model, or "auto"')
-    find_model(name, SCALES[0])
+    if not is_auto(name):
+        find_model(name, SCALES[0])
 
 
 def _check_engine(name: str) -> None:
@@ -172,7 +173,7 @@ def take_text(kind: Any, text: str) -> Any:
 
 
 def wanted(kind: Any) -> str:
-    """Word what a setting takes: ``a whole number, 2 to 4``."""
+    """Word what a setting takes: ``a whole number, 1 to 4``."""
     info = inspect.type_info(kind)
     if isinstance(info, inspect.LiteralType):
         return f"one of {', '.join(map(str, info.values))}"

@@ -66,8 +66,8 @@ def test_the_default_model_suits_the_scale_and_the_source_of_the_pictures():
 @pytest.mark.parametrize(
     ("options", "kind", "says"),
     [
-        ({"scale": 7}, UsageError, "2, 3, 4"),
-        ({"scale": 1}, UsageError, "2, 3, 4"),
+        ({"scale": 7}, UsageError, "1, 2, 3, 4"),
+        ({"scale": 0}, UsageError, "1, 2, 3, 4"),
         ({"scale": 7, "engine": "bicubic"}, UsageError, "2, 3, 4"),
         ({"scale": 7, "name": "auto"}, UsageError, "2, 3, 4"),
         ({"tile": (0, 5)}, UsageError, "tile 0x5"),

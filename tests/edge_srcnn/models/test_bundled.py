@@ -11,6 +11,7 @@ from edge_srcnn.models.bundled import bundled_models, find_model, ladder_of, liv
 CLEAN = {f"fast-{size}-x{scale}" for size in ("s", "m", "l", "xl") for scale in (2, 3, 4)}
 CAMERA = {f"fast-{size}-x2-camera" for size in ("s", "m", "l")}
 PAPER = {"srcnn-915-x2", "srcnn-915-x3", "srcnn-915-x4", "srcnn-955-x2", "srcnn-915-x2-camera"}
+CLEANING = {"fast-s-x1-camera", "fast-m-x1-camera"}
 ALL = CLEAN | CAMERA | PAPER
 
 
@@ -99,8 +100,26 @@ def test_a_name_unlike_all_others_is_not_guessed_at():
         (PAPER, 2, True, True, ("srcnn-915-x2-camera",)),
         (PAPER, 2, False, False, ("srcnn-915-x2",)),
         (PAPER, 3, True, True, ("srcnn-915-x3",)),
+        *(
+            (ALL | CLEANING, 1, camera, live, ("fast-s-x1-camera", "fast-m-x1-camera"))
+            for camera in (False, True)
+            for live in (False, True)
+        ),
+        ({"fast-m-x1-camera"}, 1, False, True, ("fast-m-x1-camera",)),
+        ({"fast-s-x1", "fast-m-x1-camera"}, 1, False, True, ("fast-m-x1-camera",)),
+        ({"fast-s-x1"}, 1, True, False, ("fast-s-x1",)),
         ((), 4, False, True, ("srcnn-915-x4",)),
     ],
 )
 def test_the_models_are_those_that_are_bundled_the_fastest_first(bundled, scale, camera, live, models):
     assert ladder_of(bundled, scale, camera=camera, live=live) == models
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+@pytest.mark.parametrize("camera", [False, True])
+def test_without_a_model_that_cleans_scale_1_says_how_to_make_one(monkeypatch, camera_bundle, name, camera):
+    monkeypatch.setattr(bundled, "BUNDLED", camera_bundle)
+    for find in (lambda: find_model(name, 1, camera=camera), lambda: live_ladder(1, camera=camera)):
+        with pytest.raises(NoInput, match=r"no model that cleans at scale 1 is bundled here: train one .*--scale 1"):
+            find()
+    assert find_model("srcnn-915-x2", 1).stem == "srcnn-915-x2", "a name brings its own scale"

@@ -37,8 +37,8 @@ def test_a_variable_that_is_nearly_one_of_ours_is_a_fault(name, meant):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("ENHANCE_SCALE", "drei", 'enhance.scale: found text "drei"; give a whole number, 2 to 4'),
-        ("ENHANCE_SCALE", "2.5", 'enhance.scale: found text "2.5"; give a whole number, 2 to 4'),
+        ("ENHANCE_SCALE", "drei", 'enhance.scale: found text "drei"; give a whole number, 1 to 4'),
+        ("ENHANCE_SCALE", "2.5", 'enhance.scale: found text "2.5"; give a whole number, 1 to 4'),
         ("ENHANCE_THREADS", "null", 'enhance.threads: found text "null"; give a whole number, 1 to 1024'),
         (
             "ENHANCE_KEEP_FPS",
@@ -58,7 +58,7 @@ def test_a_fault_in_the_environment_says_so(tmp_path, name, value, said):
 
 def test_a_fault_of_a_flag_says_so(tmp_path):
     assert faults(tmp_path, "", flags={"enhance.scale": 5}) == [
-        "flag: enhance.scale: found 5; give a whole number, 2 to 4"
+        "flag: enhance.scale: found 5; give a whole number, 1 to 4"
     ]
 
 
@@ -80,10 +80,10 @@ def test_a_fault_of_a_flag_says_so(tmp_path):
         ('"enhance.scale" = 3', "line 1: enhance.scale: there is no such setting"),
         ("enhance = 3", "line 1: enhance: found 3; this is a table: [enhance]"),
         ("[[service]]", "line 1: service: found a list with a table in it; this is a table: [service]"),
-        ("[enhance]\n\nscale = '2'", 'line 3: enhance.scale: found text "2"; give a whole number, 2 to 4'),
-        ("enhance.scale = true", "line 1: enhance.scale: found true; give a whole number, 2 to 4"),
-        ("enhance = {scale = 2.0}", "line 1: enhance.scale: found 2.0; give a whole number, 2 to 4"),
-        ("enhance.scale = 0x" + "f" * 5000, "enhance.scale: found a huge number; give a whole number, 2 to 4"),
+        ("[enhance]\n\nscale = '2'", 'line 3: enhance.scale: found text "2"; give a whole number, 1 to 4'),
+        ("enhance.scale = true", "line 1: enhance.scale: found true; give a whole number, 1 to 4"),
+        ("enhance = {scale = 2.0}", "line 1: enhance.scale: found 2.0; give a whole number, 1 to 4"),
+        ("enhance.scale = 0x" + "f" * 5000, "enhance.scale: found a huge number; give a whole number, 1 to 4"),
         ("service.hot_c = 0x" + "f" * 5000, "service.hot_c: found a huge number; give a number, 40 to 120"),
         ("enhance.threads = 1" + "0" * 5000, "c.toml: not TOML: "),
         ("enhance.scale = " + "[" * 5000, "c.toml: not TOML that can be read: nested too deeply"),
