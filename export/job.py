@@ -32,7 +32,8 @@ class ExportJob:
     weights
         Published weights to be packaged as they are, instead of a training.
     start_from
-        Weights of the same architecture with which the training begins; of another scale, all but the last layer.
+        A checkpoint or model of the same architecture with which the training begins; of another scale, all but the
+        last layer.
     teachers
         Models whose pictures are learned instead of the ground truth.
     degradation

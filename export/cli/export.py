@@ -65,8 +65,8 @@ def export(
         str,
         typer.Option(
             "--degradation",
-            help="How training pictures are downscaled: bicubic, cv2, or camera (lens, noise, mosaic, JPEG by chance)."
-            " --scale 1 needs camera.",
+            help="How training pictures are downscaled: bicubic, cv2, camera (lens, noise, mosaic, JPEG by chance), or"
+            " camera-video (more noise, H.264, the mean over time). --scale 1 needs one of the latter two.",
         ),
     ] = "bicubic",
     weights: Annotated[
@@ -76,7 +76,8 @@ def export(
         Path | None,
         typer.Option(
             "--start-from",
-            help="Weights of a checkpoint (.weights.h5) to begin with; fast networks: of any scale.",
+            help="Weights to begin with: a bundled model's name, a model (.tflite) or a checkpoint (.weights.h5); fast"
+            " networks: of any scale.",
         ),
     ] = None,
     teacher: Annotated[
@@ -161,6 +162,7 @@ def export(
     import keras
 
     from edge_srcnn.cli.console import print_table
+    from edge_srcnn.models.bundled import bundled_models
     from export.architectures import find_architecture
     from export.cli.command import command_again
     from export.cli.preflight import tell_of_tpu
@@ -197,7 +199,7 @@ def export(
         licence=licence or ("not stated" if data or weights else "see each picture in scikit-image"),
         evaluate_on=tuple(evaluate_on or ()),
         weights=weights,
-        start_from=start_from,
+        start_from=bundled_models().get(str(start_from), start_from),
         teachers=tuple(teacher or ()),
         int8=int8 or not float32,
         float32=float32,

@@ -1,22 +1,15 @@
 """Keep checkpoints of a training: weights and state in a folder, consistent at every moment."""
 
 import json
-import logging
 import math
 import os
 import shutil
-import warnings
 from dataclasses import asdict, dataclass
-from itertools import product
 from pathlib import Path
 
 import keras
 
-from edge_srcnn.errors import BadData, CannotWrite, NoInput, UsageError
-from edge_srcnn.models.bundled import SCALES
-from edge_srcnn.models.spec import LUMA_PLANE
-from export.architectures import Architecture, find_architecture
-from export.training.network import build_model, convolutions_of
+from edge_srcnn.errors import BadData, CannotWrite, UsageError
 
 STATE_NAME = "training.json"
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
@@ -24,9 +17,6 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeE
 
 ROOM_BASE, ROOM_PER_WEIGHT = 200_000, 3 * 4
 """Bytes that a checkpoint may take: float32 weights and Adam's two moments of each, and what HDF5 adds."""
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,65 +103,14 @@ class Checkpoints:
             for old in set(self._folder.glob("step-*.weights.h5")) - kept:
                 old.unlink()
         except OSError as error:
-            reason = error.strerror or _brief(error)
+            reason = error.strerror or brief(error)
             raise CannotWrite(f"{self._folder}: no checkpoint can be written ({reason})") from error
 
 
-def begin_with(model: keras.Model, architecture: Architecture, path: Path, expand: int = 0) -> None:
-    """Put weights of another training into ``model``; of the same network for another scale, all but the last layer.
-
-    Parameters
-    ----------
-    model
-        What ``build_model`` made of ``architecture`` and ``expand``.
-    architecture
-        The network that is to be trained.
-    path
-        Weights of a checkpoint, ``.weights.h5``.
-    expand
-        Channels between the two kernels of each convolution of ``model``; 0 for plain convolutions.
-
-    Raises
-    ------
-    NoInput, BadData
-        ``path`` is missing; it holds no weights of such a network.
-    """
-    if not os.path.isfile(path):
-        raise NoInput(f"{path}: no such file")
-    try:
-        _load(model, path)
-        return
-    except UNREADABLE as error:
-        failure = error
-    scales = SCALES if architecture.plane == LUMA_PLANE else ()
-    for scale, wide in product(scales, dict.fromkeys((expand, 0))):
-        other = build_model(find_architecture(architecture.spelling, scale), expand=wide)
-        try:
-            _load(other, path)
-        except UNREADABLE:
-            continue
-        same = None if scale == architecture.scale else -1
-        for mine, its in zip(convolutions_of(model)[:same], convolutions_of(other), strict=False):
-            if wide == expand:
-                mine.set_weights(its.get_weights())
-            else:
-                mine.assign_kernel(its.kernel)
-                mine.bias.assign(its.bias)
-        if same is not None:
-            log.info("%s is a network for x%d: all layers but the last are taken from it", path, scale)
-        return
-    raise BadData(f"{path}: no weights of a {model.name} that was trained here ({_brief(failure)})") from failure
-
-
-def _load(model: keras.Model, path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras first warns of each layer, then raises
-        model.load_weights(path)
-
-
 def _damaged(path: Path, error: Exception) -> BadData:
-    return BadData(f"{path}: a damaged checkpoint ({_brief(error)}); --restart drops it")
+    return BadData(f"{path}: a damaged checkpoint ({brief(error)}); --restart drops it")
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
+    """Take the first line of what an exception says; its name where it says nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0]

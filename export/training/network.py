@@ -110,7 +110,10 @@ def set_layers(model: keras.Model, layers: tuple[Layer, ...]) -> None:
     """Put weights for luma in 0..1 into a model of ``build_model``."""
     first, *rest = layers
     for convolution, layer in zip(convolutions_of(model), (_shifted(first, LUMA_CENTRE), *rest), strict=True):
-        convolution.kernel.assign(layer.kernel)
+        assign = (
+            convolution.assign_kernel if isinstance(convolution, ExpandedConvolution) else convolution.kernel.assign
+        )
+        assign(layer.kernel)
         convolution.bias.assign(layer.bias)
 
 

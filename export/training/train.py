@@ -15,13 +15,14 @@ from export.architectures import Architecture
 from export.data.pairs import Float32Array, Pair, Split
 from export.data.patch_spec import PatchSpec
 from export.data.patches import PatchSampler, centre_crops
-from export.training.checkpoints import Checkpoints, TrainingState, begin_with
+from export.training.checkpoints import Checkpoints, TrainingState
 from export.training.losses import mse, taught_psnr
 from export.training.losses import psnr as psnr_loss
 from export.training.network import build_model
 from export.training.optimizer import make_optimizer
 from export.training.plan import TrainingPlan
 from export.training.schedule import HeldOut, Progress, Schedule
+from export.training.start_from import begin_with
 from export.training.symmetry import SYMMETRIES, begin_symmetric, check_symmetric
 
 
@@ -60,8 +61,8 @@ def train(
     on_progress
         Told how far the training is, every tenth step and after each evaluation.
     start_from
-        Weights (``.weights.h5``) of the same architecture to begin with instead of random ones; of another scale, all
-        but the last layer.
+        Weights (``.weights.h5``) or a model (``.tflite``) of the same architecture to begin with instead of random
+        ones; of another scale, all but the last layer.
 
     Returns
     -------

@@ -11,9 +11,10 @@ from PIL import Image
 
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.models.bundled import find_model
 from export.architectures import find_architecture
-from export.training.checkpoints import begin_with
 from export.training.network import build_model
+from export.training.start_from import begin_with
 from export.training.symmetry import SYMMETRIES, check_symmetric
 from tests.export.cli.commands import Cli, Process, run
 from tests.export.layers import published
@@ -104,6 +105,16 @@ def test_a_network_for_another_scale_begins_with_the_body_of_a_model(cli: Cli, p
     card = (tmp_path / "fast-s-x3.md").read_text()
     assert card.startswith("# fast-s-x3\n\nA fast network (fast-c")
     assert "--arch fast-s --scale 3" in card
+
+
+def test_a_training_begins_with_a_bundled_model(cli: Cli, pictures: Path, tmp_path: Path) -> None:
+    common = ("export", "--steps", "1", "--batch", "2", "--learning-rate", "1e-9", "--float32", "--arch", "fast-s")
+    for begun, output in (("fast-s-x2", tmp_path / "a"), (find_model("fast-s-x2", 2), tmp_path / "b")):
+        assert cli(*common, "--data", pictures, "--start-from", begun, "-o", output).status == 0
+        assert f"--start-from {Path(begun).name} " in (output / "fast-s-x2.md").read_text()
+    ended = cli(*common, "--data", pictures, "--start-from", "fast-m-x2", "-o", tmp_path / "c")
+    assert ended.status == 65
+    assert "fast-m-x2 is a fast-c16d4 for x2; give a model of fast-s (fast-c8d4, x2)" in ended.err
 
 
 def _keeps(model: keras.Model, name: str) -> bool:

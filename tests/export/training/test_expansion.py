@@ -8,10 +8,10 @@ import pytest
 
 from edge_srcnn.errors import BadData, UsageError
 from export.architectures import find_architecture
-from export.training.checkpoints import begin_with
 from export.training.expansion import ExpandedConvolution
 from export.training.network import build_model, convolutions_of, layers_of
 from export.training.plan import TrainingPlan
+from export.training.start_from import begin_with
 from tests.export.trainings import same
 
 pytestmark = pytest.mark.slow

@@ -13,10 +13,10 @@ from edge_srcnn.errors import BadData, NoInput
 from export.architectures import find_architecture
 from export.data.pairs import Pair, Split
 from export.data.patches import centre_crops
-from export.training.checkpoints import begin_with
 from export.training.network import build_model, layers_of, set_layers
 from export.training.plan import TrainingPlan
 from export.training.schedule import Progress
+from export.training.start_from import begin_with
 from export.training.train import Trained, train
 from tests.export.layers import random_layers
 from tests.export.trainings import PLAN, SPEC, TINY, same, weight_files
