@@ -13,6 +13,7 @@ from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane
 from edge_srcnn.models.spec import BICUBIC, CAMERA, ModelSpec, Quality, Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import Architecture, family
+from export.data.degradation import CAMERA_VIDEO, KINDS
 
 GOLDEN_ENGINE = "litert"
 """The golden output is LiteRT's (XNNPACK): its bytes are the same on x86-64 and Arm."""
@@ -29,6 +30,10 @@ blurred; it does not remove noise or compression artefacts, and invents no detai
     CAMERA: """\
 Good for what a Raspberry Pi's camera or a webcam delivers live: a little soft, a little noisy, compressed. It sharpens
 less than the `bicubic` model does where there is nothing but noise, and invents no detail.""",
+    CAMERA_VIDEO: """\
+Good for what a camera delivers live, before and after the mean over time that stands in front of it: soft or sharp,
+noisy or settled, coded as JPEG or H.264 or not at all. It takes away what noise and codec have put there, sharpens what
+is left, and invents no detail.""",
 }
 
 _CLEANS = """\
@@ -42,9 +47,9 @@ OTHER = "a network as good; its bytes differ"
 
 
 def model_name(architecture: Architecture, degradation: str = BICUBIC) -> str:
-    """Name a model by its network and its degradation: ``srcnn-915-x2``, ``fast-m-x2-camera``."""
-    name = f"{architecture.name}-x{architecture.scale}"
-    return name if degradation == BICUBIC else f"{name}-{degradation}"
+    """Name a model by its network and the kind of its degradation: ``srcnn-915-x2``, ``fast-m-x2-camera``."""
+    name, kind = f"{architecture.name}-x{architecture.scale}", KINDS.get(degradation, degradation)
+    return name if kind == BICUBIC else f"{name}-{kind}"
 
 
 def describe(
@@ -91,7 +96,7 @@ def _versions() -> dict[str, str]:
 
 def model_card(spec: ModelSpec) -> str:
     """Write a model's card in Markdown."""
-    training = spec.training
+    training, kind = spec.training, KINDS.get(spec.degradation, spec.degradation)
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
         f" | {q.psnr:.2f} / {q.ssim:.4f} |\n"
@@ -112,7 +117,7 @@ def model_card(spec: ModelSpec) -> str:
 - Made by {spec.created_by}; {versions}.
 - SHA-256 of the graph: `{spec.graph_sha256}`.
 {_again(training)}
-PSNR (dB) / SSIM on luma, against ground truths {how} {_SMALL.get(spec.degradation, f"by `{spec.degradation}`")}:
+PSNR (dB) / SSIM on luma, against ground truths {how} {_SMALL.get(kind, f"by `{kind}`")}:
 
 | set | {base} | float32 | {spec.quantization} |
 |---|---|---|---|

@@ -14,6 +14,7 @@ from edge_srcnn.models.spec import BICUBIC
 from edge_srcnn.system.files import write_whole
 from edge_srcnn.upscaler import open_model
 from export.architectures import Layer, family
+from export.data.degradation import KINDS
 from export.data.pairs import Float32Array, Split, load_split
 from export.edgetpu.compiler import find_compiler
 from export.edgetpu.exporting import TpuExport, export_for_tpu
@@ -83,7 +84,9 @@ def run_export(
             raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
 
     on_stage("reading pictures")
-    split = load_split(list(job.data), job.patches, seed=job.plan.seed)
+    split = load_split(
+        list(job.data), job.patches, seed=job.plan.seed, on_progress=lambda done: on_progress(_share(done))
+    )
     # all that can be wrong with the pictures shows before the training, not after it
     sets = _sets(job, split)
     representative = representative_dataset(split.train, job.architecture, seed=job.plan.seed) if job.int8 else []
@@ -155,11 +158,16 @@ def _obtain_layers(
             split,
             read_teachers(job.teachers, job.architecture),
             job.output,
-            lambda done: on_progress(Progress(done, 0, float("nan"), 0.0)),
+            lambda done: on_progress(_share(done)),
         )
     on_stage("training")
     trained = train(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from)
     return layers_of(trained.model), trained.state, trained.base_psnr
+
+
+def _share(done: float) -> Progress:
+    """Tell how far what comes before a training is."""
+    return Progress(done, 0, float("nan"), 0.0)
 
 
 def _quantize(
@@ -196,14 +204,16 @@ def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
         if job.evaluate_on
         else {HELD_OUT: [pair.hr for pair in split.held_out]}
     )
-    how = "" if job.degradation == BICUBIC else f" {job.degradation}"
+    kind = KINDS.get(job.degradation, job.degradation)
+    how = "" if kind == BICUBIC else f" {kind}"
     return {f"{name}{how}": hr_planes for name, hr_planes in found.items()}
 
 
 def _evaluate(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
     methods = baselines(job.architecture.scale)
     methods |= {kind: method_of(open_model(model)) for kind, model in models.items()}
-    degrade = next(name for name, degradation in DEGRADES.items() if degradation == job.degradation)
+    kind = KINDS.get(job.degradation, job.degradation)
+    degrade = next(name for name, degradation in DEGRADES.items() if degradation == kind)
     return [
         score
         for name, hr_planes in sets.items()

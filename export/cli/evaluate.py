@@ -1,16 +1,21 @@
 """Evaluate models beside bicubic by the field's protocol: the command ``edge-srcnn evaluate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_srcnn.errors import UsageError
 
+if TYPE_CHECKING:
+    from edge_srcnn.imaging.luma import UInt8Array
+    from export.evaluation.evaluate import Method, Score
+
 EXAMPLES = (
     "Examples: [bold]edge-srcnn evaluate --data set5/ --scale 2[/bold] · "
     "[bold]edge-srcnn evaluate --data set5/ --data set14/ --scale 3 --model mine.tflite --json[/bold] · "
-    "[bold]edge-srcnn evaluate --data set5/ --scale 1 --degrade camera[/bold]"
+    "[bold]edge-srcnn evaluate --data set5/ --scale 1 --degrade camera[/bold] · "
+    "[bold]edge-srcnn evaluate --data set5/ --model fast-m-x2-camera --grid[/bold] (noise and codecs)"
 )
 
 
@@ -24,10 +29,18 @@ def evaluate(
         str,
         typer.Option(
             "--degrade",
-            help="How pictures are downscaled: matlab, cv2, or camera (lens, noise, mosaic, JPEG);"
-            " --scale 1 needs camera.",
+            help="How pictures are downscaled: matlab, cv2, camera (lens, noise, mosaic, JPEG), or camera-video (more"
+            " noise, H.264, the mean over time); --scale 1 needs one of the latter two.",
         ),
     ] = "matlab",
+    grid: Annotated[
+        bool,
+        typer.Option(
+            "--grid",
+            help="Degrade by noise of 0 to 15 grey levels and JPEG or H.264, single frames and means over time; exit"
+            " status 1 where a model is below bicubic.",
+        ),
+    ] = False,
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
@@ -35,10 +48,7 @@ def evaluate(
 
     PSNR and SSIM: more is better. GMSD (damage to edges) and flat noise (grey levels in the flattest parts): less is.
     """
-    from dataclasses import asdict
-    from math import isfinite
-
-    from edge_srcnn.cli.console import print_json, print_table, progress_bar
+    from edge_srcnn.cli.console import print_table, progress_bar
     from edge_srcnn.upscaler import load_model
     from export.data.degradation import check_degradation
     from export.evaluation.evaluate import DEGRADES, baselines, method_of, read_sets
@@ -58,6 +68,9 @@ def evaluate(
             label = f"{label} ({len(methods)})"
         methods[label] = method_of(upscaler)
     sets = read_sets(data, scale)
+    if grid:
+        _evaluate_grid(sets, scale, methods, json=json)
+        return
     scores = []
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=len(methods) * sum(map(len, sets.values())))
@@ -66,8 +79,7 @@ def evaluate(
                 set_name, hr_planes, scale, methods, degrade=degrade, on_step=lambda: bar.advance(task)
             )
     if json:
-        # JSON knows no infinity: the PSNR of a perfect picture is null
-        print_json([{**asdict(score), "psnr": score.psnr if isfinite(score.psnr) else None} for score in scores])
+        _print_scores(scores)
         return
     print_table(
         ["set", "scale", "degrade", "method", "PSNR dB", "SSIM", "GMSD", "flat noise"],
@@ -80,3 +92,45 @@ def evaluate(
         ],
         numbers_from=4,
     )
+
+
+def _evaluate_grid(
+    sets: "dict[str, list[UInt8Array]]", scale: int, methods: "dict[str, Method]", *, json: bool
+) -> None:
+    from edge_srcnn.cli.console import print_table, progress_bar
+    from edge_srcnn.imaging.bicubic import base_name
+    from export.evaluation.evaluate import baselines
+    from export.evaluation.grid import below_base, evaluate_grid
+    from export.evaluation.grid import grid as all_conditions
+
+    conditions, base = all_conditions(), base_name(scale)
+    found: list[list[Score]] = []
+    with progress_bar() as bar:
+        task = bar.add_task("evaluating", total=len(sets) * len(conditions))
+        for name, hr_planes in sets.items():
+            found += evaluate_grid(name, hr_planes, scale, methods, on_step=lambda: bar.advance(task))
+    if json:
+        _print_scores([score for scores in found for score in scores])
+    else:
+        models = [method for method in methods if method not in baselines(scale)]
+        cells = []
+        for condition, scores in zip(conditions * len(sets), found, strict=True):
+            psnr = {score.method: score.psnr for score in scores}
+            gains = [f"{psnr[model] - psnr[base]:+.2f}" for model in models]
+            cells.append([scores[0].set, *condition.cells(), f"{psnr[base]:.2f}", *gains])
+        print_table(["set", "frames", "codec", "noise", f"{base} dB", *models], cells, numbers_from=4)
+    below = [score for scores in found for score in below_base(scores)]
+    for score in below:
+        typer.echo(f"below {base}: {score.method}, {score.set}, {score.degrade}: {score.psnr:.2f} dB", err=True)
+    if below:
+        raise typer.Exit(1)
+
+
+def _print_scores(scores: "list[Score]") -> None:
+    from dataclasses import asdict
+    from math import isfinite
+
+    from edge_srcnn.cli.console import print_json
+
+    # JSON knows no infinity: the PSNR of a perfect picture is null
+    print_json([{**asdict(score), "psnr": score.psnr if isfinite(score.psnr) else None} for score in scores])

@@ -51,7 +51,7 @@ def training_bar() -> Iterator[tuple[Callable[[str], None], Callable[["TrainingP
 
         def on_stage(stage: str) -> None:
             bar.remove_task(bar.task_ids[0])
-            bar.add_task(stage, total=1.0 if stage.startswith(("training", "asking")) else None, note="")
+            bar.add_task(stage, total=1.0 if stage.startswith(("reading", "training", "asking")) else None, note="")
 
         def on_progress(progress: "TrainingProgress") -> None:
             note = f"held-out {progress.psnr:.2f} dB" if progress.psnr == progress.psnr else ""

@@ -1,6 +1,6 @@
 """Read folders of pictures, and make training pairs: what the network reads, and the ground truth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +103,14 @@ def builtin_photographs() -> list[Path]:
     return found
 
 
-def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, seed: int = 0) -> Split:
+def load_split(
+    folders: list[Path],
+    spec: PatchSpec,
+    *,
+    held_out: float = 0.06,
+    seed: int = 0,
+    on_progress: Callable[[float], None] = lambda done: None,
+) -> Split:
     """Read pictures, make their pairs, and hold some out from the training.
 
     Every second picture is taken in full-range luma, the others in studio range, so that the network
@@ -119,6 +126,8 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
         Share of the pictures (at least one) that training never sees; each is degraded once.
     seed
         Which pictures are held out, and what a random degradation draws, hang on it.
+    on_progress
+        Is told the share that is done, 0..1.
 
     Returns
     -------
@@ -135,6 +144,7 @@ def load_split(folders: list[Path], spec: PatchSpec, *, held_out: float = 0.06, 
     usable: list[list[Pair]] = []
     skipped: list[str] = []
     for number, index in enumerate(order):
+        on_progress(number / len(paths))
         path = paths[index]
         try:
             pixels = to_8_bits(read_picture(path).pixels)

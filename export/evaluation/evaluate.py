@@ -7,7 +7,7 @@ the pictures (Dong et al., section 4; Timofte et al., "A+", section 4).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from export.evaluation.metrics import flat_noise, gmsd
 Method = Callable[[UInt8Array, int], UInt8Array]
 """Upscales a small luma plane by a factor."""
 
-DEGRADES = {"matlab": "bicubic", "cv2": "cv2", "camera": "camera"}
+DEGRADES = {"matlab": "bicubic", "cv2": "cv2", "camera": "camera", "camera-video": "camera-video"}
 """The degradations of ``export.data.degradation`` by the names that the literature has for them."""
 
 
@@ -124,13 +124,30 @@ def evaluate(
     """
     if degrade not in DEGRADES:
         raise UsageError(f"no degradation is called {degrade!r}; there are {', '.join(DEGRADES)}")
+    small_planes = [downscale(DEGRADES[degrade], hr, scale, number) for number, hr in enumerate(hr_planes, 1)]
+    scores = compare(name, small_planes, hr_planes, scale, methods, on_step=on_step)
+    return [replace(score, degrade=degrade) for score in scores]
+
+
+def compare(
+    name: str,
+    small_planes: Sequence[UInt8Array],
+    hr_planes: Sequence[UInt8Array],
+    scale: int,
+    methods: dict[str, Method],
+    *,
+    on_step: Callable[[], None] = lambda: None,
+) -> list[Score]:
+    """Compare what methods make of small planes, uint8 ``[h // scale, w // scale]``, with their ground truths.
+
+    The other parameters, and what comes back, are those of ``evaluate``; how the planes became small is not said.
+    """
     figures: dict[str, list[list[float]]] = {method: [] for method in methods}
     inner = (slice(scale, -scale), slice(scale, -scale))
-    for number, hr in enumerate(hr_planes, 1):
-        small = downscale(DEGRADES[degrade], hr, scale, number)
+    for small, hr in zip(small_planes, hr_planes, strict=True):
         for method, run in methods.items():
             result = run(small, scale)
             figures[method].append([measure(result[inner], hr[inner]) for measure in (psnr, ssim, gmsd, flat_noise)])
             on_step()
     means = {method: np.mean(rows, axis=0).tolist() for method, rows in figures.items()}
-    return [Score(name, scale, degrade, method, *row) for method, row in means.items()]
+    return [Score(name, scale, "", method, *row) for method, row in means.items()]

@@ -15,6 +15,7 @@ from export.data.patches import PatchSampler
 from export.job import ExportJob
 from export.packaging import model_card
 from export.run import Exported, run_export
+from export.training.schedule import Progress
 from tests.export.exports import PLAN, files_of
 from tests.export.trainings import TINY
 
@@ -70,6 +71,21 @@ def test_a_network_for_cameras_is_evaluated_by_what_cameras_deliver(data: Path, 
     assert "a camera's lens, sensor" in made.files["card"].read_text()
     (quality,) = read_model(made.files["int8"]).spec.quality
     assert quality.set == "held-out camera"
+
+
+def test_a_network_for_a_cameras_stream_is_called_and_evaluated_as_one_for_cameras(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    told: list[Progress] = []
+    job = ExportJob(TINY, PLAN, tmp_path, data=(data,), degradation="camera-video")
+    made = run_export(job, on_progress=told.append)
+    assert made.files["int8"].name == "srcnn-915-x2-camera.tflite"
+    assert {(score.set, score.degrade) for score in made.scores} == {("held-out camera", "camera")}
+    assert read_model(made.files["int8"]).spec.degradation == "camera-video"
+    card = made.files["card"].read_text()
+    assert "training: `camera-video`" in card
+    assert "a camera's lens, sensor" in card
+    assert "mean over time" in card
+    assert [progress.done for progress in told if progress.step == 0][:3] == [0, 0.2, 0.4], "reading takes a while"
 
 
 # --- an export ---

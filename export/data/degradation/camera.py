@@ -75,7 +75,7 @@ def camera(plane: UInt8Array, scale: int, rng: np.random.Generator, faults: Came
     The faults are drawn from ``rng``: the same state gives the same picture.
     """
     height, width = (side // scale for side in plane.shape)
-    image = blur(plane.astype(np.float32), _psf(scale, rng, faults))
+    image = blur(plane.astype(np.float32), psf(scale, rng, faults))
     shrink = mean_of_areas if rng.random() < faults.area_share else resample
     noise = Noise(rng.uniform(*faults.shot), rng.uniform(*faults.read))
     if rng.random() < faults.fine_share:
@@ -92,7 +92,7 @@ def camera(plane: UInt8Array, scale: int, rng: np.random.Generator, faults: Came
     return picture
 
 
-def _psf(scale: int, rng: np.random.Generator, faults: CameraFaults) -> Levels:
+def psf(scale: int, rng: np.random.Generator, faults: CameraFaults) -> Levels:
     """Draw the point spread function of one picture, in pixels of the large one: float32 ``[k, k]``."""
     kind, angle = rng.random(), rng.uniform(0, pi)
     if kind < faults.defocus_share:

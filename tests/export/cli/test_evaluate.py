@@ -147,3 +147,29 @@ def test_pictures_that_are_too_small_or_damaged_end_with_65(
     assert "too small to be evaluated at x2" in err
     (tmp_path / "tiny.png").write_text("hello")
     assert evaluate("--data", tmp_path, "--model", mine)[0] == 65
+
+
+def test_the_grid_ends_with_1_where_a_model_is_below_bicubic(
+    evaluate: Cli, mine: Path, tmp_path: Path, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+    monkeypatch.setattr("export.evaluation.grid.SIGMAS", (0, 40))
+    monkeypatch.setattr("export.evaluation.grid.JPEG_QUALITIES", (95,))
+    monkeypatch.setattr("export.evaluation.grid.CRFS", ())
+    (tmp_path / "set").mkdir()
+    Image.fromarray(draw(0, 80, 100)).save(tmp_path / "set" / "one.png")
+    bundled = find_model("srcnn-915-x2", 2)
+    status, out, err = evaluate("--data", tmp_path / "set", "--model", bundled, "--grid")
+    assert status == 1, "the model for well-made pictures sharpens noise"
+    assert "below bicubic: srcnn-915-x2, set, one, JPEG 95, noise 40: " in err
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0] == ["set", "frames", "codec", "noise", "bicubic", "dB", "srcnn-915-x2"]
+    assert [line[:-2] for line in lines[1:]] == [
+        ["set", *frames.split(), "JPEG", "95", sigma] for frames in ("one", "mean of 16") for sigma in ("0", "40")
+    ]
+    assert [line[-1][0] for line in lines[1:3]] == ["+", "-"]
+
+    monkeypatch.setattr("export.evaluation.grid.SIGMAS", (0,))
+    status, out, err = evaluate("--data", tmp_path / "set", "--model", bundled, "--grid", "--json")
+    assert (status, err) == (0, "")
+    assert [row["degrade"] for row in json.loads(out)[::3]] == ["one, JPEG 95, noise 0", "mean of 16, JPEG 95, noise 0"]

@@ -1,9 +1,11 @@
 """Degradations by name: which there are, which are random, and that a seed settles what they draw."""
 
+import sys
+
 import numpy as np
 import pytest
 
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import Unavailable, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation import (
     DEGRADATIONS,
@@ -16,6 +18,9 @@ from export.data.degradation import (
     matlab_bicubic,
 )
 from export.data.degradation.camera import camera
+from export.data.degradation.video import camera_video
+
+pytest.importorskip("av")
 
 
 def noise(height: int, width: int) -> UInt8Array:
@@ -23,7 +28,12 @@ def noise(height: int, width: int) -> UInt8Array:
 
 
 def test_degradations_are_known_by_name() -> None:
-    assert list(DEGRADATIONS.items()) == [("bicubic", matlab_bicubic), ("cv2", cv2_bicubic), ("camera", camera)]
+    assert list(DEGRADATIONS.items()) == [
+        ("bicubic", matlab_bicubic),
+        ("cv2", cv2_bicubic),
+        ("camera", camera),
+        ("camera-video", camera_video),
+    ]
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -58,3 +68,10 @@ def test_at_scale_1_those_that_only_shrink_change_nothing_and_are_refused(name: 
     with pytest.raises(UsageError, match=f"--degrade {name}: changes nothing at --scale 1; give --degrade camera"):
         check_degradation("--degrade", name, 1, name)
     check_degradation("--degrade", name, 2, name)
+
+
+def test_without_pyav_what_needs_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    check_degradation("--degrade", "camera", 2, "camera")
+    with pytest.raises(Unavailable, match=r"--degrade camera-video: PyAV.*pip install 'edge-srcnn\[video\]'"):
+        check_degradation("--degrade", "camera-video", 2, "camera-video")
