@@ -11,6 +11,8 @@ from pathlib import Path
 
 from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, InternalError, NoInput, UsageError
 from edge_srcnn.imaging.animation import ANIMATED
+from edge_srcnn.imaging.temporal import TemporalStrength
+from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.sinks.images import FORMATS, Encoding, format_of, write_animation, write_picture
 from edge_srcnn.sinks.recovery import remove_stale_parts
@@ -123,6 +125,7 @@ def run_jobs(
     overwrite: bool,
     skip_existing: bool = False,
     partial_videos: bool = False,
+    temporal: TemporalStrength | None = None,
     progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
 ) -> Iterator[Outcome]:
     """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others.
@@ -141,6 +144,8 @@ def run_jobs(
         Leave out jobs whose results are there.
     partial_videos
         Of videos that are cut off or damaged, take what there is.
+    temporal
+        How much the frames of videos are averaged over time; None: not at all.
     progress
         Called for each frame of a video with the job, frames done, and how many there are, if that is known.
 
@@ -160,7 +165,12 @@ def run_jobs(
                 continue
             if job.is_video:
                 size, new_size = _run_video(
-                    job, upscaler, partial(progress, job), overwrite=overwrite, partial_videos=partial_videos
+                    job,
+                    upscaler,
+                    partial(progress, job),
+                    overwrite=overwrite,
+                    partial_videos=partial_videos,
+                    temporal=temporal,
                 )
             else:
                 size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
@@ -193,7 +203,13 @@ def _run(job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -
 
 
 def _run_video(
-    job: Job, upscaler: Upscaler, progress: Callable[[int, int | None], None], *, overwrite: bool, partial_videos: bool
+    job: Job,
+    upscaler: Upscaler,
+    progress: Callable[[int, int | None], None],
+    *,
+    overwrite: bool,
+    partial_videos: bool,
+    temporal: TemporalStrength | None,
 ) -> Sizes:
     if not os.path.isfile(job.source):
         raise no_file(job.source)
@@ -203,7 +219,7 @@ def _run_video(
     deep = job.target.suffix.lower() not in _SHALLOW
     source = Video(str(job.source), deep=deep, whole=not partial_videos, partial=partial_videos)
     frames = source.frames
-    pipeline = Pipeline(source, upscaler, [sink])
+    pipeline = Pipeline(Capture.of(source, temporal), upscaler, [sink])
     pipeline.run(lambda done: progress(done, frames))
     state = pipeline.state()
     if state.size_in is None or state.size_out is None:

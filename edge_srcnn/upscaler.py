@@ -155,16 +155,16 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         Factor of upscaling.
     spec, model
         The model's description and its name; None for bicubic alone.
-    share
-        The part of a picture that the network sees: all of it.
+    share, reused
+        The part of a picture that the network sees: all of it; and the part of the last frame's tiles that were as
+        before, and not computed (None: none is looked at).
     """
 
-    share = 1.0
-
     def __init__(self, luma: Luma, engine: str, model: Model | None) -> None:
-        self.scale, self.engine = luma.scale, engine
+        self.scale, self.engine, self.share = luma.scale, engine, 1.0
         self.spec = model.spec if model else None
         self.model = model.spec.name if model else None
+        self.reused: float | None = None
         self._luma: Luma | None = luma
         self._lock = threading.Lock()  # an interpreter and its buffers are one picture's at a time
         self._model = model
@@ -210,8 +210,9 @@ class Upscaler(AbstractContextManager["Upscaler"]):
     def upscale_frame(self, frame: Frame, region: Tile | None = None) -> Frame:
         """Upscale a frame of video: luma through the network within ``region``, chroma bicubic; tags and times stay."""
         with self._lock:
-            deep = frame.luma.dtype != np.uint8
+            before, deep = replace(self.statistics), frame.luma.dtype != np.uint8
             luma = self._deep_luma(frame.luma, region) if deep else self._open().upscale(frame.luma, region=region)
+            self.reused = self.statistics.reused_since(before)
         height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, frame.subsampling, strict=True))
         chroma = upscale_chroma(frame, self.scale, height, width)
         return replace(frame, luma=luma, chroma=chroma, siting=nearest_named(frame.siting))
@@ -234,9 +235,8 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         for number, (start, stop) in enumerate(bands(*luma.shape)):
             with self._lock:
                 sharp, bicubic = self._open().band(luma, number, region)
-                if channels == 1 and pixels.dtype == np.uint8:
-                    band: Samples = sharp
-                else:
+                band: Samples = sharp
+                if channels > 1 or pixels.dtype != np.uint8:
                     rows = upscale_band if alpha is None else upscale_with_alpha
                     band = shift_luma(rows(pixels, self.scale, start, stop), sharp, bicubic)
             yield start * self.scale, band

@@ -48,6 +48,16 @@ Block = Annotated[
 TileSize = Annotated[
     str, typer.Option("--tile", metavar="HxW", help="Pixels of the network's plane worked on at a time, or whole.")
 ]
+TEMPORAL = ("auto", "off", "weak", "strong")
+Temporal = Annotated[
+    str | None,
+    typer.Option(
+        "--temporal",
+        metavar="|".join(TEMPORAL),
+        help="Average frames over time where nothing moves: less noise, and still parts cost less. temporal= in a "
+        "source's name comes first. (default: auto for cameras, off for files)",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 _OF_ENGINE = ("engine", "threads", "block", "tile", "isolate")

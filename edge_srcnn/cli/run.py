@@ -12,7 +12,7 @@ from edge_srcnn.cli import options
 from edge_srcnn.cli.options import check_scale, engine_options, read_option
 from edge_srcnn.errors import BadConfiguration, UsageError
 from edge_srcnn.sinks import camera_name
-from edge_srcnn.uri import examples, frame_rate, region
+from edge_srcnn.uri import examples, frame_rate, one_of, region
 
 if TYPE_CHECKING:
     from edge_srcnn.service.settings import Config
@@ -24,9 +24,14 @@ EXAMPLES = (
     "[bold]edge-srcnn run --source '/dev/video0?rotate=180' --sink 'out.mp4?segment=60&keep=30'[/bold] · "
     "[bold]edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -[/bold] · "
     "[bold]edge-srcnn run --source test: --sink http://:8080[/bold] · "
+    "[bold]edge-srcnn run --source rtsp://camera/stream --temporal strong --sink http://127.0.0.1:8080[/bold] "
+    "(a noisy camera that stands still) · "
     "[bold]edge-srcnn run --config /etc/edge-srcnn/default.toml[/bold]"
 )
-_ENHANCE = ("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "isolate", "delegate")
+_ENHANCE = (
+    *("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "temporal", "isolate"),
+    "delegate",
+)
 
 
 def run(
@@ -38,7 +43,7 @@ def run(
             "-i",
             metavar="URI",
             help=f"Where frames come from: {examples(sources.KINDS)}. Every one takes crop=X,Y,W,H, hflip=yes, "
-            "vflip=yes, rotate=90 and fps=10 behind its ?, or the # of an address.",
+            "vflip=yes, rotate=90, fps=10 and temporal=off behind its ?, or the # of an address.",
         ),
     ] = None,
     sink: Annotated[
@@ -96,6 +101,7 @@ def run(
             help="With --model auto: the best model that keeps this rate. (default: the camera's rate)",
         ),
     ] = None,
+    temporal: options.Temporal = None,
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="TEXT", help="Call the camera so on the page, in /state and in recordings."),
@@ -134,6 +140,7 @@ def run(
     for option, text, read in (
         ("--roi", roi, region),
         ("--keep-fps", keep_fps, frame_rate),
+        ("--temporal", temporal, one_of(*options.TEMPORAL)),
         ("--name", name, camera_name),
     ):
         if text is not None:

@@ -16,7 +16,7 @@ from edge_srcnn.cli.console import print_json
 from edge_srcnn.errors import EdgeSrcnnError, reason
 from edge_srcnn.live.governor import LadderState
 from edge_srcnn.live.pipeline import State
-from edge_srcnn.live.statistics import rate_text
+from edge_srcnn.live.statistics import rate_text, still_text
 from edge_srcnn.service.build import Service
 from edge_srcnn.service.configuration import Loaded
 from edge_srcnn.service.settings import Config
@@ -163,11 +163,12 @@ def _line(state: State) -> str:
     (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
     share = "" if state.enhanced_share > 0.995 else f", {state.enhanced_share:.0%} enhanced"
     unwanted = f", {state.idle_frames} not wanted" if state.idle_frames else ""
+    seen = still_text(state.temporal.noise, state.still_share)
     reason = f" ({state.ladder.last_step})" if state.ladder is not None and state.ladder.last_step else ""
     return (
         f"{width}x{height} -> {new_width}x{new_height}  {state.frames_out} frames, {rate_text(state.fps_out)}, "
         f"{state.dropped} dropped{unwanted}, latency {state.latency.median_ms:.0f} ms{share}, "
-        f"{state.model or state.engine}{reason}"
+        f"{seen and f'{seen}, '}{state.model or state.engine}{reason}"
     )
 
 

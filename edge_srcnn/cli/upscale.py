@@ -7,8 +7,9 @@ import typer
 
 from edge_srcnn.cli import options
 from edge_srcnn.cli.console import progress_bar, say, say_error
-from edge_srcnn.cli.options import check_scale, engine_options
+from edge_srcnn.cli.options import check_scale, engine_options, read_option
 from edge_srcnn.errors import BadData, EdgeSrcnnError, UsageError
+from edge_srcnn.uri import one_of
 
 if TYPE_CHECKING:
     from edge_srcnn.batch import Job, Outcome
@@ -17,6 +18,7 @@ EXAMPLES = (
     "Examples: [bold]edge-srcnn upscale photo.jpg -o large.png[/bold] · "
     "[bold]edge-srcnn upscale photos/ 'more/*.webp' -o large/ --scale 3 --format png[/bold] · "
     "[bold]edge-srcnn upscale clip.mp4 -o large.mp4[/bold] · "
+    "[bold]edge-srcnn upscale night.mp4 -o large.mp4 --temporal auto[/bold] · "
     "[bold]edge-srcnn upscale album/ -o large/ --videos --skip-existing[/bold]"
 )
 
@@ -50,6 +52,14 @@ def upscale(
     partial: Annotated[
         bool, typer.Option("--partial", help="Of videos that are cut off or damaged, upscale what there is.")
     ] = False,
+    temporal: Annotated[
+        str | None,
+        typer.Option(
+            "--temporal",
+            metavar="|".join(options.TEMPORAL),
+            help="Average the frames of videos over time where nothing moves, which takes away noise. (default: off)",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Upscale pictures and videos and sharpen them.
@@ -58,13 +68,18 @@ def upscale(
     """
     from edge_srcnn.batch import plan_jobs, run_jobs
     from edge_srcnn.sinks.images import Encoding
+    from edge_srcnn.sources.transform import TEMPORAL
     from edge_srcnn.system.signals import ending_on_signals
     from edge_srcnn.upscaler import load
 
     check_scale(scale, model)
     if overwrite and skip_existing:
         raise UsageError("--overwrite and --skip-existing: give one of them")
+    if temporal is not None:
+        read_option("--temporal", temporal, one_of(*options.TEMPORAL))
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None, videos=videos)
+    if temporal is not None and not any(job.is_video for job in jobs):
+        raise UsageError(f"--temporal {temporal}: is for videos, and there is none among the inputs (--videos?)")
     encoding = Encoding(quality, lossless, compression)
     errors: list[EdgeSrcnnError] = []
     asked, skipped = engine_options(context.params), 0
@@ -87,6 +102,7 @@ def upscale(
             overwrite=overwrite,
             skip_existing=skip_existing,
             partial_videos=partial,
+            temporal=TEMPORAL[temporal or "off"],
             progress=show_frames,
         )
         for outcome in results:

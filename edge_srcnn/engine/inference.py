@@ -34,12 +34,18 @@ class Statistics:
     invoke_s: float = 0.0
     unpack_s: float = 0.0
     tiles: int = 0
+    tiles_compared: int = 0
     tiles_reused: int = 0
 
     def clear(self) -> None:
         """Begin anew."""
         for each in fields(self):
             setattr(self, each.name, each.default)
+
+    def reused_since(self, before: "Statistics") -> float | None:
+        """Give the part of the tiles since then that were as before, and not computed; None: none was compared."""
+        compared = self.tiles_compared - before.tiles_compared
+        return (self.tiles_reused - before.tiles_reused) / compared if compared else None
 
     def add(self, other: "Statistics") -> None:
         """Count what another one counted, too."""
@@ -169,6 +175,7 @@ class _SizedInference:
         wanted = changed = program.tiled.within(region)
         if self._reuse:
             changed = [tile for tile in wanted if tile not in known or not self._is_still(tile)]
+            self._statistics.tiles_compared += len(wanted)
             self._statistics.tiles_reused += len(wanted) - len(changed)
         self._statistics.tiles += len(wanted)
         self._statistics.pack_s += perf_counter() - began

@@ -2,22 +2,24 @@
 
 import logging
 import threading
-from dataclasses import replace
 from fractions import Fraction
 from math import inf
 from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, SourceLost, describe, is_retryable
 from edge_srcnn.imaging.frame import Frame
+from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.live.bounded_log import BoundedLog
 from edge_srcnn.live.reader import CLOSE_S, Opener, Reader
 from edge_srcnn.live.statistics import Meter
+from edge_srcnn.live.temporal_stage import Taken, TemporalStage
 from edge_srcnn.live.threads import FILE_DEPTH, Backoff, BoundedQueue
+from edge_srcnn.live.timeline import Timeline
 from edge_srcnn.sources import Source
 
 log = logging.getLogger(__name__)
 
-_LOOK_S, _LEAST_STEP_S = 0.1, 0.001
+_LOOK_S = 0.1
 _GOOD_S = 5.0
 """A camera that worked for so long is tried again at once when it gets lost."""
 
@@ -52,6 +54,8 @@ class Capture:
         When it was last seen to do something, in seconds of ``time.monotonic()``.
     came, skipped
         Frames that were read, and those that the source itself left out.
+    temporal
+        Averages them over time.
     """
 
     def __init__(self, opener: Opener, retry: Backoff | None = None) -> None:
@@ -63,23 +67,23 @@ class Capture:
         self.last_error: str | None = None
         self.retries = retry is not None
         self.losses = self.skipped = 0
-        self.came, self.heartbeat_s = Meter(), monotonic()
+        self.came, self.heartbeat_s, self.temporal = Meter(), monotonic(), TemporalStage()
         self._opener, self._retry = opener, retry
         self._before: Opener | None = None
         self._exchanging = threading.Lock()
         self._given: Source | None = None  # open, while no thread has it
-        self._queue: BoundedQueue[Frame] = BoundedQueue(1, block=False)
+        self._queue: BoundedQueue[Taken] = BoundedQueue(1, block=False)
         self._reader: Reader | None = None
         self._opened, self._wanted = threading.Event(), threading.Event()
         self._closed, self._replaced = threading.Event(), threading.Event()
-        self._next_index, self._offset_s, self._first_s, self._last_s = 0, 0.0, 0.0, 0.0
+        self._timeline = Timeline()
         self._since_s: float | None = None
         self._changes, self._asked_to_wait_s = BoundedLog(log), 0.0
 
     @classmethod
-    def of(cls, source: Source) -> "Capture":
-        """Read a source that is open already."""
-        capture = cls(Opener("source", lambda: source))
+    def of(cls, source: Source, temporal: TemporalStrength | None = None) -> "Capture":
+        """Read a source that is open already, and average its frames over time if that is asked for."""
+        capture = cls(Opener("source", lambda: source, temporal=lambda: temporal))
         capture._given = source
         capture._take_over(source)
         return capture
@@ -112,14 +116,14 @@ class Capture:
         if self._reader is None and not self._closed.is_set():
             self._start()
 
-    def take(self, timeout_s: float = inf) -> Frame | None:
+    def take(self, timeout_s: float = inf) -> Taken | None:
         """Take the newest frame, of a file the next one; None when there are no more, or none came in time."""
         end_s = monotonic() + timeout_s
         while True:
             left_s = max(end_s - monotonic(), 0.0)
-            frame = self._queue.take(min(left_s, _LOOK_S))
-            if frame is not None or self._queue.closed:
-                return frame
+            taken = self._queue.take(min(left_s, _LOOK_S))
+            if taken is not None or self._queue.closed:
+                return taken
             self._enforce_limit()
             if left_s <= _LOOK_S:
                 return None
@@ -204,6 +208,7 @@ class Capture:
             self._opened.set()
 
     def _pause(self, worked_s: float = 0.0) -> None:
+        self.temporal.begin_anew()
         if self._retry is None or self._replaced.is_set():
             return
         if worked_s > _GOOD_S:
@@ -218,7 +223,7 @@ class Capture:
         reader.source = source = reader.open(self._opener)
         if self._is_over(reader):
             return False
-        self.rate, begins, found = source.rate, self._next_index, False
+        self.rate, found = source.rate, False
         if not self.retries:
             self._take_over(source)
             self._wanted.wait()
@@ -235,7 +240,7 @@ class Capture:
             if not found:
                 found = True
                 self._find(frame, reader.opener)
-            self._give(frame, begins)
+            self._give(frame, reader.opener)
         return True
 
     def _take_over(self, source: Source) -> None:
@@ -247,11 +252,8 @@ class Capture:
             self._opened.set()
 
     def _find(self, frame: Frame, opener: Opener) -> None:
-        """Take note of the first frame; the times of a source that begins anew go on."""
-        if self._next_index == 0:
-            self._first_s = frame.captured_s - frame.time_s
-        else:
-            self._offset_s = max(frame.captured_s - self._first_s, self._last_s + _LEAST_STEP_S) - frame.time_s
+        """Take note of the first frame."""
+        self._timeline.begin(frame)
         if self._since_s is not None:
             self._changes.tell(logging.WARNING, f"frames come again after {monotonic() - self._since_s:.1f} s")
         self.last_error = self._since_s = None
@@ -259,15 +261,13 @@ class Capture:
             if opener is self._opener:  # another may just have been asked for, and make no sense
                 self._before = None
 
-    def _give(self, frame: Frame, begins: int) -> None:
+    def _give(self, frame: Frame, opener: Opener) -> None:
         self.heartbeat_s = monotonic()
         self._changes.catch_up()
-        if begins:
-            frame = replace(frame, index=begins + frame.index, time_s=self._offset_s + frame.time_s)
         self.came.tick()
-        self.skipped += max(frame.index - self._next_index, 0)
-        self._next_index, self._last_s = frame.index + 1, frame.time_s
-        self._queue.put(frame)
+        frame, skipped = self._timeline.place(frame)
+        self.skipped += skipped
+        self._queue.put(self.temporal.filter(frame, opener.temporal(), live=self.live))
 
     def _goes_on_after(self, error: BaseException) -> bool:
         if self._retry is None:
@@ -279,7 +279,7 @@ class Capture:
                 self._opener, self._before = self._before, None
                 self._replaced.set()
                 return True
-            if self._next_index == 0:  # later it is a camera that made sense: half gone, or back as another
+            if self._timeline.is_empty:  # later it is a camera that made sense: half gone, or back as another
                 self.error = error
                 return False
         if not isinstance(error, EdgeSrcnnError):

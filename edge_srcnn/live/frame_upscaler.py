@@ -32,6 +32,11 @@ class FrameUpscaler(Protocol):
         """The part of the last picture that the network saw, 0 to 1."""
         ...
 
+    @property
+    def reused(self) -> float | None:
+        """The part of the last picture's tiles that were as before, and not computed; None: none is looked at."""
+        ...
+
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """Upscale a frame; None: it failed, and the next one may not."""
         ...
@@ -65,6 +70,11 @@ class SwitchingUpscaler:
     def share(self) -> float:
         """The part of the last picture that the network saw, 0 to 1."""
         return self._upscaler.share
+
+    @property
+    def reused(self) -> float | None:
+        """The part of the last picture's tiles that were as before, and not computed; None: none is looked at."""
+        return self._upscaler.reused
 
     @property
     def ladder(self) -> LadderState | None:
@@ -110,6 +120,11 @@ class RegionUpscaler:
         self.share = (right - left) * (bottom - top) / (frame.size[0] * frame.size[1])
         sides = (top, left, bottom - top, right - left)
         return self._upscaler.upscale_frame(frame, Tile(*(side * self.scale for side in sides)))
+
+    @property
+    def reused(self) -> float | None:
+        """The part of the region's tiles that were as before, and not computed; None: none is looked at."""
+        return self._upscaler.reused
 
     def close(self) -> None:
         """Close the upscaler."""

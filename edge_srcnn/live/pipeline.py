@@ -11,7 +11,8 @@ from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.frame_upscaler import FrameUpscaler, SwitchingUpscaler
 from edge_srcnn.live.governor import LadderState
 from edge_srcnn.live.sink_thread import SinkState, SinkWriter
-from edge_srcnn.live.statistics import Durations, Meter, Percentiles
+from edge_srcnn.live.statistics import Durations, Meter, Percentiles, Shares
+from edge_srcnn.live.temporal_stage import Taken, TemporalState
 from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.sources import Source
 
@@ -38,6 +39,10 @@ class State:
         What computes, by which model (None: bicubic alone), and the part of the picture that the network sees, 0 to 1.
     ladder
         The models to choose from, and which of them it is; None where nothing is chosen.
+    temporal
+        The mean over time before all that, and the noise that it sees.
+    still_share
+        The part of the tiles of late that were as before, and not computed again, 0 to 1; None: none is looked at.
     age_s
         Seconds since the last enhanced frame, or None.
     stopped
@@ -59,6 +64,8 @@ class State:
     model: str | None
     enhanced_share: float
     ladder: LadderState | None
+    temporal: TemporalState
+    still_share: float | None
     age_s: float | None
     size_in: tuple[int, int] | None
     size_out: tuple[int, int] | None
@@ -114,9 +121,9 @@ class Pipeline:
         self._ended = False
         self._out = Meter()
         self._failed = self._idle_frames = 0
-        self._at_hand: Frame | None = None  # the newest that was not computed, while idle
+        self._at_hand: Taken | None = None  # the newest that was not computed, while idle
         self._overtaken = self._unwanted = 0  # before the last frame; and those of them that nobody wanted either
-        self._enhance, self._latency = Durations(), Durations()
+        self._enhance, self._latency, self._still = Durations(), Durations(), Shares()
         self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._began = monotonic()
 
@@ -150,12 +157,12 @@ class Pipeline:
                 worker.start(stream)
             begun()
             capture.begin()
-            while (frame := self._next()) is not None and not self._stopping.is_set():
+            while (taken := self._next()) is not None and not self._stopping.is_set():
                 if self._is_wanted():
-                    self._process(frame)
+                    self._process(taken)
                     progress(self._out.count)
                 else:
-                    self._rest(frame)
+                    self._rest(taken)
             self._ended = not self._stopping.is_set()
             whole = capture.error is None or capture.live
         finally:
@@ -202,6 +209,8 @@ class Pipeline:
             model=self._upscaler.model,
             enhanced_share=self._upscaler.share,
             ladder=self._upscaler.ladder if isinstance(self._upscaler, SwitchingUpscaler) else None,
+            temporal=self._capture.temporal.state(),
+            still_share=self._still.mean(),
             age_s=self._out.age_s(),
             size_in=sizes[0],
             size_out=sizes[1],
@@ -209,12 +218,12 @@ class Pipeline:
             stopped=self._stopping.is_set() and not self._ended,
         )
 
-    def _next(self) -> Frame | None:
+    def _next(self) -> Taken | None:
         """Wait for a frame; for the one at hand, where somebody begins to look before another one comes."""
         while self._at_hand is not None:
-            frame = self._capture.take(_IDLE_LOOK_S)
-            if frame is not None:
-                return frame
+            taken = self._capture.take(_IDLE_LOOK_S)
+            if taken is not None:
+                return taken
             if self._capture.ended:
                 return None
             at_hand = self._at_hand
@@ -231,9 +240,9 @@ class Pipeline:
             self._out.begin_anew()
         return wanted
 
-    def _rest(self, frame: Frame) -> None:
-        """Show the frame as the camera gave it, to those who look at that."""
-        self._at_hand = frame
+    def _rest(self, taken: Taken) -> None:
+        """Show the frame as it came, to those who look at that."""
+        self._at_hand, frame = taken, taken.frame
         self._idle_frames += 1
         before, self._overtaken = self._overtaken, self._capture.dropped
         self._unwanted += self._overtaken - before
@@ -241,10 +250,11 @@ class Pipeline:
         if isinstance(self._upscaler, SwitchingUpscaler):
             self._upscaler.rest()
         self.computes = False
-        self._offer(Result(frame, frame, self._upscaler.scale, enhanced=False, overlay=self._overlay(frame)))
+        text, scale = self._overlay(frame), self._upscaler.scale
+        self._offer(Result(frame, frame, scale, enhanced=False, overlay=text, camera=taken.camera))
 
-    def _process(self, frame: Frame) -> None:
-        began = perf_counter()
+    def _process(self, taken: Taken) -> None:
+        began, frame = perf_counter(), taken.frame
         self._overtaken = self._capture.dropped
         self.computes = True
         enhanced = self._upscaler.upscale_frame(frame)
@@ -253,9 +263,10 @@ class Pipeline:
             self._failed += 1
             return
         self._enhance.add(perf_counter() - began)
+        self._still.add(self._upscaler.reused)
         self._sizes = frame.size, enhanced.size
-        text = self._overlay(frame)
-        self._offer(Result(with_text(enhanced, text), frame, self._upscaler.scale, overlay=text))
+        text, scale = self._overlay(frame), self._upscaler.scale
+        self._offer(Result(with_text(enhanced, text), frame, scale, overlay=text, camera=taken.camera))
         self._latency.add(monotonic() - frame.captured_s)
         self._out.tick()
 

@@ -9,8 +9,10 @@ from math import inf
 from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, Unavailable
+from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.live.threads import STUCK_THREADS
 from edge_srcnn.sources import Source, kind_of, silent
+from edge_srcnn.sources.transform import temporal_of
 from edge_srcnn.uri import parse_uri, seconds
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ class Opener:
     device
         What it opens, with all that tells it from others: it is not opened while a stuck thread holds it. Empty: its
         name.
+    temporal
+        Gives how much its frames are averaged over time; None: not at all.
     """
 
     name: str
@@ -50,10 +54,28 @@ class Opener:
     limit_s: float | None = None
     reopens: bool = False
     device: str = ""
+    temporal: Callable[[], TemporalStrength | None] = lambda: None
 
     @classmethod
-    def of(cls, uri: str) -> "Opener":
-        """Open what a name says; ``UsageError`` where it makes no sense."""
+    def of(cls, uri: str, temporal: Callable[[], str | None] = lambda: None) -> "Opener":
+        """Open what a name says.
+
+        Parameters
+        ----------
+        uri
+            The name.
+        temporal
+            Gives what is to count where the name has no temporal=; may change while the source is open.
+
+        Returns
+        -------
+        The opener.
+
+        Raises
+        ------
+        UsageError
+            The name makes no sense.
+        """
         parsed = parse_uri(uri)
         kind, limit_s = kind_of(parsed), None
         reopens = kind.reopens(parsed)
@@ -62,7 +84,8 @@ class Opener:
             timeout_s = seconds(parsed.options.get("timeout", "5" if parsed.is_network else "1"))
             limit_s = max(OPEN_S, (_NETWORK_PATIENCE if parsed.is_network else 2) * timeout_s)
         device = f"{parsed.scheme}:{parsed.target}"
-        return cls(parsed.name, lambda: kind.open(parsed), limit_s, reopens, device)
+        strength = temporal_of(parsed, camera=kind.camera)
+        return cls(parsed.name, lambda: kind.open(parsed), limit_s, reopens, device, lambda: strength(temporal()))
 
 
 class Reader(threading.Thread):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:  # a terminal's line needs no arrays
 WINDOW = 256
 """Frames that percentiles are taken over."""
 
+SHARES = 32
+"""Frames that a mean is taken over."""
+
 BUSY = 0.4
 """Frames that are lost while the engine works for less of the time than this are not lost by it."""
 
@@ -50,6 +53,25 @@ class Durations:
             return Percentiles(0.0, 0.0, 0.0)
         median, p95, p99 = (ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.5, 0.95, 0.99))
         return Percentiles(median * 1000, p95 * 1000, p99 * 1000)
+
+
+class Shares:
+    """The last ``SHARES`` shares, 0 to 1; one thread adds, any thread looks."""
+
+    def __init__(self) -> None:
+        self._shares: deque[float] = deque(maxlen=SHARES)
+
+    def add(self, share: float | None) -> None:
+        """Add one; None forgets those before it."""
+        if share is None:
+            self._shares.clear()
+        else:
+            self._shares.append(share)
+
+    def mean(self) -> float | None:
+        """Give the mean of those at hand; None where there are none."""
+        shares = self._shares.copy()
+        return sum(shares) / len(shares) if shares else None
 
 
 class Meter:
@@ -155,3 +177,11 @@ def rate_text(per_second: float) -> str:
         seconds = 1 / per_second
         return f"one frame in {seconds:.0f} s" if seconds < _MINUTES_FROM_S else f"one frame in {seconds / 60:.0f} min"
     return f"{per_second:.1f} a second"
+
+
+def still_text(noise: float | None, still_share: float | None) -> str:
+    """Write noise in grey levels, and the part of the picture that is still: ``noise 4.1, 82 % still``, or nothing."""
+    told = [] if noise is None else [f"noise {noise:.1f}"]
+    if still_share is not None:
+        told.append(f"{still_share:.0%} still".replace("%", " %"))
+    return ", ".join(told)

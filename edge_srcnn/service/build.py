@@ -49,7 +49,7 @@ class Service:
         self._heat = HeatWatch().newest
         self._overlay = _overlay_of(config)
         with ExitStack() as opened:
-            opener = Opener.of(config.source)
+            opener = Opener.of(config.source, self._temporal)
             if steady and opener.reopens:
                 self._capture = Capture(opener, Backoff(config.service.retry_camera_s))
             else:
@@ -92,10 +92,11 @@ class Service:
 
     def _take_over(self, config: Config) -> str:
         """Change engines and source, and tell what waits for the next start; nothing is changed where this raises."""
-        before, opener = self._config, Opener.of(config.source)
+        before, opener = self._config, Opener.of(config.source, self._temporal)
         reopens = self._capture.retries and opener.reopens
         camera = is_camera(config.source) if reopens else self._camera  # of the frames that will come
-        if config.enhance != before.enhance or (camera != self._camera and is_auto(config.enhance.model)):
+        engine, engine_before = (replace(each.enhance, temporal=None) for each in (config, before))
+        if engine != engine_before or (camera != self._camera and is_auto(config.enhance.model)):
             candidates = self._upscalers(config, camera=camera).candidates()
             if not candidates[0].may_be_missing:
                 candidates[0].make().close()  # what cannot be made is not taken over
@@ -112,6 +113,10 @@ class Service:
         self._camera, self._config = camera, config
         later = ", ".join(name for name, changed in changes.items() if changed)
         return f"configuration reloaded; {later} from the next start on" if later else "configuration reloaded"
+
+    def _temporal(self) -> str | None:
+        """Give what is to count where a source's name has no temporal=, now."""
+        return self._config.enhance.temporal
 
     def _upscalers(self, config: Config, *, camera: bool) -> Upscalers:
         asked = config.enhance

@@ -120,6 +120,7 @@ class Enhance:
     delegate_options: Annotated[tuple[str, ...], partial(Delegate.parse, "")] = ()
     roi: Annotated[str, region] | None = None
     keep_fps: Annotated[Rate, frame_rate] | None = None
+    temporal: Literal["auto", "off", "weak", "strong"] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.live.frame_upscaler import FrameUpscaler
 from edge_srcnn.live.pipeline import Pipeline, State
-from edge_srcnn.live.statistics import rate_text
+from edge_srcnn.live.statistics import rate_text, still_text
 from edge_srcnn.live.threads import STUCK_THREADS, in_thread
 from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink
@@ -267,9 +267,10 @@ class Supervisor:
 
     def _log_statistics(self) -> None:
         state = self.state()
+        still = still_text(state.temporal.noise, state.still_share)
         log.info(
-            "%d frames, %s, %d dropped, %d failed, %d not wanted, %.0f ms latency, %.0f %% enhanced by %s, %s",
+            "%d frames, %s, %d dropped, %d failed, %d not wanted, %.0f ms latency, %.0f %% enhanced by %s, %s%s",
             *(state.frames_out, "idle" if state.idle else rate_text(state.fps_out), state.dropped, state.failed),
             *(state.idle_frames, state.latency.median_ms),
-            *(state.enhanced_share * 100, state.model or state.engine, state.phase),
+            *(state.enhanced_share * 100, state.model or state.engine, f"{still}, " if still else "", state.phase),
         )

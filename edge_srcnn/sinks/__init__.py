@@ -31,14 +31,18 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 @dataclass(frozen=True)
 class Result:
-    """Hold what comes out of the pipeline: the enhanced frame, the camera's, and the factor between them.
+    """Hold what comes out of the pipeline: the enhanced frame, what it was made of, and the factor between them.
 
     Attributes
     ----------
+    original
+        The camera's frame, or a mean over time of it and those before it.
     enhanced
-        False: nobody wanted an enhanced frame, and ``frame`` is the camera's. Only sinks on demand get such.
+        False: nobody wanted an enhanced frame, and ``frame`` is ``original``. Only sinks on demand get such.
     overlay
         What is written on ``frame``, if it is enhanced, and is to be written on any other that is made of ``original``.
+    camera
+        The camera's frame as it is; None: ``original`` is that.
     """
 
     frame: "Frame"
@@ -46,6 +50,7 @@ class Result:
     scale: int
     enhanced: bool = True
     overlay: str = ""
+    camera: "Frame | None" = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Options that every source has: crop, mirror and rotate its frames, and take only so many of them a second."""
+"""Options that every source has: crop, mirror and rotate its frames, take only so many, average them over time."""
 
 import logging
 from collections.abc import Callable
@@ -11,10 +11,19 @@ from edge_srcnn.errors import SourceLost, UsageError
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.geometry import UPRIGHT, Orientation, Region, cropped, oriented
 from edge_srcnn.imaging.overlay import read_overlay
+from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.sources import Source
 from edge_srcnn.uri import Uri, flag, frame_rate, one_of, read_options, region
 
 log = logging.getLogger(__name__)
+
+TEMPORAL = {
+    "auto": TemporalStrength.NORMAL,
+    "off": None,
+    "weak": TemporalStrength.WEAK,
+    "strong": TemporalStrength.STRONG,
+}
+"""What people write for how much frames are averaged over time."""
 
 READERS: dict[str, Callable[[str], Any]] = {
     "rotate": one_of("0", "90", "180", "270"),
@@ -22,9 +31,10 @@ READERS: dict[str, Callable[[str], Any]] = {
     "vflip": flag,
     "crop": region,
     "fps": frame_rate,
+    "temporal": one_of(*TEMPORAL),
     "overlay": read_overlay,
 }
-"""Options of every source, and what reads them; ``overlay`` is for whoever has the result."""
+"""Options of every source, and what reads them; the last two are for whoever has its frames, and their results."""
 
 _TURNS = ("rotate", "hflip", "vflip", "crop")
 _EPSILON_S = 1e-6  # what sums of times may be off by
@@ -98,6 +108,30 @@ def read_transform(uri: Uri, options: Callable[[Uri], dict[str, Any]]) -> tuple[
     asked |= read_options(replace(uri, options=passed_over), **READERS)
     fps = given["fps"] if "fps" in given else asked.get("fps")
     return Transform(crop, orientation, fps), rest, given
+
+
+def temporal_of(uri: Uri, *, camera: bool) -> Callable[[str | None], TemporalStrength | None]:
+    """Decide how much a source's frames are averaged over time.
+
+    Parameters
+    ----------
+    uri
+        Its name; what temporal= in it says counts first.
+    camera
+        Whether its frames come from a camera, which is averaged where nobody says anything.
+
+    Returns
+    -------
+    A function from what the settings say, or None, to the strength; None: not at all.
+
+    Raises
+    ------
+    UsageError
+        The value makes no sense.
+    """
+    told = {name: text for name, text in uri.options.items() if name == "temporal"}
+    own = read_options(replace(uri, options=told), temporal=READERS["temporal"]).get("temporal")
+    return lambda setting: TEMPORAL[own or setting or ("auto" if camera else "off")]
 
 
 class TransformedSource(Source):

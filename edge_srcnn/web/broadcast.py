@@ -14,7 +14,18 @@ from itertools import count
 
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.sinks import Result
-from edge_srcnn.web.views import BICUBIC, ENHANCED, bicubic_frame, enhanced_frame, split_frame, stale_picture, to_jpeg
+from edge_srcnn.web.views import (
+    BICUBIC,
+    CAMERA,
+    ENHANCED,
+    PLAIN,
+    bicubic_frame,
+    camera_frame,
+    enhanced_frame,
+    split_frame,
+    stale_picture,
+    to_jpeg,
+)
 
 FRESH_S = 2.0
 """A picture older than this is no signal; of a slow source: older than three times what is usual between two."""
@@ -61,7 +72,7 @@ class Shot:
 
     def has(self, view: str) -> bool:
         """Tell whether there is such a view: nobody may have wanted an enhanced picture."""
-        return view == BICUBIC or self.result.enhanced
+        return view in PLAIN or self.result.enhanced
 
     @cached_property
     def _bicubic(self) -> Frame:
@@ -71,6 +82,8 @@ class Shot:
         """Make the picture of a view; called by the one thread that encodes."""
         if view == BICUBIC:
             return self._bicubic
+        if view == CAMERA:
+            return camera_frame(self.result)
         enhanced = enhanced_frame(self.result)
         return enhanced if view == ENHANCED else split_frame(self._bicubic, enhanced)
 
@@ -166,13 +179,13 @@ class Broadcast:
         try:
             yield
         finally:
-            if view != BICUBIC:
+            if view not in PLAIN:
                 self._linger_until_s = time.monotonic() + LINGER_S
             self.viewers[view] -= 1
 
     def wants_frames(self) -> bool:
         """Tell whether anybody looks at enhanced pictures, or did a moment ago; from any thread."""
-        looking = any(number for view, number in self.viewers.copy().items() if view != BICUBIC)
+        looking = any(number for view, number in self.viewers.copy().items() if view not in PLAIN)
         return looking or self._waiting > 0 or time.monotonic() < self._linger_until_s
 
     async def newer(self, number: int, view: str = ENHANCED) -> Shot | None:
@@ -186,11 +199,11 @@ class Broadcast:
 
     async def one(self, view: str) -> Shot | None:
         """Give what is shown; where nobody wanted such a view, wait for one. None when there will be no more."""
-        self._waiting += view != BICUBIC
+        self._waiting += view not in PLAIN
         try:
             return await self.newer(0, view)
         finally:
-            self._waiting -= view != BICUBIC
+            self._waiting -= view not in PLAIN
 
     async def jpeg(self, shot: Shot, view: str) -> bytes:
         """Encode a view, or wait for the encoding that somebody else asked for."""

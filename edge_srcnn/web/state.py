@@ -88,6 +88,10 @@ def _of_pipeline(state: Any) -> Iterator[Metric]:
     yield _gauge("enhanced_ratio", "The part of the picture that the network sees.", state.enhanced_share)
     if state.ladder is not None:
         yield from _of_ladder(state.ladder)
+    yield from _of_temporal(state.temporal)
+    if state.still_share is not None:
+        text = "The part of the tiles of late that were as before, and not computed again."
+        yield _gauge("still_ratio", text, state.still_share)
     if state.age_s is not None:
         yield _gauge("frame_age_seconds", "Since the last enhanced frame.", state.age_s)
     yield _quantiles("enhance_seconds", "What the upscaler took for a frame.", state.enhance)
@@ -112,6 +116,16 @@ def _of_ladder(ladder: Any) -> Iterator[Metric]:
     steps = {(step.direction, step.reason): step.count for step in ladder.steps}
     yield _counter("ladder_steps", "Steps to a faster or a better model.", steps, "direction", "reason")
     yield _gauge("too_slow", "1 while even the fastest model is too slow.", ladder.too_slow is not None)
+
+
+def _of_temporal(temporal: Any) -> Iterator[Metric]:
+    active = temporal.strength is not None and temporal.passing is None
+    yield _gauge("temporal_active", "1 while frames are averaged over time.", active)
+    if temporal.strength is None:
+        return
+    yield _gauge("temporal_seconds", "What averaging took for a frame, median.", temporal.median_ms / 1000)
+    if temporal.noise is not None:
+        yield _gauge("noise_grey_levels", "Standard deviation of the sensor's noise in one frame.", temporal.noise)
 
 
 def _of_viewer(broadcast: Broadcast) -> Iterator[Metric]:

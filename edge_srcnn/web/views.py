@@ -1,4 +1,4 @@
-"""What viewers see: the enhanced picture, the bicubic one, half of each, or that there is no signal; as JPEG."""
+"""What viewers see: the enhanced picture, the bicubic one, the camera's, or that there is no signal; as JPEG."""
 
 from dataclasses import replace
 from time import localtime, strftime
@@ -14,13 +14,16 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.overlay import with_text
 from edge_srcnn.sinks import Result
 
-ENHANCED, BICUBIC, SPLIT, PAIR = "enhanced", "bicubic", "split", "pair"
+ENHANCED, BICUBIC, SPLIT, CAMERA = "enhanced", "bicubic", "split", "camera"
 
-VIEWS = (ENHANCED, BICUBIC, SPLIT)
-"""Each is one picture."""
+VIEWS = (ENHANCED, BICUBIC, SPLIT, CAMERA)
+"""Each is one picture; the last has the camera's own size."""
 
-PARTS = {view: (view,) for view in VIEWS} | {PAIR: (BICUBIC, ENHANCED)}
-"""The pictures that a stream sends of each frame; ``pair`` is for the page, whose divider needs two of one moment."""
+PLAIN = frozenset({BICUBIC, CAMERA})
+"""Views that no network has a part in."""
+
+PARTS = {view: (view,) for view in VIEWS} | {"pair": (BICUBIC, ENHANCED), "camera-pair": (CAMERA, ENHANCED)}
+"""The pictures that a stream sends of each frame; pairs are for the page, whose divider needs two of one moment."""
 
 MAX_SIDE_PX = 65_500
 """Limit of libjpeg (JPEG_MAX_DIMENSION)."""
@@ -39,8 +42,14 @@ def enhanced_frame(result: Result) -> Frame:
     return replace(result.frame, colour=replace(result.frame.colour, matrix=_matrix(result)))
 
 
+def camera_frame(result: Result) -> Frame:
+    """Give the camera's frame as it is, its matrix named."""
+    frame = result.camera or result.original
+    return with_text(replace(frame, colour=replace(frame.colour, matrix=_matrix(result))), result.overlay)
+
+
 def bicubic_frame(result: Result) -> Frame:
-    """Upscale the camera's frame by bicubic scaling alone."""
+    """Upscale what the enhanced frame was made of by bicubic scaling alone."""
     original = result.original
     luma = upscale_bicubic(original.luma, result.scale)
     chroma = None
@@ -97,11 +106,14 @@ def stale_picture(last: Result | None, since_s: float) -> Result:
     if last is None:
         width, height = _EMPTY_SIZE
         empty = Frame(np.full((height, width), 2 * _DARK, np.uint8), None, Colour(), 0, 0.0, 0.0)
-        return Result(_with_message(empty, "waiting for the camera"), empty, 1)
+        waiting = _with_message(empty, "waiting for the camera")
+        return Result(waiting, waiting, 1)
     text = f"no signal since {strftime('%H:%M:%S', localtime(since_s))}"
     large = last.frame if last.enhanced else bicubic_frame(last)
-    greyed, original = _with_message(_greyed(large), text), _with_message(_greyed(last.original), text)
-    return Result(greyed, original, last.scale, overlay=last.overlay)
+    greyed, original, camera = (
+        _with_message(_greyed(frame), text) for frame in (large, last.original, last.camera or last.original)
+    )
+    return Result(greyed, original, last.scale, overlay=last.overlay, camera=camera)
 
 
 def _greyed(frame: Frame) -> Frame:

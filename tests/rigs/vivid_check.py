@@ -87,7 +87,7 @@ def check_the_newest_frame_counts_and_the_others_are_counted() -> None:
         capture.begin()
         capture.take()
         time.sleep(0.5)
-        waited, now_s, fresh = capture.take(), time.monotonic(), capture.take()
+        waited, now_s, fresh = capture.take().frame, time.monotonic(), capture.take().frame
         capture.close()
         capture.join()
     assert now_s - waited.captured_s < 0.25 and waited.index > 5

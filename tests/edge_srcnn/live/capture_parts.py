@@ -29,7 +29,7 @@ class Lossless(Capture):
 def take(capture, count):
     found = []
     while len(found) < count and (each := capture.take()) is not None:
-        found.append(each)
+        found.append(each.frame)
     return found
 
 
@@ -37,7 +37,7 @@ def rest(capture):
     """Frames until the end; raises what ended it."""
     found = []
     while (each := capture.take()) is not None:
-        found.append(each)
+        found.append(each.frame)
     if capture.error is not None:
         raise capture.error
     return found

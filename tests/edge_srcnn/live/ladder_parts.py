@@ -61,7 +61,7 @@ _aside = _Aside()
 
 
 class Model:
-    scale, engine, share = 2, "none", 1.0
+    scale, engine, share, reused = 2, "none", 1.0, None
 
     def __init__(self, name: str, bench: Bench) -> None:
         self.model, self.bench = name, bench

@@ -105,7 +105,8 @@ class Double:
     """An upscaler without a network; ``during`` is called with each frame's number."""
 
     def __init__(self, during: Callable[[int], object] = lambda index: None) -> None:
-        self.scale, self.engine, self.model, self.share, self._during = 2, "none", "no-model", 1.0, during
+        self.scale, self.engine, self.model, self.share, self.reused = 2, "none", "no-model", 1.0, None
+        self._during = during
 
     def upscale_frame(self, frame: Frame) -> Frame:
         self._during(frame.index)

@@ -112,7 +112,7 @@ def test_a_source_that_is_asked_for_while_the_first_frame_comes_can_be_taken_bac
     first = _Interrupted(lambda: capture.replace(nonsense))
     camera.read = iter([first, None]).__next__
     reading(capture)
-    assert [getattr(capture.take(5), "index", None) for _ in range(5)] == list(range(5))
+    assert [each.index for each in take(capture, 5)] == list(range(5))
     assert "it has no such format; the source before it stays" in caplog.text
 
 

@@ -76,9 +76,11 @@ def test_visitors_see_it_in_every_view(upscaler, result, enhanced):
     frame = with_text(large, "Gate 06:31") if enhanced else large
     with by_hand() as sink:
         sink.write(Result(frame, original, 2, enhanced=enhanced, overlay="Gate 06:31"))
-        for view in ("enhanced", "bicubic", "split") if enhanced else ("bicubic",):
+        for view in ("enhanced", "bicubic", "split", "camera") if enhanced else ("bicubic", "camera"):
             data = get(sink, f"/snapshot.jpg?view={view}").body
             shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+            if view == "camera":  # which has its own size
+                shown = shown.repeat(2, axis=0).repeat(2, axis=1)
             assert shown.shape == (480, 640)
             box = shown[2:22, 2:80]
             assert np.median(box) < 110

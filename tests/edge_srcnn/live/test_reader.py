@@ -75,9 +75,9 @@ def test_nothing_is_read_before_it_is_to_begin():
 
 def test_the_newest_frame_counts_and_the_others_are_counted(reading):
     capture = reading(opened(Counter()))
-    first = capture.take()
+    first = capture.take().frame
     time.sleep(0.2)
-    newest = capture.take()
+    newest = capture.take().frame
     assert newest.index > first.index + 5
     assert newest.index - first.index - 1 <= capture.dropped <= newest.index - first.index
     assert capture.skipped == 0

@@ -36,6 +36,7 @@ class FaultyCamera:
         self.sent, self.since_s = 0, monotonic()
         self._size, self._rate = size, rate
         self._mode = "works"
+        self._pictures: Sequence[bytes] = ()
         self._video: Sequence[bytes] = ()
         self._video_rate = rate
         self._ended, self._changed = threading.Event(), threading.Event()
@@ -96,6 +97,11 @@ class FaultyCamera:
     def chatter(self) -> None:
         """Give sound and text between the pictures, and lengths that are wrong."""
         self._tell("chatters")
+
+    def show(self, pictures: Sequence[bytes]) -> None:
+        """Give these JPEGs from now on, one after another and then again, within the same connection."""
+        self._pictures = pictures
+        self.work()
 
     def show_times_of(self, video: Sequence[bytes], rate: float) -> None:
         """Give this video from now on, a piece for each picture; ``work`` and ``drop`` end that."""
@@ -162,6 +168,8 @@ class FaultyCamera:
             client.sendall(os.urandom(_GARBAGE_BYTES))
             return
         data = _picture(self._size, self.sent % _LEVELS)
+        if self._pictures:
+            data = self._pictures[self.sent % len(self._pictures)]
         length, kind = len(data), "image/jpeg"
         if self._mode == "torn":
             data = data[: len(data) // 2]

@@ -52,7 +52,7 @@ class Camera(Source):
 class Engine:
     """Enhances by repeating pixels; raises while ``fault`` is set."""
 
-    scale, model, share = 2, None, 1.0
+    scale, model, share, reused = 2, None, 1.0, None
 
     def __init__(self, name="engine", fault=None):
         self.engine, self.fault = name, fault

@@ -26,7 +26,7 @@ FIVE_MINUTES = "front.mp4?segment=300"
 def test_the_settings_of_enhance_are_the_options_of_load_model_and_of_run():
     options = ["model" if name == "name" else name for name in inspect.signature(load_model).parameters]
     options.remove("camera")  # which the source tells
-    assert [each.name for each in fields(Enhance)] == [*options, "delegate_options", "roi", "keep_fps"]
+    assert [each.name for each in fields(Enhance)] == [*options, "delegate_options", "roi", "keep_fps", "temporal"]
 
 
 def test_nothing_given_is_the_defaults():
@@ -237,5 +237,6 @@ def test_what_is_commented_out_in_the_example_is_good_too(tmp_path):
     text = re.sub(r"^#(?=[a-z_]+ = )", "", shipped(EXAMPLE), flags=re.MULTILINE)
     assert set(tomllib.loads(text)["enhance"]) == {path[8:] for path in SETTINGS if path.startswith("enhance.")}
     set_ones = {"threads": 3, "keep_fps": "15", "delegate": "/usr/lib/libvx_delegate.so", "roi": "160,120,320,240"}
+    set_ones |= {"temporal": "auto"}
     expected = Config(enhance=replace(Config().enhance, **set_ones), service=Service(name="Garden", overlay=USUAL))
     assert load(tmp_path, text).config == expected

@@ -46,6 +46,7 @@ def test_a_variable_that_is_nearly_one_of_ours_is_a_fault(name, meant):
             'enhance.keep_fps: found text "null"; give frames a second',
         ),
         ("ENHANCE_REUSE", "maybe", 'enhance.reuse: found text "maybe"; give yes or no'),
+        ("ENHANCE_TEMPORAL", "yes", 'enhance.temporal: found text "yes"; give one of auto, off, strong, weak'),
         ("SERVICE_HOT_C", "nan", 'service.hot_c: found text "nan"; give a number, 40 to 120'),
         ("SERVICE_LOG", "loud", 'service.log: found text "loud"; give one of auto, json, text'),
         ("SINKS", "null: foo:1", "sinks: foo:1: no sink is called 'foo'; give one such as http://"),

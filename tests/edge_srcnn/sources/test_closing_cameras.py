@@ -24,8 +24,8 @@ def begun(uri):
 
 def until_the_end(capture):
     frames = []
-    while (frame := capture.take()) is not None:
-        frames.append(frame)
+    while (taken := capture.take()) is not None:
+        frames.append(taken.frame)
     return frames
 
 

@@ -37,7 +37,7 @@ def within_loop(check: Callable[[Broadcast], Coroutine[Any, Any, None]]) -> None
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("view", ["enhanced", "split", "pair"])
+@pytest.mark.parametrize("view", ["enhanced", "split", "pair", "camera-pair"])
 def test_who_looks_at_enhanced_pictures_waits_for_one(view: str) -> None:
     async def check(broadcast: Broadcast) -> None:
         broadcast.publish(flat(10))
@@ -64,7 +64,10 @@ def test_who_looks_at_the_cameras_pictures_sees_each() -> None:
     within_loop(check)
 
 
-@pytest.mark.parametrize(("view", "wakes"), [("enhanced", True), ("split", True), ("pair", True), ("bicubic", False)])
+@pytest.mark.parametrize(
+    ("view", "wakes"),
+    [("enhanced", True), ("split", True), ("pair", True), ("camera-pair", True), ("bicubic", False), ("camera", False)],
+)
 def test_viewers_of_enhanced_pictures_want_frames_and_for_a_while_after(
     monkeypatch: pytest.MonkeyPatch, view: str, wakes: bool
 ) -> None:
@@ -107,6 +110,7 @@ def test_a_snapshot_wakes_and_waits_and_that_of_the_camera_does_not() -> None:
         sink.write(plain())
         wait_until(lambda: get(sink, "/healthz").status == 200)
         assert get(sink, "/snapshot?view=bicubic").status == 200
+        assert get(sink, "/snapshot?view=camera").status == 200
         assert not sink.wants_frames()
         answers = []
         asking = threading.Thread(target=lambda: answers.append(get(sink, "/snapshot")))

@@ -18,18 +18,18 @@ from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, metric, pip
 
 STREAMS = ("/stream.mjpg", "/stream", "/?action=stream")
 SNAPSHOTS = ("/snapshot.jpg", "/snapshot", "/?action=snapshot")
-VIEWS = ("enhanced", "bicubic", "split")
+VIEWS = {"enhanced": (320, 240), "bicubic": (320, 240), "split": (320, 240), "camera": (160, 120)}
 ASSETS = ("/page.css", "/page.js", "/controls.js", "/stage.js", "/stream.js", "/icon.svg")
 
 
 def test_a_real_pipeline_is_served_on_every_route() -> None:
     with pipeline(engine="auto") as sink:
         for path in SNAPSHOTS:
-            for view in VIEWS:
+            for view, size in VIEWS.items():
                 answer = get(sink, with_query(path, f"view={view}"))
                 assert (answer.status, answer.headers["Content-Type"]) == (200, "image/jpeg")
                 with Image.open(io.BytesIO(answer.body)) as image:
-                    assert image.size == (320, 240)
+                    assert image.size == size
         for path in STREAMS:
             for view in VIEWS:
                 with Viewer(sink, with_query(path, f"view={view}")) as viewer:

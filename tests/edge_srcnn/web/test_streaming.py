@@ -97,7 +97,11 @@ def test_each_frame_is_encoded_once_for_all_viewers() -> None:
                 assert first["x-timestamp"] == second["x-timestamp"]
             counts = [metric(sink, "edge_srcnn_jpegs_total", view=view) for view in VIEWS]
             assert counts == [number, number, 0]
-        assert get(sink, "/state").json["views"] == {"enhanced": 4, "bicubic": 0, "split": 0, "pair": 2}
+        assert get(sink, "/state").json["views"] == {
+            **dict.fromkeys(("bicubic", "split", "camera"), 0),
+            "enhanced": 4,
+            "pair": 2,
+        }
         assert metric(sink, "edge_srcnn_clients", view="pair") == 2
 
 

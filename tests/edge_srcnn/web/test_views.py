@@ -11,7 +11,7 @@ from edge_srcnn.imaging.frame import BT601, BT709, UNSPECIFIED, Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.sinks import Result
 from edge_srcnn.upscaler import load_model
-from edge_srcnn.web.views import bicubic_frame, enhanced_frame, split_frame, to_jpeg
+from edge_srcnn.web.views import bicubic_frame, camera_frame, enhanced_frame, split_frame, stale_picture, to_jpeg
 
 
 def random_frame(height: int, width: int, subsampling: tuple[int, int] | None, colour: Colour | None = None) -> Frame:
@@ -38,6 +38,27 @@ def test_the_bicubic_view_is_what_the_upscaler_makes_without_a_network(
     assert (found.chroma is None) == (expected.chroma is None)
     for ours, theirs in zip(found.chroma or (), expected.chroma or (), strict=True):
         assert np.array_equal(ours, theirs)
+
+
+def test_the_cameras_view_is_its_own_frame_and_not_the_mean_over_time() -> None:
+    camera, mean, enhanced = (random_frame(*size, (2, 2)) for size in ((12, 16), (12, 16), (24, 32)))
+    mean = replace(mean, luma=camera.luma ^ np.uint8(1))
+    assert np.array_equal(camera_frame(Result(enhanced, mean, 2, camera=camera)).luma, camera.luma)
+    assert np.array_equal(camera_frame(Result(enhanced, mean, 2)).luma, mean.luma)
+    assert camera_frame(Result(enhanced, replace(mean, colour=Colour(False, UNSPECIFIED)), 2)).colour.matrix == BT601
+
+
+def test_without_a_signal_no_view_looks_live() -> None:
+    camera, mean, enhanced = (random_frame(*size, (2, 2)) for size in ((96, 128), (96, 128), (192, 256)))
+    stale = stale_picture(Result(enhanced, mean, 2, camera=camera), 0.0)
+    for frame, before in (
+        (enhanced_frame(stale), enhanced),
+        (bicubic_frame(stale), enhanced),
+        (camera_frame(stale), camera),
+    ):
+        assert frame.size == before.size
+        assert np.std(frame.luma) < np.std(before.luma) / 1.5
+        assert all((plane == 128).all() for plane in frame.chroma or ())
 
 
 @pytest.mark.parametrize("subsampling", [None, (2, 2), (1, 2), (1, 1)])
