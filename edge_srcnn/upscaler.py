@@ -12,25 +12,18 @@ import numpy as np
 from edge_srcnn.engine.backends import AUTO, BICUBIC, Delegate
 from edge_srcnn.engine.build import check_golden
 from edge_srcnn.engine.inference import Statistics
-from edge_srcnn.engine.luma import Luma, LumaUpscaler
+from edge_srcnn.engine.luma import Luma, LumaUpscaler, upscale_deep
 from edge_srcnn.engine.options import EngineOptions, candidates, may_be_missing
 from edge_srcnn.engine.parallel import open_engine
 from edge_srcnn.engine.plan import Blocks
+from edge_srcnn.engine.postprocess import AS_TRAINED
+from edge_srcnn.engine.strength import Strength
 from edge_srcnn.errors import Unavailable, UsageError
-from edge_srcnn.imaging.alpha import fill_transparent, upscale_with_alpha
-from edge_srcnn.imaging.bicubic import bands, upscale_band, upscale_bicubic
+from edge_srcnn.imaging.alpha import upscale_with_alpha, visible_luma
+from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame, nearest_named
-from edge_srcnn.imaging.luma import (
-    LEVELS_VIDEO,
-    Samples,
-    UInt8Array,
-    checked_picture,
-    luma_full_range,
-    shift_luma,
-    to_8_bits,
-    video_to_8_bits,
-)
+from edge_srcnn.imaging.luma import Samples, UInt8Array, checked_picture, shift_luma, video_to_8_bits
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.bundled import checked_scale, find_model, is_auto
 from edge_srcnn.models.file import Model, read_model
@@ -43,6 +36,7 @@ def load_model(
     *,
     scale: int = 2,
     camera: bool = False,
+    strength: float | str = AS_TRAINED,
     engine: str = AUTO,
     threads: int | None = None,
     block: str | Blocks = AUTO,
@@ -63,6 +57,9 @@ def load_model(
     camera
         Whether the pictures come from a camera, see ``edge_srcnn.sources.is_camera``. Without ``name``, the model
         trained for such pictures is then taken, where one is bundled for ``scale``.
+    strength
+        Factor on what the network changes: 0 is bicubic, 1 as trained, at most 1.5; ``auto`` is 1, and less where the
+        noise of a picture is beyond what the model knows.
     engine
         ``auto``, ``litert``, ``tflite``, ``tensorflow``, ``bicubic`` (no network), or ``edgetpu`` with a device behind
         a colon where there are several: ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0``; ``edgetpu:0,1`` lets two share
@@ -96,7 +93,10 @@ def load_model(
     options = EngineOptions.parse(
         engine=engine, threads=threads, block=block, tile=tile, reuse=reuse, isolate=isolate, delegate=delegate
     )
-    return load(name, options, scale=scale, camera=camera)
+    control = Strength(strength)
+    upscaler = load(name, options, scale=scale, camera=camera)
+    upscaler.strength_control = control
+    return upscaler
 
 
 def load(name: str | Path | None, options: EngineOptions, *, scale: int = 2, camera: bool = False) -> "Upscaler":
@@ -158,6 +158,8 @@ class Upscaler(AbstractContextManager["Upscaler"]):
     share, reused
         The part of a picture that the network sees: all of it; and the part of the last frame's tiles that were as
         before, and not computed (None: none is looked at).
+    strength_control
+        Chooses the strength of each picture; upscalers that take each other's place share one.
     """
 
     def __init__(self, luma: Luma, engine: str, model: Model | None) -> None:
@@ -167,7 +169,16 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         self.reused: float | None = None
         self._luma: Luma | None = luma
         self._lock = threading.Lock()  # an interpreter and its buffers are one picture's at a time
-        self._model = model
+        self._model, self.strength_control = model, Strength()
+
+    @property
+    def strength(self) -> float | str:
+        """Factor on what the network changes, 0 to 1.5, or ``auto``; set, it holds from the next picture on."""
+        return self.strength_control.asked
+
+    @strength.setter
+    def strength(self, asked: float | str) -> None:
+        self.strength_control.asked = asked
 
     def upscale(self, pixels: Samples, out: Samples | None = None, region: Tile | None = None) -> Samples:
         """Upscale a picture.
@@ -201,8 +212,10 @@ class Upscaler(AbstractContextManager["Upscaler"]):
                 f"out must be a writable, contiguous {pixels.dtype} {list(shape)}, not {out.dtype} {list(out.shape)}"
             )
         if pixels.ndim == 2 and pixels.dtype == np.uint8:
+            luma = np.ascontiguousarray(pixels)
+            strength = self.strength_control.of_picture(luma, self.spec)
             with self._lock:
-                return self._open().upscale(np.ascontiguousarray(pixels), out, region)
+                return self._open().upscale(luma, out, region, strength=strength)
         for top, band in self.bands(pixels, region):
             out[top : top + len(band)] = band
         return out
@@ -210,50 +223,40 @@ class Upscaler(AbstractContextManager["Upscaler"]):
     def upscale_frame(self, frame: Frame, region: Tile | None = None) -> Frame:
         """Upscale a frame of video: luma through the network within ``region``, chroma bicubic; tags and times stay."""
         with self._lock:
-            before, deep = replace(self.statistics), frame.luma.dtype != np.uint8
-            luma = self._deep_luma(frame.luma, region) if deep else self._open().upscale(frame.luma, region=region)
+            before = replace(self.statistics)
+            luma = self._frame_luma(frame.luma, region)
             self.reused = self.statistics.reused_since(before)
         height, width = (-(-side // coarser) for side, coarser in zip(luma.shape, frame.subsampling, strict=True))
         chroma = upscale_chroma(frame, self.scale, height, width)
         return replace(frame, luma=luma, chroma=chroma, siting=nearest_named(frame.siting))
 
-    def _deep_luma(self, plane: Samples, region: Tile | None) -> Samples:
-        shallow, out = video_to_8_bits(plane), upscale_bicubic(plane, self.scale)
-        for number, (start, stop) in enumerate(bands(*plane.shape)):
-            rows = slice(start * self.scale, stop * self.scale)
-            out[rows] = shift_luma(out[rows], *self._open().band(shallow, number, region), LEVELS_VIDEO)
-        return out
+    def _frame_luma(self, plane: Samples, region: Tile | None) -> Samples:
+        shallow = video_to_8_bits(plane)
+        strength = self.strength_control.of_frame(shallow, self.spec)
+        if plane.dtype == np.uint8:
+            return self._open().upscale(shallow, region=region, strength=strength)
+        return upscale_deep(self._open(), plane, shallow, region, strength)
 
     def bands(self, pixels: Samples, region: Tile | None = None) -> Iterator[tuple[int, Samples]]:
         """Upscale a picture band by band from top to bottom, (first row, band), for those that fill the memory."""
         pixels = checked_picture(pixels)
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-        alpha = pixels[..., -1] if channels in (2, 4) else None
-        colours = pixels if channels == 1 else pixels[..., 0] if channels == 2 else pixels[..., :3]
-        luma = luma_full_range(to_8_bits(colours))  # grey is its own
-        luma = np.ascontiguousarray(luma if alpha is None else fill_transparent(luma, alpha))
+        luma = visible_luma(pixels)
+        strength = self.strength_control.of_picture(luma, self.spec)
         for number, (start, stop) in enumerate(bands(*luma.shape)):
             with self._lock:
-                sharp, bicubic = self._open().band(luma, number, region)
+                sharp, bicubic = self._open().band(luma, number, region, strength=strength)
                 band: Samples = sharp
                 if channels > 1 or pixels.dtype != np.uint8:
-                    rows = upscale_band if alpha is None else upscale_with_alpha
+                    rows = upscale_with_alpha if channels in (2, 4) else upscale_band
                     band = shift_luma(rows(pixels, self.scale, start, stop), sharp, bicubic)
             yield start * self.scale, band
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
-        """Run the network alone over a plane in its own grid.
+        """Run the network alone, at the strength that was trained, over a plane in its own grid: uint8 ``[h, w]``.
 
-        Parameters
-        ----------
-        plane
-            uint8 ``[h, w]``: for a ``srcnn`` network the luma of a picture that is upscaled already, for a ``fast`` one
-            luma as the camera gave it.
-
-        Returns
-        -------
-        uint8 ``[h, w]`` of a ``srcnn`` network; of a ``fast`` one ``[h * scale, w * scale]``: its residual, added to
-        the plane with its pixels repeated.
+        For a ``srcnn`` network that is luma which is upscaled already, and so is the result. For a ``fast`` one it is
+        the camera's, and the result ``[h * scale, w * scale]``: its residual, added to the plane with pixels repeated.
         """
         plane = checked_picture(plane)
         if plane.ndim != 2:
@@ -267,16 +270,11 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         return self._open().statistics
 
     def self_test(self) -> str:
-        """Compute the model's golden input, and compare with what it must give.
+        """Compute the model's golden input, and compare with what it must give; ``SelfTestFailed`` where it is wrong.
 
         Returns
         -------
         ``identical``, or ``within 1 level`` (or a few, of a deep network) for interpreters with older kernels.
-
-        Raises
-        ------
-        SelfTestFailed
-            The engine computes something else.
         """
         with self._lock:
             return "identical" if self._model is None else check_golden(self._open(), self._model, self.engine)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from edge_srcnn.cli import options
 from edge_srcnn.cli.console import progress_bar
 from edge_srcnn.errors import UsageError
 
@@ -27,6 +28,7 @@ def compare(
             "--model", "-m", help="Instead of all: a name or a .tflite; several times. bicubic is always there."
         ),
     ] = None,
+    strength: options.Strength = "1",
     cut: Annotated[
         str | None,
         typer.Option("--cut", metavar="X,Y,W,H|all", help="The part to look at. (default: the middle)"),
@@ -49,7 +51,7 @@ def compare(
     names = [BICUBIC, *model] if model else names_for(scale)
     with progress_bar() as bar:
         task = bar.add_task("comparing", total=len(names))
-        entries = compare_models(pixels[place], scale, names, on_done=lambda name: bar.advance(task))
+        entries = compare_models(pixels[place], scale, names, strength, on_done=lambda name: bar.advance(task))
     if as_page:
         write_whole(output, page(entries, picture.name).encode(), overwrite=overwrite)
     else:

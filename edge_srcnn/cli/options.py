@@ -58,6 +58,14 @@ Temporal = Annotated[
         "source's name comes first. (default: auto for cameras, off for files)",
     ),
 ]
+Strength = Annotated[
+    str,
+    typer.Option(
+        "--strength",
+        metavar="0..1.5|auto",
+        help="How much of the network's change is added: 0 none, 1 as trained; auto: less of it in noisy pictures.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 _OF_ENGINE = ("engine", "threads", "block", "tile", "isolate")

@@ -10,6 +10,7 @@ import typer
 from edge_srcnn import sinks, sources
 from edge_srcnn.cli import options
 from edge_srcnn.cli.options import check_scale, engine_options, read_option
+from edge_srcnn.engine.strength import checked_strength
 from edge_srcnn.errors import BadConfiguration, UsageError
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import examples, frame_rate, one_of, region
@@ -29,8 +30,8 @@ EXAMPLES = (
     "[bold]edge-srcnn run --config /etc/edge-srcnn/default.toml[/bold]"
 )
 _ENHANCE = (
-    *("model", "scale", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "temporal", "isolate"),
-    "delegate",
+    *("model", "scale", "strength", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "temporal"),
+    *("isolate", "delegate"),
 )
 
 
@@ -77,6 +78,15 @@ def run(
     ] = False,
     scale: options.OwnScale = None,
     model: options.Model = "auto",
+    strength: Annotated[
+        str | None,
+        typer.Option(
+            "--strength",
+            metavar="0..1.5|auto",
+            help="How much of the network's change is added: 0 none, 1 as trained; auto: less of it where the noise is "
+            "beyond what the model knows. (default: auto for cameras, else 1)",
+        ),
+    ] = None,
     engine: options.Engine = "auto",
     isolate: options.Isolate = False,
     delegate: options.DelegateLibrary = None,
@@ -145,6 +155,8 @@ def run(
     ):
         if text is not None:
             read_option(option, text, read)
+    if strength is not None:
+        checked_strength(strength)
     if overlay is not None:
         from edge_srcnn.imaging.overlay import read_overlay
 

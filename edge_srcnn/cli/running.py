@@ -162,12 +162,13 @@ def _line(state: State) -> str:
         return f"idle: nobody takes pictures; {state.frames_in} came, {state.frames_out} were enhanced"
     (width, height), (new_width, new_height) = state.size_in or (0, 0), state.size_out or (0, 0)
     share = "" if state.enhanced_share > 0.995 else f", {state.enhanced_share:.0%} enhanced"
+    strength = "" if state.strength == 1 else f", strength {state.strength:.3g}"
     unwanted = f", {state.idle_frames} not wanted" if state.idle_frames else ""
     seen = still_text(state.temporal.noise, state.still_share)
     reason = f" ({state.ladder.last_step})" if state.ladder is not None and state.ladder.last_step else ""
     return (
         f"{width}x{height} -> {new_width}x{new_height}  {state.frames_out} frames, {rate_text(state.fps_out)}, "
-        f"{state.dropped} dropped{unwanted}, latency {state.latency.median_ms:.0f} ms{share}, "
+        f"{state.dropped} dropped{unwanted}, latency {state.latency.median_ms:.0f} ms{share}{strength}, "
         f"{seen and f'{seen}, '}{state.model or state.engine}{reason}"
     )
 

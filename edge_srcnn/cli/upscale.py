@@ -31,6 +31,7 @@ def upscale(
     ],
     scale: options.OwnScale = None,
     model: options.Model = "auto",
+    strength: options.Strength = "1",
     engine: options.Engine = "auto",
     isolate: options.Isolate = False,
     delegate: options.DelegateLibrary = None,
@@ -67,6 +68,7 @@ def upscale(
     Pictures keep metadata, colour profile and transparency; videos keep sound, subtitles and colour tags.
     """
     from edge_srcnn.batch import plan_jobs, run_jobs
+    from edge_srcnn.engine.strength import Strength
     from edge_srcnn.sinks.images import Encoding
     from edge_srcnn.sources.transform import TEMPORAL
     from edge_srcnn.system.signals import ending_on_signals
@@ -82,12 +84,13 @@ def upscale(
         raise UsageError(f"--temporal {temporal}: is for videos, and there is none among the inputs (--videos?)")
     encoding = Encoding(quality, lossless, compression)
     errors: list[EdgeSrcnnError] = []
-    asked, skipped = engine_options(context.params), 0
+    asked, control, skipped = engine_options(context.params), Strength(strength), 0
     with (
         ending_on_signals(),
         load(model, asked, scale=2 if scale is None else scale) as upscaler,
         progress_bar() as bar,
     ):
+        upscaler.strength_control = control
         task = bar.add_task("upscaling", total=len(jobs))
         frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
 

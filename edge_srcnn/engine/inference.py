@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_srcnn.engine.backends import Backend, Program
 from edge_srcnn.engine.graph import Network
 from edge_srcnn.engine.plan import Plan
-from edge_srcnn.engine.postprocess import Output
+from edge_srcnn.engine.postprocess import AS_TRAINED, Output
 from edge_srcnn.engine.tiled_graph import TiledNetwork, network_for_form, network_for_processor
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
@@ -100,6 +100,7 @@ class TiledInference:
         overlap_above: int = 0,
         overlap_below: int = 0,
         region: Tile | None = None,
+        strength: float = AS_TRAINED,
     ) -> None:
         """Run the network over a plane, and add what it puts out to another.
 
@@ -118,6 +119,8 @@ class TiledInference:
             The same at the other end.
         region
             The part of ``out`` that the network is to see; the rest is ``base``. None: all of it.
+        strength
+            Factor on what the network changes; another one than for the last plane makes no tile be computed again.
         """
         sized = self._sized
         if sized is None or sized.result_size != out.shape:
@@ -127,7 +130,7 @@ class TiledInference:
         began, place = perf_counter(), (slice(None), slice(None))
         if region is not None:
             out[:], place = base, region.place
-        sized.output.apply(sized.raw[place], base[place], out[place])
+        sized.output.apply(sized.raw[place], base[place], out[place], strength)
         self.statistics.unpack_s += perf_counter() - began
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from edge_srcnn.engine.build import check_golden, open_luma
 from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.errors import DelegateLost, EdgeSrcnnError, SelfTestFailed, Unavailable, reason
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.luma import UInt8Array
@@ -69,21 +70,31 @@ class IsolatedLuma:
                 raise DelegateLost(f"{self._name}: cannot begin ({error})" + (f"; {hint}" if hint else "")) from error
             raise
 
-    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+    def upscale(
+        self,
+        luma: UInt8Array,
+        out: UInt8Array | None = None,
+        region: Tile | None = None,
+        *,
+        strength: float = AS_TRAINED,
+    ) -> UInt8Array:
         """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``."""
         height, width = luma.shape
-        return self._through("upscale", luma, (height * self.scale, width * self.scale), out, region)
+        return self._through("upscale", luma, (height * self.scale, width * self.scale), out, strength, region)
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network alone over a plane in its own grid, see ``LumaUpscaler.run_network``."""
         height, width = (side * self._upsampling for side in plane.shape)
         return self._through("run_network", plane, (height, width), None)
 
-    def band(self, luma: UInt8Array, number: int, region: Tile | None = None) -> tuple[UInt8Array, UInt8Array]:
+    def band(
+        self, luma: UInt8Array, number: int, region: Tile | None = None, *, strength: float = AS_TRAINED
+    ) -> tuple[UInt8Array, UInt8Array]:
         """Upscale one of the ``bands`` of a plane, see ``LumaUpscaler.band``."""
         start, stop = list(bands(*luma.shape))[number]
         shape = (stop - start) * self.scale, luma.shape[1] * self.scale
-        return self._through("band", luma, shape, None, region, number), upscale_band(luma, self.scale, start, stop)
+        sharp = self._through("band", luma, shape, None, strength, region, number)
+        return sharp, upscale_band(luma, self.scale, start, stop)
 
     def close(self) -> None:
         """End the child."""
@@ -120,7 +131,7 @@ class IsolatedLuma:
 
 def isolated_engine(
     *, model: Model, options: EngineOptions, memory: int
-) -> Callable[[str, Shape, Shape, Tile | None, int], Statistics]:
+) -> Callable[[str, Shape, Shape, float, Tile | None, int], Statistics]:
     """Make the engine in the child, and test it.
 
     Parameters
@@ -150,16 +161,23 @@ def isolated_engine(
             raise
         raise Unavailable(f"{accelerator or options.label}: refuses the network ({reason(error)})") from error
 
-    def answer(what: str, given: Shape, wanted: Shape, region: Tile | None = None, number: int = 0) -> Statistics:
+    def answer(
+        what: str,
+        given: Shape,
+        wanted: Shape,
+        strength: float = AS_TRAINED,
+        region: Tile | None = None,
+        number: int = 0,
+    ) -> Statistics:
         result, plane = shared.plane(given[0] * given[1], wanted), shared.plane(0, given)
         luma.statistics.clear()
         try:
             if what == "run_network":
                 result[:] = luma.run_network(plane)
             elif what == "upscale":
-                luma.upscale(plane, result, region)
+                luma.upscale(plane, result, region, strength=strength)
             else:
-                luma.band(plane, number, region, result)
+                luma.band(plane, number, region, result, strength=strength)
         except (RuntimeError, ValueError) as error:  # as above
             raise DelegateLost(reason(error)) from error
         return replace(luma.statistics)

@@ -6,8 +6,9 @@ from typing import Protocol
 import numpy as np
 
 from edge_srcnn.engine.inference import Statistics, TiledInference
-from edge_srcnn.imaging.bicubic import bands, upscale_band
-from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.engine.postprocess import AS_TRAINED
+from edge_srcnn.imaging.bicubic import bands, upscale_band, upscale_bicubic
+from edge_srcnn.imaging.luma import LEVELS_VIDEO, Samples, UInt8Array, shift_luma
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 
@@ -21,10 +22,19 @@ class Luma(Protocol):
     def statistics(self) -> Statistics:
         """Tell what the work so far cost."""
 
-    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+    def upscale(
+        self,
+        luma: UInt8Array,
+        out: UInt8Array | None = None,
+        region: Tile | None = None,
+        *,
+        strength: float = AS_TRAINED,
+    ) -> UInt8Array:
         """Upscale a plane: uint8 ``[h, w]`` to uint8 ``[h * scale, w * scale]``, bicubic outside of ``region``."""
 
-    def band(self, luma: UInt8Array, number: int, region: Tile | None = None) -> tuple[UInt8Array, UInt8Array]:
+    def band(
+        self, luma: UInt8Array, number: int, region: Tile | None = None, *, strength: float = AS_TRAINED
+    ) -> tuple[UInt8Array, UInt8Array]:
         """Upscale one of the ``bands`` of a plane: sharp and bicubic, each uint8 ``[rows, w * scale]``."""
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
@@ -51,7 +61,14 @@ class LumaUpscaler:
         self._inference = inference
         self._bicubic = np.empty((0, 0), np.uint8)
 
-    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+    def upscale(
+        self,
+        luma: UInt8Array,
+        out: UInt8Array | None = None,
+        region: Tile | None = None,
+        *,
+        strength: float = AS_TRAINED,
+    ) -> UInt8Array:
         """Upscale a plane; with ``out``, nothing of a frame's size is allocated from the second one of a size on.
 
         Parameters
@@ -62,6 +79,8 @@ class LumaUpscaler:
             uint8 ``[h * scale, w * scale]``, written to; None makes a new one.
         region
             Of the result: outside of it, it is bicubic.
+        strength
+            Factor on what the network changes: 0 is bicubic, 1 is what was trained.
 
         Returns
         -------
@@ -70,11 +89,17 @@ class LumaUpscaler:
         if out is None:
             out = np.empty((luma.shape[0] * self.scale, luma.shape[1] * self.scale), np.uint8)
         for number, (start, stop) in enumerate(bands(*luma.shape)):
-            self.band(luma, number, region, out[start * self.scale : stop * self.scale])
+            self.band(luma, number, region, out[start * self.scale : stop * self.scale], strength=strength)
         return out
 
     def band(
-        self, luma: UInt8Array, number: int, region: Tile | None = None, out: UInt8Array | None = None
+        self,
+        luma: UInt8Array,
+        number: int,
+        region: Tile | None = None,
+        out: UInt8Array | None = None,
+        *,
+        strength: float = AS_TRAINED,
     ) -> tuple[UInt8Array, UInt8Array]:
         """Upscale one of the ``bands`` of a plane; they come in order, and the bicubic one is valid until the next.
 
@@ -88,6 +113,8 @@ class LumaUpscaler:
             Of the whole result: outside of it, it is bicubic.
         out
             uint8 ``[rows, w * scale]`` for the sharp band; None makes a new one.
+        strength
+            As for ``upscale``.
 
         Returns
         -------
@@ -111,7 +138,7 @@ class LumaUpscaler:
             context = inference.network.context_px[0]
             above, below = min(context, begin), min(context, len(plane) - end)
             part = _part(region, start * self.scale, sharp)
-            inference.run(plane[begin - above : end + below], bicubic, sharp, above, below, part)
+            inference.run(plane[begin - above : end + below], bicubic, sharp, above, below, part, strength)
         self.statistics.frames += stop == len(luma)
         return sharp, bicubic
 
@@ -123,7 +150,8 @@ class LumaUpscaler:
         Parameters
         ----------
         plane
-            uint8 ``[h, w]``.
+            uint8 ``[h, w]``: for a ``srcnn`` network the luma of a picture that is upscaled already, for a ``fast`` one
+            luma as the camera gave it.
 
         Returns
         -------
@@ -152,6 +180,36 @@ class LumaUpscaler:
             upscale_band(luma, self.scale, start, stop, out=part)
         self.statistics.resize_s += perf_counter() - began
         return self._bicubic[:rows]
+
+
+def upscale_deep(
+    luma: Luma, plane: Samples, shallow: UInt8Array, region: Tile | None, strength: float = AS_TRAINED
+) -> Samples:
+    """Upscale a deep plane of video bicubically, and add what the network changes in its 8 bits.
+
+    Parameters
+    ----------
+    luma
+        Runs the network.
+    plane
+        uint16 ``[h, w]``, in levels times 256.
+    shallow
+        The same in 8 bits.
+    region
+        Of the result: outside of it, it is bicubic.
+    strength
+        Factor on what the network changes.
+
+    Returns
+    -------
+    uint16 ``[h * scale, w * scale]``.
+    """
+    out = upscale_bicubic(plane, luma.scale)
+    for number, (start, stop) in enumerate(bands(*plane.shape)):
+        rows = slice(start * luma.scale, stop * luma.scale)
+        sharp, bicubic = luma.band(shallow, number, region, strength=strength)
+        out[rows] = shift_luma(out[rows], sharp, bicubic, LEVELS_VIDEO)
+    return out
 
 
 def _part(region: Tile | None, first_row: int, band: UInt8Array) -> Tile | None:

@@ -10,6 +10,7 @@ from edge_srcnn.engine.inference import Statistics
 from edge_srcnn.engine.isolated import IsolatedLuma
 from edge_srcnn.engine.luma import Luma
 from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, round_up
 from edge_srcnn.models.file import Model
@@ -54,17 +55,33 @@ class ParallelLuma:
         total.frames = self._parts[0].statistics.frames
         return total
 
-    def upscale(self, luma: UInt8Array, out: UInt8Array | None = None, region: Tile | None = None) -> UInt8Array:
+    def upscale(
+        self,
+        luma: UInt8Array,
+        out: UInt8Array | None = None,
+        region: Tile | None = None,
+        *,
+        strength: float = AS_TRAINED,
+    ) -> UInt8Array:
         """Upscale a plane; ``DelegateLost`` where one of the engines crashed or hung."""
         strips = self._strips(luma, region)
         outs = [out, *[None] * len(strips)]
-        found = self._threads.map(lambda part, into, strip: part.upscale(luma, into, strip), self._parts, outs, strips)
-        return _joined(list(found), strips)
 
-    def band(self, luma: UInt8Array, number: int, region: Tile | None = None) -> tuple[UInt8Array, UInt8Array]:
+        def work(part: Luma, into: UInt8Array | None, strip: Tile) -> UInt8Array:
+            return part.upscale(luma, into, strip, strength=strength)
+
+        return _joined(list(self._threads.map(work, self._parts, outs, strips)), strips)
+
+    def band(
+        self, luma: UInt8Array, number: int, region: Tile | None = None, *, strength: float = AS_TRAINED
+    ) -> tuple[UInt8Array, UInt8Array]:
         """Upscale one of the ``bands`` of a plane, see ``LumaUpscaler.band``."""
         strips = self._strips(luma, region)
-        found = list(self._threads.map(lambda part, strip: part.band(luma, number, strip), self._parts, strips))
+
+        def work(part: Luma, strip: Tile) -> tuple[UInt8Array, UInt8Array]:
+            return part.band(luma, number, strip, strength=strength)
+
+        found = list(self._threads.map(work, self._parts, strips))
         return _joined([sharp for sharp, _ in found], strips), found[0][1]
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:

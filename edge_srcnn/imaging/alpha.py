@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.imaging.bicubic import CONTEXT_ROWS, upscale_band
-from edge_srcnn.imaging.luma import Samples
+from edge_srcnn.imaging.luma import Samples, UInt8Array, luma_full_range, to_8_bits
 
 
 def upscale_with_alpha(pixels: Samples, scale: int, start: int, stop: int) -> Samples:
@@ -42,6 +42,26 @@ def upscale_with_alpha(pixels: Samples, scale: int, start: int, stop: int) -> Sa
     alpha = np.clip(np.rint(band[..., -1:]), 0, most)
     colours = np.divide(band[..., :-1], band[..., -1:], out=np.zeros_like(band[..., :-1]), where=alpha > 0)
     return np.concatenate([np.clip(np.rint(colours), 0, most), alpha], axis=-1).astype(pixels.dtype)
+
+
+def visible_luma(pixels: Samples) -> UInt8Array:
+    """Compute the luma that a network reads: in 8 bits, and filled where the picture is wholly transparent.
+
+    Parameters
+    ----------
+    pixels
+        uint8 or uint16: grey ``[h, w]``, grey and alpha ``[h, w, 2]``, RGB ``[h, w, 3]`` or RGBA ``[h, w, 4]``.
+
+    Returns
+    -------
+    uint8 ``[h, w]``, full range. Grey is its own.
+    """
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    colours = pixels if channels == 1 else pixels[..., 0] if channels == 2 else pixels[..., :3]
+    luma = luma_full_range(to_8_bits(colours))
+    if channels in (2, 4):
+        luma = np.asarray(fill_transparent(luma, pixels[..., -1]), np.uint8)
+    return np.ascontiguousarray(luma)
 
 
 def fill_transparent(plane: Samples, alpha: Samples) -> Samples:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 
+from edge_srcnn.engine.strength import Strength
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.overlay import with_text
 from edge_srcnn.live.capture import Capture
@@ -37,6 +38,8 @@ class State:
         Of the upscaler; and from the sensor (or the file) until the sinks have the frame.
     engine, model, enhanced_share
         What computes, by which model (None: bicubic alone), and the part of the picture that the network sees, 0 to 1.
+    strength
+        Factor on what the network changes, as of the last frame; 1 is what was trained.
     ladder
         The models to choose from, and which of them it is; None where nothing is chosen.
     temporal
@@ -63,6 +66,7 @@ class State:
     engine: str
     model: str | None
     enhanced_share: float
+    strength: float
     ladder: LadderState | None
     temporal: TemporalState
     still_share: float | None
@@ -94,6 +98,8 @@ class Pipeline:
         Of the camera, for sinks to show.
     overlay
         Gives what is to be written on a frame.
+    strength
+        The upscaler's, to be told the noise, and looked at; None: as trained.
 
     Attributes
     ----------
@@ -110,9 +116,10 @@ class Pipeline:
         state: "Callable[[], State] | None" = None,
         name: str | None = None,
         overlay: Callable[[Frame], str] = lambda frame: "",
+        strength: Strength | None = None,
     ) -> None:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
-        self._upscaler = upscaler
+        self._upscaler, self._strength = upscaler, strength or Strength()
         self._told, self._name, self._overlay = state or self.state, name, overlay
         live, alone = self._capture.live, len(sinks) == 1
         self._workers = [SinkWriter(sink, live=live, alone=alone) for sink in sinks]
@@ -208,6 +215,7 @@ class Pipeline:
             engine=self._upscaler.engine,
             model=self._upscaler.model,
             enhanced_share=self._upscaler.share,
+            strength=self._strength.now,
             ladder=self._upscaler.ladder if isinstance(self._upscaler, SwitchingUpscaler) else None,
             temporal=self._capture.temporal.state(),
             still_share=self._still.mean(),

@@ -10,6 +10,7 @@ from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.build import tuning_key
 from edge_srcnn.engine.options import EngineOptions, may_be_missing
 from edge_srcnn.engine.options import candidates as engines
+from edge_srcnn.engine.strength import Strength
 from edge_srcnn.engine.tuning_cache import TuningKey
 from edge_srcnn.live.failover import Candidate
 from edge_srcnn.live.frame_upscaler import FrameUpscaler, RegionUpscaler
@@ -32,6 +33,8 @@ class Upscalers:
         Take the best model that keeps up; False: each frame counts, and the best model enhances it.
     roi
         Left, top, width, height: what the network sees of the camera's picture; None: all of it.
+    strength
+        Chooses how strongly frames are sharpened; all that is made shares it.
     keep_fps
         Frames a second that are to be kept; None: as many as the camera gives.
     rate
@@ -48,6 +51,7 @@ class Upscalers:
     camera: bool = False
     live: bool = True
     roi: tuple[int, int, int, int] | None = None
+    strength: Strength = field(default_factory=Strength)
     keep_fps: Fraction | None = None
     rate: Callable[[], Fraction | None] = lambda: None
     hot_c: float = 80.0
@@ -89,6 +93,7 @@ class Upscalers:
 
     def _load(self, name: str | Path | None) -> FrameUpscaler:
         upscaler = load(name, self.options, scale=self.scale, camera=self.camera)
+        upscaler.strength_control = self.strength
         return upscaler if self.roi is None else RegionUpscaler(upscaler, self.roi)
 
     def _target_fps(self) -> float | None:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from edge_srcnn.engine.backends import BICUBIC
+from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import Samples, UInt8Array, to_8_bits
 from edge_srcnn.measure import median_ms
@@ -51,7 +52,11 @@ def names_for(scale: int) -> list[str]:
 
 
 def compare(
-    pixels: Samples, scale: int, names: Sequence[str], on_done: Callable[[str], None] = lambda name: None
+    pixels: Samples,
+    scale: int,
+    names: Sequence[str],
+    strength: float | str = AS_TRAINED,
+    on_done: Callable[[str], None] = lambda name: None,
 ) -> list[Entry]:
     """Upscale a picture by each model.
 
@@ -63,6 +68,8 @@ def compare(
         Factor.
     names
         Models, by name or path, and ``bicubic``.
+    strength
+        Of each model, see ``load_model``.
     on_done
         Is told the name of each that is done.
 
@@ -81,7 +88,7 @@ def compare(
     entries = []
     for name in names:
         engine = BICUBIC if name == BICUBIC else "auto"
-        with load_model(None if name == BICUBIC else name, scale=scale, engine=engine) as upscaler:
+        with load_model(None if name == BICUBIC else name, scale=scale, strength=strength, engine=engine) as upscaler:
             if upscaler.scale != scale:
                 raise UsageError(f"{name}: upscales x{upscaler.scale}, not x{scale}; give --scale {upscaler.scale}")
             result = to_8_bits(upscaler.upscale(shown))

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from edge_srcnn.engine.backends import Delegate
 from edge_srcnn.engine.options import EngineOptions
+from edge_srcnn.engine.postprocess import AS_TRAINED
+from edge_srcnn.engine.strength import AUTO, Strength
 from edge_srcnn.errors import describe
 from edge_srcnn.imaging.overlay import Overlay, read_overlay
 from edge_srcnn.live.capture import Capture
@@ -17,7 +19,7 @@ from edge_srcnn.live.retrying_sink import RetryingSink
 from edge_srcnn.live.threads import Backoff
 from edge_srcnn.live.upscaler import Upscalers
 from edge_srcnn.models.bundled import is_auto
-from edge_srcnn.service.settings import Config
+from edge_srcnn.service.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera
@@ -48,6 +50,7 @@ class Service:
         self._camera = is_camera(config.source)
         self._heat = HeatWatch().newest
         self._overlay = _overlay_of(config)
+        self._strength = Strength(_strength_of(config.enhance, camera=self._camera))
         with ExitStack() as opened:
             opener = Opener.of(config.source, self._temporal)
             if steady and opener.reopens:
@@ -74,6 +77,7 @@ class Service:
             statistics_s=told.statistics_s,
             name=told.name,
             overlay=lambda frame: self._overlay.text(frame),
+            strength=self._strength,
         )
 
     def close(self) -> None:
@@ -95,13 +99,14 @@ class Service:
         before, opener = self._config, Opener.of(config.source, self._temporal)
         reopens = self._capture.retries and opener.reopens
         camera = is_camera(config.source) if reopens else self._camera  # of the frames that will come
-        engine, engine_before = (replace(each.enhance, temporal=None) for each in (config, before))
+        engine, engine_before = (replace(each.enhance, temporal=None, strength=None) for each in (config, before))
         if engine != engine_before or (camera != self._camera and is_auto(config.enhance.model)):
             candidates = self._upscalers(config, camera=camera).candidates()
             if not candidates[0].may_be_missing:
                 candidates[0].make().close()  # what cannot be made is not taken over
             if self._failover is not None:
                 self._failover.replace(candidates)
+        self._strength.asked = _strength_of(config.enhance, camera=camera)
         if config.source != before.source and reopens:
             self._capture.replace(opener)
             self._overlay = _overlay_of(replace(config, service=before.service))
@@ -136,11 +141,17 @@ class Service:
             camera=camera,
             live=self._capture.live,
             roi=None if asked.roi is None else region(asked.roi),
+            strength=self._strength,
             keep_fps=None if asked.keep_fps is None else frame_rate(asked.keep_fps),
             rate=lambda: self._capture.rate,
             hot_c=config.service.hot_c,
             heat=self._heat,
         )
+
+
+def _strength_of(asked: Enhance, *, camera: bool) -> float | str:
+    """Choose the strength where nothing is asked for: less than was trained where a camera is too noisy for it."""
+    return (AUTO if camera else AS_TRAINED) if asked.strength is None else asked.strength
 
 
 def _overlay_of(config: Config) -> Overlay:

@@ -10,6 +10,7 @@ from msgspec import Meta, MsgspecError, convert, inspect
 from edge_srcnn.engine.backends import AUTO, BACKENDS, Delegate
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import MAX_THREADS
+from edge_srcnn.engine.strength import MOST, checked_strength
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.overlay import read_overlay
 from edge_srcnn.models.bundled import SCALES, find_model, is_auto
@@ -24,7 +25,6 @@ _WANTED: dict[type[inspect.Type], str] = {
     inspect.StrType: "text in quotes",
     inspect.VarTupleType: 'a list of texts: ["...", "..."]',
     inspect.BoolType: "true or false",
-    inspect.CustomType: 'a number, or text such as "30000/1001"',
 }
 
 
@@ -104,12 +104,23 @@ class Rate(str):
     """Give frames a second as ``frame_rate`` reads them; a file may hold a number."""
 
 
+class Factor(str):
+    """Give a strength as ``checked_strength`` reads it; a file may hold a number."""
+
+
+_WANTED_TEXT: dict[type, str] = {
+    Rate: 'a number, or text such as "30000/1001"',
+    Factor: f'a number, 0 to {MOST:g}, or "auto"',
+}
+
+
 @dataclass(frozen=True)
 class Enhance:
     """Choose how pictures are sharpened, and which part of them."""
 
     model: Annotated[str, _check_model] = AUTO
     scale: Annotated[int, Meta(ge=SCALES[0], le=SCALES[-1])] = 2
+    strength: Annotated[Factor, checked_strength] | None = None
     engine: Annotated[str, _check_engine] = AUTO
     threads: Annotated[int, Meta(ge=1, le=MAX_THREADS)] | None = None
     block: Annotated[str, lambda block: EngineOptions.parse(block=block)] = AUTO
@@ -158,7 +169,7 @@ def take(kind: Any, value: Any, *, strict: bool = True) -> Any:
     no sense; the text tells the value, too.
     """
     try:
-        taken = convert(value, kind, strict=strict, dec_hook=_rate)
+        taken = convert(value, kind, strict=strict, dec_hook=_text)
     except MsgspecError as error:
         raise ValueError(f"give {wanted(kind)}") from error
     for check in filter(callable, getattr(kind, "__metadata__", ())):
@@ -181,10 +192,10 @@ def wanted(kind: Any) -> str:
     if isinstance(info, inspect.IntType | inspect.FloatType):
         name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
         return f"{name}, {info.ge:g} to {info.le:g}"
-    return _WANTED[type(info)]
+    return _WANTED_TEXT[info.cls] if isinstance(info, inspect.CustomType) else _WANTED[type(info)]
 
 
-def _rate(kind: type[Rate], value: Any) -> Rate:
+def _text(kind: type[str], value: Any) -> str:
     if type(value) not in (int, float, str):
         raise ValueError
     return kind(value)

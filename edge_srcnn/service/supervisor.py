@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from time import monotonic
 
+from edge_srcnn.engine.strength import Strength
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.bounded_log import BoundedLog
 from edge_srcnn.live.capture import Capture
@@ -95,6 +96,8 @@ class Supervisor:
         Of the camera, for sinks to show.
     overlay
         Gives what is to be written on a frame.
+    strength
+        The upscaler's; None: as trained.
     notifier
         Speaks to this machine's systemd.
 
@@ -113,11 +116,14 @@ class Supervisor:
         statistics_s: float = 60.0,
         name: str | None = None,
         overlay: Callable[[Frame], str] = lambda frame: "",
+        strength: Strength | None = None,
         notifier: Notifier | None = None,
     ) -> None:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
         self._failover = upscaler if isinstance(upscaler, FailoverUpscaler) else None
-        self._pipeline = Pipeline(self._capture, upscaler, sinks, state=self.state, name=name, overlay=overlay)
+        self._pipeline = Pipeline(
+            self._capture, upscaler, sinks, state=self.state, name=name, overlay=overlay, strength=strength
+        )
         self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False

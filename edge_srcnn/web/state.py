@@ -86,6 +86,7 @@ def _of_pipeline(state: Any) -> Iterator[Metric]:
     yield _gauge("frames_in_per_second", "Frames a second from the source, of late.", state.fps_in)
     yield _gauge("frames_per_second", "Frames a second that were enhanced, of late.", state.fps_out)
     yield _gauge("enhanced_ratio", "The part of the picture that the network sees.", state.enhanced_share)
+    yield _gauge("strength_ratio", "Factor on what the network changes; 1 is what was trained.", state.strength)
     if state.ladder is not None:
         yield from _of_ladder(state.ladder)
     yield from _of_temporal(state.temporal)

@@ -49,7 +49,7 @@ def test_each_computes_a_part_of_the_tiles_at_the_same_time(engine):
     both = threading.Barrier(2)
     for part in parts:
         whole = part.upscale
-        part.upscale = lambda *given, whole=whole: (both.wait(10), whole(*given))[1]
+        part.upscale = lambda *given, whole=whole, **by_name: (both.wait(10), whole(*given, **by_name))[1]
     together = ParallelLuma(parts, 32)
     together.upscale(noise(64, 64))
     first, second = (part.statistics.tiles for part in parts)
@@ -62,7 +62,7 @@ def test_one_that_is_lost_is_an_error():
     class Lost:
         scale = 2
 
-        def upscale(self, *given):
+        def upscale(self, *given, strength):
             raise DelegateLost("gone")
 
         def close(self):

@@ -237,6 +237,6 @@ def test_what_is_commented_out_in_the_example_is_good_too(tmp_path):
     text = re.sub(r"^#(?=[a-z_]+ = )", "", shipped(EXAMPLE), flags=re.MULTILINE)
     assert set(tomllib.loads(text)["enhance"]) == {path[8:] for path in SETTINGS if path.startswith("enhance.")}
     set_ones = {"threads": 3, "keep_fps": "15", "delegate": "/usr/lib/libvx_delegate.so", "roi": "160,120,320,240"}
-    set_ones |= {"temporal": "auto"}
+    set_ones |= {"strength": "0.75", "temporal": "auto"}
     expected = Config(enhance=replace(Config().enhance, **set_ones), service=Service(name="Garden", overlay=USUAL))
     assert load(tmp_path, text).config == expected
