@@ -10,10 +10,10 @@ import numpy as np
 import edge_srcnn
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane
-from edge_srcnn.models.spec import BICUBIC, CAMERA, ModelSpec, Quality, Training
+from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO, ModelSpec, Quality, Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import Architecture, family
-from export.data.degradation import CAMERA_VIDEO, KINDS
+from export.data.degradation import KINDS
 
 GOLDEN_ENGINE = "litert"
 """The golden output is LiteRT's (XNNPACK): its bytes are the same on x86-64 and Arm."""

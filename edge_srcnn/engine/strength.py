@@ -11,7 +11,7 @@ from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.noise import estimate_noise
-from edge_srcnn.models.spec import CAMERA, ModelSpec
+from edge_srcnn.models.spec import CAMERA, CAMERA_VIDEO, ModelSpec
 
 AUTO = "auto"
 """In place of a strength: as trained, and less where the noise is beyond what the model knows."""
@@ -36,7 +36,7 @@ class _Limits:
 
 
 _CLEAN = _Limits(known=0.0, fade=6.5)
-_LIMITS = {CAMERA: _Limits(known=6.0, fade=12.0)}
+_LIMITS = {CAMERA: _Limits(known=6.0, fade=12.0), CAMERA_VIDEO: _Limits(known=15.0, fade=12.0)}
 """By the degradation that a model was trained for; any other one has no noise."""
 
 
@@ -54,7 +54,7 @@ def strength_for(noise: float | None, spec: ModelSpec | None) -> float:
     -------
     0 to 1; 1 where nothing is known.
     """
-    if noise is None or spec is None:
+    if noise is None or spec is None or spec.scale == 1:  # which takes noise away: more of it is no reason to do less
         return AS_TRAINED
     limits = _LIMITS.get(spec.degradation, _CLEAN)
     beyond = max(noise * noise - limits.known * limits.known, 0.0)

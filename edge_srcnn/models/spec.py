@@ -16,6 +16,9 @@ SPEC_NAME = "edge_srcnn.json"
 BICUBIC, CAMERA = "bicubic", "camera"
 """Degradations: low-resolution pictures made by bicubic scaling alone, and as a camera makes them."""
 
+CAMERA_VIDEO = "camera-video"
+"""As a camera's stream delivers them: noise from none to much, codecs, and the mean over time."""
+
 BICUBIC_PLANE, LUMA_PLANE = "bicubic", "luma"
 """Planes that a network reads: the bicubically upscaled luma, or the luma as the camera gave it."""
 

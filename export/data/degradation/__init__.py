@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.spec import BICUBIC, CAMERA
+from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO
 from edge_srcnn.uri import need_pyav
 from export.data.degradation.camera import camera
 from export.data.degradation.resize import cv2_bicubic, imresize, matlab_bicubic, modcrop
@@ -26,8 +26,6 @@ __all__ = [
 ]
 
 Degradation = Callable[[UInt8Array, int, np.random.Generator], UInt8Array]
-
-CAMERA_VIDEO = "camera-video"
 
 DEGRADATIONS: dict[str, Degradation] = {
     BICUBIC: matlab_bicubic,
