@@ -91,7 +91,7 @@ function toggleFullScreen() {
 }
 
 const actions = {
-  compare: () => setComparing(!comparing),
+  compare: compareWithNext,
   smaller: () => stage.step(-1),
   fit: () => stage.setMode("fit"),
   fill: () => stage.setMode("fill"),
@@ -100,7 +100,10 @@ const actions = {
   snapshot: takeSnapshot,
   fullscreen: toggleFullScreen,
 };
-for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", () => action());
+for (const [id, action] of Object.entries(actions)) {
+  if (id !== "compare") $(id).addEventListener("click", () => action());
+}
+$("compare").addEventListener("change", compare);
 $("fullscreen").hidden = !document.fullscreenEnabled;
 
 const keys = { c: "compare", "-": "smaller", "+": "larger", "=": "larger", s: "snapshot", f: "fullscreen" };
@@ -110,7 +113,8 @@ const jumps = { Home: 0, End: 1, PageDown: -0.1, PageUp: 0.1 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (document.activeElement === $("divider") || (document.activeElement === document.body && comparing)) {
+  if (event.target === $("compare") && (event.key === "c" || event.key in arrows || event.key in jumps)) return;
+  if (document.activeElement === $("divider") || (document.activeElement === document.body && compared())) {
     if (event.key in arrows) stage.setSplit(stage.split + arrows[event.key] * (event.shiftKey ? 5 : 1));
     else if (event.key === "Home" || event.key === "End") stage.setSplit(jumps[event.key]);
     else if (event.key in jumps) stage.setSplit(stage.split + jumps[event.key]);

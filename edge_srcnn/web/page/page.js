@@ -25,7 +25,8 @@ function address(path, query = {}) {
 const stage = new Stage($("stage"), $("picture"), showControls);
 const stream = new PictureStream((view) => address("stream.mjpg", { view }), limitMs, showFrame);
 const server = { state: null, error: null, heard: performance.now() }; // what /state said last
-let comparing = true;
+const PAIRS = { bicubic: "pair", camera: "camera-pair" }; // streams, by what to compare with
+const TAGS = { bicubic: "Bicubic", camera: "Camera as it is" };
 let plain = false; // no network is in use
 let view = null;
 
@@ -35,8 +36,14 @@ function limitMs() {
   return Math.max(OLD_MS, PATIENCE * 1000 * interval + MARGIN_MS);
 }
 
+/** What to compare with: "bicubic", "camera", or "" for nothing. */
+function compared() {
+  const { value } = $("compare");
+  return plain && value === "bicubic" ? "" : value;
+}
+
 function follow() {
-  const wanted = document.hidden ? null : comparing && !plain ? "pair" : "enhanced";
+  const wanted = document.hidden ? null : (PAIRS[compared()] ?? "enhanced");
   if (wanted === view) return;
   view = wanted;
   stream.open(view);
@@ -132,9 +139,22 @@ function showFigures(live) {
   if (state === null) return;
   write("size-in", state.size_in ? `${state.size_in.join("×")} → ` : "");
   write("size-out", state.size_out ? state.size_out.join("×") : "–");
-  $("compare").disabled = plain;
-  $("compare").title = plain ? "No network is in use: there is nothing to compare" : "Compare with bicubic (C)";
+  showStillness(shown, state);
+  $("compare").options[0].disabled = plain; // which is what is shown
+  showCompared();
   if (stage.frame !== null) showControls(); // the model may be another one
+}
+
+/** Say how noisy the camera is, and how much of the picture is still, as far as anybody looks at that. */
+function showStillness(shown, { temporal, still_share: share }) {
+  $("noise-box").hidden = temporal.strength === null;
+  $("still-box").hidden = share === null;
+  const noise = temporal.noise === null ? "–" : temporal.noise.toFixed(1);
+  write("noise", !shown ? "–" : temporal.passing ? "not reduced" : noise);
+  $("noise-box").title = temporal.passing
+    ? `Frames are shown as they come: ${temporal.passing}`
+    : "By how many of 255 grey levels a pixel of one frame is off (standard deviation); frames are averaged over time";
+  write("still", shown ? `${Math.round(100 * share)} %` : "–");
 }
 
 /** Change a text only where it differs: screen readers read changes. */
@@ -171,7 +191,7 @@ function tell(text) {
 function showControls() {
   const { visible, frame } = stage;
   const top = visible.top >= TAG_ROOM ? visible.top - TAG_ROOM + 6 : visible.top + 12; // above the picture, if it fits
-  const both = frame.bicubic !== null && !plain;
+  const both = frame.other !== null && compared() !== "";
   $("stage").classList.add("shown");
   $("stage").classList.toggle("zoomed", stage.movable);
   for (const [id, step] of Object.entries({ fit: "fit", fill: "fill", actual: "one" })) {
@@ -191,6 +211,7 @@ function showControls() {
   right.style.top = `${top}px`;
   right.style.opacity = 1;
   if (!both) return;
+  write("left-tag", TAGS[frame.view]);
   const left = $("left-tag");
   left.style.left = `${visible.left + 12}px`;
   left.style.top = `${top}px`;
@@ -211,10 +232,27 @@ function showPosition(visible) {
   }
 }
 
-function setComparing(on) {
-  comparing = on;
-  $("compare").setAttribute("aria-pressed", on);
+function showCompared() {
+  const what = compared();
+  write("compared", what ? `: ${what}` : ": off");
+  $("compare").parentElement.classList.toggle("on", what !== "");
+}
+
+function compare() {
+  showCompared();
   follow();
+  if (stage.frame !== null) stage.refresh();
+}
+
+function setCompared(what) {
+  $("compare").value = what;
+  compare();
+}
+
+/** Compare with the next one, or with nothing, and then from the first on. */
+function compareWithNext() {
+  const open = [...$("compare").options].filter((each) => !each.disabled).map((each) => each.value);
+  setCompared(open[(open.indexOf($("compare").value) + 1) % open.length]);
 }
 
 function wake() {
@@ -230,4 +268,5 @@ addEventListener("online", () => {
   wake();
 });
 setInterval(updateSignal, UPDATE_EVERY_MS);
+showCompared();
 wake();

@@ -24,10 +24,10 @@ class Stage {
     this.resize();
   }
 
-  /** Show a frame; {enhanced, bicubic}. */
+  /** Show a frame; {enhanced, other}. */
   show(frame) {
     this.frame?.enhanced.close();
-    this.frame?.bicubic?.close();
+    this.frame?.other?.close();
     this.frame = frame;
     this.refresh();
   }
@@ -207,12 +207,12 @@ class Stage {
     const paint = (image) =>
       context.drawImage(image, rect.x * ratio, rect.y * ratio, rect.width * ratio, rect.height * ratio);
     paint(this.frame.enhanced);
-    if (this.frame.bicubic) {
+    if (this.frame.other) {
       context.save();
       context.beginPath();
       context.rect(0, 0, Math.round(this.dividerX * ratio), canvas.height);
       context.clip();
-      paint(this.frame.bicubic);
+      paint(this.frame.other);
       context.restore();
     }
     this.onChange(this);

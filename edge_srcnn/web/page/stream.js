@@ -86,8 +86,8 @@ class Ages {
 
 /**
  * Keeps a stream open, and opens it again when it breaks or falls silent.
- * limitMs tells how long it may be silent; onFrame gets {enhanced: ImageBitmap, bicubic: ImageBitmap or null, takenAt,
- * timestamp: seconds since 1970, by the server's clock}.
+ * limitMs tells how long it may be silent; onFrame gets {enhanced: ImageBitmap, other: ImageBitmap or null, view: which
+ * the other one is, takenAt, timestamp: seconds since 1970, by the server's clock}.
  */
 class PictureStream {
   constructor(address, limitMs, onFrame) {
@@ -105,7 +105,7 @@ class PictureStream {
     this.decoding = false;
   }
 
-  /** Show pictures with or without the bicubic one; null for none at all. */
+  /** Show pictures with or without another one of the same moment; null for none at all. */
   open(view) {
     this.close();
     if (view !== null) this.follow(view, (this.run = {}));
@@ -145,7 +145,7 @@ class PictureStream {
       listen();
       if (!response.ok) throw new Error((await response.text()).trim());
       const ages = new Ages();
-      let bicubic = null;
+      let other = null;
       for await (const part of partsOf(response.body, listen)) {
         if (run !== this.run) return;
         onPart();
@@ -154,12 +154,12 @@ class PictureStream {
         this.intervalS = Number(part.headers.get("x-interval")) || 0;
         this.lost = part.headers.get("x-signal") === "lost";
         if (this.lost) continue; // the page has words of its own for that
-        if (part.headers.get("x-view") === "bicubic") {
-          bicubic = part;
+        if (part.headers.get("x-view") !== "enhanced") {
+          other = part;
         } else {
           const takenAt = ages.takenAt(part);
-          this.waiting = { enhanced: part, bicubic, takenAt, run };
-          bicubic = null;
+          this.waiting = { enhanced: part, other, takenAt, run };
+          other = null;
           this.decode();
         }
       }
@@ -173,12 +173,13 @@ class PictureStream {
     if (this.decoding) return;
     this.decoding = true;
     while (this.waiting !== null) {
-      const { enhanced, bicubic, takenAt, run } = this.waiting;
+      const { enhanced, other, takenAt, run } = this.waiting;
       this.waiting = null;
       try {
-        const [sharp, soft] = await Promise.all([enhanced, bicubic].map(bitmapOf));
+        const [sharp, beside] = await Promise.all([enhanced, other].map(bitmapOf));
         const timestamp = Number(enhanced.headers.get("x-timestamp"));
-        if (run === this.run) this.onFrame({ enhanced: sharp, bicubic: soft, takenAt, timestamp });
+        const view = other?.headers.get("x-view");
+        if (run === this.run) this.onFrame({ enhanced: sharp, other: beside, view, takenAt, timestamp });
       } catch (error) {
         this.error = "A picture cannot be read.";
       }

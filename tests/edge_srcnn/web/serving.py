@@ -70,12 +70,13 @@ def by_hand(
     name: str | None = None,
     model: str | None = "fast-m-x2",
     rate: Fraction | None = None,
+    **told: Any,
 ) -> Iterator[Sink]:
-    """A sink that shows what the test writes to it; its state tells that model."""
+    """A sink that shows what the test writes to it; its state tells that model, and what else is ``told``."""
     running = Pipeline(open_source("test:size=8x8"), load_model(engine="bicubic"), [])
     joint = "?" if address.startswith("unix:") else "#"
     sink = open_sink(f"{address}{joint}{options}" if options else address)
-    sink.begin(Stream(rate, None, None, lambda: replace(running.state(), model=model), name))
+    sink.begin(Stream(rate, None, None, lambda: replace(running.state(), model=model, **told), name))
     try:
         yield sink
     finally:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import time
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -15,6 +16,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.live.temporal_stage import TemporalState
 from edge_srcnn.sinks import Result
 from tests.edge_srcnn.web.chromium import PROGRAM, SIGNAL, TEXT, WINDOWS, Browser, Tab, use
 from tests.edge_srcnn.web.serving import by_hand, camera, flat, pipeline
@@ -26,7 +28,7 @@ CENTRE = """(() => { const box = document.getElementById("divider").getBoundingC
 SPLIT = 'Number(document.getElementById("divider").getAttribute("aria-valuenow"))'
 PERCENT = 'parseInt(document.getElementById("percent").textContent)'
 
-BUTTONS = """[...document.querySelectorAll("button")].filter((each) => each.offsetParent).map((each) =>
+BUTTONS = """[...document.querySelectorAll("button, .choice")].filter((each) => each.offsetParent).map((each) =>
     [each.id, each.innerText.trim(), each.title, each.offsetWidth, each.offsetHeight])"""
 OUTSIDE = """[...document.querySelectorAll("nav *, header *")]
     .filter((element) => element.getBoundingClientRect().right > innerWidth)"""
@@ -78,8 +80,7 @@ def test_left_of_the_divider_is_bicubic_and_right_is_enhanced(browser: Browser) 
         for key, share in (("Home", 0), ("PageUp", 10), ("ArrowRight", 12), ("ArrowLeft", 10)):
             await tab.key(key)
             await tab.wait_for(f"{SPLIT} === {share}")
-        await tab.key("c")
-        assert await tab.evaluate('document.getElementById("compare").getAttribute("aria-pressed")') == "false"
+        await tab.evaluate("setCompared('')")
         await tab.wait_for('document.getElementById("divider").hidden')
         assert abs((await pixels(tab))[400, 300, 1].astype(int) - 200) <= 1
 
@@ -89,6 +90,101 @@ def test_left_of_the_divider_is_bicubic_and_right_is_enhanced(browser: Browser) 
         return result
 
     with camera(make=bright_from_dark) as sink:
+        use(browser, sink.address, steps)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_it_is_compared_with_bicubic_with_the_camera_as_it_is_or_with_nothing(browser: Browser, window: str) -> None:
+    async def steps(tab: Tab) -> None:
+        async def shown() -> tuple[str, int, int]:
+            """What is compared with, and the greys of both sides; phones have two pixels for one."""
+            across = await tab.evaluate("stage.rect.x + stage.rect.width / 2")
+            top = await tab.evaluate("stage.element.getBoundingClientRect().top + stage.rect.y + stage.rect.height / 2")
+            left = await tab.evaluate("stage.element.getBoundingClientRect().left")
+            ratio, grey = await tab.evaluate("devicePixelRatio"), (await pixels(tab))[..., 1]
+            y, x = round((top + 60) * ratio), (left + across) * ratio
+            tag = await tab.evaluate("$('left-tag').hidden ? '' : $('left-tag').textContent")
+            return tag, int(grey[y, round(x - 80)]), int(grey[y, round(x + 80)])
+
+        expected = {"bicubic": ("Bicubic", 60, 200), "camera": ("Camera as it is", 120, 200), "": ("", 200, 200)}
+        await tab.wait_for(f'{SIGNAL} === "live"')
+        for way in ("by keys", "by choice"):
+            for choice, (tag, *greys) in expected.items():
+                if way == "by choice":
+                    await tab.evaluate(f"setCompared('{choice}')")
+                await tab.wait_for(f"(stage.frame.view ?? '') === '{choice}' && !stage.drawn")
+                found, *seen = await shown()
+                assert found == tag
+                assert np.abs(np.subtract(seen, greys)).max() <= 2, (choice, seen)
+                if way == "by keys":
+                    await tab.key("c")
+
+    def three() -> Result:
+        """Enhanced 200, bicubic 60; the camera's own frame 120, and half as large."""
+        result = flat(200, (64, 48))
+        own = replace(result.original, luma=np.full((24, 32), 120, np.uint8))
+        result.original.luma[:] = 60
+        return replace(result, camera=own)
+
+    with camera(make=three) as sink:
+        use(browser, sink.address, steps, window)
+
+
+def test_the_choice_is_made_by_touch_and_by_keyboard_alone(browser: Browser) -> None:
+    """The list itself is the browser's: it opens where fingers find it, and arrows walk through it."""
+
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for("stage.frame !== null")
+        box = "document.getElementById('compare').getBoundingClientRect()"
+        found = await tab.evaluate(
+            f"document.elementFromPoint({box}.x + {box}.width / 2, {box}.y + {box}.height / 2).id"
+        )
+        assert found == "compare"
+        await tab.evaluate("document.getElementById('compare').focus()")
+        for value in ("camera", "", ""):
+            await tab.key("ArrowDown")
+            await tab.wait_for(f"compared() === '{value}'")
+        split = await tab.evaluate("stage.split")
+        await tab.key("ArrowUp")
+        await tab.wait_for("compared() === 'camera'")
+        assert await tab.evaluate("stage.split") == split  # the arrows are the list's
+        await tab.wait_for(TEXT.format("compared") + ' === ": camera"')
+
+    with camera() as sink:
+        use(browser, sink.address, steps)
+
+
+@pytest.mark.parametrize(
+    ("temporal", "still", "noise", "share", "title"),
+    [
+        (TemporalState("normal", None, 4.13, 0.9), 0.824, "4.1", "82 %", "255 grey levels"),
+        (TemporalState("strong", None, None), 0.0, "\u2013", "0 %", "averaged over time"),
+        (TemporalState("normal", "everything moves all the time", 5.0), 0.0, "not reduced", "0 %", "everything moves"),
+        (TemporalState(), 0.5, None, "50 %", None),
+        (TemporalState(), None, None, None, None),
+    ],
+)
+def test_noise_and_stillness_stand_beside_the_rate(
+    browser: Browser, temporal: TemporalState, still: float | None, noise: str, share: str, title: str
+) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for(f'{SIGNAL} === "live" && server.state !== null')
+        for name, text in (("noise", noise), ("still", share)):
+            assert await tab.evaluate(f"$('{name}-box').hidden") == (text is None)
+            if text is not None:
+                assert await tab.evaluate(TEXT.format(name)) == text
+                assert await tab.evaluate(f"$('{name}-box').title")
+        if title is not None:
+            assert title in await tab.evaluate("$('noise-box').title")
+        await tab.evaluate("$('heat').hidden = false; write('temperature', '88 \u00b0C')")
+        for width, height in WINDOWS.values():
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            await tab.send("Emulation.setDeviceMetricsOverride", **size)
+            assert await tab.evaluate(f"{OUTSIDE}.length") == 0
+            assert await tab.evaluate("$('size-out').getBoundingClientRect().bottom <= innerHeight")
+
+    with by_hand(temporal=temporal, still_share=still, size_in=(1920, 1080), size_out=(3840, 2160)) as sink:
+        sink.write(flat())
         use(browser, sink.address, steps)
 
 
@@ -190,8 +286,7 @@ def test_a_page_without_a_network_says_so_and_compares_nothing(browser: Browser)
     async def steps(tab: Tab) -> None:
         await tab.wait_for(TEXT.format("right-tag") + ' === "Bicubic only"')
         await tab.wait_for(f'{SIGNAL} === "live"')
-        assert await tab.evaluate('document.getElementById("compare").disabled')
-        await tab.key("c")
+        assert await tab.evaluate('document.getElementById("compare").options[0].disabled')
         await tab.wait_for('document.getElementById("divider").hidden && document.getElementById("left-tag").hidden')
         await tab.wait_for(
             "fetch('state').then((answer) => answer.json()).then(({views}) => !views.pair && views.enhanced)"
