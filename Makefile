@@ -23,33 +23,36 @@ demo: $(RUNTIME)/.made  ## upscale a test card, then go live on a moving one (DE
 	$(RUNTIME)/bin/edge-srcnn demo -o edge-srcnn-demo.png
 	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--sink null: --seconds $(DEMO_SECONDS))
 
-# The workstation's side beside the runtime's: one computes, the other one mostly waits.
-both_sides = @log=$$(mktemp); $(DEV)/bin/python $(1) tests/export >$$log 2>&1 & export=$$!; \
-	$(DEV)/bin/python $(1) tests --ignore=tests/export; status=$$?; \
-	wait $$export || status=$$?; cat $$log; rm -f $$log; exit $$status
+# Three at a time: the workstation's side and the engine compute; services, pages and cameras mostly wait.
+WAITING := $(addprefix tests/edge_srcnn/,service sinks sources web)
+side_by_side = @logs=$$(mktemp -d); \
+	$(DEV)/bin/python $(1) tests/export >$$logs/export 2>&1 & export=$$!; \
+	$(DEV)/bin/python $(1) $(WAITING) >$$logs/waiting 2>&1 & waiting=$$!; \
+	$(DEV)/bin/python $(1) tests $(addprefix --ignore=,tests/export $(WAITING)); status=$$?; \
+	wait $$waiting || status=$$?; wait $$export || status=$$?; cat $$logs/waiting $$logs/export; rm -r $$logs; exit $$status
 
 quick: $(DEV)/.made  ## run the fast tests of every room: under a minute
-	$(call both_sides,-m pytest -q -m "not slow")
+	$(call side_by_side,-m pytest -q -m "not slow")
 
 test: $(DEV)/.made  ## run all tests, those that train and convert included (TESTS=folder: some)
 ifneq ($(TESTS),)
 	$(DEV)/bin/python -m pytest $(TESTS)
 else
-	$(call both_sides,-m pytest)
+	$(call side_by_side,-m pytest)
 endif
 
-test-runtime: $(RUNTIME_TEST)/.made  ## run the runtime's tests in an environment without TensorFlow
-	$(RUNTIME_TEST)/bin/python -m pytest $(or $(TESTS),tests/edge_srcnn)
+test-runtime: $(RUNTIME_TEST)/.made  ## run the runtime's tests in an environment without TensorFlow (PYTEST='-m "not slow"': the fast ones)
+	$(RUNTIME_TEST)/bin/python -m pytest $(PYTEST) $(or $(TESTS),tests/edge_srcnn)
 
 test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (needs CPython 3.11)
-	$(TFLITE)/bin/python -m pytest $(or $(TESTS),tests/edge_srcnn)
+	$(TFLITE)/bin/python -m pytest $(PYTEST) $(or $(TESTS),tests/edge_srcnn)
 
 test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults, streams, systemd, TensorFlow 2.5, pictures beside libvips, reverse proxies (root, apt; RIGS=some)
 	@set -e; for rig in $(RIGS); do echo "--- $$rig"; tests/rigs/$$rig.sh; done
 
 coverage: $(DEV)/.made  ## run all tests, and show the lines and branches that none reaches
 	$(DEV)/bin/coverage erase
-	$(call both_sides,-m coverage run -m pytest)
+	$(call side_by_side,-m coverage run -m pytest)
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report
 	@$(DEV)/bin/coverage json --quiet -o - | $(DEV)/bin/python tools/coverage_figures.py
