@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
-from export.data.degradation import check_degradation
+from export.data.degradation import KINDS, check_degradation
 from export.data.patch_spec import PatchSpec, patch_spec
 from export.edgetpu.form import TpuFiles
 from export.packaging import model_name
@@ -88,8 +88,13 @@ class ExportJob:
 
     @property
     def name(self) -> str:
-        """Name the model by its network, scale and degradation."""
-        return model_name(self.architecture, self.degradation)
+        """Name the model by its network, its scale, and the kind of its pictures."""
+        return model_name(self.architecture, self.kind)
+
+    @property
+    def kind(self) -> str:
+        """Name the degradation after which models of this kind are called, and by which they are evaluated."""
+        return KINDS.get(self.degradation, self.degradation)
 
     @property
     def patches(self) -> PatchSpec:

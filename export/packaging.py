@@ -13,7 +13,6 @@ from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane
 from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO, ModelSpec, Quality, Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import Architecture, family
-from export.data.degradation import KINDS
 
 GOLDEN_ENGINE = "litert"
 """The golden output is LiteRT's (XNNPACK): its bytes are the same on x86-64 and Arm."""
@@ -47,9 +46,9 @@ OTHER = "a network as good; its bytes differ"
 
 
 def model_name(architecture: Architecture, degradation: str = BICUBIC) -> str:
-    """Name a model by its network and the kind of its degradation: ``srcnn-915-x2``, ``fast-m-x2-camera``."""
-    name, kind = f"{architecture.name}-x{architecture.scale}", KINDS.get(degradation, degradation)
-    return name if kind == BICUBIC else f"{name}-{kind}"
+    """Name a model by its network and its degradation: ``srcnn-915-x2``, ``fast-m-x2-camera``."""
+    name = f"{architecture.name}-x{architecture.scale}"
+    return name if degradation == BICUBIC else f"{name}-{degradation}"
 
 
 def describe(
@@ -80,7 +79,7 @@ def describe(
         golden_output_sha256="",
         training=training,
         quality=(),
-        versions={"python": platform.python_version()} | _versions(),
+        versions={"python": platform.python_version()} | _versions(training),
         created_by=f"edge-srcnn {edge_srcnn.__version__}",
     )
     unproven = Model(spec, graph, np.zeros(GOLDEN_SHAPE, np.uint8))
@@ -89,14 +88,15 @@ def describe(
     return Model(replace(spec, golden_output_sha256=digest(golden)), graph, golden)
 
 
-def _versions() -> dict[str, str]:
-    names = dict.fromkeys((*_VERSIONED, keras.backend.backend()))
+def _versions(training: Training) -> dict[str, str]:
+    coded = ("av",) if training.degradation == CAMERA_VIDEO else ()
+    names = dict.fromkeys((*_VERSIONED, keras.backend.backend(), *coded))
     return {name: metadata.version(name) for name in names}
 
 
 def model_card(spec: ModelSpec) -> str:
     """Write a model's card in Markdown."""
-    training, kind = spec.training, KINDS.get(spec.degradation, spec.degradation)
+    training = spec.training
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
         f" | {q.psnr:.2f} / {q.ssim:.4f} |\n"
@@ -112,12 +112,12 @@ def model_card(spec: ModelSpec) -> str:
 {family(spec.family).describe(spec)}
 
 - Weights: {_origin(training)}.
-- {small} pictures in training: `{spec.degradation}`. {_choice(training)}
+- {small} pictures in training: `{spec.trained_on}`. {_choice(training)}
 - Licence of the training pictures: {training.licence}.
 - Made by {spec.created_by}; {versions}.
 - SHA-256 of the graph: `{spec.graph_sha256}`.
 {_again(training)}
-PSNR (dB) / SSIM on luma, against ground truths {how} {_SMALL.get(kind, f"by `{kind}`")}:
+PSNR (dB) / SSIM on luma, against ground truths {how} {_SMALL.get(spec.degradation, f"by `{spec.degradation}`")}:
 
 | set | {base} | float32 | {spec.quantization} |
 |---|---|---|---|
@@ -127,7 +127,7 @@ PSNR (dB) / SSIM on luma, against ground truths {how} {_SMALL.get(kind, f"by `{k
 
 
 def _good_for(spec: ModelSpec) -> str:
-    return _CLEANS if spec.scale == 1 else _GOOD_FOR.get(spec.degradation, _GOOD_FOR[BICUBIC])
+    return _CLEANS if spec.scale == 1 else _GOOD_FOR.get(spec.trained_on, _GOOD_FOR[BICUBIC])
 
 
 def _origin(training: Training) -> str:

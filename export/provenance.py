@@ -29,6 +29,7 @@ def training_facts(job: ExportJob, split: Split, state: TrainingState) -> Traini
         command=job.command,
         qat_steps=job.qat_steps,
         differs=differs(state) if learned else None,
+        degradation=job.degradation if job.degradation != job.kind else None,
     )
 
 
@@ -52,7 +53,7 @@ def report_facts(model: Model, split: Split, state: TrainingState) -> tuple[tupl
         "Network": f"{spec.architecture}: {shape}, filters {filters}, {'residual' if spec.residual else 'direct'}",
         "Scale": f"x{spec.scale}",
         "Numbers": spec.quantization,
-        "Degraded pictures" if spec.scale == 1 else "Low-resolution pictures": spec.degradation,
+        "Degraded pictures" if spec.scale == 1 else "Low-resolution pictures": spec.trained_on,
         "Weights": training.weights or f"trained here, {training.steps} steps in {state.seconds / 60:.1f} minutes",
         "Trained after GPTQ": f"{training.qat_steps} steps" if training.qat_steps else "",
         "Training pictures": f"{training.pictures} of {', '.join(training.data)}" if training.data else "",

@@ -14,7 +14,6 @@ from edge_srcnn.models.spec import BICUBIC
 from edge_srcnn.system.files import write_whole
 from edge_srcnn.upscaler import open_model
 from export.architectures import Layer, family
-from export.data.degradation import KINDS
 from export.data.pairs import Float32Array, Split, load_split
 from export.edgetpu.compiler import find_compiler
 from export.edgetpu.exporting import TpuExport, export_for_tpu
@@ -105,7 +104,7 @@ def run_export(
             job.architecture,
             graph,
             quantization=kind,
-            degradation=job.degradation,
+            degradation=job.kind,
             training=training,
         )
         for kind, graph in graphs.items()
@@ -204,16 +203,14 @@ def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
         if job.evaluate_on
         else {HELD_OUT: [pair.hr for pair in split.held_out]}
     )
-    kind = KINDS.get(job.degradation, job.degradation)
-    how = "" if kind == BICUBIC else f" {kind}"
+    how = "" if job.kind == BICUBIC else f" {job.kind}"
     return {f"{name}{how}": hr_planes for name, hr_planes in found.items()}
 
 
 def _evaluate(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
     methods = baselines(job.architecture.scale)
     methods |= {kind: method_of(open_model(model)) for kind, model in models.items()}
-    kind = KINDS.get(job.degradation, job.degradation)
-    degrade = next(name for name, degradation in DEGRADES.items() if degradation == kind)
+    degrade = next(name for name, degradation in DEGRADES.items() if degradation == job.kind)
     return [
         score
         for name, hr_planes in sets.items()

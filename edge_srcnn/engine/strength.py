@@ -56,7 +56,7 @@ def strength_for(noise: float | None, spec: ModelSpec | None) -> float:
     """
     if noise is None or spec is None or spec.scale == 1:  # which takes noise away: more of it is no reason to do less
         return AS_TRAINED
-    limits = _LIMITS.get(spec.degradation, _CLEAN)
+    limits = _LIMITS.get(spec.trained_on, _CLEAN)
     beyond = max(noise * noise - limits.known * limits.known, 0.0)
     return max(AS_TRAINED - beyond / (limits.fade * limits.fade), 0.0)
 

@@ -54,6 +54,8 @@ class Training:
         Steps of quantization-aware fine-tuning.
     command
         Trains them again: the same bytes, unless a clock ended the training or ``differs`` says why not.
+    degradation
+        How low-resolution pictures were made, where that is another than the model's: ``camera-video`` for ``camera``.
     """
 
     data: tuple[str, ...]
@@ -67,6 +69,7 @@ class Training:
     command: str | None = None
     qat_steps: int = 0
     differs: str | None = None
+    degradation: str | None = None
 
 
 Layer = tuple[int, int]
@@ -99,7 +102,8 @@ class ModelSpec:
     quantization
         ``int8`` or ``float32``.
     degradation
-        How low-resolution pictures were made in training: ``bicubic``, ``camera``, or another name of ``export``'s.
+        Which low-resolution pictures it is for, and is evaluated by: ``bicubic``, ``camera``, or another name of
+        ``export``'s.
     graph_sha256
         Digest of the plain flatbuffer.
     golden_input_sha256, golden_output_sha256
@@ -131,6 +135,11 @@ class ModelSpec:
     def upsampling(self) -> int:
         """Give the pixels of the result for each pixel of the plane, down and across."""
         return self.shuffle // self.unshuffle
+
+    @property
+    def trained_on(self) -> str:
+        """Name the degradation that made the low-resolution pictures of the training, such as ``camera-video``."""
+        return self.training.degradation or self.degradation
 
     @property
     def macs_per_pixel(self) -> int:

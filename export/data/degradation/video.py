@@ -35,7 +35,7 @@ class StreamFaults:
         Pictures that no lens and no mosaic softens, as of a camera that shrinks a larger picture well.
     white_share, sigma
         In these of the soft pictures and in all sharp ones the noise is white, and its standard deviation in grey
-        levels lies in this range, half of the time in its first quarter.
+        levels lies in this range, half of the time in its first third.
     gain, read
         In the others a sensor with a mosaic has a shot noise of ``gain`` squared, and this read noise, drawn alike, see
         ``sensor.Noise``: at the end of both it is about 17 grey levels.
@@ -44,7 +44,7 @@ class StreamFaults:
     jpeg_share, h264_share
         Pictures whose frames are coded; the others reach the network as they are.
     jpeg_quality, crf, gop, presets
-        Settings of those encoders.
+        Settings of those encoders; JPEG's is drawn as the noise is, half of the time from the worst third.
     position
         A single frame of an H.264 stream is at most so far from its first one: intra or predicted.
     single_share, frames
@@ -53,7 +53,7 @@ class StreamFaults:
 
     optics: CameraFaults = SINGLE
     ordinary_share: float = 0.45
-    sharp_share: float = 0.45
+    sharp_share: float = 0.38
     white_share: float = 0.4
     sigma: Range = (0.0, 17.0)
     gain: Range = (0.0, 0.2)
@@ -109,7 +109,7 @@ def camera_video(
     kind = rng.random()
     if kind < faults.jpeg_share:
         code: Callable[[Sequence[UInt8Array]], list[UInt8Array]] = partial(
-            _jpegs, quality=_whole(faults.jpeg_quality, rng)
+            _jpegs, quality=round(_low(faults.jpeg_quality, rng))
         )
     elif kind < faults.jpeg_share + faults.h264_share:
         settings = H264(_whole(faults.crf, rng), _whole(faults.gop, rng), str(rng.choice(faults.presets)))
@@ -165,8 +165,8 @@ def _whole(bounds: Range, rng: np.random.Generator) -> int:
 
 
 def _low(bounds: Range, rng: np.random.Generator) -> float:
-    """Draw a number, half of them from the first quarter of the range."""
-    return float(bounds[0] + (bounds[1] - bounds[0]) * rng.random() ** 2)
+    """Draw a number, half of them from the first third of the range."""
+    return float(bounds[0] + (bounds[1] - bounds[0]) * rng.random() ** 1.5)
 
 
 def _between(bounds: tuple[int, int], rng: np.random.Generator) -> int:

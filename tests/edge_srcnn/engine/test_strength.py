@@ -50,6 +50,8 @@ def test_a_model_for_cameras_knows_more_noise_than_one_for_clean_pictures():
     assert strength_for(5.0, CAMERA) == 1.0
     assert strength_for(5.0, CLEAN) < 0.5
     assert strength_for(5.0, replace(CLEAN, degradation="cv2")) == strength_for(5.0, CLEAN)
+    of_streams = replace(CAMERA, training=replace(CAMERA.training, degradation="camera-video"))
+    assert strength_for(12.0, CAMERA) < strength_for(12.0, of_streams) == 1.0
 
 
 def test_where_nothing_is_known_it_is_as_trained():
