@@ -23,7 +23,7 @@ from edge_srcnn.imaging.alpha import upscale_with_alpha, visible_luma
 from edge_srcnn.imaging.bicubic import bands, upscale_band
 from edge_srcnn.imaging.colour import upscale_chroma
 from edge_srcnn.imaging.frame import Frame, nearest_named
-from edge_srcnn.imaging.luma import Samples, UInt8Array, checked_picture, shift_luma, video_to_8_bits
+from edge_srcnn.imaging.luma import Samples, UInt8Array, checked_picture, checked_result, shift_luma, video_to_8_bits
 from edge_srcnn.imaging.tiles import Tile
 from edge_srcnn.models.bundled import checked_scale, find_model, is_auto
 from edge_srcnn.models.file import Model, read_model
@@ -53,7 +53,7 @@ def load_model(
         A bundled model (``srcnn-915-x2``), the path of a ``.tflite`` made by ``edge-srcnn export``, or ``auto``
         (None is the same) for the bundled default of ``scale``.
     scale
-        Counts only without ``name``: a named model brings its own.
+        Counts only without ``name``: a named model brings its own. 1: clean (noise, blocks of compression, softness).
     camera
         Whether the pictures come from a camera, see ``edge_srcnn.sources.is_camera``. Without ``name``, the model
         trained for such pictures is then taken, where one is bundled for ``scale``.
@@ -115,6 +115,8 @@ def open_model(model: Model, options: EngineOptions | None = None) -> "Upscaler"
     """Make a model that is in memory ready; an accelerator that ``auto`` came to may be missing."""
     options = options or EngineOptions()
     first, *others = candidates(options, model)
+    if options.engine == AUTO and model.spec.scale == 1 and not first.backend().has_network:
+        log.warning("scale 1 without a network: pictures stay as they are")
     try:
         return _opened(model, first)
     except Unavailable as error:
@@ -138,7 +140,7 @@ def _opened(model: Model, options: EngineOptions) -> "Upscaler":
 
 
 class Upscaler(AbstractContextManager["Upscaler"]):
-    """Make pictures larger and sharper; a context manager, which threads may share: they wait for each other.
+    """Make pictures larger and sharper, at scale 1 clean them; threads may share one: they wait for each other.
 
     Parameters
     ----------
@@ -152,7 +154,7 @@ class Upscaler(AbstractContextManager["Upscaler"]):
     Attributes
     ----------
     scale
-        Factor of upscaling.
+        Factor of upscaling; 1: the size stays.
     spec, model
         The model's description and its name; None for bicubic alone.
     share, reused
@@ -189,8 +191,8 @@ class Upscaler(AbstractContextManager["Upscaler"]):
             uint8 or uint16: grey ``[h, w]``, grey and alpha ``[h, w, 2]``, RGB ``[h, w, 3]`` or RGBA ``[h, w, 4]``.
             Of 16 bits the network reads 8; bicubic scaling reads all of them.
         out
-            Where the result is to be written, for video: with a grey plane, nothing of a frame's size is then
-            allocated from the second frame on. None makes a new array.
+            Where the result is to be written, not in the memory of ``pixels``: with a grey plane, nothing of a frame's
+            size is then allocated from the second frame on. None makes a new array.
         region
             Of the result: what the network sees; the rest is bicubic. None: all of it.
 
@@ -201,16 +203,10 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         Raises
         ------
         UsageError
-            Another dtype, shape or size; or the upscaler is closed.
+            Another dtype, shape or size; ``out`` and ``pixels`` share memory; or the upscaler is closed.
         """
         pixels = checked_picture(pixels)
-        shape = (pixels.shape[0] * self.scale, pixels.shape[1] * self.scale, *pixels.shape[2:])
-        if out is None:
-            out = np.empty(shape, pixels.dtype)
-        elif out.shape != shape or out.dtype != pixels.dtype or not out.flags.c_contiguous or not out.flags.writeable:
-            raise UsageError(
-                f"out must be a writable, contiguous {pixels.dtype} {list(shape)}, not {out.dtype} {list(out.shape)}"
-            )
+        out = checked_result(out, pixels, self.scale)
         if pixels.ndim == 2 and pixels.dtype == np.uint8:
             luma = np.ascontiguousarray(pixels)
             strength = self.strength_control.of_picture(luma, self.spec)

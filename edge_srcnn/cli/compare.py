@@ -11,6 +11,7 @@ from edge_srcnn.errors import UsageError
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn compare photo.jpg[/bold] · "
+    "[bold]edge-srcnn compare dark.jpg -o page.html --scale 1[/bold] · "
     "[bold]edge-srcnn compare photo.jpg -o page.html --cut 300,200,320,240[/bold] · "
     "[bold]edge-srcnn compare photo.jpg --model fast-s-x2 --model mine.tflite[/bold]"
 )
@@ -21,11 +22,13 @@ def compare(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="A picture, or a page (.html) with a divider.")
     ] = Path("comparison.png"),
-    scale: Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor.")] = 2,
+    scale: Annotated[int, typer.Option("--scale", "-s", metavar="1|2|3|4", help="Factor; 1 cleans.")] = 2,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="Instead of all: a name or a .tflite; several times. bicubic is always there."
+            "--model",
+            "-m",
+            help="Instead of all: a name or a .tflite; several times. bicubic (x1: the input) is always there.",
         ),
     ] = None,
     strength: options.Strength = "1",
@@ -35,8 +38,11 @@ def compare(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")] = False,
 ) -> None:
-    """Upscale a picture by bicubic scaling and by every bundled model, and show the results side by side."""
-    from edge_srcnn.engine.backends import BICUBIC
+    """Upscale a picture by bicubic scaling and by every bundled model, and show the results side by side.
+
+    With --scale 1: the picture as it is, and as every bundled model cleans it.
+    """
+    from edge_srcnn.imaging.bicubic import base_name
     from edge_srcnn.imaging.frame import Metadata
     from edge_srcnn.measure.comparison import PAGE_PX, SHEET_PX, caption, names_for, page, sheet
     from edge_srcnn.measure.comparison import compare as compare_models
@@ -48,7 +54,7 @@ def compare(
     height, width = pixels.shape[:2]
     as_page = output.suffix.lower() in (".html", ".htm")
     place = _place(cut, width, height, PAGE_PX if as_page else SHEET_PX)
-    names = [BICUBIC, *model] if model else names_for(scale)
+    names = [base_name(scale), *model] if model else names_for(scale)
     with progress_bar() as bar:
         task = bar.add_task("comparing", total=len(names))
         entries = compare_models(pixels[place], scale, names, strength, on_done=lambda name: bar.advance(task))

@@ -22,14 +22,19 @@ DOCTOR_EXAMPLES = (
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.")] = Path("edge-srcnn-demo.png"),
-    scale: Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor.")] = 2,
+    scale: Annotated[
+        int, typer.Option("--scale", "-s", metavar="1|2|3|4", help="Factor; 1 cleans a spoiled card.")
+    ] = 2,
     model: Model = "auto",
     engine: Annotated[
         str, typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow or bicubic.")
     ] = "auto",
     json: Json = False,
 ) -> None:
-    """Upscale a built-in test card, and write bicubic | edge-srcnn | ground truth side by side."""
+    """Upscale a built-in test card, and write bicubic | edge-srcnn | ground truth side by side.
+
+    With --scale 1 the card gets noise and the blocks of JPEG, and is cleaned: spoiled | edge-srcnn | ground truth.
+    """
     from edge_srcnn.imaging.frame import Metadata
     from edge_srcnn.measure.demonstration import demonstrate
     from edge_srcnn.sinks.images import Encoding, write_picture
@@ -56,7 +61,7 @@ def demo(
     typer.echo(f"test card {w}x{h} -> {new_w}x{new_h} in {shown.milliseconds:.1f} ms ({name}, {engine})\n")
     rows = [[way, f"{score['psnr']:.2f} dB", f"{score['ssim']:.4f}"] for way, score in shown.scores.items()]
     print_table(["", "PSNR", "SSIM"], rows, numbers_from=1)
-    typer.echo(f"\nbicubic | edge-srcnn | ground truth: {output.resolve()}")
+    typer.echo(f"\n{' | '.join((*shown.scores, 'ground truth'))}: {output.resolve()}")
 
 
 def doctor(json: Json = False) -> None:

@@ -37,7 +37,9 @@ def bench(
     threads: options.Threads = None,
     block: options.Block = "auto",
     tile: options.TileSize = "auto",
-    compare: Annotated[bool, typer.Option("--compare", help="Also float32, cv2's bicubic and Lanczos.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also float32, and filters of cv2: bicubic, Lanczos; x1: denoising.")
+    ] = False,
     reuse: Annotated[bool, typer.Option("--reuse", help="Also still pictures, whose tiles are used again.")] = False,
     source: Annotated[
         str | None,
@@ -211,4 +213,6 @@ def _plane(found: "Tuning") -> str:
     from edge_srcnn.models.spec import LUMA_PLANE
 
     spec = found.models[0].spec
-    return "the camera's frame" if spec.plane == LUMA_PLANE else f"the result, which is {spec.scale} times as large"
+    if spec.plane == LUMA_PLANE or spec.scale == 1:
+        return "the camera's frame"
+    return f"the result, which is {spec.scale} times as large"

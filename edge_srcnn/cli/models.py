@@ -165,9 +165,10 @@ def _milliseconds(ms: float, *, estimated: bool) -> str:
 
 def _notes(sets: list[str], timing: dict[str, Any] | None) -> Iterator[str]:
     """Explain the columns."""
-    yield "for: what made the pictures small; --model auto takes camera for cameras."
+    yield "for: what made the pictures small; --model auto takes camera for cameras, and at x1 for all pictures."
     if sets:
-        yield f"{', '.join(sets)}: PSNR of luma in dB, int8, of pictures downscaled so; and the gain over bicubic."
+        told = "PSNR of luma in dB, int8, of pictures downscaled so; and the gain over bicubic."
+        yield f"{', '.join(sets)}: {told} x1: of pictures that a camera spoiled; over these."
     yield "MAC/px: multiply-accumulates for each pixel of the result. kB: of the file."
     if timing:
         width, height = timing["frame_px"]
@@ -193,16 +194,18 @@ def _show_markdown(text: str) -> None:
 
 
 def _show_facts(model: "Listed") -> None:
+    from edge_srcnn.imaging.bicubic import base_name
+
     spec, training = model.spec, model.spec.training
     layers = ", ".join(f"{side}x{side}x{outputs}" for side, outputs in spec.layers)
     facts = {
         "model": spec.name,
         "file": f"{model.path}, {model.size_bytes / 1000:.1f} kB",
-        "scale": f"x{spec.scale}",
+        "scale": f"x{spec.scale}" + (" (cleans, at the same size)" if spec.scale == 1 else ""),
         "for": f"{spec.degradation} pictures",
         "network": f"{spec.architecture}: {layers}; {'residual' if spec.residual else 'direct'}, {spec.quantization}",
         "work": f"{spec.macs_per_pixel:,} multiply-accumulates for a pixel of the result",
-        **{q.set: f"{_score(q)} dB over bicubic, SSIM {q.ssim:.4f}" for q in spec.quality},
+        **{q.set: f"{_score(q)} dB over {base_name(spec.scale)}, SSIM {q.ssim:.4f}" for q in spec.quality},
         "weights": training.weights or f"{training.steps} steps, seed {training.seed}",
         "trained on": f"{training.pictures} pictures of {', '.join(training.data)}" if training.data else "",
         "licence of those": training.licence,

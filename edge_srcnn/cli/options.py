@@ -22,8 +22,15 @@ Model = Annotated[
         "keeps up.",
     ),
 ]
-Scale = Annotated[int, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor, where no model is named.")]
-OwnScale = Annotated[int | None, typer.Option("--scale", "-s", metavar="2|3|4", help="Factor. (default: 2)")]
+Scale = Annotated[
+    int, typer.Option("--scale", "-s", metavar="1|2|3|4", help="Factor, where no model is named; 1 cleans.")
+]
+OwnScale = Annotated[
+    int | None,
+    typer.Option(
+        "--scale", "-s", metavar="1|2|3|4", help="Factor; 1 cleans, and the size stays. (default: the model's, or 2)"
+    ),
+]
 FrameSize = Annotated[str, typer.Option("--size", metavar="WxH", help="Width and height of the camera's frames.")]
 Engine = Annotated[
     str,

@@ -1,4 +1,4 @@
-"""``edge-srcnn upscale``: pictures in, larger and sharper pictures out."""
+"""``edge-srcnn upscale``: pictures in, larger and sharper pictures out, or cleaner ones of the same size."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -19,6 +19,7 @@ EXAMPLES = (
     "[bold]edge-srcnn upscale photos/ 'more/*.webp' -o large/ --scale 3 --format png[/bold] · "
     "[bold]edge-srcnn upscale clip.mp4 -o large.mp4[/bold] · "
     "[bold]edge-srcnn upscale night.mp4 -o large.mp4 --temporal auto[/bold] · "
+    "[bold]edge-srcnn upscale dark.jpg -o clean.png --scale 1[/bold] (noise and blocks removed, same size) · "
     "[bold]edge-srcnn upscale album/ -o large/ --videos --skip-existing[/bold]"
 )
 
@@ -65,7 +66,9 @@ def upscale(
 ) -> None:
     """Upscale pictures and videos and sharpen them.
 
-    Pictures keep metadata, colour profile and transparency; videos keep sound, subtitles and colour tags.
+    With --scale 1 they keep their size, and a network for camera pictures cleans them: noise, the blocks of
+    compression, softness. Metadata, colour profile and transparency of pictures are kept; sound, subtitles and colour
+    tags of videos, too.
     """
     from edge_srcnn.batch import plan_jobs, run_jobs
     from edge_srcnn.engine.strength import Strength
@@ -91,7 +94,7 @@ def upscale(
         progress_bar() as bar,
     ):
         upscaler.strength_control = control
-        task = bar.add_task("upscaling", total=len(jobs))
+        task = bar.add_task("cleaning" if upscaler.scale == 1 else "upscaling", total=len(jobs))
         frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
 
         def show_frames(job: "Job", done: int, total: int | None) -> None:

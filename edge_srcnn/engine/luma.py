@@ -1,4 +1,7 @@
-"""The way of the luma plane: bicubic, in bands where it is large, and what the network adds to it."""
+"""The way of the luma plane: bicubic, in bands where it is large, and what the network adds to it.
+
+At scale 1 the plane itself takes the place of the bicubic one.
+"""
 
 from time import perf_counter
 from typing import Protocol
@@ -52,7 +55,7 @@ class LumaUpscaler:
     inference
         Runs the network, or None for bicubic alone.
     scale
-        Factor of upscaling.
+        Factor of upscaling; at 1 the network cleans.
     """
 
     def __init__(self, inference: TiledInference | None, scale: int) -> None:
@@ -102,6 +105,8 @@ class LumaUpscaler:
         strength: float = AS_TRAINED,
     ) -> tuple[UInt8Array, UInt8Array]:
         """Upscale one of the ``bands`` of a plane; they come in order, and the bicubic one is valid until the next.
+
+        At scale 1 that is a part of ``luma``.
 
         Parameters
         ----------
@@ -170,7 +175,9 @@ class LumaUpscaler:
         self._inference, self._bicubic = None, np.empty((0, 0), np.uint8)
 
     def _upscale_spans(self, luma: UInt8Array, spans: list[tuple[int, int]]) -> UInt8Array:
-        """Upscale neighbouring bands bicubically, one by one, into a buffer that is kept."""
+        """Upscale neighbouring bands bicubically, one by one, into a buffer that is kept; at scale 1, cut them out."""
+        if self.scale == 1:
+            return luma[spans[0][0] : spans[-1][1]]
         began = perf_counter()
         rows, width = (spans[-1][1] - spans[0][0]) * self.scale, luma.shape[1] * self.scale
         if self._bicubic.shape[0] < rows or self._bicubic.shape[1] != width:

@@ -27,12 +27,12 @@ def upscale_with_alpha(pixels: Samples, scale: int, start: int, stop: int) -> Sa
 
     Returns
     -------
-    Rows of the result, of the same kind: those of ``upscale_band`` where all is opaque; where all is transparent,
-    colours are 0.
+    Rows of the result, of the same kind: those of ``upscale_band`` where all is opaque, and at scale 1; where all is
+    transparent, colours are 0.
     """
     top, bottom = max(start - CONTEXT_ROWS, 0), min(stop + CONTEXT_ROWS, pixels.shape[0])
     most = np.iinfo(pixels.dtype).max
-    if pixels[top:bottom, :, -1].min() == most:
+    if scale == 1 or pixels[top:bottom, :, -1].min() == most:
         return upscale_band(pixels, scale, start, stop)
     rows = pixels[top:bottom].astype(np.float32)
     rows[..., :-1] *= rows[..., -1:]

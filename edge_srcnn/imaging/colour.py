@@ -24,7 +24,7 @@ _ZERO = 128
 
 
 def upscale_chroma(frame: Frame, scale: int, height: int, width: int) -> Chroma | None:
-    """Upscale a frame's Cb and Cr bicubically; what rounding made too large is cut off.
+    """Upscale a frame's Cb and Cr bicubically; what rounding made too large is cut off. Scale 1 leaves them alone.
 
     Parameters
     ----------
@@ -48,6 +48,8 @@ def upscale_chroma(frame: Frame, scale: int, height: int, width: int) -> Chroma 
         (new / scale - offset) / 2 if coarser == 2 else 0.0
         for offset, new, coarser in zip(offsets, named, frame.subsampling, strict=True)
     ]
+    if scale == 1 and not any(shifts):
+        return frame.chroma
     cb, cr = (_upscale_shifted(plane, scale, *shifts)[:height, :width] for plane in frame.chroma)
     return cb, cr
 
@@ -81,14 +83,18 @@ def _stretch_down(plane: Samples, scale: int, shift: float) -> Samples:
 
 @cache
 def _taps(scale: int, shift: float) -> tuple[NDArray[np.float32], ...]:
-    """Weigh the pixels around each of the larger ones in a pixel, by Keys' cubic with OpenCV's a = -0.75."""
+    """Weigh the pixels around each of the larger ones in a pixel, by Keys' cubic with OpenCV's a = -0.75.
+
+    At scale 1 there is but one place in a pixel, whose error no other makes up for: a = -0.5 there, right for ramps.
+    """
     places = (np.arange(scale) + 0.5) / scale - 0.5 + shift
-    return tuple(_cubic(np.arange(-2, 3) - place).astype(np.float32) for place in places)
+    a = -0.5 if scale == 1 else -0.75
+    return tuple(_cubic(np.arange(-2, 3) - place, a).astype(np.float32) for place in places)
 
 
-def _cubic(distance: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def _cubic(distance: NDArray[np.floating[Any]], a: float) -> NDArray[np.float64]:
     """Weigh taps by their distance in pixels. Source: Keys, "Cubic Convolution Interpolation" (1981), equation 4."""
-    a, x = -0.75, np.abs(distance)
+    x = np.abs(distance)
     near, far = (a + 2) * x**3 - (a + 3) * x**2 + 1, a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 

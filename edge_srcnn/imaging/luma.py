@@ -129,3 +129,17 @@ def checked_picture(pixels: Samples) -> Samples:
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or pixels.size == 0:
         raise UsageError(f"a picture must be [h, w] or [h, w, 2..4] and not empty, this one is {list(pixels.shape)}")
     return pixels
+
+
+def checked_result(out: Samples | None, pixels: Samples, scale: int) -> Samples:
+    """Give the array for what becomes of a picture, ``out`` or a new one; ``UsageError`` where ``out`` does not fit."""
+    shape = (pixels.shape[0] * scale, pixels.shape[1] * scale, *pixels.shape[2:])
+    if out is None:
+        return np.empty(shape, pixels.dtype)
+    if out.shape != shape or out.dtype != pixels.dtype or not out.flags.c_contiguous or not out.flags.writeable:
+        raise UsageError(
+            f"out must be a writable, contiguous {pixels.dtype} {list(shape)}, not {out.dtype} {list(out.shape)}"
+        )
+    if np.may_share_memory(out, pixels):
+        raise UsageError("out must not lie in the picture's memory, which is read after out is written")
+    return out

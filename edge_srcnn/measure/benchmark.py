@@ -125,7 +125,7 @@ def measure(
     seconds
         How long; a fast network gets ``MIN_ROUNDS`` in any case.
     compare
-        Also time the plain network in float32, cv2's bicubic and Lanczos, and the engine in a process of its own.
+        Also time the plain network in float32, filters of cv2, and the engine in a process of its own.
     reuse
         Also time still and nearly still frames with tiles that are used again.
     progress
@@ -227,8 +227,13 @@ def _other_ways(
     real = LumaUpscaler(inference_by(Plan(PLAIN, plan.tile, plan.threads), in_float32, backend), scale)
     bigger = (luma.shape[1] * scale, luma.shape[0] * scale)
     out = real.upscale(luma)
-    return {
-        "float32 TFLite": lambda: real.upscale(luma, out),
+    ways: dict[str, Callable[[], object]] = {"float32 TFLite": lambda: real.upscale(luma, out)}
+    if scale == 1:
+        return ways | {
+            "bilateral filter (cv2)": lambda: cv2.bilateralFilter(luma, 5, 20, 2),
+            "non-local means (cv2)": lambda: cv2.fastNlMeansDenoising(luma, h=6),
+        }
+    return ways | {
         "bicubic (cv2)": lambda: cv2.resize(luma, bigger, interpolation=cv2.INTER_CUBIC),
         "Lanczos (cv2)": lambda: cv2.resize(luma, bigger, interpolation=cv2.INTER_LANCZOS4),
     }

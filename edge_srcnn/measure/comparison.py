@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -13,9 +14,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from edge_srcnn.engine.backends import BICUBIC
+from edge_srcnn.engine.backends import AUTO, BICUBIC
 from edge_srcnn.engine.postprocess import AS_TRAINED
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import NoInput, UsageError
+from edge_srcnn.imaging.bicubic import base_name
 from edge_srcnn.imaging.luma import Samples, UInt8Array, to_8_bits
 from edge_srcnn.measure import median_ms
 from edge_srcnn.models.bundled import bundled_models, find_model
@@ -42,11 +44,11 @@ class Entry:
 
 
 def names_for(scale: int) -> list[str]:
-    """Name what is compared: bicubic, then the bundled models of a scale, least work first."""
+    """Name what is compared: bicubic (at scale 1, the input), then the bundled models of a scale, least work first."""
     models = {name: read_model(path).spec for name, path in bundled_models().items()}
     chosen = [name for name, spec in models.items() if spec.scale == scale]
     return [
-        BICUBIC,
+        base_name(scale),
         *sorted(chosen, key=lambda name: (models[name].degradation == "camera", models[name].macs_per_pixel, name)),
     ]
 
@@ -67,7 +69,7 @@ def compare(
     scale
         Factor.
     names
-        Models, by name or path, and ``bicubic``.
+        Models, by name or path, and ``bicubic``; at scale 1 ``input``, the picture as it is.
     strength
         Of each model, see ``load_model``.
     on_done
@@ -87,10 +89,10 @@ def compare(
         shown = np.ascontiguousarray(shown[..., 0] if shown.shape[2] == 2 else shown[..., :3])
     entries = []
     for name in names:
-        engine = BICUBIC if name == BICUBIC else "auto"
-        with load_model(None if name == BICUBIC else name, scale=scale, strength=strength, engine=engine) as upscaler:
+        plain, engine = (None, BICUBIC) if name == base_name(scale) else (name, AUTO)
+        with load_model(plain, scale=scale, strength=strength, engine=engine) as upscaler:
             if upscaler.scale != scale:
-                raise UsageError(f"{name}: upscales x{upscaler.scale}, not x{scale}; give --scale {upscaler.scale}")
+                raise UsageError(f"{name}: is for x{upscaler.scale}, not x{scale}; give --scale {upscaler.scale}")
             result = to_8_bits(upscaler.upscale(shown))
             milliseconds = median_ms(lambda: upscaler.upscale(shown), _TIMED)  # called at once
             note = "no network" if upscaler.spec is None else f"for {upscaler.spec.degradation} pictures"
@@ -120,8 +122,10 @@ def sheet(entries: Sequence[Entry]) -> UInt8Array:
 
 def page(entries: Sequence[Entry], title: str) -> str:
     """Write a page, HTML in one file: two of the results under a divider, first bicubic and what ``auto`` takes."""
-    best = find_model(None, entries[0].scale).stem
-    right = next((number for number, entry in enumerate(entries) if entry.name == best), len(entries) - 1)
+    scale, right = entries[0].scale, len(entries) - 1
+    with suppress(NoInput):  # no model of the scale is bundled
+        best = find_model(None, scale).stem
+        right = next((number for number, entry in enumerate(entries) if entry.name == best), right)
     figures = "\n".join(
         f'<option value="{number}" data-src="{_data(entry.pixels)}">{escape(caption(entry))}</option>'
         for number, entry in enumerate(entries)

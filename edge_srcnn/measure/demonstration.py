@@ -1,5 +1,6 @@
-"""The built-in demonstration: a test card, made soft, upscaled twice over, and laid side by side."""
+"""The built-in demonstration: a test card, made soft or noisy, upscaled or cleaned, and laid side by side."""
 
+import io
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,8 @@ DETAIL = (slice(84, 180), slice(12, 140))
 """The part of the card (text) that is shown enlarged."""
 
 N_TIMED = 5
+NOISE_LEVELS, JPEG_QUALITY = 6.0, 60
+"""What spoils the card at scale 1: standard deviation of its noise, and libjpeg's quality."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,14 @@ class Demonstration:
     Attributes
     ----------
     picture
-        uint8 RGB ``[h, w, 3]``: bicubic, edge-srcnn and ground truth side by side.
+        uint8 RGB ``[h, w, 3]``: bicubic (at scale 1 the spoiled card), edge-srcnn and ground truth side by side.
     input_size, output_size
         Width and height of the small and the large picture.
     milliseconds
         To upscale once, the median.
     scores
-        ``psnr`` (dB) and ``ssim`` of luma against the card, of ``bicubic`` and of ``edge-srcnn``.
+        ``psnr`` (dB) and ``ssim`` of luma against the card, of ``bicubic`` (at scale 1 ``spoiled``) and of
+        ``edge-srcnn``, in the order of the picture.
     """
 
     picture: UInt8Array
@@ -45,14 +49,15 @@ class Demonstration:
 
 
 def demonstrate(upscaler: Upscaler) -> Demonstration:
-    """Draw, soften, upscale, measure, and compose ``bicubic | edge-srcnn | ground truth``."""
+    """Draw, soften (at scale 1 spoil), upscale, measure, and compose ``bicubic | edge-srcnn | ground truth``."""
     scale = upscaler.scale
     card = draw_test_card()
     hr = card[: card.shape[0] // scale * scale, : card.shape[1] // scale * scale]
     small_size = (hr.shape[1] // scale, hr.shape[0] // scale)
     # Pillow's bicubic is antialiased and has a = -0.5: the networks were trained on such pictures
-    small = np.asarray(Image.fromarray(hr).resize(small_size, Image.Resampling.BICUBIC))
-    upscaled = {"bicubic": upscale_bicubic(small, scale), "edge-srcnn": upscaler.upscale(small)}
+    soft = np.asarray(Image.fromarray(hr).resize(small_size, Image.Resampling.BICUBIC))
+    small, base = (_spoiled(hr), "spoiled") if scale == 1 else (soft, "bicubic")
+    upscaled = {base: upscale_bicubic(small, scale), "edge-srcnn": upscaler.upscale(small)}
     scores, hr_luma = {}, luma_full_range(hr)
     for name, picture in upscaled.items():
         luma = luma_full_range(picture)
@@ -64,6 +69,14 @@ def demonstrate(upscaler: Upscaler) -> Demonstration:
         milliseconds=median_ms(lambda: upscaler.upscale(small), N_TIMED),
         scores=scores,
     )
+
+
+def _spoiled(card: UInt8Array) -> UInt8Array:
+    """Add noise and the blocks of JPEG, as a small camera in a dim room does; always the same."""
+    noise = np.random.default_rng(0).normal(0, NOISE_LEVELS, (*card.shape[:2], 1))
+    file = io.BytesIO()
+    Image.fromarray(np.clip(np.rint(card + noise), 0, 255).astype(np.uint8)).save(file, "JPEG", quality=JPEG_QUALITY)
+    return np.asarray(Image.open(file))
 
 
 def _side_by_side(pictures: dict[str, UInt8Array]) -> UInt8Array:

@@ -198,7 +198,7 @@ def test_outside_of_a_region_a_picture_of_several_channels_is_bicubic(upscalers,
     assert (upscalers().upscale(picture, region=region) == expected).all()
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", [1, *SCALES])
 def test_the_bicubic_engine_is_cv2s_filter_alone(texture, scale):
     picture = texture(9, 14, 3)
     with load_model(scale=scale, engine="bicubic") as upscaler:

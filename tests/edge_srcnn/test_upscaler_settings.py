@@ -15,6 +15,7 @@ from edge_srcnn.engine.tuning_cache import TuningCache, cache_file
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.models.file import digest, parse_model
 from edge_srcnn.upscaler import load_model
+from tests.edge_srcnn.cleaning import BUNDLED_CLEANING
 
 NAME = "srcnn-915-x2"
 MEASURED = Plan(Blocks((2, 2), (4, 4)), (8, 12), 1)
@@ -60,7 +61,9 @@ def test_the_number_of_threads_does_not_change_the_bytes(engine, texture):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [f"{family}-x{scale}" for family in ("srcnn-915", "fast-s") for scale in (2, 3, 4)])
+@pytest.mark.parametrize(
+    "name", [f"{family}-x{scale}" for family in ("srcnn-915", "fast-s") for scale in (2, 3, 4)] + BUNDLED_CLEANING
+)
 def test_block_and_tile_do_not_change_the_bytes(engine, upscalers, texture, name):
     picture = texture(23, 31)
     expected = upscalers(engine=engine, name=name).upscale(picture)

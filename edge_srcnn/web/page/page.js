@@ -28,6 +28,7 @@ const server = { state: null, error: null, heard: performance.now() }; // what /
 const PAIRS = { bicubic: "pair", camera: "camera-pair" }; // streams, by what to compare with
 const TAGS = { bicubic: "Bicubic", camera: "Camera as it is" };
 let plain = false; // no network is in use
+let same = false; // the network cleans at the camera's size: there is no bicubic picture
 let view = null;
 
 /** How old a picture may be: of a camera that gives few, older. */
@@ -39,7 +40,7 @@ function limitMs() {
 /** What to compare with: "bicubic", "camera", or "" for nothing. */
 function compared() {
   const { value } = $("compare");
-  return plain && value === "bicubic" ? "" : value;
+  return $("compare").selectedOptions[0].disabled ? "" : value;
 }
 
 function follow() {
@@ -64,7 +65,11 @@ async function look() {
   try {
     [, server.state] = await ask(address("state"), "json", LOOK_LIMIT_MS);
     server.error = null;
-    plain = server.state.model === null;
+    const { model, size_in: before, size_out: after } = server.state;
+    plain = model === null;
+    same = before !== null && `${before}` === `${after}`;
+    $("compare").options[0].disabled = plain || same; // which is what is shown, or is not there
+    if (same && !plain && $("compare").value === "bicubic") $("compare").value = "camera";
     follow();
   } catch (error) {
     server.state = null;
@@ -137,10 +142,9 @@ function showFigures(live) {
   $("heat").hidden = state === null || state.temperature_c === null;
   if (!$("heat").hidden) write("temperature", `${Math.round(state.temperature_c)} °C`);
   if (state === null) return;
-  write("size-in", state.size_in ? `${state.size_in.join("×")} → ` : "");
+  write("size-in", state.size_in && !same ? `${state.size_in.join("×")} → ` : "");
   write("size-out", state.size_out ? state.size_out.join("×") : "–");
   showStillness(shown, state);
-  $("compare").options[0].disabled = plain; // which is what is shown
   showCompared();
   if (stage.frame !== null) showControls(); // the model may be another one
 }
@@ -203,7 +207,7 @@ function showControls() {
   for (const id of ["divider", "left-tag"]) $(id).hidden = !both;
   const right = $("right-tag");
   const { model, enhanced_share: share = 1, ladder } = server.state ?? {};
-  write("what", plain ? "Bicubic only" : "Enhanced");
+  write("what", !plain ? "Enhanced" : same ? "No network" : "Bicubic only");
   write("by", plain ? "" : (model ? ` by ${model}` : "") + (share < 0.995 ? `: ${Math.round(share * 100)} %` : ""));
   right.title = plain ? "No network is in use" : (ladder?.last_step ?? "");
   right.hidden = false;

@@ -57,7 +57,7 @@ def test_a_page_holds_every_result_and_no_markup_of_a_name():
     [
         (["--cut", "1,2,3"], "--cut 1,2,3: give X,Y,W,H in pixels, or all", 2),
         (["--cut", "70,0,20,20"], "not inside of the picture, which has 80x60 pixels", 2),
-        (["--model", "fast-s-x3"], "fast-s-x3: upscales x3, not x2; give --scale 3", 2),
+        (["--model", "fast-s-x3"], "fast-s-x3: is for x3, not x2; give --scale 3", 2),
         (["--model", "fast-z-x2"], "neither a file nor one of the bundled models", 66),
     ],
 )

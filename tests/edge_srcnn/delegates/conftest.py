@@ -97,8 +97,8 @@ def form_of(model: Model) -> TpuForm:
 def compiled_model(tmp_path: Path) -> Callable[..., Path]:
     """Write a model's file, that of ``PLAIN`` or of another: as good as compiled, or with ``None`` not yet."""
 
-    def write(compiler: str | None = "16.0.384591198", name: str = PLAIN) -> Path:
-        plain = read_named(name, 2)
+    def write(compiler: str | None = "16.0.384591198", name: str = PLAIN, model: Model | None = None) -> Path:
+        plain = model or read_named(name, 2)
         path = tmp_path / "model.tflite"
         form = replace(form_of(plain), compiler=compiler)
         path.write_bytes(seal_model(plain.spec, plain.graph, plain.golden, form))

@@ -11,8 +11,10 @@ import pytest
 from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.imaging.tiles import Tile
+from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 from edge_srcnn.system.worker_process import Child
-from edge_srcnn.upscaler import load_model
+from edge_srcnn.upscaler import load_model, open_model
+from tests.edge_srcnn.cleaning import cleaning_model, fast_like
 from tests.edge_srcnn.delegates.build import build_without_a_needed_library, for_another_processor
 from tests.edge_srcnn.delegates.conftest import PLAIN
 
@@ -34,6 +36,18 @@ def test_its_form_gives_the_processors_bytes(coral, compiled_model, upscalers, p
     with load_model(compiled_model(name=name), engine="edgetpu") as upscaler:
         assert (upscaler.model, upscaler.scale) == (name, here.scale)
         assert upscaler.engine == "edgetpu"
+        assert upscaler.self_test() in ("identical", "within 1 level")
+        for each in (plane, plane[:30, :20], plane):  # larger than a tile, and smaller
+            assert (upscaler.upscale(each, region=part) == here.upscale(each, region=part)).all()
+
+
+@pytest.mark.parametrize("region", [None, (20, 30, 40, 50)])
+@pytest.mark.parametrize("base", [LUMA_PLANE, BICUBIC_PLANE])
+def test_a_form_of_scale_1_gives_the_processors_bytes(coral, compiled_model, plane, traces, region, base):
+    part = None if region is None else Tile(*region)
+    model = cleaning_model(fast_like(), plane=base)
+    with open_model(model) as here, load_model(compiled_model(model=model), engine="edgetpu") as upscaler:
+        assert (upscaler.engine, upscaler.scale) == ("edgetpu", 1)
         assert upscaler.self_test() in ("identical", "within 1 level")
         for each in (plane, plane[:30, :20], plane):  # larger than a tile, and smaller
             assert (upscaler.upscale(each, region=part) == here.upscale(each, region=part)).all()

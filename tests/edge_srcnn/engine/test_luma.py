@@ -13,14 +13,15 @@ from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.imaging.bicubic import bands, upscale_bicubic
 from edge_srcnn.models.spec import BICUBIC_PLANE
 from edge_srcnn.upscaler import load_model
+from tests.edge_srcnn.cleaning import BUNDLED_CLEANING
 
 pytestmark = pytest.mark.slow
 
 LEVELS = Quantization(1 / 255, 0)
 """An int8 residual counts whole grey levels."""
 
-SCALES = [2, 3, 4]
-FAMILIES = ["srcnn-915", "fast-s"]
+SCALES = [1, 2, 3, 4]
+MODELS = [f"{family}-x{scale}" for family in ("srcnn-915", "fast-s") for scale in (2, 3, 4)] + BUNDLED_CLEANING
 
 
 @pytest.mark.parametrize(
@@ -32,13 +33,12 @@ FAMILIES = ["srcnn-915", "fast-s"]
         ((37, 23), [(7, 640), (16, 16), (64, 8), (256, 512)]),
     ],
 )
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_tiled_equals_untiled_byte_for_byte(engine, texture, size, tiles, scale, family):
-    plane, name = texture(*size), f"{family}-x{scale}"
+@pytest.mark.parametrize("name", MODELS)
+def test_tiled_equals_untiled_byte_for_byte(engine, texture, size, tiles, name):
+    plane = texture(*size)
     with load_model(name, engine=engine, block="1x1", tile="whole") as whole:
         expected = whole.upscale(plane)
-    assert expected.shape == (size[0] * scale, size[1] * scale)
+        assert expected.shape == (size[0] * whole.scale, size[1] * whole.scale)
     for tile in tiles:
         for block in ("1x1", "auto"):
             with load_model(name, engine=engine, block=block, tile=tile) as tiled:
@@ -46,13 +46,12 @@ def test_tiled_equals_untiled_byte_for_byte(engine, texture, size, tiles, scale,
 
 
 @pytest.mark.parametrize("shape", [(1, 30), (2, 9), (23, 17), (30, 9)])
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("rows", [4, 7])
-def test_bands_leave_no_seam(in_bands, engine, upscalers, texture, shape, scale, family, rows):
+def test_bands_leave_no_seam(in_bands, engine, upscalers, texture, shape, name, rows):
     plane = texture(*shape)
-    upscaler = upscalers(engine=engine, name=f"{family}-x{scale}")
-    whole = upscaler.upscale(plane)
+    upscaler = upscalers(engine=engine, name=name)
+    whole, scale = upscaler.upscale(plane), upscaler.scale
     in_bands(rows)
     banded = upscaler.upscale(plane)
     if upscaler.spec.plane == BICUBIC_PLANE:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge_srcnn.imaging import bicubic
-from edge_srcnn.imaging.bicubic import bands, upscale_band, upscale_bicubic
+from edge_srcnn.imaging.bicubic import bands, base_name, upscale_band, upscale_bicubic
 
 
 def keys_matrix(size: int, scale: int, a: float = -0.75) -> np.ndarray:
@@ -21,7 +21,7 @@ def keys_matrix(size: int, scale: int, a: float = -0.75) -> np.ndarray:
     return matrix
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_it_is_cubic_convolution_with_a_of_minus_three_quarters(texture, scale):
     plane = texture(13, 17)
     exact = keys_matrix(13, scale) @ plane @ keys_matrix(17, scale).T
@@ -38,7 +38,7 @@ def test_each_side_grows_by_the_scale_and_a_constant_stays(shape, scale):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (23, 31), (21, 8, 3), (30, 5, 4)])
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("rows", [1, 2, 5, 7])
 def test_bands_leave_no_seam(monkeypatch, texture, shape, scale, rows):
     plane = texture(*shape)
@@ -47,6 +47,22 @@ def test_bands_leave_no_seam(monkeypatch, texture, shape, scale, rows):
     monkeypatch.setattr(bicubic, "BAND_ROWS", rows)
     difference = np.abs(upscale_bicubic(plane, scale).astype(int) - whole.reshape(shape[0] * scale, -1, *shape[2:]))
     assert difference.max() <= (1 if scale == 3 else 0)  # only thirds are no binary fractions
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1), (9, 14), (9, 14, 3)])
+def test_at_scale_1_it_is_a_copy(dtype, shape):
+    plane = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+    for out in (upscale_bicubic(plane, 1), upscale_band(plane, 1, 0, shape[0])):
+        assert (out == plane).all()
+        assert not np.may_share_memory(out, plane)
+    into = np.zeros_like(plane)
+    assert upscale_band(plane, 1, 0, shape[0], out=into) is into
+    assert (into == plane).all()
+
+
+def test_what_a_residual_is_added_to_has_a_name():
+    assert [base_name(scale) for scale in (1, 2, 3, 4)] == ["input", "bicubic", "bicubic", "bicubic"]
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2000, 2000), (1, 4_000_000)])

@@ -147,7 +147,7 @@ def test_the_smallest_crops_have_colours_that_sinks_take(kind, size):
 
 
 @pytest.mark.parametrize("siting", [(0.5, 0.0), (-1.0, -1.0), (0.5, 0.5), (-0.5, 0.0), (-1.0, 0.5)])
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_upscaled_colours_of_a_flipped_frame_lie_where_their_tag_says(siting, scale):
     """A ramp again: luma p becomes s (p + 1/2) - 1/2, and players know six sitings only."""
     frame = ramp_frame(24, 32, (2, 2), siting)

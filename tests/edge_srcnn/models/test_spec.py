@@ -103,6 +103,7 @@ def test_layers_of_another_shape_are_incomplete_metadata(sealed_now, reseal, cha
         ({"plane": "luma"}, "puts out blocks of 2, not of 1"),  # for x2
         ({"plane": "luma", "unshuffle": 2, "shuffle": 2}, "puts out blocks of 4, not of 2"),
         ({"shuffle": 2}, "puts out blocks of 1, not of 2"),
+        ({"plane": "luma", "scale": 1, "shuffle": 2}, "for x1, .* puts out blocks of 1, not of 2"),
         ({"unshuffle": 0}, "unshuffle 0"),
         ({"shuffle": True}, "shuffle True"),
         ({"layers": [[9, 64], [1, 0], [5, 1]]}, "layers 0"),

@@ -25,6 +25,7 @@ from edge_srcnn.models.file import Model, parse_model, read_model, seal_model
 from edge_srcnn.upscaler import open_model
 from export.edgetpu.form import compiled_form, tpu_form
 from export.edgetpu.network import read_network
+from tests.edge_srcnn.cleaning import cleaning_model, fast_like
 from tests.export.edgetpu.flatbuffers import compiled
 
 pytestmark = pytest.mark.slow
@@ -51,11 +52,14 @@ def test_it_is_three_convolutions_and_nothing_else(ours: Model) -> None:
     assert [tensor.shape for tensor in network.outputs] == [(1, *form.output_shape)] == [(1, 64, 64, 4)]
 
 
-@pytest.mark.parametrize("name", bundled_models())
+CLEANING = {f"x1, blocks of {side}": cleaning_model(fast_like(0, side), unshuffle=side) for side in (1, 2)}
+
+
+@pytest.mark.parametrize("name", [*bundled_models(), *CLEANING])
 @SOME
 @given(tile=st.tuples(st.integers(1, 24), st.integers(1, 24)), seed=st.integers(0, 1 << 32))
 def test_a_tile_is_the_plain_graph_s_byte_for_byte(name: str, tile: tuple[int, int], seed: int) -> None:
-    model = read_model(bundled_models()[name])
+    model = CLEANING.get(name) or read_model(bundled_models()[name])
     side, times = model.spec.unshuffle, model.spec.upsampling
     form = tpu_form(model, (2 * side * tile[0], 2 * side * tile[1]))
     above, below, left, right = form.halo
