@@ -33,6 +33,9 @@ _FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
 _SHORT_CLUSTERS = {"cluster_time_limit": "1000"}
 _DURABLE = dict.fromkeys(_MP4, _FRAGMENTED) | {".mkv": _SHORT_CLUSTERS}
 
+_MOST_DELAY_S = 86_400
+"""No encoder holds a picture back for so long."""
+
 _MJPEG, _HARDWARE, _DEEP_ENCODER = "mjpeg", "h264_v4l2m2m", "libx265"
 _BITS_A_PIXEL = Fraction(1, 10)
 _LEAST_BITS = 1_000_000
@@ -228,6 +231,8 @@ class VideoFile:
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:
+            if packet.dts is not None and abs(packet.dts - packet.pts) * self._time_base > _MOST_DELAY_S:
+                packet.dts = packet.pts  # x265 gives what lay in memory where it got fewer pictures than it reorders
             if self._stream_copy is not None and packet.dts is not None:
                 self._stream_copy.mux_until(float(packet.dts * packet.time_base))
             key_came = self._keys is not None and self._keys.has_come(packet.pts)

@@ -41,6 +41,20 @@ def test_10_bits_stay_10_bits_with_their_tags(tmp_path, suffix, tags):
             assert [d for d in kept if d["side_data_type"] == kind] == [d for d in told if d["side_data_type"] == kind]
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_a_few_frames_of_10_bits_have_their_times(tmp_path, frames):
+    """x265 gives no time of decoding then, but what lies in memory: other bytes each time."""
+    cut = ["-frames:v", str(frames), "-pix_fmt", "yuv420p10le", "-c:v", "ffv1"]
+    source = make(tmp_path / "a.mkv", *PICTURES, *cut)
+    for number in range(4):
+        assert upscale(source, tmp_path / f"{number}.mp4").error is None
+        with open_file(tmp_path / f"{number}.mp4") as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+            times = [float(packet.pts * packet.time_base) for packet in packets]
+            assert all(0 <= packet.pts - packet.dts <= 4 * packet.duration for packet in packets)
+        assert sorted(times) == pytest.approx([n / 10 for n in range(frames)], abs=1e-3)
+
+
 def test_a_ramp_of_10_bits_keeps_its_levels(tmp_path):
     """1,024 levels across, lossless in, and looked at as the file has them."""
     ramp = np.tile(np.arange(64, 940, dtype=np.uint16), (48, 1))
