@@ -27,9 +27,7 @@ Scale = Annotated[
 ]
 OwnScale = Annotated[
     int | None,
-    typer.Option(
-        "--scale", "-s", metavar="1|2|3|4", help="Factor; 1 cleans, and the size stays. (default: the model's, or 2)"
-    ),
+    typer.Option("--scale", "-s", metavar="1|2|3|4", help="Factor; 1 cleans, and the size stays. (default: 2)"),
 ]
 FrameSize = Annotated[str, typer.Option("--size", metavar="WxH", help="Width and height of the camera's frames.")]
 Engine = Annotated[

@@ -66,9 +66,8 @@ def upscale(
 ) -> None:
     """Upscale pictures and videos and sharpen them.
 
-    With --scale 1 they keep their size, and a network for camera pictures cleans them: noise, the blocks of
-    compression, softness. Metadata, colour profile and transparency of pictures are kept; sound, subtitles and colour
-    tags of videos, too.
+    With --scale 1 they keep their size and are cleaned: of noise, the blocks of compression, and softness.
+    Pictures keep metadata, colour profile and transparency; videos keep sound, subtitles and colour tags.
     """
     from edge_srcnn.batch import plan_jobs, run_jobs
     from edge_srcnn.engine.strength import Strength

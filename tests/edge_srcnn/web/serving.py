@@ -47,10 +47,13 @@ def pipeline(
     source: str = "test:size=160x120,fps=30",
     engine: str = "bicubic",
     model: str | None = None,
+    scale: int = 2,
 ) -> Iterator[Sink]:
     """The real pipeline, running until the end of the block, with a sink at a free port."""
     sink = open_sink(f"{_ANY_PORT}#{options}")
-    running = Pipeline(open_source(source), load_model(model, engine=engine), [sink, NullSink()])  # which is never idle
+    running = Pipeline(
+        open_source(source), load_model(model, engine=engine, scale=scale), [sink, NullSink()]
+    )  # which is never idle
     thread = threading.Thread(target=running.run)
     thread.start()
     try:

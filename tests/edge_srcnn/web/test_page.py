@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ pytest.importorskip("prometheus_client")
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.live.temporal_stage import TemporalState
 from edge_srcnn.sinks import Result
+from tests.edge_srcnn.cleaning import adding, cleaning_model, write_model
 from tests.edge_srcnn.web.chromium import PROGRAM, SIGNAL, TEXT, WINDOWS, Browser, Tab, use
 from tests.edge_srcnn.web.serving import by_hand, camera, flat, pipeline
 
@@ -293,6 +295,31 @@ def test_a_page_without_a_network_says_so_and_compares_nothing(browser: Browser)
         )
 
     with pipeline(source="test:size=64x48,fps=10", engine="bicubic") as sink:
+        use(browser, sink.address, steps)
+
+
+def test_at_scale_1_the_camera_s_picture_is_left_of_the_divider(browser: Browser, tmp_path: Path) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for(f'{SIGNAL} === "live"')
+        await tab.wait_for(TEXT.format("left-tag") + ' === "Camera"')
+        assert await tab.evaluate(TEXT.format("right-tag")) == "Enhanced by fast-c4d2-x1-camera"
+        assert await tab.evaluate(TEXT.format("size-in")) == ""
+        assert await tab.evaluate(TEXT.format("size-out")) == "160\u00d7120"
+        assert await tab.evaluate('document.getElementById("compare").title') == "Compare with the camera's picture (C)"
+        share = await tab.evaluate('document.getElementById("divider").getAttribute("aria-label")')
+        assert share == "Share of the camera's picture"
+        assert await tab.evaluate("stage.frame.bicubic.width === stage.frame.enhanced.width")
+
+    model = write_model(tmp_path / "clean.tflite", cleaning_model(adding(40)))
+    with pipeline(source="test:size=160x120,fps=10", engine="auto", model=str(model)) as sink:
+        use(browser, sink.address, steps)
+
+
+def test_at_scale_1_without_a_network_there_is_the_camera_alone(browser: Browser) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for(TEXT.format("right-tag") + ' === "Camera only"')
+
+    with pipeline(source="test:size=64x48,fps=10", scale=1) as sink:
         use(browser, sink.address, steps)
 
 
