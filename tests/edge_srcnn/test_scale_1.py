@@ -111,6 +111,14 @@ def test_sums_end_at_black_and_white(levels, grey, expected):
     assert (deep == expected * 257).all()
 
 
+@pytest.mark.parametrize(("strength", "added"), [(0, 0), (0.5, 5), (1, 10), (1.5, 15), ("auto", 10)])
+def test_the_strength_is_a_factor_on_what_is_added(strength, added):
+    picture = picture_of((13, 11, 3), low=20, high=230)
+    with open_model(cleaning_model(adding(10))) as upscaler:
+        upscaler.strength = strength
+        assert (upscaler.upscale(picture) == picture + np.uint8(added)).all()
+
+
 def test_the_result_is_never_written_over_the_picture(silent):
     for picture in (picture_of((9, 7)), picture_of((9, 7, 3))):
         before = picture.copy()

@@ -51,9 +51,8 @@ def pipeline(
 ) -> Iterator[Sink]:
     """The real pipeline, running until the end of the block, with a sink at a free port."""
     sink = open_sink(f"{_ANY_PORT}#{options}")
-    running = Pipeline(
-        open_source(source), load_model(model, engine=engine, scale=scale), [sink, NullSink()]
-    )  # which is never idle
+    upscaler = load_model(model, engine=engine, scale=scale)
+    running = Pipeline(open_source(source), upscaler, [sink, NullSink()])  # which is never idle
     thread = threading.Thread(target=running.run)
     thread.start()
     try:

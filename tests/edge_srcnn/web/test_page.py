@@ -301,23 +301,28 @@ def test_a_page_without_a_network_says_so_and_compares_nothing(browser: Browser)
 def test_at_scale_1_the_camera_s_picture_is_left_of_the_divider(browser: Browser, tmp_path: Path) -> None:
     async def steps(tab: Tab) -> None:
         await tab.wait_for(f'{SIGNAL} === "live"')
-        await tab.wait_for(TEXT.format("left-tag") + ' === "Camera"')
+        await tab.wait_for(TEXT.format("left-tag") + ' === "Camera as it is"')
         assert await tab.evaluate(TEXT.format("right-tag")) == "Enhanced by fast-c4d2-x1-camera"
         assert await tab.evaluate(TEXT.format("size-in")) == ""
         assert await tab.evaluate(TEXT.format("size-out")) == "160\u00d7120"
-        assert await tab.evaluate('document.getElementById("compare").title') == "Compare with the camera's picture (C)"
-        share = await tab.evaluate('document.getElementById("divider").getAttribute("aria-label")')
-        assert share == "Share of the camera's picture"
-        assert await tab.evaluate("stage.frame.bicubic.width === stage.frame.enhanced.width")
+        assert await tab.evaluate(TEXT.format("compared")) == ": camera"
+        options = '[...document.getElementById("compare").options].map((each) => [each.value, each.disabled])'
+        assert await tab.evaluate(options) == [["bicubic", True], ["camera", False], ["", False]]
+        assert await tab.evaluate("stage.frame.other.width === stage.frame.enhanced.width")
+        await tab.key("c")
+        await tab.wait_for('document.getElementById("divider").hidden')
+        await tab.key("c")
+        await tab.wait_for('!document.getElementById("divider").hidden')
 
     model = write_model(tmp_path / "clean.tflite", cleaning_model(adding(40)))
     with pipeline(source="test:size=160x120,fps=10", engine="auto", model=str(model)) as sink:
         use(browser, sink.address, steps)
 
 
-def test_at_scale_1_without_a_network_there_is_the_camera_alone(browser: Browser) -> None:
+def test_at_scale_1_without_a_network_the_page_says_so(browser: Browser) -> None:
     async def steps(tab: Tab) -> None:
-        await tab.wait_for(TEXT.format("right-tag") + ' === "Camera only"')
+        await tab.wait_for(TEXT.format("right-tag") + ' === "No network"')
+        await tab.wait_for('document.getElementById("divider").hidden')
 
     with pipeline(source="test:size=64x48,fps=10", scale=1) as sink:
         use(browser, sink.address, steps)
