@@ -219,7 +219,7 @@ def _run_video(
     deep = job.target.suffix.lower() not in _SHALLOW
     source = Video(str(job.source), deep=deep, whole=not partial_videos, partial=partial_videos)
     frames = source.frames
-    pipeline = Pipeline(Capture.of(source, temporal), upscaler, [sink])
+    pipeline = Pipeline(Capture.of(source, temporal), upscaler, [sink], strength=upscaler.strength_control)
     pipeline.run(lambda done: progress(done, frames))
     state = pipeline.state()
     if state.size_in is None or state.size_out is None:

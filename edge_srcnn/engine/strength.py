@@ -23,7 +23,7 @@ STEP = 1 / 8
 """Strengths of live frames are multiples of this, so that the picture does not waver with the estimate."""
 
 _HOLD = 0.75 * STEP  # what was computed must be so far from what is in use
-_SMOOTHING = 1 / 8
+_SMOOTHING = 1 / 4
 _EVERY = 8  # frames from one estimate to the next, where nobody tells the noise
 
 

@@ -264,6 +264,7 @@ class Pipeline:
     def _process(self, taken: Taken) -> None:
         began, frame = perf_counter(), taken.frame
         self._overtaken = self._capture.dropped
+        self._strength.noise = self._capture.temporal.noise_left
         self.computes = True
         enhanced = self._upscaler.upscale_frame(frame)
         self.computes = False

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from time import monotonic
 
 from edge_srcnn.imaging.frame import Frame
@@ -21,6 +22,9 @@ MOST = 0.5
 
 REST_FIRST_S, REST_MOST_S = 10.0, 600.0
 """After rests that grow so it is tried again."""
+
+_LEFT = 1 / 13
+"""Of the noise's variance, where the picture has been still: measured after 16 frames, at 3 to 10 grey levels."""
 
 _MOVING = "everything moves all the time"
 
@@ -124,6 +128,15 @@ class TemporalStage:
             return TemporalState()
         noise, still = (None, 0.0) if mean is None else (mean.noise, mean.still)
         return TemporalState(strength.value, self._passing(), noise, still, self._cost.percentiles().median_ms)
+
+    @property
+    def noise_left(self) -> float | None:
+        """Tell the noise of what is taken, over the whole picture, in grey levels; None where it is not known."""
+        mean = self._mean
+        noise = None if mean is None else mean.noise
+        if mean is None or noise is None or mean.moving:
+            return noise
+        return noise * sqrt(1.0 - (1.0 - _LEFT) * mean.still)
 
     def _passing(self) -> str | None:
         mean = self._mean

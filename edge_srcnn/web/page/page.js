@@ -206,9 +206,11 @@ function showControls() {
   showPosition(visible);
   for (const id of ["divider", "left-tag"]) $(id).hidden = !both;
   const right = $("right-tag");
-  const { model, enhanced_share: share = 1, ladder } = server.state ?? {};
+  const { model, enhanced_share: share = 1, strength = 1, ladder } = server.state ?? {};
   write("what", !plain ? "Enhanced" : same ? "No network" : "Bicubic only");
-  write("by", plain ? "" : (model ? ` by ${model}` : "") + (share < 0.995 ? `: ${Math.round(share * 100)} %` : ""));
+  const part = share < 0.995 ? `: ${Math.round(share * 100)} %` : "";
+  const factor = strength === 1 ? "" : `, strength ${Number(strength.toFixed(3))}`;
+  write("by", plain ? "" : (model ? ` by ${model}` : "") + part + factor);
   right.title = plain ? "No network is in use" : (ladder?.last_step ?? "");
   right.hidden = false;
   right.style.right = `${stage.size.width - visible.left - visible.width + 12}px`;
