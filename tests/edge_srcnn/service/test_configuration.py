@@ -74,6 +74,8 @@ def test_the_environment_overrides_the_file_and_flags_override_both(tmp_path):
         ("ENHANCE_THREADS", "3", "enhance.threads", 3),
         ("ENHANCE_REUSE", "No", "enhance.reuse", False),
         ("ENHANCE_REUSE", "1", "enhance.reuse", True),
+        ("ENHANCE_STRENGTH", "0.5", "enhance.strength", "0.5"),
+        ("ENHANCE_STRENGTH", "auto", "enhance.strength", "auto"),
         ("ENHANCE_KEEP_FPS", "30000/1001", "enhance.keep_fps", "30000/1001"),
         ("SERVICE_NAME", "Garden gate", "service.name", "Garden gate"),
         ("SERVICE_HOT_C", "70", "service.hot_c", 70.0),
