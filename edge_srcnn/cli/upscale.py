@@ -13,6 +13,7 @@ from edge_srcnn.uri import one_of
 
 if TYPE_CHECKING:
     from edge_srcnn.batch import Job, Outcome
+    from edge_srcnn.engine.strength import Strength
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn upscale photo.jpg -o large.png[/bold] · "
@@ -116,19 +117,20 @@ def upscale(
             if outcome.error is not None:
                 errors.append(outcome.error)
             elif not outcome.skipped and not quiet:
-                say(_line(outcome))
+                say(_line(outcome, control))
     if skipped and not quiet:
         say(f"{skipped} of {len(jobs)} results exist already, and were left out")
     if errors:
         _fail(errors, len(jobs))
 
 
-def _line(outcome: "Outcome") -> str:
+def _line(outcome: "Outcome", control: "Strength") -> str:
     width, height = outcome.size or (0, 0)
     new_width, new_height = outcome.new_size or (0, 0)
+    strength = "" if isinstance(control.asked, float) else f", strength {control.now:.2f}"
     return (
         f"{outcome.job.source} {width}x{height} -> {outcome.job.target} {new_width}x{new_height}"
-        f" ({outcome.seconds * 1000:.0f} ms)"
+        f" ({outcome.seconds * 1000:.0f} ms{strength})"
     )
 
 

@@ -35,7 +35,7 @@ class _Limits:
     fade: float
 
 
-_CLEAN = _Limits(known=0.0, fade=6.5)
+_CLEAN = _Limits(known=0.0, fade=6.0)
 _LIMITS = {CAMERA: _Limits(known=6.0, fade=12.0), CAMERA_VIDEO: _Limits(known=15.0, fade=12.0)}
 """By the degradation that a model was trained for; any other one has no noise."""
 
@@ -87,7 +87,7 @@ class Strength:
     noise
         Of the frames that come, in grey levels, by whoever knows it; None: it is estimated from the frames.
     now
-        The strength of the last frame.
+        The strength of the last picture or frame.
 
     Raises
     ------
@@ -114,10 +114,11 @@ class Strength:
 
     def of_picture(self, luma: UInt8Array, spec: ModelSpec | None) -> float:
         """Choose the strength of a single picture by its luma, uint8 ``[h, w]``."""
-        asked = self._asked
-        if isinstance(asked, float) or spec is None:
-            return asked if isinstance(asked, float) else AS_TRAINED
-        return strength_for(estimate_noise(luma), spec)
+        strength = self._asked
+        if not isinstance(strength, float):
+            strength = strength_for(None if spec is None else estimate_noise(luma), spec)
+        self.now = strength
+        return strength
 
     def of_frame(self, luma: UInt8Array, spec: ModelSpec | None) -> float:
         """Choose the strength of the next frame by its luma, uint8 ``[h, w]``, or by ``noise``; in steps."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_srcnn.cli import options
 from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def evaluate(
             " status 1 where a model is below bicubic.",
         ),
     ] = False,
+    strength: options.Strength = "1",
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
@@ -60,7 +62,7 @@ def evaluate(
     methods = baselines(scale)
     names: list[str | None] = [*model] if model else [None]
     for name in names:
-        upscaler = load_model(name, scale=scale, engine=engine)
+        upscaler = load_model(name, scale=scale, strength=strength, engine=engine)
         if upscaler.scale != scale:
             raise UsageError(f"model {name} is for x{upscaler.scale}, not --scale {scale}")
         label = Path(name).stem if name else (upscaler.spec.name if upscaler.spec else upscaler.engine)

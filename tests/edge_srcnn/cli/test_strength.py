@@ -47,6 +47,16 @@ def test_auto_leaves_a_noisy_picture_to_bicubic_scaling_and_a_clean_one_to_the_n
         assert (upscaled(name, "--strength", "auto") == upscaled(name, *same)).all()
 
 
+def test_auto_tells_the_strength_that_it_chose(run_cli, tmp_path, texture):
+    Image.fromarray(np.full((40, 50), 90, np.uint8)).save(tmp_path / "clean.png")
+    noise = np.random.default_rng(0).normal(128, 12, (40, 50, 3))
+    Image.fromarray(np.clip(np.rint(noise), 0, 255).astype(np.uint8)).save(tmp_path / "noisy.png")
+    done = run_cli("upscale", "clean.png", "noisy.png", "-o", "out", "--model", "fast-s-x2", "--strength", "auto")
+    assert [line.rpartition(", ")[2] for line in done.stdout.splitlines()] == ["strength 1.00)", "strength 0.00)"]
+    done = run_cli("upscale", "clean.png", "-o", "out2", "--model", "fast-s-x2", "--strength", "0.5")
+    assert "strength" not in done.stdout
+
+
 def test_a_video_at_strength_0_is_bicubic(run_cli, tmp_path):
     av = pytest.importorskip("av")
     encode(tmp_path / "in.mp4", [flat((60 + 40 * n, 100, 150), 48, 64) for n in range(3)])
