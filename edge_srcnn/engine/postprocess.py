@@ -71,6 +71,8 @@ def _strip_for(quantization: Quantization, strength: float, *, residual: bool) -
     levels = _times(levels, strength)
     if np.array_equal(levels, _INT8_VALUES):
         return _add_grey_levels
+    if levels.min() >= _INT8_VALUES.min() and levels.max() <= _INT8_VALUES.max():
+        return partial(_add_fewer_levels, levels.astype(np.int8))
     return partial(_add_looked_up, _ends(levels), _ends(-levels))
 
 
@@ -83,6 +85,16 @@ def _add_grey_levels(raw: NDArray[Any], base: UInt8Array, signed: NDArray[Any], 
     """Add int8 residuals that count grey levels: sums of int8 end where grey levels do once 128 is taken away."""
     np.bitwise_xor(base, _SIGN, out=signed)
     cv2.add(signed.view(np.int8), raw, dst=out.view(np.int8))
+    np.bitwise_xor(out, _SIGN, out=out)
+
+
+def _add_fewer_levels(
+    levels: NDArray[np.int8], raw: NDArray[Any], base: UInt8Array, change: NDArray[Any], out: UInt8Array
+) -> None:
+    """Add int8 residuals by one look-up, where they count no more levels than an int8 can."""
+    cv2.LUT(raw.view(np.uint8), levels.view(np.uint8), dst=change)
+    np.bitwise_xor(base, _SIGN, out=out)
+    cv2.add(out.view(np.int8), change.view(np.int8), dst=out.view(np.int8))
     np.bitwise_xor(out, _SIGN, out=out)
 
 

@@ -22,9 +22,9 @@ MOST = 1.5
 STEP = 1 / 8
 """Strengths of live frames are multiples of this, so that the picture does not waver with the estimate."""
 
-_HOLD = 0.75 * STEP  # what was computed must be so far from what is in use
-_SMOOTHING = 1 / 4
+_HOLD = 0.9 * STEP  # what was computed must be so far from what is in use
 _EVERY = 8  # frames from one estimate to the next, where nobody tells the noise
+_TOLD, _ESTIMATED = 1 / 8, 1 / 4  # weights of a new figure
 
 
 @dataclass(frozen=True)
@@ -135,11 +135,11 @@ class Strength:
 
     def _follow(self, luma: UInt8Array) -> float:
         """Follow the noise; one frame alone changes little."""
-        before, noise = self._smooth, self.noise
+        before, noise, weight = self._smooth, self.noise, _TOLD
         if noise is None:
             self._frames += 1
             if before is not None and self._frames % _EVERY:
                 return before
-            noise = estimate_noise(luma)
-        self._smooth = noise if before is None else before + _SMOOTHING * (noise - before)
+            noise, weight = estimate_noise(luma), _ESTIMATED
+        self._smooth = noise if before is None else before + weight * (noise - before)
         return self._smooth
