@@ -190,6 +190,22 @@ def test_noise_and_stillness_stand_beside_the_rate(
         use(browser, sink.address, steps)
 
 
+@pytest.mark.parametrize(
+    ("strength", "share", "text"),
+    [(1.0, 1.0, ""), (0.75, 1.0, ", strength 0.75"), (0, 1.0, ", strength 0"), (1.5, 0.25, ": 25 %, strength 1.5")],
+)
+def test_a_strength_other_than_what_was_trained_stands_beside_the_model(
+    browser: Browser, strength: float, share: float, text: str
+) -> None:
+    async def steps(tab: Tab) -> None:
+        await tab.wait_for(f'{SIGNAL} === "live" && server.state !== null')
+        await tab.wait_for(TEXT.format("by") + f' === " by fast-m-x2{text}"')
+
+    with by_hand(strength=strength, enhanced_share=share) as sink:
+        sink.write(flat())
+        use(browser, sink.address, steps)
+
+
 def test_wheel_buttons_and_fingers_magnify_and_the_hand_moves(browser: Browser) -> None:
     async def steps(tab: Tab) -> None:
         await tab.wait_for("stage.frame !== null")
