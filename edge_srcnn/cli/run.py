@@ -10,7 +10,6 @@ import typer
 from edge_srcnn import sinks, sources
 from edge_srcnn.cli import options
 from edge_srcnn.cli.options import check_scale, engine_options, read_option
-from edge_srcnn.engine.strength import checked_strength
 from edge_srcnn.errors import BadConfiguration, UsageError
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import examples, frame_rate, one_of, region
@@ -156,6 +155,8 @@ def run(
         if text is not None:
             read_option(option, text, read)
     if strength is not None:
+        from edge_srcnn.engine.strength import checked_strength
+
         checked_strength(strength)
     if overlay is not None:
         from edge_srcnn.imaging.overlay import read_overlay
