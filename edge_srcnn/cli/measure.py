@@ -1,6 +1,6 @@
 """``edge-srcnn bench`` and ``edge-srcnn tune``: how fast it is here, and the fastest setting of this machine."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 BENCH_EXAMPLES = (
     "Examples: [bold]edge-srcnn bench[/bold] · [bold]edge-srcnn bench --size 1280x720 --threads 1 --compare[/bold] · "
-    "[bold]edge-srcnn bench --source test:fps=max,frames=200[/bold]"
+    "[bold]edge-srcnn bench --source test:fps=max,frames=200[/bold] · "
+    "[bold]edge-srcnn bench --reuse --source 'night.mp4?temporal=auto'[/bold]"
 )
 TUNE_EXAMPLES = (
     "Examples: [bold]edge-srcnn tune --size 1280x720[/bold] · [bold]edge-srcnn tune --model fast-m-x2 --threads "
@@ -68,7 +69,7 @@ def bench(
     if source is not None:
         from edge_srcnn.measure.throughput import measure_throughput
 
-        with open_model(found, asked) as upscaler:
+        with open_model(found, replace(asked, reuse=reuse)) as upscaler:
             throughput = measure_throughput(upscaler, source)
     backend, plan = asked.backend(), result.plan
     about = {
@@ -103,6 +104,8 @@ def _print_benchmark(found: "Benchmark") -> None:
     print_table(["frame", "ms", "share"], [*stages, ["whole frame", f"{found.frame_ms:.2f}", "100%"]], numbers_from=1)
     first = f"{found.first_frame_cpu_ms:.0f} ms of CPU time from a model in memory to the first frame"
     typer.echo(f"\n{found.frames_per_second:.1f} frames/s; {first}")
+    ratio = f"{found.temporal_ratio:.1f} times what the bicubic step takes"
+    typer.echo(f"the mean over time before it: {found.temporal_ms:.2f} ms, {ratio}")
     if found.others:
         typer.echo("")
         ways = {"int8 TFLite, plain": found.plain_ms, **found.others}
@@ -118,6 +121,8 @@ def _print_benchmark(found: "Benchmark") -> None:
 
 
 def _print_throughput(found: "Throughput") -> None:
+    from edge_srcnn.live.statistics import still_text
+
     typer.echo("")
     ways = [
         ["engine alone", f"{found.engine:.1f}", "100%"],
@@ -125,6 +130,8 @@ def _print_throughput(found: "Throughput") -> None:
         ["source to one viewer", f"{found.http:.1f}", f"{found.http_share:.0%}"],
     ]
     print_table(["the whole way", "frames/s", "of the engine"], ways, numbers_from=1)
+    if seen := still_text(found.noise, found.still_share):
+        typer.echo(f"\n{seen}")
 
 
 def tune(

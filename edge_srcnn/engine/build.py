@@ -85,7 +85,7 @@ def tuning_key(model: Model, backend: Backend, height: int, width: int) -> Tunin
 
 def plan_for(model: Model, options: EngineOptions, height: int, width: int) -> Plan:
     """Plan upscaled pictures of (height, width): what was asked for, then what was tuned, then the table."""
-    return options.applied_to(tuned_or_default(model, options.backend(), height, width)[0])
+    return options.applied_to(tuned_or_default(model, options.backend(), height, width)[0], model.spec.plane)
 
 
 def tuned_or_default(model: Model, backend: Backend, height: int, width: int) -> tuple[Plan, bool]:

@@ -1,6 +1,6 @@
 """The network over a plane of any size: mirror halo, tiles, blocks, XOR, invoke, blocks back, residual."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from time import perf_counter
@@ -20,7 +20,7 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, mirror_border
 from edge_srcnn.models.edgetpu import TpuForm
 
-MOSTLY = 0.75
+MOSTLY = 0.5
 """Share of the tiles that must have changed for larger ones, whose halo costs less, to be computed instead."""
 
 
@@ -51,6 +51,10 @@ class Statistics:
         """Count what another one counted, too."""
         for each in fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+Base = UInt8Array | Callable[[Sequence[Tile] | None], UInt8Array]
+"""What a residual is added to, or makes it: is told in which tiles of the result it changed; None: anywhere."""
 
 
 class TiledInference:
@@ -95,13 +99,15 @@ class TiledInference:
     def run(
         self,
         plane: UInt8Array,
-        base: UInt8Array,
+        base: Base,
         out: UInt8Array,
         overlap_above: int = 0,
         overlap_below: int = 0,
         region: Tile | None = None,
         strength: float = AS_TRAINED,
-    ) -> None:
+        *,
+        again: bool = False,
+    ) -> UInt8Array:
         """Run the network over a plane, and add what it puts out to another.
 
         Parameters
@@ -109,7 +115,7 @@ class TiledInference:
         plane
             uint8 ``[overlap_above + h + overlap_below, w]``: what the network reads.
         base
-            uint8 ``[h * upsampling, w * upsampling]``: what a residual is added to.
+            uint8 ``[h * upsampling, w * upsampling]``: what a residual is added to; or a function that makes it.
         out
             uint8 of that shape, written to.
         overlap_above
@@ -121,17 +127,19 @@ class TiledInference:
             The part of ``out`` that the network is to see; the rest is ``base``. None: all of it.
         strength
             Factor on what the network changes; another one than for the last plane makes no tile be computed again.
+        again
+            The base depends on the plane as that of the last call did: where the plane is as before, so is the result.
+
+        Returns
+        -------
+        The base.
         """
         sized = self._sized
         if sized is None or sized.result_size != out.shape:
             self._sized = None  # its memory goes before the next one's comes
             sized = self._sized = _SizedInference(self, (out.shape[0], out.shape[1]))
-        sized.compute(plane, overlap_above, overlap_below, region)
-        began, place = perf_counter(), (slice(None), slice(None))
-        if region is not None:
-            out[:], place = base, region.place
-        sized.output.apply(sized.raw[place], base[place], out[place], strength)
-        self.statistics.unpack_s += perf_counter() - began
+        changed = sized.compute(plane, overlap_above, overlap_below, region)
+        return sized.finish(changed, base, out, region, strength, again=again)
 
 
 class _SizedInference:
@@ -145,7 +153,7 @@ class _SizedInference:
         network, form, plan = inference.network, inference.form, inference.plan_for(*result_size)
         size = result_size[0] // network.upsampling, result_size[1] // network.upsampling
         self.result_size, self._reuse, self._statistics = result_size, inference.reuse, inference.statistics
-        self.output = Output(network.graph.output, residual=network.residual, width=result_size[1])
+        self._output = Output(network.graph.output, residual=network.residual, width=result_size[1])
         tiled = network_for_form(form, size) if form else network_for_processor(network, size, plan)
         self._fresh = self._still = _TileProgram(tiled, inference, plan.threads)
         if inference.reuse and plan.still_tile is not None and form is None:
@@ -156,12 +164,19 @@ class _SizedInference:
         padded_shape = (height + around.above + around.below, width + around.left + around.right)
         self._padded = np.empty(padded_shape, np.uint8)
         self._last = np.empty(padded_shape if inference.reuse else (0, 0), np.uint8)
-        self._known = frozenset[Tile]()  # the tiles of raw that belong to last
+        self._known = np.zeros(len(self._still.tiled.tiles), np.bool_)  # the tiles of raw that belong to last
+        self._result = np.empty(result_size if inference.reuse else (0, 0), np.uint8)
+        self._strength: float | None = None  # of the result; None: it is not that of last
 
-    def compute(self, plane: UInt8Array, overlap_above: int, overlap_below: int, region: Tile | None) -> None:
-        """Run the network over every tile of the region (of the result) that is not known already."""
+    def compute(
+        self, plane: UInt8Array, overlap_above: int, overlap_below: int, region: Tile | None
+    ) -> Sequence[Tile] | None:
+        """Run the network over every tile of the region (of the result) that is not known already.
+
+        Gives the tiles of the result that it computed; None: all.
+        """
         began = perf_counter()
-        known, self._known = self._known, frozenset()  # nothing is known if this fails half-way
+        known, self._known = self._known, np.zeros_like(self._known)  # nothing is known if this fails half-way
         if self._reuse:
             self._padded, self._last = self._last, self._padded
         around, (height, width) = self._fresh.tiled.halo, self._fresh.tiled.size
@@ -176,22 +191,58 @@ class _SizedInference:
         )
         program = self._still
         wanted = changed = program.tiled.within(region)
+        tiles = int(wanted.sum())
         if self._reuse:
-            changed = [tile for tile in wanted if tile not in known or not self._is_still(tile)]
-            self._statistics.tiles_compared += len(wanted)
-            self._statistics.tiles_reused += len(wanted) - len(changed)
-        self._statistics.tiles += len(wanted)
+            changed = wanted & ~(known & self._are_still())
+            self._statistics.tiles_compared += tiles
+            self._statistics.tiles_reused += tiles - int(changed.sum())
+        self._statistics.tiles += tiles
         self._statistics.pack_s += perf_counter() - began
-        if len(changed) > MOSTLY * len(wanted):
+        mostly = int(changed.sum()) > MOSTLY * tiles
+        if mostly:
             program, changed = self._fresh, self._fresh.tiled.within(region)
-        for tile in changed:
-            program.compute(self._padded, tile, self._raw)
-        self._known = frozenset(wanted)
+        numbers = np.flatnonzero(changed).tolist()
+        for number in numbers:
+            program.compute(self._padded, program.tiled.tiles[number], self._raw)
+        self._known = wanted
+        return None if mostly or not self._reuse else [program.tiled.results[number] for number in numbers]
 
-    def _is_still(self, tile: Tile) -> bool:
-        """Tell whether the input of a tile is that of the last plane."""
-        window = self._still.tiled.window_of(tile)
-        return cv2.norm(self._padded[window], self._last[window], cv2.NORM_INF) == 0
+    def finish(
+        self,
+        changed: Sequence[Tile] | None,
+        base: Base,
+        out: UInt8Array,
+        region: Tile | None,
+        strength: float,
+        *,
+        again: bool,
+    ) -> UInt8Array:
+        """Add what the network put out to the base: everywhere, or where it changed since the last plane."""
+        before, self._strength = self._strength, None
+        if not again or region is not None or strength != before:
+            changed = None
+        pixels = base(changed) if callable(base) else base
+        began, raw = perf_counter(), self.raw
+        if changed is None:
+            place = (slice(None), slice(None)) if region is None else region.place
+            if region is not None:
+                out[:] = pixels
+            self._output.apply(raw[place], pixels[place], out[place], strength)
+        for tile in changed or ():
+            self._output.apply(raw[tile.place], pixels[tile.place], self._result[tile.place], strength)
+        if self._reuse and again and region is None:
+            kept, taken = (self._result, out) if changed is None else (out, self._result)
+            kept[:] = taken
+            self._strength = strength
+        self._statistics.unpack_s += perf_counter() - began
+        return pixels
+
+    def _are_still(self) -> NDArray[np.bool_]:
+        """Tell of each tile whether its input is that of the last plane: whether no pixel of its window changed."""
+        changed = np.not_equal(self._padded, self._last).view(np.uint8)
+        sums, (top, bottom, left, right) = cv2.integral(changed), self._still.tiled.corners
+        still: NDArray[np.bool_] = sums[bottom, right] - sums[top, right] == sums[bottom, left] - sums[top, left]
+        return still
 
     @property
     def raw(self) -> NDArray[Any]:

@@ -3,17 +3,20 @@
 At scale 1 the plane itself takes the place of the bicubic one.
 """
 
-from time import perf_counter
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from edge_srcnn.engine.inference import Statistics, TiledInference
+from edge_srcnn.engine.base import BicubicBase
+from edge_srcnn.engine.inference import Base, Statistics, TiledInference
 from edge_srcnn.engine.postprocess import AS_TRAINED
-from edge_srcnn.imaging.bicubic import bands, upscale_band, upscale_bicubic
+from edge_srcnn.imaging.bicubic import CONTEXT_PX, bands, upscale_bicubic
 from edge_srcnn.imaging.luma import LEVELS_VIDEO, Samples, UInt8Array, shift_luma
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
+from edge_srcnn.models.spec import BICUBIC_PLANE
+
+_Spans = list[tuple[int, int]]
 
 
 class Luma(Protocol):
@@ -62,7 +65,7 @@ class LumaUpscaler:
         self.scale = scale
         self.statistics = Statistics() if inference is None else inference.statistics
         self._inference = inference
-        self._bicubic = np.empty((0, 0), np.uint8)
+        self._bicubic = BicubicBase(scale, self.statistics)
 
     def upscale(
         self,
@@ -127,25 +130,24 @@ class LumaUpscaler:
         """
         inference, spans = self._inference, list(bands(*luma.shape))
         start, stop = spans[number]
-        near = [(start, stop)]
-        if inference is not None and inference.network.plane == BICUBIC_PLANE:
-            near = spans[max(number - 1, 0) : number + 2]  # neighbours lend rows
-        upscaled = self._upscale_spans(luma, near)
-        begin, end = ((row - near[0][0]) * self.scale for row in (start, stop))
-        bicubic = upscaled[begin:end]
-        sharp = np.empty_like(bicubic) if out is None else out
+        if out is None:
+            out = np.empty(((stop - start) * self.scale, luma.shape[1] * self.scale), np.uint8)
         if inference is None:
-            sharp[:] = bicubic
+            bicubic = self._bicubic.make(luma, [(start, stop)])
+            out[:] = bicubic
         else:
-            plane = upscaled
-            if inference.network.plane == LUMA_PLANE:
-                plane, begin, end = luma, start, stop
+            on_bicubic = inference.network.plane == BICUBIC_PLANE
+            plane, begin, end, base = (self._seen_bicubic if on_bicubic else self._seen_luma)(luma, spans, number)
             context = inference.network.context_px[0]
             above, below = min(context, begin), min(context, len(plane) - end)
-            part = _part(region, start * self.scale, sharp)
-            inference.run(plane[begin - above : end + below], bicubic, sharp, above, below, part, strength)
+            part, rows = _part(region, start * self.scale, out), slice(begin - above, end + below)
+            sees_base = (
+                on_bicubic or min(inference.network.context_px) >= CONTEXT_PX
+            )  # all that a tile's base is made of
+            again = sees_base and len(spans) == 1
+            bicubic = inference.run(plane[rows], base, out, above, below, part, strength, again=again)
         self.statistics.frames += stop == len(luma)
-        return sharp, bicubic
+        return out, bicubic
 
     def run_network(self, plane: UInt8Array) -> UInt8Array:
         """Run the network alone over a plane in its own grid, and add a residual to the plane with its pixels repeated.
@@ -172,21 +174,20 @@ class LumaUpscaler:
 
     def close(self) -> None:
         """Let go of the interpreter and its memory; it cannot be used any more."""
-        self._inference, self._bicubic = None, np.empty((0, 0), np.uint8)
+        self._inference = None
+        self._bicubic.close()
 
-    def _upscale_spans(self, luma: UInt8Array, spans: list[tuple[int, int]]) -> UInt8Array:
-        """Upscale neighbouring bands bicubically, one by one, into a buffer that is kept; at scale 1, cut them out."""
-        if self.scale == 1:
-            return luma[spans[0][0] : spans[-1][1]]
-        began = perf_counter()
-        rows, width = (spans[-1][1] - spans[0][0]) * self.scale, luma.shape[1] * self.scale
-        if self._bicubic.shape[0] < rows or self._bicubic.shape[1] != width:
-            self._bicubic = np.empty((rows, width), np.uint8)
-        for start, stop in spans:
-            part = self._bicubic[(start - spans[0][0]) * self.scale : (stop - spans[0][0]) * self.scale]
-            upscale_band(luma, self.scale, start, stop, out=part)
-        self.statistics.resize_s += perf_counter() - began
-        return self._bicubic[:rows]
+    def _seen_bicubic(self, luma: UInt8Array, spans: _Spans, number: int) -> tuple[UInt8Array, int, int, Base]:
+        """Give what the network reads, its rows for one of the bands, and what its output is added to: the same."""
+        near = spans[max(number - 1, 0) : number + 2]  # neighbours lend rows
+        plane = self._bicubic.make(luma, near)
+        begin, end = ((row - near[0][0]) * self.scale for row in spans[number])
+        return plane, begin, end, plane[begin:end]
+
+    def _seen_luma(self, luma: UInt8Array, spans: _Spans, number: int) -> tuple[UInt8Array, int, int, Base]:
+        """Give that for a network that reads the camera's plane; the base is made once it is known what changed."""
+        begin, end = spans[number]
+        return luma, begin, end, partial(self._bicubic.make, luma, [(begin, end)])
 
 
 def upscale_deep(

@@ -18,6 +18,7 @@ from edge_srcnn.engine.backends import (
 from edge_srcnn.engine.plan import MAX_THREADS, REUSE_TILE, Blocks, Plan, check_tile, parse_tile
 from edge_srcnn.errors import ModelUnsupported, UsageError
 from edge_srcnn.models.file import Model
+from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.packages import advice
 
 log = logging.getLogger(__name__)
@@ -79,9 +80,9 @@ class EngineOptions:
         """Import the engine; for another one than ``auto``."""
         return backend_named(self.engine, self.delegate)
 
-    def applied_to(self, plan: Plan) -> Plan:
-        """Give a plan in which what was asked for is as it was asked for."""
-        still_tile = REUSE_TILE if self.reuse and self.tile is None else None
+    def applied_to(self, plan: Plan, plane: str = LUMA_PLANE) -> Plan:
+        """Give a plan in which what was asked for is as it was asked for, of a network that reads such a plane."""
+        still_tile = REUSE_TILE[plane] if self.reuse and self.tile is None else None
         return Plan(self.blocks or plan.blocks, self.tile or plan.tile, self.threads or plan.threads, still_tile)
 
 

@@ -1,6 +1,7 @@
 """The network for one tile, and the tiles that a plane is cut into."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,22 @@ class TiledNetwork:
     upsampling: int
     windows: bool = False
 
-    def within(self, region: Tile | None) -> list[Tile]:
-        """Give the tiles that touch a region of the result; all, without one."""
-        return [tile for tile in self.tiles if region is None or self._in_result(tile).touches(region)]
+    def within(self, region: Tile | None) -> NDArray[np.bool_]:
+        """Tell of each tile whether it touches a region of the result; all do, without one."""
+        if region is None:
+            return np.ones(len(self.tiles), np.bool_)
+        return np.array([tile.touches(region) for tile in self.results])
+
+    @cached_property
+    def results(self) -> tuple[Tile, ...]:
+        """Give the tiles in pixels of the result."""
+        return tuple(self._in_result(tile) for tile in self.tiles)
+
+    @cached_property
+    def corners(self) -> NDArray[np.intp]:
+        """Give top, bottom, left and right of each tile's window of the padded plane: ``[4, tiles]``."""
+        windows = [self.window_of(tile) for tile in self.tiles]
+        return np.array([(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in windows]).T
 
     def window_of(self, tile: Tile) -> tuple[slice, slice]:
         """Give the rows and columns of the padded plane that a tile needs: its own, and the halo."""

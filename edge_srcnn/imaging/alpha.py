@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.imaging.bicubic import CONTEXT_ROWS, upscale_band
+from edge_srcnn.imaging.bicubic import CONTEXT_PX, upscale_band
 from edge_srcnn.imaging.luma import Samples, UInt8Array, luma_full_range, to_8_bits
 
 
@@ -30,7 +30,7 @@ def upscale_with_alpha(pixels: Samples, scale: int, start: int, stop: int) -> Sa
     Rows of the result, of the same kind: those of ``upscale_band`` where all is opaque, and at scale 1; where all is
     transparent, colours are 0.
     """
-    top, bottom = max(start - CONTEXT_ROWS, 0), min(stop + CONTEXT_ROWS, pixels.shape[0])
+    top, bottom = max(start - CONTEXT_PX, 0), min(stop + CONTEXT_PX, pixels.shape[0])
     most = np.iinfo(pixels.dtype).max
     if scale == 1 or pixels[top:bottom, :, -1].min() == most:
         return upscale_band(pixels, scale, start, stop)

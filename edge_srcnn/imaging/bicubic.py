@@ -5,13 +5,17 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edge_srcnn.imaging.luma import Samples
+from edge_srcnn.imaging.luma import Samples, UInt8Array
+from edge_srcnn.imaging.tiles import Tile
 
 WHOLE_PIXELS = 4_000_000
 """Planes up to this size (in pixels) are upscaled by one call; larger ones in bands, to spare memory."""
 
 BAND_ROWS = 256
-CONTEXT_ROWS = 2  # INTER_CUBIC reads two rows on either side
+CONTEXT_PX = 2  # INTER_CUBIC reads two rows and columns on either side
+
+EXACT_SCALES = (2,)
+"""Factors at which a window of a plane becomes, to the byte, what it becomes within the whole plane."""
 
 
 def base_name(scale: int) -> str:
@@ -75,7 +79,7 @@ def upscale_band(plane: Samples, scale: int, start: int, stop: int, out: Samples
             return plane[start:stop].copy()
         out[:] = plane[start:stop]
         return out
-    top, bottom = max(start - CONTEXT_ROWS, 0), min(stop + CONTEXT_ROWS, plane.shape[0])
+    top, bottom = max(start - CONTEXT_PX, 0), min(stop + CONTEXT_PX, plane.shape[0])
     size = (plane.shape[1] * scale, (bottom - top) * scale)
     into = out if (top, bottom) == (start, stop) else None
     scaled = np.asarray(cv2.resize(plane[top:bottom], size, dst=into, interpolation=cv2.INTER_CUBIC), plane.dtype)
@@ -85,3 +89,32 @@ def upscale_band(plane: Samples, scale: int, start: int, stop: int, out: Samples
     if into is None:
         out[:] = band
     return out
+
+
+def upscale_window(plane: UInt8Array, scale: int, tile: Tile) -> UInt8Array:
+    """Upscale a part of a plane to what ``upscale_bicubic`` gives there.
+
+    Parameters
+    ----------
+    plane
+        uint8 ``[h, w]``: the whole picture.
+    scale
+        One of ``EXACT_SCALES``.
+    tile
+        Of the result; its sides are multiples of ``scale``. What lies beyond the result is cut off.
+
+    Returns
+    -------
+    uint8 ``[height, width]`` of the tile.
+    """
+    top, left = tile.top // scale, tile.left // scale
+    bottom, right = (
+        min((begin + length) // scale, side)
+        for begin, length, side in ((tile.top, tile.height, plane.shape[0]), (tile.left, tile.width, plane.shape[1]))
+    )
+    above, before = max(top - CONTEXT_PX, 0), max(left - CONTEXT_PX, 0)
+    window = plane[above : bottom + CONTEXT_PX, before : right + CONTEXT_PX]
+    size = window.shape[1] * scale, window.shape[0] * scale
+    scaled = np.asarray(cv2.resize(window, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    rows = slice((top - above) * scale, (bottom - above) * scale)
+    return scaled[rows, (left - before) * scale : (right - before) * scale]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import cycle
 from time import perf_counter, process_time
 from typing import Any
 
@@ -22,7 +23,10 @@ from edge_srcnn.engine.luma import LumaUpscaler
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.plan import PLAIN, WHOLE_TILE, Plan
 from edge_srcnn.engine.tflite_reader import read_graph
+from edge_srcnn.imaging.bicubic import upscale_bicubic
+from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import UInt8Array
+from edge_srcnn.imaging.temporal import TemporalMean
 from edge_srcnn.measure import Stopwatch, inference_by, picture_for
 from edge_srcnn.models.file import Model
 
@@ -31,6 +35,9 @@ MIN_ROUNDS = 7
 """Rounds that a fast network gets in any case; one that is slow gets those that there is time for, and one at least."""
 CHANGED_SHARE = 0.1
 """The part of the frame that moves in the second figure of ``Reuse``."""
+
+NOISY_FRAMES, SIGMA = 8, 4.0
+"""Frames that the mean over time is timed on, again and again, and their noise in grey levels."""
 
 CEILING_SIZE = (32, 64)
 """Height and width of what ``ceiling_graph`` is timed on."""
@@ -77,6 +84,8 @@ class Benchmark:
         A whole frame of luma.
     around_invoke
         The share of a frame that is not ``invoke``.
+    temporal_ms, temporal_ratio
+        The mean over time of a noisy frame with 4:2:0 chroma; by what bicubic scaling of its luma by 2 takes.
     others
         Milliseconds of a frame by other ways.
     reuse
@@ -98,6 +107,8 @@ class Benchmark:
     frame_ms: float
     frames_per_second: float
     around_invoke: float
+    temporal_ms: float
+    temporal_ratio: float
     others: dict[str, float]
     reuse: Reuse | None
 
@@ -152,6 +163,9 @@ def measure(
     identical = np.array_equal(plain_inference.raw, inference.raw)
     best = ceiling_graph(network.graph.dtype)
     ceiling = backend.compile(best, plan.threads)
+    mean, noisy = TemporalMean(), cycle(_noisy_frames(luma))
+    for _ in range(NOISY_FRAMES):  # until it averages
+        mean.filter(next(noisy))
     with ExitStack() as opened:
         others: dict[str, Callable[[], object]] = {}
         if compare:
@@ -164,6 +178,8 @@ def measure(
             watch.time("frame", lambda: upscaler.upscale(luma, out))
             for stage in STAGES:
                 watch.add(stage, getattr(upscaler.statistics, f"{stage}_s"))
+            watch.time("temporal", lambda: mean.filter(next(noisy)))
+            watch.time("bicubic", partial(upscale_bicubic, luma, 2))
             plain.statistics.clear()
             plain.upscale(luma, out)
             watch.add("plain", plain.statistics.invoke_s)
@@ -178,7 +194,7 @@ def measure(
     ceiling_gmacs = best.macs_per_cell * math.prod(CEILING_SIZE) / watch.ms("ceiling") / 1e6
     again = None
     if reuse:
-        still = replace(options, reuse=True).applied_to(plan)
+        still = replace(options, reuse=True).applied_to(plan, model.spec.plane)
         again = _measure_reuse(network, backend, still, luma, scale, min(rounds, MIN_ROUNDS))
     return Benchmark(
         size=size,
@@ -196,9 +212,23 @@ def measure(
         frame_ms=frame_ms,
         frames_per_second=1000 / frame_ms,
         around_invoke=1 - packed_ms / frame_ms,
+        temporal_ms=watch.ms("temporal"),
+        temporal_ratio=watch.ms("temporal") / watch.ms("bicubic"),
         others={name: watch.ms(name) for name in others},
         reuse=again,
     )
+
+
+def _noisy_frames(luma: UInt8Array) -> list[Frame]:
+    """Make frames of a still scene, each with noise of its own, and with 4:2:0 chroma."""
+    rng = np.random.default_rng(0)
+    grey = np.full([-(-side // 2) for side in luma.shape], 128, np.uint8)
+
+    def seen(plane: UInt8Array) -> UInt8Array:
+        noisy = plane + np.rint(rng.normal(0, SIGMA, plane.shape))
+        return np.clip(noisy, 0, 255).astype(np.uint8)
+
+    return [Frame(seen(luma), (seen(grey), seen(grey)), Colour(), number, 0.0, 0.0) for number in range(NOISY_FRAMES)]
 
 
 def _measure_reuse(network: Network, backend: Backend, plan: Plan, luma: UInt8Array, scale: int, rounds: int) -> Reuse:

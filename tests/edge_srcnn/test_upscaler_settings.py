@@ -14,6 +14,7 @@ from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache, cache_file
 from edge_srcnn.imaging import bicubic
 from edge_srcnn.models.file import digest, parse_model
+from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.cleaning import BUNDLED_CLEANING
 
@@ -155,14 +156,15 @@ def test_a_damaged_tuning_is_warned_of_once_however_many_sizes_come(engine, cach
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "upsampling"), [(NAME, 1), ("fast-s-x2", 2)])
+@pytest.mark.parametrize(("name", "plane"), [(NAME, BICUBIC_PLANE), ("fast-s-x2", LUMA_PLANE)])
 def test_with_reuse_the_bytes_are_the_same_and_still_tiles_are_not_computed_again(
-    engine, upscalers, texture, name, upsampling
+    engine, upscalers, texture, name, plane
 ):
     still = texture(150, 140)
     moved = still.copy()
-    moved[10:14, 20:24] += np.uint8(9)
-    tiles = ceil(300 // upsampling / REUSE_TILE[0]) * ceil(280 // upsampling / REUSE_TILE[1])
+    moved[8:12, 8:12] += np.uint8(9)
+    upsampling, (height, width) = 2 if plane == LUMA_PLANE else 1, REUSE_TILE[plane]
+    tiles = ceil(300 // upsampling / height) * ceil(280 // upsampling / width)
     assert tiles > 1
     with load_model(name, engine=engine, reuse=True) as upscaler:
         for picture, reused in ((still, 0), (still, tiles), (moved, tiles - 1), (moved, tiles)):
@@ -179,9 +181,9 @@ def test_with_reuse_a_tile_that_was_asked_for_is_taken(engine, texture, name, ti
 
 
 def test_reuse_changes_the_tile_and_nothing_else():
-    assert EngineOptions(reuse=True).applied_to(MEASURED) == Plan(
-        MEASURED.blocks, MEASURED.tile, MEASURED.threads, REUSE_TILE
-    )
+    for plane in (LUMA_PLANE, BICUBIC_PLANE):
+        plan = EngineOptions(reuse=True).applied_to(MEASURED, plane)
+        assert plan == Plan(MEASURED.blocks, MEASURED.tile, MEASURED.threads, REUSE_TILE[plane])
 
 
 def test_bands_of_a_large_picture_are_tuned_like_pictures_of_their_size(

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from edge_srcnn.cli.options import read_option
@@ -10,6 +11,7 @@ from edge_srcnn.engine.backends import INTERPRETERS, backend_named
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.bundled import find_model
 from edge_srcnn.uri import frame_size
+from tests.edge_srcnn.noise import SIGMA, NoisyScene
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +63,7 @@ def test_the_json_document_tells_all_that_was_measured(run_cli):
     assert document["setting"]["threads"] == 1
     assert document["identical"] is True
     assert min(document[name] for name in ("plain_ms", "packed_ms", "frame_ms", "ceiling_gmacs", "gmacs")) > 0
+    assert document["temporal_ms"] > 0 and document["temporal_ratio"] > 0
     assert document["ratio"] == pytest.approx(document["plain_ms"] / document["packed_ms"])
     assert document["ceiling_fraction"] == pytest.approx(document["gmacs"] / document["ceiling_gmacs"])
     assert list(document["stages"]) == ["resize", "pack", "invoke", "unpack"]
@@ -110,6 +113,21 @@ def test_the_whole_way_from_a_video_to_a_viewer_is_measured_when_it_is_asked_for
     found = json.loads(run_cli("bench", *SMALL, *source, "--json").stdout)["throughput"]
     assert min(found["engine"], found["null"], found["http"]) > 0
     assert found["http_share"] == pytest.approx(found["http"] / found["engine"])
+
+
+def test_noise_and_stillness_of_a_source_that_is_averaged_are_told(run_cli, tmp_path):
+    pytest.importorskip("av")
+    from tests.edge_srcnn.clips import encode
+
+    scene, grey = NoisyScene(), np.full((48, 64), 128, np.uint8)
+    encode(tmp_path / "noisy.mkv", ((scene.luma(), grey, grey) for _ in range(60)), tags=(2, 2, 2, 2))
+    done = run_cli("bench", *SMALL, "--reuse", "--source", "noisy.mkv?temporal=auto", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)["throughput"]
+    assert found["noise"] == pytest.approx(SIGMA, rel=0.2)
+    assert found["still_share"] > 0.1
+    said = run_cli("bench", *SMALL, "--reuse", "--source", "noisy.mkv?temporal=auto").stdout
+    assert re.search(r"^noise \d\.\d, \d+ % still$", said, re.MULTILINE)
 
 
 def test_each_engine_can_be_asked_for(run_cli, engine):
