@@ -52,13 +52,17 @@ def evaluate(
     """
     from edge_srcnn.cli.console import print_table, progress_bar
     from edge_srcnn.upscaler import load_model
+    from edge_srcnn.uri import need_pyav
     from export.data.degradation import check_degradation
     from export.evaluation.evaluate import DEGRADES, baselines, method_of, read_sets
     from export.evaluation.evaluate import evaluate as evaluate_set
 
     if degrade not in DEGRADES:
         raise UsageError(f"--degrade {degrade!r}: use one of {', '.join(DEGRADES)}")
-    check_degradation("--degrade", degrade, scale, DEGRADES[degrade])
+    if grid:
+        need_pyav("--grid")
+    else:
+        check_degradation("--degrade", degrade, scale, DEGRADES[degrade])
     methods = baselines(scale)
     names: list[str | None] = [*model] if model else [None]
     for name in names:

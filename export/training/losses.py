@@ -10,6 +10,9 @@ PSNR_FLOOR = 1e-3
 TAUGHT_FLOOR = 1e-5
 """Mean square error (50 dB) in its place beside pictures of teachers, to which a network comes much nearer."""
 
+CLEANING_FLOOR = 1e-5
+"""The same (50 dB) at scale 1, where pictures that are nearly clean must not be spoiled."""
+
 
 def psnr(hr: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:
     """Take the logarithm of each patch's mean square error: what a benchmark averages is the PSNR, not the error.
@@ -28,3 +31,8 @@ def mse(hr: Any, output: Any) -> Any:
 def taught_psnr(hr: Any, output: Any) -> Any:
     """Take the logarithm of each patch's mean square error beside what teachers made of it."""
     return psnr(hr, output, TAUGHT_FLOOR)
+
+
+def cleaning_psnr(hr: Any, output: Any) -> Any:
+    """Take the logarithm of each patch's mean square error where nothing is upscaled."""
+    return psnr(hr, output, CLEANING_FLOOR)

@@ -44,7 +44,7 @@ class StreamFaults:
     jpeg_share, h264_share
         Pictures whose frames are coded; the others reach the network as they are.
     jpeg_quality, crf, gop, presets
-        Settings of those encoders; JPEG's is drawn as the noise is, half of the time from the worst third.
+        Settings of those encoders; half of the JPEGs are in the worst third.
     position
         A single frame of an H.264 stream is at most so far from its first one: intra or predicted.
     single_share, frames
@@ -72,13 +72,16 @@ class StreamFaults:
 
 ORDINARY = StreamFaults()
 
+AT_ITS_SIZE = StreamFaults(ordinary_share=0.05, sharp_share=0.95, jpeg_share=0.45, h264_share=0.35, single_share=0.4)
+"""For scale 1: a picture that is sharp and clean already is to stay as it is, so most are sharp."""
+
 
 def camera_video(
-    plane: UInt8Array, scale: int, rng: np.random.Generator, faults: StreamFaults = ORDINARY
+    plane: UInt8Array, scale: int, rng: np.random.Generator, faults: StreamFaults | None = None
 ) -> UInt8Array:
     """Take what reaches the network of a still scene ``plane``: uint8 ``[h, w]`` to ``[h // scale, w // scale]``.
 
-    Half of the pictures are one frame, half the mean over time that stands before the network. The faults are drawn
+    Some pictures are one frame, some the mean over time that stands before the network. The faults are drawn
     from ``rng``: the same state gives the same picture, as long as the versions of x264 and libjpeg are the same.
 
     Parameters
@@ -90,7 +93,7 @@ def camera_video(
     rng
         What the faults are drawn from.
     faults
-        How strong they may be.
+        How strong they may be; None: ``ORDINARY``, or ``AT_ITS_SIZE`` at scale 1.
 
     Returns
     -------
@@ -101,6 +104,7 @@ def camera_video(
     Unavailable
         PyAV, which brings x264, is not installed.
     """
+    faults = faults or (AT_ITS_SIZE if scale == 1 else ORDINARY)
     if rng.random() < faults.ordinary_share:
         return camera(plane, scale, rng, faults.optics)
     shoot = _camera(plane, scale, rng, faults)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from export.training.losses import PSNR_FLOOR, mse, psnr
+from export.training.losses import PSNR_FLOOR, cleaning_psnr, mse, psnr
 
 HR = np.zeros((2, 2, 2, 1), np.float32)
 
@@ -33,3 +33,10 @@ def test_psnr_lets_go_of_what_is_as_good_as_done() -> None:
     nothing, little = of_both(psnr(HR, errors(0.0, 1e-3)))
     assert nothing == pytest.approx(np.log(PSNR_FLOOR), abs=1e-4)
     assert little - nothing < 2e-3
+
+
+def test_where_nothing_is_upscaled_a_nearly_clean_picture_counts_too() -> None:
+    good, better = of_both(cleaning_psnr(HR, errors(1e-2, 5e-3)))
+    assert good - better > 1, "40 dB against 46"
+    good, better = of_both(psnr(HR, errors(1e-2, 5e-3)))
+    assert good - better < 0.1

@@ -11,7 +11,7 @@ from edge_srcnn.errors import Unavailable
 from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation.camera import camera
 from export.data.degradation.resize import matlab_bicubic
-from export.data.degradation.video import ORDINARY, StreamFaults, camera_video, mean_over_time
+from export.data.degradation.video import AT_ITS_SIZE, ORDINARY, StreamFaults, camera_video, mean_over_time
 
 pytest.importorskip("av")
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ FAULTLESS = replace(
 NOISY = replace(FAULTLESS, clean_share=0, sigma=(10, 10))
 
 
-def shot(plane: UInt8Array, seed: int = 0, scale: int = 2, faults: StreamFaults = ORDINARY) -> UInt8Array:
+def shot(plane: UInt8Array, seed: int = 0, scale: int = 2, faults: StreamFaults | None = None) -> UInt8Array:
     return camera_video(plane, scale, np.random.default_rng(seed), faults)
 
 
@@ -48,6 +48,13 @@ def test_a_seed_is_a_picture_and_another_one_another_and_the_scene_is_not_touche
 
 def test_without_faults_it_is_interpolation(draw: Draw) -> None:
     assert np.array_equal(shot(draw(0), faults=FAULTLESS), matlab_bicubic(draw(0), 2))
+
+
+def test_at_scale_1_more_pictures_are_sharp_than_above(draw: Draw) -> None:
+    plane = draw(0)
+    assert np.array_equal(shot(plane, 3, scale=1), shot(plane, 3, scale=1, faults=AT_ITS_SIZE))
+    assert np.array_equal(shot(plane, 3, scale=2), shot(plane, 3, scale=2, faults=ORDINARY))
+    assert AT_ITS_SIZE.ordinary_share < ORDINARY.ordinary_share and AT_ITS_SIZE.sharp_share > ORDINARY.sharp_share
 
 
 def test_some_pictures_are_those_of_a_single_camera(draw: Draw) -> None:
