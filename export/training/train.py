@@ -134,7 +134,8 @@ def fit(
     """
     optimizer = make_optimizer(plan)
     sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed)
-    held_out = HeldOut(*centre_crops(split.held_out, spec), adds=spec.plane == LUMA_PLANE)
+    adds = spec.plane == LUMA_PLANE
+    held_out = HeldOut(*centre_crops(split.held_out, spec), adds=adds)
     model.compile(optimizer=optimizer)
     state = checkpoints.restore(model)
     if (length := (plan.steps, plan.minutes)) not in state.lengths[-1:]:
@@ -148,7 +149,7 @@ def fit(
     if plan.progress(state.step, state.seconds) < 1.0:
         model.compile(
             optimizer=optimizer,
-            loss=taught_psnr if taught else cleaning_psnr if spec.scale == 1 else psnr_loss,
+            loss=taught_psnr if taught else cleaning_psnr if spec.scale == 1 and adds else psnr_loss,
             metrics=[mse],
             jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
         )

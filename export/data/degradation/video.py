@@ -72,7 +72,7 @@ class StreamFaults:
 
 ORDINARY = StreamFaults()
 
-AT_ITS_SIZE = StreamFaults(ordinary_share=0.05, sharp_share=0.95, jpeg_share=0.45, h264_share=0.35, single_share=0.4)
+AT_ITS_SIZE = StreamFaults(ordinary_share=0.1, sharp_share=0.9)
 """For scale 1: a picture that is sharp and clean already is to stay as it is, so most are sharp."""
 
 
