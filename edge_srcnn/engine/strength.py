@@ -2,7 +2,8 @@
 
 A network that was trained on clean pictures takes noise for detail and sharpens it. Its change is the sum of what it
 gets right and of what it makes of noise, whose power grows with the noise's variance; so the best factor falls with
-that: 1 - noise² / limit². docs/numbers.md has the measured table, and the command that prints it.
+that: 1 - noise² / limit². One that was trained to take much noise away does not need it. docs/numbers.md has measured
+tables, and the command that prints them.
 """
 
 from dataclasses import dataclass
@@ -36,8 +37,7 @@ class _Limits:
 
 
 _CLEAN = _Limits(known=0.0, fade=6.0)
-_LIMITS = {CAMERA: _Limits(known=6.0, fade=12.0), CAMERA_VIDEO: _Limits(known=15.0, fade=12.0)}
-"""By the degradation that a model was trained for; any other one has no noise."""
+_CAMERA = _Limits(known=6.0, fade=12.0)
 
 
 def strength_for(noise: float | None, spec: ModelSpec | None) -> float:
@@ -54,9 +54,9 @@ def strength_for(noise: float | None, spec: ModelSpec | None) -> float:
     -------
     0 to 1; 1 where nothing is known.
     """
-    if noise is None or spec is None or spec.scale == 1:  # which takes noise away: more of it is no reason to do less
-        return AS_TRAINED
-    limits = _LIMITS.get(spec.trained_on, _CLEAN)
+    if noise is None or spec is None or spec.scale == 1 or spec.trained_on == CAMERA_VIDEO:
+        return AS_TRAINED  # the latter two take noise away: more of it is no reason to do less
+    limits = _CAMERA if spec.trained_on == CAMERA else _CLEAN
     beyond = max(noise * noise - limits.known * limits.known, 0.0)
     return max(AS_TRAINED - beyond / (limits.fade * limits.fade), 0.0)
 

@@ -125,6 +125,18 @@ def test_another_strength_makes_no_tile_be_computed_again(loaded, texture):
     assert reusing.statistics.tiles_reused == reusing.statistics.tiles
 
 
+def test_a_scene_in_which_little_moves_has_the_bytes_of_a_fresh_one_whatever_the_strength(loaded, texture):
+    rng, luma = np.random.default_rng(0), texture(96, 128)
+    reusing, fresh = loaded(reuse=True), loaded()
+    for strength in (1, 1, 0.5, 0.5, 0.5, 0, 1.5, 1.5, 1, 0.25, 0.25):
+        top, left = rng.integers(0, 80), rng.integers(0, 110)
+        luma = luma.copy()
+        luma[top : top + 9, left : left + 9] ^= 0x55
+        reusing.strength = fresh.strength = strength
+        assert (reusing.upscale_frame(frame(luma)).luma == fresh.upscale_frame(frame(luma)).luma).all()
+    assert reusing.statistics.tiles_reused > 0
+
+
 def test_auto_upscales_a_noisy_picture_by_bicubic_scaling(loaded):
     noisy = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     upscaler = loaded(strength="auto")
@@ -145,10 +157,11 @@ def test_a_strength_that_makes_no_sense_changes_nothing(loaded):
 
 @pytest.mark.parametrize("real", [False, True])
 @pytest.mark.parametrize("strength", [0, 0.25, 0.5, 1, 1.5])
-def test_a_network_that_puts_out_the_picture_goes_a_part_of_the_way(inference_for, texture, real, strength):
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_network_that_puts_out_the_picture_goes_a_part_of_the_way(inference_for, texture, real, strength, scale):
     plane = texture(30, 44)
-    luma = LumaUpscaler(inference_for(networks.Networks.tap(1, 3, real=real)), 2)
-    base = upscale_bicubic(plane, 2)
+    luma = LumaUpscaler(inference_for(networks.Networks.tap(1, 3, real=real)), scale)
+    base = plane if scale == 1 else upscale_bicubic(plane, scale)
     picture = networks.Networks.moved(base, 1, 3).astype(int)
     out = luma.upscale(plane, strength=strength)
     change = strength * (picture - base)

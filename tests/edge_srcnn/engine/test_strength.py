@@ -13,6 +13,7 @@ from edge_srcnn.models.file import read_model
 
 CLEAN = read_model(BUNDLED / "srcnn-915-x2.tflite").spec
 CAMERA = replace(CLEAN, degradation="camera")
+VIDEO = replace(CAMERA, training=replace(CAMERA.training, degradation="camera-video"))
 FLAT = np.full((32, 32), 90, np.uint8)
 NOISY = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
 
@@ -52,6 +53,13 @@ def test_a_model_for_cameras_knows_more_noise_than_one_for_clean_pictures():
     assert strength_for(5.0, replace(CLEAN, degradation="cv2")) == strength_for(5.0, CLEAN)
     of_streams = replace(CAMERA, training=replace(CAMERA.training, degradation="camera-video"))
     assert strength_for(12.0, CAMERA) < strength_for(12.0, of_streams) == 1.0
+
+
+@pytest.mark.parametrize("spec", [VIDEO, replace(CAMERA, scale=1)], ids=["camera-video", "scale 1"])
+def test_models_that_take_noise_away_stay_as_they_were_trained(spec):
+    assert strength_for(40.0, spec) == 1.0
+    strength = Strength("auto")
+    assert strength.of_picture(NOISY, spec) == strength.of_frame(NOISY, spec) == 1.0
 
 
 def test_where_nothing_is_known_it_is_as_trained():
