@@ -51,7 +51,7 @@ def check_degradation(option: str, name: str, scale: int, degradation: str) -> N
     ``option`` and ``name`` are what the user gave.
     """
     if scale == 1 and degradation in RESIZING:
-        others = ", ".join(each for each in DEGRADATIONS if each not in RESIZING)
+        others = " or ".join(each for each in DEGRADATIONS if each not in RESIZING)
         raise UsageError(f"{option} {name}: changes nothing at --scale 1; give {option} {others}")
     if degradation == CAMERA_VIDEO:
         need_pyav(f"{option} {name}")
