@@ -1,4 +1,4 @@
-"""Sequences with known truth, and what a camera makes of them: noise, JPEG, H.264.
+"""Sequences with known ground truth, and what a camera makes of them: noise, JPEG, H.264.
 
 A scene is what lies before the camera, at its size and twice that. ``camera`` and ``h264`` give what comes out of it.
 """
@@ -32,7 +32,7 @@ BAND_PX = 16
 
 @dataclass(frozen=True)
 class Scene:
-    """The truth, frame by frame; ``band`` and ``inside`` are places in the large picture: [h, w] of bool."""
+    """The ground truth, frame by frame; ``band`` and ``inside`` are places in the large picture: [h, w] of bool."""
 
     lr: Sequence[Plane]
     hr: Sequence[Plane]
@@ -210,7 +210,7 @@ def mains(frames: int, depth: float = 0.02, period: float = 7.3, rows: float = 0
 
 
 def rain(frames: int, drops: int = 250) -> Scene:
-    """Let bright streaks fall, each in one frame; the truth has them."""
+    """Let bright streaks fall, each in one frame; they are part of the ground truth."""
     rng, large, scene = np.random.default_rng(3), mosaic(), Scene([], [])
     for _ in range(frames):
         streaks = np.zeros(large.shape, np.uint8)

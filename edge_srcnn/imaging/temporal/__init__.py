@@ -138,7 +138,7 @@ class _Source:
         luma.watch(frame.luma)
         level = int(np.median(luma.noise.cells)) if luma.noise.learned else None
         self.noise = None if level is None else level / PER_LEVEL
-        self._judge_noise(level)
+        self._check_noise(level)
         if self.moving or self._clean >= _CLEAN_FRAMES:
             self._passing = True
             self._look()
@@ -152,16 +152,16 @@ class _Source:
         averaged, chroma = luma.average(), frame.chroma
         if self._chroma is not None and chroma is not None:
             chroma = self._chroma.average(chroma, luma.stillness.moved)
-        self._judge_motion()
+        self._check_motion()
         return replace(frame, luma=averaged, chroma=chroma)
 
-    def _judge_noise(self, level: int | None) -> None:
+    def _check_noise(self, level: int | None) -> None:
         if level is None or level > (_NOISY if self._clean >= _CLEAN_FRAMES else _CLEAN):
             self._clean = 0
         else:
             self._clean += 1
 
-    def _judge_motion(self) -> None:
+    def _check_motion(self) -> None:
         self.still = self._luma.stillness.settled_share()
         self._restless = 0 if self.still >= _MOVING else self._restless + 1
         if self._restless >= _MOVING_FRAMES:

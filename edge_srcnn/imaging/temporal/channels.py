@@ -54,7 +54,7 @@ class Masks:
         if due is not None:
             blocks = self._grid.of_blocks(self.follow)
             np.bitwise_or(blocks, self._grid.across_blocks(due, self._wide), out=blocks)
-        return np.multiply(self.follow, 255, out=self.follow)
+        return np.negative(self.follow, out=self.follow)
 
 
 class LumaMean:
@@ -124,14 +124,16 @@ class LumaMean:
         """
         masks, still, news = self._masks, self.stillness, self._news
         fresh = None if news.all() else masks.fresh
-        push = self._light.common(self._offset(), self._tone) * news
+        tone, offset = self._tone, self._offset()
+        push = self._light.common(offset, tone) * news
         if push.any():
             self._plane.raise_blocks(push)
+            offset = self._offset()
         difference = np.asarray(cv2.absdiff(self._seen, self._plane.spots, dst=self._difference))
         still.find(difference, self.noise.cells, self._caution(), fresh)
         still.count(None if fresh is None else masks.spread(news, masks.news, 1))
         rest = self._sums(still.moved) == 0
-        push = self._light.local(self._offset(), rest, rest & news)
+        push = self._light.local(offset, rest, rest & news)
         if push.any():
             self._plane.raise_blocks(push)
         follow = masks.followed(still.age, self._refresh.due(still.samples))
@@ -235,7 +237,7 @@ class ChromaMean:
         small = [mean.spots_of(*each) for mean, *each in zip(self._planes, padded, self._small, strict=True)]
         change = Change(self._grid.cell_sums(self._apart(small, self._last), self._columns), self._dark)
         settled = self._grid.middles(still.age) >= STEADY
-        news = self._noise.learn(change, change, self._tone, settled)
+        news = self._noise.learn(change, None, self._tone, settled)
         fresh = None if news.all() else masks.spread(news, masks.fresh, 255)
         for spots, last in zip(small, self._last, strict=True):
             if fresh is None:
@@ -245,7 +247,7 @@ class ChromaMean:
         still.find(self._apart(small, [mean.spots for mean in self._planes]), self._noise.cells, None, fresh)
         np.bitwise_or(still.moved, luma_moved, out=still.moved)
         if fresh is not None:  # what luma says moves, is new
-            np.bitwise_or(fresh, np.multiply(luma_moved, 255, out=self._other), out=fresh)
+            np.bitwise_or(fresh, np.negative(luma_moved, out=self._other), out=fresh)
         still.count(None if fresh is None else masks.spread(news, masks.news, 1))
         follow = masks.followed(still.age, self._refresh.due(still.samples))
         for each, mean in zip(padded, self._planes, strict=True):

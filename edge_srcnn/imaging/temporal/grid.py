@@ -15,6 +15,8 @@ BLOCK_PX = SPOT_PX * BLOCK_SPOTS
 SPOTS = BLOCK_SPOTS**2
 """Spots of a block."""
 
+_REPEATED = {1: 0x01010101, 2: 0x0001000100010001}
+"""A number of one or two bytes times these is four of them."""
 _STRIP_PX = 64_000
 """Pixels that are worked on at a time, so that all that is made of them stays in a processor's cache."""
 
@@ -46,9 +48,9 @@ class Grid:
         """Count the blocks down and across."""
         return self.rows, self.columns
 
-    def strips(self) -> list[tuple[int, int]]:
-        """Split the rows of blocks into ranges that are worked on at a time."""
-        step = max(_STRIP_PX // (self.columns * BLOCK_PX**2), 1)
+    def strips(self, block_px: int) -> list[tuple[int, int]]:
+        """Split the rows of blocks, of so many pixels each, into ranges that are worked on at a time."""
+        step = max(_STRIP_PX // (self.columns * block_px), 1)
         return [(first, min(first + step, self.rows)) for first in range(0, self.rows, step)]
 
     def of_cells(self, spots: Whole) -> Whole:
@@ -60,15 +62,15 @@ class Grid:
         return spots.reshape(self.rows, BLOCK_SPOTS, -1)
 
     def across_cells(self, values: Whole, out: Whole) -> Whole:
-        """Repeat a value of every cell across its spots; ``out`` is ``[cells down, spots across]``."""
-        np.copyto(out.reshape(*self.cells, CELL_SPOTS), values[:, :, None], casting="unsafe")
+        """Repeat a value of every cell across its spots; ``out`` is ``[cells down, spots across]``, uint8 or uint16."""
+        word = np.uint32 if out.itemsize == 1 else np.uint64
+        np.multiply(values, word(_REPEATED[out.itemsize]), out=out.view(word), dtype=word, casting="unsafe")
         return out[:, None, :]
 
     def across_blocks(self, values: Whole, out: Whole) -> Whole:
-        """Repeat a value of every block across its spots; of ``out`` ``[blocks down, spots across]`` is used."""
-        used = out[: self.rows]
-        np.copyto(used.reshape(self.rows, self.columns, BLOCK_SPOTS), values[:, :, None], casting="unsafe")
-        return used[:, None, :]
+        """Repeat a value of every block across its spots; ``out`` is ``[blocks down, spots across]``, uint8."""
+        np.multiply(values, np.uint64(0x0101010101010101), out=out.view(np.uint64), dtype=np.uint64, casting="unsafe")
+        return out[:, None, :]
 
     def cell_sums(self, spots: Whole, columns: Whole) -> Whole:
         """Add up the spots of each cell.
@@ -97,7 +99,9 @@ class Grid:
 
     def cells_of(self, blocks: Whole) -> Whole:
         """Give the value of every block to its cells."""
-        return blocks.repeat(2, axis=0).repeat(2, axis=1)
+        cells = np.empty(self.cells, blocks.dtype)
+        cells[::2, ::2] = cells[::2, 1::2] = cells[1::2, ::2] = cells[1::2, 1::2] = blocks
+        return cells
 
     def middles(self, spots: Whole) -> Whole:
         """Take a spot in the middle of each cell."""
@@ -106,9 +110,12 @@ class Grid:
 
 def around(values: Whole) -> Whole:
     """Add up every block and its neighbours."""
-    padded = np.pad(values, 1)
-    down = padded[:-2] + padded[1:-1] + padded[2:]
-    summed: Whole = down[:, :-2] + down[:, 1:-1] + down[:, 2:]
+    down = values.copy()
+    down[1:] += values[:-1]
+    down[:-1] += values[1:]
+    summed = down.copy()
+    summed[:, 1:] += down[:, :-1]
+    summed[:, :-1] += down[:, 1:]
     return summed
 
 

@@ -6,7 +6,7 @@ An offset is how far a block of the new frame is from what was handed out, in 1/
 import numpy as np
 
 from edge_srcnn.imaging.temporal.grid import Grid, Whole, around
-from edge_srcnn.imaging.temporal.noise import quantile, quantiles
+from edge_srcnn.imaging.temporal.noise import quantile, quartiles
 
 _COMMON, _NEAR, _ALONE = 102, 160, 192
 """Offsets that are followed at least: of all blocks of a brightness, of a block and its neighbours, of one block."""
@@ -26,6 +26,7 @@ class Light:
 
     def __init__(self, grid: Grid) -> None:
         self._noise, self._lasting = 0, np.zeros(grid.blocks, np.int32)
+        self._count = around(np.ones(grid.blocks, np.int32))
 
     def change(self, difference: Whole) -> Whole:
         """Tell what the light changed between two frames: what neighbours have in common.
@@ -39,7 +40,7 @@ class Light:
         -------
         int32: the absolute difference, without what blocks have alone.
         """
-        smooth = around(difference) // around(np.ones_like(difference))
+        smooth = around(difference) // self._count
         usual = quantile(np.abs(difference - smooth), 2) * 181 >> 6  # 256 / 64 / root of 2
         self._noise = max(usual, self._noise - (self._noise >> 6))
         return np.asarray(np.abs(smooth))
@@ -58,7 +59,9 @@ class Light:
         -------
         int32, of every block: 1/256 level, or 0.
         """
-        low, middle, high = (quantiles(offset, tone, quarter) for quarter in (1, 2, 3))
+        if np.count_nonzero(np.abs(offset) > _COMMON) * 16 < offset.size:
+            return np.zeros_like(offset)
+        low, middle, high = quartiles(offset, tone)
         alike = (np.sign(low) == np.sign(high)) & (2 * np.minimum(np.abs(low), np.abs(high)) > np.abs(middle))
         followed = alike & (np.abs(middle) > _COMMON) & (np.abs(middle) < _MOST)
         push: Whole = np.where(followed, middle, 0)[tone]

@@ -11,11 +11,11 @@ from edge_srcnn.imaging.temporal.noise import FLOOR
 
 STEADY = 16
 """Frames after which a spot has settled."""
-OLDEST = 250
 _STEPS = [0, 1, 1, *[2] * 4, *[3] * 8, *[4] * 16, *[5] * 32, *[6] * 193]
 
 _BOX = 7  # spots
-_ROUNDING = 66 * 66 // 2  # what was handed out is rounded: sqrt(n^2 + 66^2) is nearly n + 66^2 / 2n; 1/256 level
+_ROUNDING = 66 * 66 // 2 // np.arange(8, 1024, 16, dtype=np.int32)
+"""What was handed out is rounded: sqrt(n^2 + 66^2) is nearly n + 66^2 / 2n. In 1/256 level, for every sixteen of n."""
 _BITS = 6 + 8
 ONE = 64
 """What thresholds, and factors of them, are parts of."""
@@ -49,12 +49,12 @@ def ramp_to(deepest: int) -> Whole:
 
 
 def _scales_of(ramp: Whole) -> Whole:
-    """Give, for every number of samples, 256 times the noise of a frame by that of its difference to the mean."""
+    """Give, for every number of samples, 256 times the noise of a frame's difference to the mean by that of a frame."""
     variance, scales = 1.0, []
     for shift in ramp:
         share = 0.5 ** int(shift)
         variance = variance * (1 - share) ** 2 + share * share
-        scales.append(round(256 / math.sqrt(1 + variance)))
+        scales.append(round(256 * math.sqrt(1 + variance)))
     return np.array(scales, np.int32)
 
 
@@ -105,8 +105,8 @@ class Stillness:
         """
         cv2.boxFilter(difference, cv2.CV_16U, (_BOX, _BOX), self._box, normalize=False, borderType=cv2.BORDER_REFLECT)
         samples = np.minimum(self._grid.middles(self.samples), STEADY)
-        expected = (np.maximum(_smooth(noise), FLOOR) << 8) // self._scales[samples]
-        expected = (expected + _ROUNDING // expected) * self._eager >> 6
+        expected = np.maximum(_smooth(noise), FLOOR) * self._scales[samples] >> 8
+        expected = (expected + _ROUNDING[np.minimum(expected >> 4, _ROUNDING.size - 1)]) * self._eager >> 6
         self._weak, self._last_weak = self._last_weak, self._weak
         self._exceed(difference, expected, _WEAK, self._weak)
         self._find_settled(difference, expected, caution)
@@ -139,11 +139,11 @@ class Stillness:
         news
             uint8, of every spot: 1 where the frame is a new sample; None: everywhere.
         """
-        rest = np.subtract(1, self.moved, out=self._found)
+        rest = np.subtract(self.moved, 1, out=self._found)  # 255 where nothing moves
         for counter, more in ((self.age, None), (self.samples, news)):
+            np.minimum(counter, 254, out=counter)
             np.add(counter, 1 if more is None else more, out=counter)
-            np.minimum(counter, OLDEST, out=counter)
-            np.multiply(counter, rest, out=counter)
+            np.bitwise_and(counter, rest, out=counter)
 
     def settled_share(self) -> float:
         """Tell what share of the spots has settled, 0 to 1."""
@@ -162,7 +162,13 @@ class Stillness:
 
 def _smooth(noise: Whole) -> Whole:
     """Average every cell with its neighbours, as what is around a spot is."""
-    padded = np.pad(noise, 1, mode="edge")
-    down = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    summed: Whole = down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:]
-    return summed >> 4
+    down = 2 * noise
+    down[1:] += noise[:-1]
+    down[:-1] += noise[1:]
+    down[[0, -1]] += noise[[0, -1]]
+    summed = 2 * down
+    summed[:, 1:] += down[:, :-1]
+    summed[:, :-1] += down[:, 1:]
+    summed[:, [0, -1]] += down[:, [0, -1]]
+    summed >>= 4
+    return summed

@@ -10,7 +10,6 @@ frame tells how noisy a coded picture is: it is a pulse among quieter frames.
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -49,10 +48,11 @@ class Change:
 
 @dataclass(frozen=True)
 class _Heard:
-    """Keep what was seen in a frame: lower quartile of all blocks and of each class, and every cell."""
+    """Keep what was seen in a frame: the lower quartile of all blocks, every block and its class, and every cell."""
 
     quartile: int
-    common: Whole
+    blocks: Whole
+    tone: Whole
     cells: Whole
 
 
@@ -83,7 +83,7 @@ class NoiseLevel:
         self._past: deque[_Heard] = deque(maxlen=2 * _SIDE + 1)
         self._believed, self._since, self._frames = 0, 0, 0
 
-    def learn(self, last: Change, before: Change, tone: Whole, settled: Whole) -> Whole:
+    def learn(self, last: Change, before: Change | None, tone: Whole, settled: Whole) -> Whole:
         """Take in a frame.
 
         Parameters
@@ -91,7 +91,7 @@ class NoiseLevel:
         last
             What changed since the last sample of each block.
         before
-            The same since the last but one.
+            The same since the last but one; None: it is not known.
         tone
             Class of brightness of every block, 0 to 7.
         settled
@@ -104,12 +104,15 @@ class NoiseLevel:
         whole = self._grid.block_sums(last.cells)
         seen = _noise_of(whole - last.light)
         # what moves differs more from the last frame but one; noise as much
-        moved = _noise_of(self._grid.block_sums(before.cells) - before.light) - seen * 23 // 16
-        common = quantiles(np.maximum(seen - 2 * np.maximum(moved, 0), 0), tone, 1)
+        steady = seen
+        if before is not None:
+            moved = _noise_of(self._grid.block_sums(before.cells) - before.light) - seen * 23 // 16
+            steady = np.maximum(seen - 2 * np.maximum(moved, 0), 0)
+        common = quartiles(steady, tone)[0]
         fallen = self._level - (self._level >> _FALLING)
         self._level = np.where(common <= _LOUD, np.maximum(common, fallen), fallen)
         cells = _noise_of(last.cells * 4 - self._grid.cells_of(last.light))
-        self._watch(_Heard(int(quantile(seen, 1)), quantiles(seen, tone, 1), cells))
+        self._watch(_Heard(quantile(seen, 1), seen, tone, cells))
         self.usual = np.maximum(self._level, self._pulse)[tone]
         self._follow(cells, self._grid.cells_of(common[tone] * 2 >= self.usual), settled)
         self._frames += 1
@@ -137,17 +140,18 @@ class NoiseLevel:
             self._pulse[:] = 0
         if len(self._past) <= 2 * _SIDE:
             return
-        centre, quartiles = self._past[_SIDE], [each.quartile for each in self._past]
-        before, after = quartiles[:_SIDE], quartiles[_SIDE + 1 :]
+        centre, levels = self._past[_SIDE], [each.quartile for each in self._past]
+        before, after = levels[:_SIDE], levels[_SIDE + 1 :]
         alone = centre.quartile >= max(after) and 5 * centre.quartile >= 6 * max(*before, min(after))
         if not alone or not FLOOR // 2 < centre.quartile <= _LOUD:
             return
+        common = quartiles(centre.blocks, centre.tone)[0]
         if self.coded:
             self._believed = max(self._believed, min(_TRUST * self._since, _LONGEST))
-            self._pulse = self._pulse + centre.common >> 1
+            self._pulse = self._pulse + common >> 1
             self.cells = self.cells + (centre.cells - self.cells >> 2)
         else:
-            self._believed, self._pulse, self.cells = _TRIAL, centre.common, centre.cells
+            self._believed, self._pulse, self.cells = _TRIAL, common, centre.cells
         self._since, self.coded = 0, True
 
 
@@ -158,11 +162,12 @@ def _noise_of(sums: Whole) -> Whole:
 
 def quantile(values: Whole, quarter: int) -> int:
     """Give a quartile: 1 for the lower one, 2 for the median, 3 for the upper one."""
-    return int(np.sort(values, axis=None)[values.size * quarter // 4])
+    at = values.size * quarter // 4
+    return int(np.partition(values, at, axis=None)[at])
 
 
-def quantiles(values: Whole, tone: Whole, quarter: int) -> Whole:
-    """Give a quartile of every class of brightness; that of all blocks where a class has but few.
+def quartiles(values: Whole, tone: Whole) -> tuple[Whole, Whole, Whole]:
+    """Give the quartiles of every class of brightness; those of all blocks where a class has but few.
 
     Parameters
     ----------
@@ -170,17 +175,18 @@ def quantiles(values: Whole, tone: Whole, quarter: int) -> Whole:
         int32, of every block.
     tone
         Class of every block.
-    quarter
-        1 for the lower quartile, 2 for the median, 3 for the upper one.
 
     Returns
     -------
-    int32, one for each class.
+    Lower quartile, median and upper one: int32, one for each class.
     """
     keys = np.sort((tone.astype(np.int64) << 32) + values, axis=None)  # by class, then by value
     ends = np.searchsorted(keys, (np.arange(TONES + 1, dtype=np.int64) << 32) - (1 << 31))
-    found = np.full(TONES, quantile(values, quarter), np.int32)
-    for at, (first, last) in enumerate(pairwise(ends)):
-        if last - first >= _ENOUGH:
-            found[at] = keys[first + (last - first) * quarter // 4] - (at << 32)
-    return found
+    counts, quarters = np.diff(ends), np.arange(1, 4)[:, None]
+    places = np.minimum(ends[:-1] + counts * quarters // 4, keys.size - 1)
+    found = (keys[places] - (np.arange(TONES, dtype=np.int64) << 32)).astype(np.int32)
+    few = counts < _ENOUGH
+    if few.any():
+        for quarter, row in enumerate(found, 1):
+            row[few] = quantile(values, quarter)
+    return found[0], found[1], found[2]

@@ -34,7 +34,7 @@ class PlaneMean:
 
     def __init__(self, grid: Grid, size: tuple[int, int], spot_px: tuple[int, int]) -> None:
         self._grid, self._size, self._spot_px = grid, size, spot_px
-        self._strips = grid.strips()
+        self._strips = grid.strips(BLOCK_SPOTS**2 * spot_px[0] * spot_px[1])
         self._shape = grid.spots[0] * spot_px[0], grid.spots[1] * spot_px[1]
         self._padded = np.zeros(self._shape, np.uint8)
         self._mean, self._out = np.zeros(self._shape, np.int16), np.zeros(self._shape, np.uint8)
