@@ -5,8 +5,8 @@ usage (in the repository's root, EDGE_SRCNN_DATA names the folder of pictures an
 
 ONLY: static set5 coded moving light drift flicker reuse cost clips; all of them without. ``--model`` upscales the mean,
 and single frames where things move; ``--single`` is the camera model that single frames are upscaled by where nothing
-does, bicubic where that is better. ``--quick``: without a network, at the camera's own size. The exit status is 1 where a
-figure misses its bound.
+does, bicubic where that is better. ``--quick``: without a network, at the camera's own size. The exit status is 1 where
+a figure misses its bound.
 """
 
 import argparse
