@@ -207,7 +207,7 @@ def test_a_tile_that_is_none(fails, good, tile):
 @pytest.mark.parametrize("scale", ["7", "0"])
 def test_a_scale_without_a_model(fails, good, scale):
     line = fails(good.name, "-o", "out.png", "--scale", scale, status=USAGE)
-    assert f"scale {scale}: the bundled models are for 2, 3, 4" in line
+    assert f"scale {scale}: the bundled models are for 1, 2, 3, 4" in line
 
 
 def test_a_scale_that_the_model_does_not_have(fails, good):

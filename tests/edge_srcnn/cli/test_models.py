@@ -135,6 +135,7 @@ def test_json_has_everything_and_units_in_its_names(run, camera_bundle):
         "held_out_psnr_db": None,
         "qat_steps": 0,
         "differs": None,
+        "degradation": None,
     }
 
 
