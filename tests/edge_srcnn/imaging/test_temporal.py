@@ -43,8 +43,8 @@ class Camera:
         return Frame(self.noisy(self.luma), chroma, Colour(), self.index, self.index / 15, self.index / 15)
 
 
-def error(plane, truth):
-    return float(np.sqrt(np.mean((plane.astype(np.float64) - truth) ** 2)))
+def error(plane, clean):
+    return float(np.sqrt(np.mean((plane.astype(np.float64) - clean) ** 2)))
 
 
 def averaged(camera, frames, mean=None):
@@ -78,9 +78,9 @@ def test_chroma_of_every_kind_loses_its_noise_too(subsampling):
     last = averaged(camera, 60)[0][-1]
     assert error(last.luma, camera.luma) < SIGMA / 3
     assert (last.chroma is None) == (subsampling is None)
-    for plane, truth in zip(last.chroma or (), camera.chroma or (), strict=True):
-        assert plane.shape == truth.shape
-        assert error(plane, truth) < SIGMA / 3
+    for plane, clean in zip(last.chroma or (), camera.chroma or (), strict=True):
+        assert plane.shape == clean.shape
+        assert error(plane, clean) < SIGMA / 3
 
 
 def test_still_places_settle_to_the_byte():
