@@ -11,7 +11,7 @@ from edge_srcnn.imaging.temporal.noise import FLOOR
 
 STEADY = 16
 """Frames after which a spot has settled."""
-_STEPS = [0, 1, 1, *[2] * 4, *[3] * 8, *[4] * 16, *[5] * 32, *[6] * 193]
+_STEPS = [0, 1, *[2] * 3, *[3] * 6, *[4] * 11, *[5] * 23, *[6] * 211]
 
 _BOX = 7  # spots
 _ROUNDING = 66 * 66 // 2 // np.arange(8, 1024, 16, dtype=np.int32)
