@@ -13,8 +13,8 @@ TAUGHT_FLOOR = 1e-5
 CLEANING_FLOOR = 1e-4
 """The same (40 dB) at scale 1, where pictures that are nearly clean must not be spoiled."""
 
-LEAST_MSE, HARM = 1e-6, 1.0
-"""Mean square error (60 dB) below which nothing is spoiled, and what a patch costs that is spoiled."""
+LEAST_MSE, HARM = 1e-5, 0.5
+"""Mean square error (50 dB) below which nothing is spoiled, and what a patch costs that is spoiled."""
 
 
 def psnr(hr: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:

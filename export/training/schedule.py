@@ -15,6 +15,9 @@ from export.training.checkpoints import Checkpoints, TrainingState
 from export.training.plan import TrainingPlan
 
 PREDICT_BATCH = 4
+LEAST_MSE = 1e-5
+"""What is nearer than 50 dB counts as 50: a picture that a camera left as it was must not outweigh all others."""
+
 COLLAPSE_DB = 0.4
 """A held-out PSNR this far below the best means dead units: the best weights come back, at half the rate."""
 
@@ -62,7 +65,7 @@ class HeldOut:
 
     def _psnr(self, pictures: Float32Array) -> float:
         error = np.clip(pictures, 0.0, 1.0).astype(np.float64) - self._hr
-        mse = np.maximum(np.mean(error * error, axis=(1, 2, 3)), 1e-10)
+        mse = np.maximum(np.mean(error * error, axis=(1, 2, 3)), LEAST_MSE)
         return float(np.mean(-10.0 * np.log10(mse)))
 
 
