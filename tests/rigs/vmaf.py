@@ -1,4 +1,4 @@
-"""VMAF NEG of models beside bicubic under the grid of noise and codecs: how good pictures look, as people judged them.
+"""VMAF NEG of models beside bicubic under the grid of noise and codecs: how good pictures look, as people scored them.
 
 VMAF is a support vector machine over fidelity features, trained on viewers' scores; NEG is its form that does not
 reward sharpening. ``pip install vmaf-torch`` brings it with its model (and PyTorch). Prints the mean over the pictures,
