@@ -10,7 +10,7 @@ from edge_srcnn.errors import CannotWrite, OutputExists
 from edge_srcnn.imaging.bicubic import base_name
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import Model, seal_model
-from edge_srcnn.models.spec import BICUBIC
+from edge_srcnn.models.spec import BICUBIC, LUMA_PLANE
 from edge_srcnn.system.files import write_whole
 from edge_srcnn.upscaler import open_model
 from export.architectures import Layer, family
@@ -23,6 +23,7 @@ from export.evaluation.report import Report, render_report
 from export.int8.balancing import balance_layers
 from export.int8.convert import convert, representative_dataset
 from export.int8.fine_tuning import fine_tune, fine_tuning_plan
+from export.int8.flat import centre_flat_fields
 from export.int8.gptq import round_layers
 from export.int8.trace import LayerNoise, layer_noise
 from export.job import ExportJob
@@ -161,7 +162,10 @@ def _obtain_layers(
         )
     on_stage("training")
     trained = train(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from)
-    return layers_of(trained.model), trained.state, trained.base_psnr
+    layers = layers_of(trained.model)
+    if job.architecture.plane == LUMA_PLANE:
+        layers = centre_flat_fields(layers, job.architecture)
+    return layers, trained.state, trained.base_psnr
 
 
 def _share(done: float) -> Progress:
