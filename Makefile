@@ -77,6 +77,7 @@ docs: $(TOOLS)/.made  ## build the site into site/; a warning or a broken link i
 pictures: $(DEV)/.made  ## make the pictures of README and docs anew (needs chromium)
 	$(DEV)/bin/python tools/architecture.py
 	$(DEV)/bin/python tools/pictures.py
+	$(DEV)/bin/python tools/temporal_pictures.py
 
 lock: $(DEV)/.made  ## write the lock files anew
 	$(DEV)/bin/python $(PIP_INSTALL) uv
