@@ -151,7 +151,7 @@ class _Source:
             return frame
         averaged, chroma = luma.average(), frame.chroma
         if self._chroma is not None and chroma is not None:
-            chroma = self._chroma.average(chroma, luma.stillness.moved)
+            chroma = self._chroma.average(chroma, luma)
         self._check_motion()
         return replace(frame, luma=averaged, chroma=chroma)
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from edge_srcnn.imaging.luma import Samples
-from edge_srcnn.imaging.temporal.grid import SPOTS, Grid, Whole
+from edge_srcnn.imaging.temporal.grid import SPOTS, Grid, Whole, any_of
 from edge_srcnn.imaging.temporal.light import Light
 from edge_srcnn.imaging.temporal.motion import STEADY, Stillness
 from edge_srcnn.imaging.temporal.noise import TONES, Change, NoiseLevel
@@ -15,6 +15,8 @@ _TICK = 16
 _CAREFUL, _BUSY = 80, 60
 """Factors of thresholds in coded pictures, in 1/64: where a block is repeated as others are, and where it never is."""
 _OFTEN = 80  # of 256
+_LEARN_EVERY = 4
+"""Frames from one of which chroma's noise is learned, unless they are coded: it changes as slowly as luma's."""
 
 
 class Refresh:
@@ -82,6 +84,7 @@ class LumaMean:
         self._totals = self._totals_before = self._now = np.zeros(grid.blocks, np.int32)
         self._often, self._news = np.zeros(grid.blocks, np.int32), np.ones(grid.blocks, np.bool_)
         self._padded = self._seen = self._last
+        self._handed_out: Whole | None = None
         self._looked_at, self._looks, self._begun = np.zeros(grid.spots, np.uint8), 0, False
 
     def watch(self, plane: Samples) -> None:
@@ -112,6 +115,7 @@ class LumaMean:
 
     def restart(self) -> None:
         """Begin anew with the frame that was watched."""
+        self._handed_out = None
         self._plane.restart(self._padded)
         self.stillness.age[:] = self.stillness.samples[:] = 0
 
@@ -127,16 +131,18 @@ class LumaMean:
         tone, offset = self._tone, self._offset()
         push = self._light.common(offset, tone) * news
         if push.any():
-            self._plane.raise_blocks(push)
+            self._raise(push)
             offset = self._offset()
         difference = np.asarray(cv2.absdiff(self._seen, self._plane.spots, dst=self._difference))
         still.find(difference, self.noise.cells, self._caution(), fresh)
         still.count(None if fresh is None else masks.spread(news, masks.news, 1))
-        rest = self._sums(still.moved) == 0
+        rest = self._sums(still.moved) == 0 if any_of(still.moved) else np.ones_like(news)
         push = self._light.local(offset, rest, rest & news)
         if push.any():
-            self._plane.raise_blocks(push)
+            self._raise(push)
         follow = masks.followed(still.age, self._refresh.due(still.samples))
+        if any_of(follow):
+            self._handed_out = None
         self._plane.update(self._padded, self._ramp, still.samples, fresh, follow)
         return self._plane.out
 
@@ -174,7 +180,13 @@ class LumaMean:
         return self._grid.cell_sums(np.asarray(cv2.absdiff(self._small, spots, dst=self._difference)), self._columns)
 
     def _offset(self) -> Whole:
-        return (self._now - self._sums(self._plane.spots)) * (256 // SPOTS)
+        if self._handed_out is None:
+            self._handed_out = self._sums(self._plane.spots)
+        return (self._now - self._handed_out) * (256 // SPOTS)
+
+    def _raise(self, push: Whole) -> None:
+        self._plane.raise_blocks(push)
+        self._handed_out = None
 
     def _caution(self) -> Whole | None:
         """Tell by how much thresholds are higher in coded pictures: blocks that are never repeated, move."""
@@ -209,7 +221,7 @@ class ChromaMean:
         self._small, self._last = ([np.zeros(grid.spots, np.uint8) for _ in range(2)] for _ in range(2))
         self._difference, self._other = (np.zeros(grid.spots, np.uint8) for _ in range(2))
         self._columns, self._tone = np.zeros((grid.cells[0], grid.spots[1]), np.uint16), np.zeros(grid.blocks, np.int32)
-        self._dark = np.zeros(grid.blocks, np.int32)
+        self._dark, self._turn = np.zeros(grid.blocks, np.int32), -1
 
     def restart(self, chroma: tuple[Samples, Samples]) -> None:
         """Begin anew with a frame."""
@@ -218,15 +230,15 @@ class ChromaMean:
             np.copyto(last, mean.spots)
         self._stillness.age[:] = self._stillness.samples[:] = 0
 
-    def average(self, chroma: tuple[Samples, Samples], luma_moved: Whole) -> tuple[Samples, Samples]:
+    def average(self, chroma: tuple[Samples, Samples], luma: LumaMean) -> tuple[Samples, Samples]:
         """Average a frame with those before it.
 
         Parameters
         ----------
         chroma
             Cb and Cr.
-        luma_moved
-            uint8, of every spot: 1 where luma moves.
+        luma
+            That of the same frame, which was averaged.
 
         Returns
         -------
@@ -236,8 +248,12 @@ class ChromaMean:
         padded = [mean.padded(plane) for plane, mean in zip(chroma, self._planes, strict=True)]
         small = [mean.spots_of(*each) for mean, *each in zip(self._planes, padded, self._small, strict=True)]
         change = Change(self._grid.cell_sums(self._apart(small, self._last), self._columns), self._dark)
-        settled = self._grid.middles(still.age) >= STEADY
-        news = self._noise.learn(change, None, self._tone, settled)
+        self._turn = (self._turn + 1) % _LEARN_EVERY
+        if luma.noise.coded or not self._turn or not self._noise.learned:  # else intra frames would be missed
+            settled = self._grid.middles(still.age) >= STEADY
+            news = self._noise.learn(change, None, self._tone, settled)
+        else:
+            news = self._noise.news(change)
         fresh = None if news.all() else masks.spread(news, masks.fresh, 255)
         for spots, last in zip(small, self._last, strict=True):
             if fresh is None:
@@ -245,9 +261,9 @@ class ChromaMean:
             else:
                 cv2.copyTo(spots, fresh, last)
         still.find(self._apart(small, [mean.spots for mean in self._planes]), self._noise.cells, None, fresh)
-        np.bitwise_or(still.moved, luma_moved, out=still.moved)
+        np.bitwise_or(still.moved, luma.stillness.moved, out=still.moved)
         if fresh is not None:  # what luma says moves, is new
-            np.bitwise_or(fresh, np.negative(luma_moved, out=self._other), out=fresh)
+            np.bitwise_or(fresh, np.negative(luma.stillness.moved, out=self._other), out=fresh)
         still.count(None if fresh is None else masks.spread(news, masks.news, 1))
         follow = masks.followed(still.age, self._refresh.due(still.samples))
         for each, mean in zip(padded, self._planes, strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge_srcnn.imaging.temporal.grid import Grid, Whole
+from edge_srcnn.imaging.temporal.grid import Grid, Whole, any_of
 from edge_srcnn.imaging.temporal.noise import FLOOR
 
 STEADY = 16
@@ -121,6 +121,9 @@ class Stillness:
 
     def _find_settled(self, difference: Whole, expected: Whole, caution: Whole | None) -> None:
         """Find what moves before a camera that rests."""
+        if caution is None and not any_of(self._weak):  # strong evidence is weak, too
+            self.moved[:] = 0
+            return
         np.less(self.age, STEADY, out=self.moved.view(np.bool_))
         np.bitwise_and(self.moved, self._weak, out=self.moved)
         if caution is not None:

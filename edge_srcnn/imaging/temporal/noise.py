@@ -118,6 +118,10 @@ class NoiseLevel:
         self._frames += 1
         return np.asarray(_noise_of(whole) * 4 >= self.usual)
 
+    def news(self, last: Change) -> Whole:
+        """Tell which blocks of a frame are new samples, and learn nothing from it; as ``learn`` does."""
+        return np.asarray(_noise_of(self._grid.block_sums(last.cells)) * 4 >= self.usual)
+
     def _follow(self, cells: Whole, heard: Whole, settled: Whole) -> None:
         """Let the noise of cells follow what was seen, within what is usual; only pulses tell of coded pictures."""
         usual = self._grid.cells_of(self.usual)
