@@ -42,6 +42,7 @@ WAY = (
         (
             ("camera module, by libcamera", "sources/picamera2.py"),
             ("network camera or video file, by FFmpeg", "sources/video.py"),
+            ("average cameras over time where nothing moves", "live/temporal_stage.py"),
             ("camera lost: reopen; driver hangs: abandon", "live/reader.py"),
         ),
     ),
@@ -71,7 +72,10 @@ WAY = (
             ("int8 interpreter: CONV_2D only", "engine/interpreter.py"),
             ("residual: int8 to grey levels", "engine/postprocess.py"),
         ),
-        (("cut, mirror and pack pixels", "imaging/tiles.py"),),
+        (
+            ("cut, mirror and pack pixels", "imaging/tiles.py"),
+            ("cover what changed by tiles", "engine/patches.py"),
+        ),
     ),
     "large luma [h s, w s]",
     Box(

@@ -6,12 +6,12 @@ from functools import cached_property
 from time import perf_counter
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.engine.backends import Backend, Program
 from edge_srcnn.engine.graph import Network
+from edge_srcnn.engine.patches import Patches
 from edge_srcnn.engine.plan import Plan
 from edge_srcnn.engine.postprocess import AS_TRAINED, Output
 from edge_srcnn.engine.tiled_graph import TiledNetwork, network_for_form, network_for_processor
@@ -20,8 +20,8 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.tiles import Tile, mirror_border
 from edge_srcnn.models.edgetpu import TpuForm
 
-MOSTLY = 0.5
-"""Share of the tiles that must have changed for larger ones, whose halo costs less, to be computed instead."""
+MOSTLY = 0.6
+"""Where what changed costs more than this share of a whole plane, that is computed instead, in large tiles."""
 
 
 @dataclass
@@ -142,41 +142,71 @@ class TiledInference:
         return sized.finish(changed, base, out, region, strength, again=again)
 
 
+class _TileProgram:
+    """The network for one tile, compiled when the first one is computed."""
+
+    def __init__(self, tiled: TiledNetwork, inference: TiledInference, threads: int) -> None:
+        self.tiled, self._threads = tiled, threads
+        self._backend, self._statistics = inference.backend, inference.statistics
+
+    @cached_property
+    def _program(self) -> Program:
+        return self._backend.compile(self.tiled.graph, self._threads)
+
+    def compute(self, padded: UInt8Array, tile: Tile, raw: NDArray[Any]) -> None:
+        """Run the network over one tile of the padded plane, and put what it gives into its place of ``raw``."""
+        program, start = self._program, perf_counter()
+        self.tiled.load(padded[self.tiled.window_of(tile)], program.input)  # no view may be held while it runs
+        packed = perf_counter()
+        program.run()
+        computed = perf_counter()
+        self.tiled.unload(program.output, tile, raw)
+        self._statistics.pack_s += packed - start
+        self._statistics.invoke_s += computed - packed
+        self._statistics.unpack_s += perf_counter() - computed
+
+
+_Job = tuple[_TileProgram, Tile]
+
+
 class _SizedInference:
     """Programs and buffers for planes of one size.
 
-    ``still`` has smaller tiles than ``fresh``, or is the same one: with reuse, a moving thing then leaves most tiles as
-    they were. Where nearly all have changed, ``fresh`` computes the plane, since less of it is halo.
+    A plane is computed in large tiles. With reuse, what changed since the last one is found, and covered by smaller
+    ones that lie where it is; unless that is most of the plane.
     """
 
     def __init__(self, inference: TiledInference, result_size: tuple[int, int]) -> None:
         network, form, plan = inference.network, inference.form, inference.plan_for(*result_size)
-        size = result_size[0] // network.upsampling, result_size[1] // network.upsampling
+        self._times = times = network.upsampling
+        size = result_size[0] // times, result_size[1] // times
         self.result_size, self._reuse, self._statistics = result_size, inference.reuse, inference.statistics
         self._output = Output(network.graph.output, residual=network.residual, width=result_size[1])
         tiled = network_for_form(form, size) if form else network_for_processor(network, size, plan)
-        self._fresh = self._still = _TileProgram(tiled, inference, plan.threads)
-        if inference.reuse and plan.still_tile is not None and form is None:
-            smaller = network_for_processor(network, size, replace(plan, tile=plan.still_tile))
-            self._still = _TileProgram(smaller, inference, plan.threads)
+        self._fresh = _TileProgram(tiled, inference, plan.threads)
         around, (height, width) = tiled.halo, tiled.size  # which do not depend on the tiles
-        self._raw = np.empty((height * network.upsampling, width * network.upsampling), network.graph.dtype)
+        self._raw = np.empty((height * times, width * times), network.graph.dtype)
         padded_shape = (height + around.above + around.below, width + around.left + around.right)
         self._padded = np.empty(padded_shape, np.uint8)
         self._last = np.empty(padded_shape if inference.reuse else (0, 0), np.uint8)
-        self._known = np.zeros(len(self._still.tiled.tiles), np.bool_)  # the tiles of raw that belong to last
         self._result = np.empty(result_size if inference.reuse else (0, 0), np.uint8)
+        self._whole = Tile(0, 0, height, width)
+        self._known: Tile | None = None  # the part of raw, in pixels of the plane, that belongs to last
         self._strength: float | None = None  # of the result; None: it is not that of last
+        plans = [] if form or not inference.reuse else [replace(plan, tile=tile) for tile in plan.patch_tiles]
+        laid = [network_for_processor(network, size, each) for each in plans]
+        self._programs = [_TileProgram(each, inference, plan.threads) for each in laid] or [self._fresh]
+        self._patches = Patches([each.tiled for each in self._programs], network.context_px)
 
     def compute(
         self, plane: UInt8Array, overlap_above: int, overlap_below: int, region: Tile | None
     ) -> Sequence[Tile] | None:
-        """Run the network over every tile of the region (of the result) that is not known already.
+        """Run the network over what is not known of a region (of the result).
 
         Gives the tiles of the result that it computed; None: all.
         """
         began = perf_counter()
-        known, self._known = self._known, np.zeros_like(self._known)  # nothing is known if this fails half-way
+        known, self._known = self._known, None  # nothing is known if this fails half-way
         if self._reuse:
             self._padded, self._last = self._last, self._padded
         around, (height, width) = self._fresh.tiled.halo, self._fresh.tiled.size
@@ -189,23 +219,39 @@ class _SizedInference:
             around.right + width - plane.shape[1],
             out=self._padded,
         )
-        program = self._still
-        wanted = changed = program.tiled.within(region)
-        tiles = int(wanted.sum())
-        if self._reuse:
-            changed = wanted & ~(known & self._are_still())
-            self._statistics.tiles_compared += tiles
-            self._statistics.tiles_reused += tiles - int(changed.sum())
-        self._statistics.tiles += tiles
+        wanted = self._whole if region is None else self._in_plane(region)
+        jobs = self._changed(wanted) if self._reuse and known in (wanted, self._whole) else None
+        self._count(wanted, jobs)
         self._statistics.pack_s += perf_counter() - began
-        mostly = int(changed.sum()) > MOSTLY * tiles
-        if mostly:
-            program, changed = self._fresh, self._fresh.tiled.within(region)
-        numbers = np.flatnonzero(changed).tolist()
-        for number in numbers:
-            program.compute(self._padded, program.tiled.tiles[number], self._raw)
+        whole = [(self._fresh, tile) for tile in self._fresh.tiled.within(wanted)]
+        for program, tile in whole if jobs is None else jobs:
+            program.compute(self._padded, tile, self._raw)
         self._known = wanted
-        return None if mostly or not self._reuse else [program.tiled.results[number] for number in numbers]
+        return None if jobs is None else [program.tiled.in_result(tile) for program, tile in jobs]
+
+    def _in_plane(self, region: Tile) -> Tile:
+        """Give a region of the result in pixels of the plane."""
+        times = self._times
+        top, left = region.top // times, region.left // times
+        bottom, right = -(-(region.top + region.height) // times), -(-(region.left + region.width) // times)
+        return Tile(top, left, bottom - top, right - left)
+
+    def _changed(self, wanted: Tile) -> list[_Job] | None:
+        """Find what changed since the last plane; None: most of it, for which large tiles are quicker."""
+        tiled = self._fresh.tiled
+        limit = MOSTLY * len(tiled.within(wanted)) * tiled.pixels_read
+        found = self._patches.between(self._padded, self._last, wanted, limit)
+        return None if found is None else [(self._programs[each.number], each.tile) for each in found]
+
+    def _count(self, wanted: Tile, jobs: list[_Job] | None) -> None:
+        """Count tiles: with reuse, the smallest there are, and as many as what is computed has room for."""
+        tiled = self._programs[-1].tiled
+        tiles, pixels = len(tiled.within(wanted)), tiled.tiles[0].height * tiled.tiles[0].width
+        self._statistics.tiles += tiles
+        if self._reuse:
+            computed = tiles if jobs is None else -(-sum(tile.height * tile.width for _, tile in jobs) // pixels)
+            self._statistics.tiles_compared += tiles
+            self._statistics.tiles_reused += max(tiles - computed, 0)
 
     def finish(
         self,
@@ -237,38 +283,7 @@ class _SizedInference:
         self._statistics.unpack_s += perf_counter() - began
         return pixels
 
-    def _are_still(self) -> NDArray[np.bool_]:
-        """Tell of each tile whether its input is that of the last plane: whether no pixel of its window changed."""
-        changed = np.not_equal(self._padded, self._last).view(np.uint8)
-        sums, (top, bottom, left, right) = cv2.integral(changed), self._still.tiled.corners
-        still: NDArray[np.bool_] = sums[bottom, right] - sums[top, right] == sums[bottom, left] - sums[top, left]
-        return still
-
     @property
     def raw(self) -> NDArray[Any]:
         """Give the network's last output, without what rounds the size up to whole blocks."""
         return self._raw[: self.result_size[0], : self.result_size[1]]
-
-
-class _TileProgram:
-    """The network for one tile, compiled when the first one is computed."""
-
-    def __init__(self, tiled: TiledNetwork, inference: TiledInference, threads: int) -> None:
-        self.tiled, self._threads = tiled, threads
-        self._backend, self._statistics = inference.backend, inference.statistics
-
-    @cached_property
-    def _program(self) -> Program:
-        return self._backend.compile(self.tiled.graph, self._threads)
-
-    def compute(self, padded: UInt8Array, tile: Tile, raw: NDArray[Any]) -> None:
-        """Run the network over one tile of the padded plane, and put what it gives into its place of ``raw``."""
-        program, start = self._program, perf_counter()
-        self.tiled.load(padded[self.tiled.window_of(tile)], program.input)  # no view may be held while it runs
-        packed = perf_counter()
-        program.run()
-        computed = perf_counter()
-        self.tiled.unload(program.output, tile, raw)
-        self._statistics.pack_s += packed - start
-        self._statistics.invoke_s += computed - packed
-        self._statistics.unpack_s += perf_counter() - computed

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from math import prod
 
 from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.engine.graph import Convolution, Graph, Network
@@ -99,13 +100,22 @@ class Plan:
     threads
         Threads of the interpreter.
     still_tile
-        With reuse, the tiles that are compared with those of the last frame; None: those of ``tile``.
+        With reuse, the tiles that cover what changed since the last frame; None: those of ``tile``.
     """
 
     blocks: Blocks
     tile: tuple[int, int]
     threads: int
     still_tile: tuple[int, int] | None = None
+
+    @property
+    def patch_tiles(self) -> list[tuple[int, int]]:
+        """Give the tiles by which changes are covered, the largest first; none where ``tile`` is to do."""
+        if self.still_tile is None:
+            return []
+        height, width = self.still_tile
+        large = 3 * height, 4 * width
+        return [large, self.still_tile] if 2 * prod(large) <= prod(self.tile) else [self.still_tile]
 
     def __str__(self) -> str:
         return f"block {self.blocks}, tile {tile_text(self.tile)}, {self.threads} thread{'s'[: self.threads - 1]}"

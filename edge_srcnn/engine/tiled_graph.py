@@ -1,7 +1,6 @@
 """The network for one tile, and the tiles that a plane is cut into."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,8 @@ class TiledNetwork:
         All of one size.
     upsampling
         Pixels of the result for each pixel of the plane, down and across.
+    grain
+        Tiles may lie anywhere that is a multiple of it, down and across.
     windows
         Whether the input is overlapping windows instead of blocks.
     """
@@ -49,24 +50,18 @@ class TiledNetwork:
     size: tuple[int, int]
     tiles: tuple[Tile, ...]
     upsampling: int
+    grain: Block
     windows: bool = False
 
-    def within(self, region: Tile | None) -> NDArray[np.bool_]:
-        """Tell of each tile whether it touches a region of the result; all do, without one."""
-        if region is None:
-            return np.ones(len(self.tiles), np.bool_)
-        return np.array([tile.touches(region) for tile in self.results])
+    def within(self, region: Tile) -> list[Tile]:
+        """Give the tiles that touch a region of the plane."""
+        return [tile for tile in self.tiles if tile.touches(region)]
 
-    @cached_property
-    def results(self) -> tuple[Tile, ...]:
-        """Give the tiles in pixels of the result."""
-        return tuple(self._in_result(tile) for tile in self.tiles)
-
-    @cached_property
-    def corners(self) -> NDArray[np.intp]:
-        """Give top, bottom, left and right of each tile's window of the padded plane: ``[4, tiles]``."""
-        windows = [self.window_of(tile) for tile in self.tiles]
-        return np.array([(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in windows]).T
+    @property
+    def pixels_read(self) -> int:
+        """Count the pixels that are read for a tile, which is what it costs."""
+        tile, halo = self.tiles[0], self.halo
+        return (tile.height + halo.above + halo.below) * (tile.width + halo.left + halo.right)
 
     def window_of(self, tile: Tile) -> tuple[slice, slice]:
         """Give the rows and columns of the padded plane that a tile needs: its own, and the halo."""
@@ -84,10 +79,10 @@ class TiledNetwork:
 
     def unload(self, tensor: NDArray[Any], tile: Tile, raw: NDArray[Any]) -> None:
         """Copy a program's output into a tile's place of the result, ``raw``."""
-        result, (height, width) = self._in_result(tile), self.outer
+        result, (height, width) = self.in_result(tile), self.outer
         from_blocks(tensor[: result.height // height, : result.width // width], raw[result.place], self.outer)
 
-    def _in_result(self, tile: Tile) -> Tile:
+    def in_result(self, tile: Tile) -> Tile:
         """Give a tile of the plane in pixels of the result."""
         return Tile(*(side * self.upsampling for side in (tile.top, tile.left, tile.height, tile.width)))
 
@@ -117,6 +112,7 @@ def network_for_processor(network: Network, size: tuple[int, int], plan: Plan) -
         (height, width),
         tiles,
         network.upsampling,
+        grain,
         windows=blocks.window > 0,
     )
 
@@ -128,7 +124,9 @@ def network_for_form(form: TpuForm, size: tuple[int, int]) -> TiledNetwork:
     )
     tiles = tuple(cut(height, width, *form.tile))
     halo = Halo(*form.halo)
-    return TiledNetwork(form.graph, form.block, form.result_block, halo, (height, width), tiles, form.upsampling)
+    return TiledNetwork(
+        form.graph, form.block, form.result_block, halo, (height, width), tiles, form.upsampling, form.block
+    )
 
 
 def _times(side: int, block: Block) -> Block:
