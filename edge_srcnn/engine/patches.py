@@ -82,9 +82,11 @@ class Patches:
     def _cover(self, dirty: NDArray[np.bool_], left: float) -> list[Patch] | None:
         """Cover dirty cells, in the order of their rows, from the top left on; they are clean then."""
         found, flat, columns = [], dirty.reshape(-1), dirty.shape[1]
-        (height, width), (down, across) = self._size, self._cell
+        (height, width), (down, across), (rows, width_cells) = self._size, self._cell, self._cells[-1]
         while flat[first := int(flat.argmax())]:
             row, column = divmod(first, columns)
+            begin = max(column + 1 - width_cells, 0)  # what lies further left below is to be covered, too
+            column = begin + int(dirty[row : row + rows, begin : column + 1].any(axis=0).argmax())
             number, part = self._choose(dirty[row:, column:])
             part[:] = False
             left -= self._pixels_read[number]

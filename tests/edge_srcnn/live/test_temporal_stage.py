@@ -79,7 +79,7 @@ def test_nothing_is_averaged_unless_it_is_asked_for(stage):
 def test_noise_falls_and_the_frame_as_the_camera_gave_it_stays_beside_the_mean(stage):
     scene = NoisyScene()
     for _ in range(40):
-        taken = stage.filter(frame := scene.frame(), NORMAL, live=True)
+        taken = stage.filter(frame := scene.frame(), NORMAL, live=False)
         assert taken.camera is frame
         assert (taken.frame.index, taken.frame.captured_s) == (frame.index, frame.captured_s)
     # a recursive mean of which each frame counts a share of a keeps a / (2 - a) of the variance; a is 1/8 by then
@@ -100,7 +100,7 @@ def differs(taken):
 def test_state_begins_anew(stage, change):
     scene = NoisyScene()
     for _ in range(20):
-        taken = stage.filter(scene.frame(), NORMAL, live=True)
+        taken = stage.filter(scene.frame(), NORMAL, live=False)
     assert differs(taken)
     strength = NORMAL
     if change == "strength":
@@ -108,12 +108,12 @@ def test_state_begins_anew(stage, change):
     elif change == "size":
         scene = NoisyScene((80, 112))
     elif change == "off":
-        stage.filter(scene.frame(), None, live=True)
+        stage.filter(scene.frame(), None, live=False)
     else:
         stage.begin_anew()
-    assert not differs(stage.filter(scene.frame(), strength, live=True))
+    assert not differs(stage.filter(scene.frame(), strength, live=False))
     assert stage.state().still == 0
-    assert differs([stage.filter(scene.frame(), strength, live=True) for _ in range(20)][-1])
+    assert differs([stage.filter(scene.frame(), strength, live=False) for _ in range(20)][-1])
 
 
 class NoisyCamera(Camera):
@@ -172,12 +172,12 @@ def test_where_everything_moves_frames_pass_and_it_says_so_once(stage, caplog):
     caplog.set_level(logging.INFO)
     scene = NoisyScene()
     for _ in range(90):
-        taken = stage.filter(scene.frame(pan=5), NORMAL, live=True)
+        taken = stage.filter(scene.frame(pan=5), NORMAL, live=False)
     assert not differs(taken)
     assert stage.state().passing == "everything moves all the time"
     assert caplog.messages == ["frames are not averaged over time: everything moves all the time"]
     for _ in range(90):
-        taken = stage.filter(scene.frame(), NORMAL, live=True)
+        taken = stage.filter(scene.frame(), NORMAL, live=False)
     assert differs(taken)
     assert stage.state().passing is None
     assert caplog.messages[1:] == ["frames are averaged over time again"]
@@ -250,7 +250,7 @@ def test_memory_stays_flat_over_ten_thousand_frames(stage):
 
     def run(count):
         for number in range(count):
-            stage.filter(frames[number * 7 % 50], NORMAL, live=True)
+            stage.filter(frames[number * 7 % 50], NORMAL, live=False)
 
     tracemalloc.start()
     try:
