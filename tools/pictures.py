@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,9 @@ GAP_PX = 6
 CAMERA_VIEW = (3, 0, 447, 333)
 CAMERA_SIZE = 320, 240
 CAMERA_FPS = 15
+CAMERA_NOISE, CAMERA_FRAMES = 5.0, 45
+"""Standard deviation in grey levels, and how many frames are sent in turn."""
+
 WINDOW = 1120, 800
 SETTLE_S = 6.0
 """Until rate and latency are those of a running stream."""
@@ -47,6 +51,7 @@ STATES = {
     "frozen": (),
     "waiting": ("--steady", "--source", "http://127.0.0.1:9/stream.mjpg"),  # where nobody serves: RFC 863
     "bicubic": ("--engine", "bicubic"),
+    "camera": (),
 }
 """What the page is shown doing, and what it takes."""
 
@@ -125,7 +130,7 @@ def save(png: bytes, file: Path, *, quality: int, size: tuple[int, int] | None =
 @contextmanager
 def serving(*arguments: str) -> Iterator[str]:
     """Run the live page; gives its address."""
-    command = [*COMMAND, "run", "--sink", "http://127.0.0.1:0", "--no-reuse", "--seconds", "120", *arguments]
+    command = [*COMMAND, "run", "--sink", "http://127.0.0.1:0", "--seconds", "120", *arguments]
     quiet = {**os.environ, "NO_COLOR": "1"}
     live = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=quiet)
     try:
@@ -137,12 +142,17 @@ def serving(*arguments: str) -> Iterator[str]:
 
 @contextmanager
 def photograph_camera() -> Iterator[str]:
-    """Serve the photograph as an MJPEG camera does; gives its address."""
+    """Serve the photograph as a noisy MJPEG camera does; gives its address."""
     view = Image.fromarray(data.astronaut()).crop(CAMERA_VIEW).resize(CAMERA_SIZE, Image.Resampling.BICUBIC)
-    with io.BytesIO() as file:
-        view.save(file, "JPEG", quality=95)
-        jpeg = file.getvalue()
-    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+    rng, parts = np.random.default_rng(0), []
+    for _ in range(CAMERA_FRAMES):
+        noise = rng.normal(0, CAMERA_NOISE, (*CAMERA_SIZE[::-1], 1))
+        seen = np.clip(np.rint(np.asarray(view) + noise), 0, 255).astype(np.uint8)
+        with io.BytesIO() as file:
+            Image.fromarray(seen).save(file, "JPEG", quality=95)
+            jpeg = file.getvalue()
+        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+        parts.append(head + jpeg + b"\r\n")
     closing = threading.Event()
 
     class Camera(BaseHTTPRequestHandler):
@@ -153,8 +163,10 @@ def photograph_camera() -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
             self.end_headers()
-            while not closing.wait(1 / CAMERA_FPS):
-                self.wfile.write(head + jpeg + b"\r\n")
+            for part in cycle(parts):
+                if closing.wait(1 / CAMERA_FPS):
+                    return
+                self.wfile.write(part)
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Say nothing."""
@@ -189,6 +201,8 @@ async def screenshot(
     async with browser.tab() as tab:
         await tab.open(address, *size, phone=phone)
         await tab.wait_for(f'{SIGNAL} === "{SIGNALS.get(state, "live")}"', timeout_s=60)
+        if state == "camera":
+            await tab.evaluate("setCompared('camera')")
         await asyncio.sleep(SETTLE_S)
         if state == "frozen" and relay is not None:
             relay.silence()
