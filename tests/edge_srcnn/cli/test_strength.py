@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("av")
+
 from tests.edge_srcnn.cli.recordings import USAGE
 from tests.edge_srcnn.clips import encode, flat
 
