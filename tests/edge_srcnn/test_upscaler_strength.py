@@ -109,8 +109,10 @@ def test_strength_1_is_what_it_was(loaded, texture):
 
 
 def test_the_self_test_computes_what_was_trained_at_any_strength(loaded):
+    as_trained = loaded("srcnn-915-x2").self_test()
+    assert as_trained in ("identical", "within 1 level")  # the latter by older kernels
     for strength in (0, 0.5, 1.5, "auto"):
-        assert loaded("srcnn-915-x2", strength=strength).self_test() == "identical"
+        assert loaded("srcnn-915-x2", strength=strength).self_test() == as_trained
 
 
 def test_another_strength_makes_no_tile_be_computed_again(loaded, texture):
