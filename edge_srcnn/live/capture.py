@@ -13,9 +13,10 @@ from edge_srcnn.live.bounded_log import BoundedLog
 from edge_srcnn.live.reader import CLOSE_S, Opener, Reader
 from edge_srcnn.live.statistics import Meter
 from edge_srcnn.live.temporal_stage import Taken, TemporalStage
-from edge_srcnn.live.threads import FILE_DEPTH, Backoff, BoundedQueue
+from edge_srcnn.live.threads import FILE_DEPTH, BoundedQueue
 from edge_srcnn.live.timeline import Timeline
 from edge_srcnn.sources import Source
+from edge_srcnn.system.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from time import monotonic
 from edge_srcnn.errors import DelegateLost, Unavailable, describe
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.frame_upscaler import FrameUpscaler, SwitchingUpscaler
-from edge_srcnn.live.threads import Backoff, in_thread
+from edge_srcnn.live.threads import in_thread
+from edge_srcnn.system.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.temporal import TemporalMean, TemporalStrength
 from edge_srcnn.live.bounded_log import BoundedLog
 from edge_srcnn.live.statistics import Durations
-from edge_srcnn.live.threads import Backoff
+from edge_srcnn.system.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
-"""What threads need of each other: bounded queues, waits between tries, and the memory of those that hang."""
+"""What threads need of each other: bounded queues, and the memory of those that hang."""
 
-import random
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,9 +11,6 @@ _Item = TypeVar("_Item")
 
 FILE_DEPTH = 4
 """Frames of a file, or results, that wait between two threads."""
-
-FIRST_S = 0.25
-_JITTER = 0.25
 
 
 class BoundedQueue(Generic[_Item]):
@@ -85,31 +81,6 @@ class BoundedQueue(Generic[_Item]):
         """Whether it was closed, and nothing is left."""
         with self._changed:
             return self._closed and not self._items
-
-
-class Backoff:
-    """Draw waits between tries: twice as long each time up to a limit, and never in step with others.
-
-    Parameters
-    ----------
-    most_s
-        The longest wait, in seconds.
-    first_s
-        The first one.
-    """
-
-    def __init__(self, most_s: float, *, first_s: float = FIRST_S) -> None:
-        self._first_s, self._most_s = min(first_s, most_s), most_s
-        self._next_s = self._first_s
-
-    def next_s(self) -> float:
-        """Draw the next wait in seconds: up to a quarter shorter than its turn."""
-        wait_s, self._next_s = self._next_s, min(self._next_s * 2, self._most_s)
-        return wait_s * random.uniform(1 - _JITTER, 1)
-
-    def reset(self) -> None:
-        """Make the next wait short: it works again."""
-        self._next_s = self._first_s
 
 
 class StuckThreads:

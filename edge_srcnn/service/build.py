@@ -16,13 +16,13 @@ from edge_srcnn.live.failover import FailoverUpscaler
 from edge_srcnn.live.frame_upscaler import FrameUpscaler
 from edge_srcnn.live.reader import Opener
 from edge_srcnn.live.retrying_sink import RetryingSink
-from edge_srcnn.live.threads import Backoff
 from edge_srcnn.live.upscaler import Upscalers
 from edge_srcnn.models.bundled import is_auto
 from edge_srcnn.service.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera
+from edge_srcnn.system.backoff import Backoff
 from edge_srcnn.system.temperature import HeatWatch
 from edge_srcnn.uri import frame_rate, parse_uri, read_options, region
 

@@ -15,8 +15,8 @@ from requests.utils import urldefragauth
 
 from edge_srcnn.errors import SourceLost, UsageError
 from edge_srcnn.masking import without_secrets
-from edge_srcnn.sources.certificates import Trust, why_untrusted
 from edge_srcnn.sources.http_transport import Answer, Transport, cause_of, choose_auth, mapped
+from edge_srcnn.system.certificates import Trust, why_untrusted
 
 _MOST_REDIRECTS = 5
 _MOST_ASKED_S = 60.0

@@ -22,7 +22,7 @@ from requests.utils import parse_dict_header
 from urllib3.exceptions import HTTPError
 
 from edge_srcnn.errors import EdgeSrcnnError, SourceLost, reason
-from edge_srcnn.sources.certificates import Trust
+from edge_srcnn.system.certificates import Trust
 from edge_srcnn.uri import WITHIN
 
 _READ_BYTES = 65_536

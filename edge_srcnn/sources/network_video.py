@@ -11,9 +11,9 @@ from edge_srcnn.errors import BadPicture, EdgeSrcnnError, SourceLost, UsageError
 from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.imaging.jpeg import jpeg_size, sealed
 from edge_srcnn.sources import MAX_PIXELS, check_pixels
-from edge_srcnn.sources.certificates import TRUST, Trust
 from edge_srcnn.sources.stream_times import FrameLimit, StreamClock
 from edge_srcnn.sources.video import Video, mapped
+from edge_srcnn.system.certificates import TRUST, Trust
 from edge_srcnn.uri import WITHIN, Uri, flag, one_of, pixel_count, read_options, seconds
 
 if TYPE_CHECKING:  # RTSP needs no HTTP

@@ -9,8 +9,8 @@ from edge_srcnn.live import bounded_log, capture
 from edge_srcnn.live.bounded_log import LINES, BoundedLog
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.reader import Opener
-from edge_srcnn.live.threads import Backoff
 from edge_srcnn.sources import Source
+from edge_srcnn.system.backoff import Backoff
 from tests.edge_srcnn.live.capture_parts import take
 from tests.edge_srcnn.live.pipeline_parts import frame_of
 

@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 
 from edge_srcnn.errors import SourceLost, Unavailable, UsageError
-from edge_srcnn.live.threads import Backoff
+from edge_srcnn.system.backoff import Backoff
 from tests.edge_srcnn.live.capture_parts import Lossless, opener, rest, take
 from tests.edge_srcnn.service.parts import Camera, wait_until
 

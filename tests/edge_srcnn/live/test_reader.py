@@ -12,8 +12,9 @@ from edge_srcnn.errors import NoInput, SourceLost, Unavailable, UsageError
 from edge_srcnn.live import reader as reader_module
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.reader import Opener
-from edge_srcnn.live.threads import STUCK_THREADS, Backoff
+from edge_srcnn.live.threads import STUCK_THREADS
 from edge_srcnn.sources import Source, silent
+from edge_srcnn.system.backoff import Backoff
 from tests.edge_srcnn.live.capture_parts import Lossless, opener, rest, take
 from tests.edge_srcnn.service.parts import Camera, frame
 

@@ -5,8 +5,8 @@ import pytest
 from edge_srcnn.errors import CannotWrite, UsageError
 from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.live.retrying_sink import RetryingSink
-from edge_srcnn.live.threads import Backoff
 from edge_srcnn.sinks import Result, Stream
+from edge_srcnn.system.backoff import Backoff
 from tests.edge_srcnn.service.parts import Camera, Engine, Recorder, frame, wait_until
 
 STREAM = Stream(None, None, None, lambda: None)

@@ -14,8 +14,8 @@ from edge_srcnn.live import temporal_stage
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.reader import Opener
 from edge_srcnn.live.temporal_stage import LOOK_S, REST_FIRST_S, TemporalStage, TemporalState
-from edge_srcnn.live.threads import Backoff
 from edge_srcnn.sources import KINDS
+from edge_srcnn.system.backoff import Backoff
 from tests.edge_srcnn.live.capture_parts import Lossless, opener
 from tests.edge_srcnn.live.pipeline_parts import wait_for
 from tests.edge_srcnn.noise import SIGMA, NoisyScene

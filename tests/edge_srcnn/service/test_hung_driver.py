@@ -8,10 +8,10 @@ from edge_srcnn.live import reader as reader_module
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.failover import Candidate, FailoverUpscaler
 from edge_srcnn.live.reader import Opener
-from edge_srcnn.live.threads import Backoff
 from edge_srcnn.service import supervisor
 from edge_srcnn.service.supervisor import Supervisor
 from edge_srcnn.sources import Source
+from edge_srcnn.system.backoff import Backoff
 from tests.edge_srcnn.service.parts import Camera, Engine, Recorder, frame, wait_until
 
 

@@ -9,8 +9,8 @@ pytest.importorskip("prometheus_client")
 from functools import partial
 
 from edge_srcnn.live.retrying_sink import RetryingSink
-from edge_srcnn.live.threads import Backoff
 from edge_srcnn.sinks import Stream, open_sink
+from edge_srcnn.system.backoff import Backoff
 from tests.edge_srcnn.service.parts import wait_until
 
 STREAM = Stream(None, None, None, lambda: None)
