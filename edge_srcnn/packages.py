@@ -1,15 +1,13 @@
-"""Say why a library cannot be imported, and what to type: missing, built for another numpy, or not made for 32 bits."""
+"""Say why a library cannot be imported, and what to type: missing, or built for another numpy."""
 
 import re
-import struct
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from types import TracebackType
 
 from edge_srcnn.errors import reason
-
-NO_32_BIT = "there is no package for a 32-bit Python; install the 64-bit Raspberry Pi OS"
+from edge_srcnn.installation import how_to_install, in_image
 
 _SIGNS = re.compile(
     r"size changed, may indicate binary incompatibility"
@@ -34,17 +32,7 @@ _SYSTEM_ONLY = frozenset({"libcamera", "picamera2", "pykms", "kms", "tflite_runt
 _NOT_TO_BLAME = frozenset({"numpy", "importlib", "_frozen_importlib", "_frozen_importlib_external", "edge_srcnn"})
 
 
-def is_32_bit() -> bool:
-    """Tell whether this Python has pointers of 32 bits, as that of the 32-bit Raspberry Pi OS."""
-    return struct.calcsize("P") == 4
-
-
-def advice(cure: str) -> str:
-    """Give the cure, or say that it cannot work: many projects have no packages for a 32-bit Python."""
-    return NO_32_BIT if cure.startswith("pip install") and is_32_bit() else cure
-
-
-def why_not_imported(what: str, error: BaseException, cure: str) -> str:
+def why_not_imported(what: str, error: BaseException, requirement: str) -> str:
     """Explain why a library cannot be imported.
 
     Parameters
@@ -53,8 +41,8 @@ def why_not_imported(what: str, error: BaseException, cure: str) -> str:
         Its name, and what it is for.
     error
         What its import raised.
-    cure
-        What installs it.
+    requirement
+        What brings it, as ``how_to_install`` takes it.
 
     Returns
     -------
@@ -62,8 +50,8 @@ def why_not_imported(what: str, error: BaseException, cure: str) -> str:
     """
     if (clash := numpy_clash(error)) is not None:
         return f"{what} cannot be imported: {clash}"
-    missing = isinstance(error, ModuleNotFoundError)
-    return f"{what} {'is not installed' if missing else 'cannot be imported'} ({reason(error)}): {advice(cure)}"
+    fault = "is not installed" if isinstance(error, ModuleNotFoundError) else "cannot be imported"
+    return f"{what} {fault} ({reason(error)}): {how_to_install(requirement)}"
 
 
 def numpy_clash(error: BaseException) -> str | None:
@@ -86,9 +74,10 @@ def numpy_clash(error: BaseException) -> str | None:
     module, numpy = _culprit(found), _version("numpy")
     if module in _SYSTEM_ONLY:
         other = "<2" if (numpy or "2").startswith("2") else ">=2"
-        cure = f"pip install 'numpy{other}'"
+        image = in_image()
+        cure = f"sudo apt full-upgrade; {image} brings its own numpy" if image else how_to_install(f"numpy{other}")
     else:  # PyPI's are built for numpy 2, and work with 1.x, too
-        cure = f"pip install --force-reinstall --no-deps {_PROJECTS.get(module, module) or 'MODULE'}"
+        cure = how_to_install(_PROJECTS.get(module, module) or "MODULE", again=True)
     what = f"{module or 'a module'} was built for another numpy than the {numpy or 'one'} of this Python"
     return f"{what} ({reason(error)}); {cure} in its environment ({sys.prefix})"
 

@@ -293,5 +293,5 @@ def need_pyav(name: str, module: str = "av", what: str = "PyAV, needed for video
     try:
         importlib.import_module(module)
     except Exception as error:  # one that was built for other libraries raises anything
-        why = why_not_imported(what, error, "pip install 'edge-srcnn[video]'")
+        why = why_not_imported(what, error, "edge-srcnn[video]")
         raise Unavailable(f"{name}: {why}") from error

@@ -9,7 +9,7 @@ import typer
 from edge_srcnn.cli.console import print_json, print_table
 from edge_srcnn.cli.options import Json, Model
 from edge_srcnn.errors import Unavailable
-from edge_srcnn.packages import NO_32_BIT
+from edge_srcnn.installation import NO_32_BIT
 
 if TYPE_CHECKING:
     from edge_srcnn.measure.doctor import LiveModel

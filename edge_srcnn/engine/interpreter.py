@@ -61,7 +61,9 @@ class TfliteBackend(Backend):
             with quiet_native_code():
                 return attrgetter(attribute)(importlib.import_module(self.module))
         except Exception as error:  # one that was built for another Python or numpy raises anything
-            raise Unavailable(f"engine {self.name}: {why_not_imported(self.package, error, self.cure)}") from error
+            raise Unavailable(
+                f"engine {self.name}: {why_not_imported(self.package, error, self.requirement)}"
+            ) from error
 
 
 def load_delegate(loader: Callable[[str, dict[str, str]], Any], delegate: Delegate) -> Any:

@@ -19,7 +19,6 @@ from edge_srcnn.engine.plan import MAX_THREADS, REUSE_TILE, Blocks, Plan, check_
 from edge_srcnn.errors import ModelUnsupported, UsageError
 from edge_srcnn.models.file import Model
 from edge_srcnn.models.spec import LUMA_PLANE
-from edge_srcnn.packages import advice
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +122,7 @@ def may_be_missing(options: EngineOptions) -> bool:
 def _usual_engine() -> str:
     found = installed_interpreter()
     if found is None:
-        cure = advice(backend_named(INTERPRETERS[0]).cure)
+        cure = backend_named(INTERPRETERS[0]).cure
         log.warning("no TFLite interpreter is installed; falling back to bicubic (%s)", cure)
     return found or BICUBIC
 

@@ -12,10 +12,10 @@ from edge_srcnn.engine.plan import Plan
 from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.installation import is_32_bit
 from edge_srcnn.measure import FRAME_PX
 from edge_srcnn.models.bundled import bundled_models, find_model, live_ladder
 from edge_srcnn.models.file import read_model
-from edge_srcnn.packages import advice, is_32_bit
 from edge_srcnn.upscaler import load_model
 
 INT8_FEATURES = (
@@ -92,7 +92,7 @@ def diagnose() -> Diagnosis:
     processor, usual = this_processor(), installed_interpreter()
     setting, tuned = _setting(usual)
     interpreters = map(backend_named, INTERPRETERS)
-    engines = tuple(EngineReport(each.name, each.package, each.version(), advice(each.cure)) for each in interpreters)
+    engines = tuple(EngineReport(each.name, each.package, each.version(), each.cure) for each in interpreters)
     return Diagnosis(
         edge_srcnn=edge_srcnn.__version__,
         python=sys.version.split()[0],

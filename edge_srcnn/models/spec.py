@@ -173,7 +173,7 @@ def read_spec(stored: Any, where: str) -> ModelSpec:
         raise ModelMetadataMissing(f"{where}: {SPEC_NAME} has no format number")
     if version > FORMAT:
         raise ModelVersionUnknown(
-            f"{where}: metadata format {version}; this edge-srcnn knows up to {FORMAT}: pip install -U edge-srcnn"
+            f"{where}: metadata format {version}; this edge-srcnn knows up to {FORMAT}: install a newer version"
         )
     try:
         facts = _as_format_2(stored) if version == 1 else stored

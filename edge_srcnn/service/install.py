@@ -12,6 +12,7 @@ from pathlib import Path
 
 import edge_srcnn
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
+from edge_srcnn.installation import how_to_install
 from edge_srcnn.service import systemctl
 from edge_srcnn.service.ownership import running_program
 from edge_srcnn.system.files import write_whole
@@ -142,7 +143,7 @@ def shipped(name: str) -> str:
     for folder in (package / "systemd", package.parent / "systemd"):  # a wheel's, the repository's
         if (folder / name).is_file():
             return (folder / name).read_text(encoding="utf-8")
-    raise Unavailable(f"{name}: missing in this installation; pip install --force-reinstall edge-srcnn")
+    raise Unavailable(f"{name}: missing in this installation; {how_to_install('edge-srcnn', again=True)}")
 
 
 def installed(name: str) -> str:

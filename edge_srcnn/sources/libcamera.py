@@ -16,11 +16,6 @@ from edge_srcnn.uri import flag
 Bounds = tuple[Any, Any, Any]
 Members = Callable[[str], Mapping[str, int]]
 
-CURE = (
-    "apt install python3-picamera2, and put edge-srcnn into an environment that sees it: "
-    "python3 -m venv --system-site-packages"
-)
-
 _CHECK = (
     "libcamera finds none: is the ribbon cable seated at both ends? rpicam-hello --list-cameras must list it; "
     "a USB camera is /dev/video0"
@@ -37,7 +32,7 @@ def import_library(name: str) -> tuple[Any, Any]:
         with contextlib.redirect_stderr(io.StringIO()):  # numpy writes a page about modules built for another numpy
             return importlib.import_module("picamera2"), importlib.import_module("libcamera")
     except Exception as error:  # one that was built for another Python or numpy raises anything
-        raise Unavailable(f"{name}: {why_not_imported('picamera2', error, CURE)}") from error
+        raise Unavailable(f"{name}: {why_not_imported('picamera2', error, 'picamera2')}") from error
 
 
 def open_camera(name: str, library: Any, number: int) -> Any:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import NoInput, Unavailable, UsageError
+from edge_srcnn.installation import how_to_install
 from edge_srcnn.masking import remember_secret
-from edge_srcnn.packages import advice, why_not_imported
+from edge_srcnn.packages import why_not_imported
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import Uri, read_options, whole_number
 from edge_srcnn.web.address import ANY, ORIGIN, place_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from edge_srcnn.web.proxies import Network
     from edge_srcnn.web.server import HttpSink
 
-CURE = "pip install 'edge-srcnn[stream]'"
+EXTRA = "edge-srcnn[stream]"
 LIBRARIES = {"aiohttp": "aiohttp", "simplejpeg": "simplejpeg", "prometheus_client": "prometheus-client"}
 """Modules and the projects that bring them."""
 
@@ -105,11 +106,13 @@ def open(uri: Uri, **given: Any) -> "HttpSink":
     """
     missing = [project for module, project in LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing:
-        raise Unavailable(f"{uri.target}: {' and '.join(missing)} needed for HTTP, and not installed: {advice(CURE)}")
+        raise Unavailable(
+            f"{uri.target}: {' and '.join(missing)} needed for HTTP, and not installed: {how_to_install(EXTRA)}"
+        )
     try:
         importlib.import_module("simplejpeg")
     except Exception as error:  # one that was built for another numpy raises anything
-        raise Unavailable(f"{uri.target}: {why_not_imported('simplejpeg, needed for HTTP,', error, CURE)}") from error
+        raise Unavailable(f"{uri.target}: {why_not_imported('simplejpeg, needed for HTTP,', error, EXTRA)}") from error
     from edge_srcnn.web.access import Access
     from edge_srcnn.web.connections import Limits
     from edge_srcnn.web.proxies import Proxies

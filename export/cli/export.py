@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_srcnn.errors import UsageError
+from edge_srcnn.installation import how_to_install
 
 EXAMPLES = (
     "Examples: [bold]edge-srcnn export --int8 --minutes 5[/bold] (trains on the photographs inside scikit-image) · "
@@ -157,8 +158,8 @@ def export(
         from export.job import ExportJob
         from export.run import run_export
     except ImportError as error:
-        package = error.name if error.name in BACKENDS else "'edge-srcnn[export]'"
-        raise Unavailable(f"export needs {error.name}: pip install {package}") from error
+        requirement = error.name if error.name in BACKENDS and backend else "edge-srcnn[export]"
+        raise Unavailable(f"export needs {error.name}: {how_to_install(requirement)}") from error
     import keras
 
     from edge_srcnn.cli.console import print_table

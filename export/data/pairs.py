@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range, to_8_bits
+from edge_srcnn.installation import how_to_install
 from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.sources.images import find_pictures, read_picture
 from export.data.degradation import degrade, imresize, modcrop
@@ -94,7 +95,7 @@ def builtin_photographs() -> list[Path]:
         import skimage
     except ImportError as error:
         raise Unavailable(
-            "no --data given, and scikit-image is not installed: pip install 'edge-srcnn[export]'"
+            f"no --data given, and scikit-image is not installed: {how_to_install('edge-srcnn[export]')}"
         ) from error
     folder = Path(skimage.__file__).parent / "data"
     found = [folder / name for name in SKIMAGE_PHOTOGRAPHS if (folder / name).is_file()]

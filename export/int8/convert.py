@@ -8,6 +8,7 @@ import numpy as np
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.tiles import to_blocks
+from edge_srcnn.installation import how_to_install
 from edge_srcnn.models.file import GOLDEN_SHAPE
 from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.system.native_stderr import quiet_native_code
@@ -83,7 +84,7 @@ def convert(
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise Unavailable("TensorFlow is needed to convert: pip install 'edge-srcnn[export]'") from error
+        raise Unavailable(f"TensorFlow is needed to convert: {how_to_install('edge-srcnn[export]')}") from error
 
     h, w = (side // architecture.unshuffle for side in _input_shape(architecture))
     names = architecture.layer_names

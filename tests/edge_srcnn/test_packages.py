@@ -10,7 +10,8 @@ import pytest
 from edge_srcnn import packages
 from edge_srcnn.engine.backends import BACKENDS, backend_named
 from edge_srcnn.engine.edgetpu import report_edgetpu
-from edge_srcnn.packages import advice, numpy_clash, why_not_imported
+from edge_srcnn.installation import how_to_install
+from edge_srcnn.packages import numpy_clash, why_not_imported
 from tests.edge_srcnn.machine import SLOWER
 
 CLASHES = {
@@ -95,7 +96,7 @@ def imported(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, body: str
 
 @pytest.mark.parametrize("clash", CLASHES)
 def test_each_way_to_say_so_is_known(tmp_path, monkeypatch, clash):
-    why = why_not_imported("odd", imported(tmp_path, monkeypatch, "odd_codec", CLASHES[clash]), "apt install odd")
+    why = why_not_imported("odd", imported(tmp_path, monkeypatch, "odd_codec", CLASHES[clash]), "odd")
     assert "odd_codec was built for another numpy than the " in why
     assert f"{FORCE}odd_codec" in why
     assert "apt install" not in why
@@ -105,8 +106,8 @@ def test_each_way_to_say_so_is_known(tmp_path, monkeypatch, clash):
 def test_other_faults_keep_their_own_cure(tmp_path, monkeypatch, other):
     error = imported(tmp_path, monkeypatch, "odd_codec", OTHERS[other])
     assert numpy_clash(error) is None
-    why = why_not_imported("odd", error, "apt install odd")
-    assert why.endswith("): apt install odd")
+    why = why_not_imported("odd", error, "odd")
+    assert why.endswith("pip install odd")
     assert ("not installed" in why) == (other == "missing")
 
 
@@ -137,8 +138,8 @@ def of_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nobody_is_told_to_install_what_there_is_not_for_32_bits(of_32_bits, monkeypatch):
     for name in BACKENDS:
-        assert "64-bit Raspberry Pi OS" in advice(backend_named(name).cure)
-    assert advice("apt install python3-picamera2") == "apt install python3-picamera2"
+        assert "64-bit Raspberry Pi OS" in backend_named(name).cure
+    assert "apt install python3-picamera2" in how_to_install("picamera2")
     backend = backend_named("litert")
     monkeypatch.setattr(type(backend), "version", lambda self: None)
     with pytest.raises(RuntimeError, match="64-bit Raspberry Pi OS") as raised:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import Unavailable, UsageError
+from edge_srcnn.installation import how_to_install
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model
-from edge_srcnn.packages import advice
 
 AUTO = "auto"
 BICUBIC = "bicubic"
@@ -93,8 +93,8 @@ class Backend(Protocol):
 
     Attributes
     ----------
-    package, cure
-        The package that it needs, and what installs it.
+    package, requirement
+        The package that it needs, and what brings it (``how_to_install``).
     has_network
         Whether it computes networks at all; otherwise pictures are upscaled bicubically alone.
     crash_hint
@@ -104,13 +104,18 @@ class Backend(Protocol):
     name: str
     delegate: Delegate | None
     package: str
-    cure: str
+    requirement: str
     names_devices: ClassVar[bool] = False
     has_network: ClassVar[bool] = True
     crash_hint: ClassVar[str] = ""
 
     def __init__(self, name: str, delegate: Delegate | None = None) -> None:
         self.name, self.delegate = name, delegate
+
+    @property
+    def cure(self) -> str:
+        """Say what installs the package in this copy."""
+        return how_to_install(self.requirement)
 
     @property
     def accelerator(self) -> str | None:
@@ -129,7 +134,7 @@ class Backend(Protocol):
     def prepare(self) -> None:
         """Load what it needs; ``Unavailable`` with the cure where that is not possible."""
         if self.version() is None:
-            raise Unavailable(f"engine {self.name}: {self.package} is not installed: {advice(self.cure)}")
+            raise Unavailable(f"engine {self.name}: {self.package} is not installed: {self.cure}")
 
     def form_of(self, model: Model) -> TpuForm | None:
         """Give what a model must hold for this engine (else ``ModelUnsupported``); None: its plain graph will do."""

@@ -10,7 +10,7 @@ from edge_srcnn.errors import UsageError
 class Bicubic(Backend):
     """OpenCV, which is always there."""
 
-    package, cure, has_network = "opencv-python-headless", "pip install opencv-python-headless", False
+    package, requirement, has_network = "opencv-python-headless", "opencv-python-headless", False
 
     def version(self) -> str | None:
         """Give OpenCV's version."""

@@ -9,7 +9,6 @@ from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import ModelUnsupported, Unavailable, UsageError
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model
-from edge_srcnn.packages import advice
 
 _DEVICE = re.compile(r"(usb|pci)?(?::?([0-9]{1,2}))?")
 
@@ -25,7 +24,7 @@ class EdgeTpu(Backend):
         Not used: libedgetpu is the delegate.
     """
 
-    package, cure = "an interpreter", "pip install ai-edge-litert"
+    package, requirement = "an interpreter", "ai-edge-litert"
     names_devices = True
     crash_hint = "libedgetpu and the interpreter may be of different generations"
 
@@ -73,7 +72,7 @@ class EdgeTpu(Backend):
     def _interpreter(self) -> Backend:
         interpreter = installed_interpreter()
         if interpreter is None:
-            raise Unavailable(f"engine {self.name}: needs an interpreter, and none is installed: {advice(self.cure)}")
+            raise Unavailable(f"engine {self.name}: needs an interpreter, and none is installed: {self.cure}")
         options = (("device", self._device),) if self._device else ()
         return backend_named(interpreter, Delegate(EDGETPU_LIBRARY, options))
 

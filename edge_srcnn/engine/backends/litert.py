@@ -6,4 +6,4 @@ from edge_srcnn.engine.interpreter import TfliteBackend
 class LiteRT(TfliteBackend):
     """The package ``ai-edge-litert``."""
 
-    module, package, cure = "ai_edge_litert.interpreter", "ai-edge-litert", "pip install ai-edge-litert"
+    module, package, requirement = "ai_edge_litert.interpreter", "ai-edge-litert", "ai-edge-litert"

@@ -10,5 +10,5 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 class TensorFlow(TfliteBackend):
     """The package ``tensorflow``."""
 
-    module, package, cure = "tensorflow", "tensorflow", "pip install tensorflow"
+    module, package, requirement = "tensorflow", "tensorflow", "tensorflow"
     attribute, delegate_loader = "lite.Interpreter", "lite.experimental.load_delegate"

@@ -7,4 +7,4 @@ class TfliteRuntime(TfliteBackend):
     """The package ``tflite-runtime``."""
 
     module, package = "tflite_runtime.interpreter", "tflite-runtime"
-    cure = "pip install 'edge-srcnn[tflite]' (CPython 3.11 and numpy 1 only)"
+    requirement = "edge-srcnn[tflite]"

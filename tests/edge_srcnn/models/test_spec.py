@@ -24,7 +24,7 @@ def refusal(data: bytes) -> type[ModelError]:
 
 def test_a_later_format_is_refused_with_the_cure(model_bytes, reseal):
     later = reseal(model_bytes, spec=lambda stored: {**stored, "format": FORMAT + 1})
-    with pytest.raises(ModelVersionUnknown, match=f"format {FORMAT + 1}.*pip install"):
+    with pytest.raises(ModelVersionUnknown, match=f"format {FORMAT + 1}.*install a newer version"):
         parse_model(later, "m.tflite")
 
 

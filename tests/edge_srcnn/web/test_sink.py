@@ -58,7 +58,7 @@ def test_missing_libraries_are_named_with_their_cure(monkeypatch: pytest.MonkeyP
     missing = {"aiohttp", "prometheus_client"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name in missing else find(name, *more))
 
-    with pytest.raises(Unavailable, match=r"aiohttp and prometheus-client .*pip install 'edge-srcnn\[stream\]'"):
+    with pytest.raises(Unavailable, match=r"aiohttp and prometheus-client .*pip install .*\[stream\]'"):
         open_sink("http://:0")
 
 

@@ -94,5 +94,5 @@ def test_without_tensorflow_the_message_names_the_package(small: Any, monkeypatc
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(Unavailable, match=r"pip install 'edge-srcnn\[export\]'"):
+    with pytest.raises(Unavailable, match=r"pip install .*\[export\]'"):
         convert(small.layers, small.architecture)
