@@ -131,11 +131,17 @@ def jfif_planes(frame: Frame) -> tuple[UInt8Array, Chroma | None]:
 
 def rgb_picture(frame: Frame) -> UInt8Array:
     """Convert a frame to a picture: uint8 ``[h, w]`` grey or ``[h, w, 3]`` RGB."""
+    return jfif_planes(frame)[0] if frame.chroma is None else three_channels(frame)
+
+
+def three_channels(frame: Frame, *, bgr: bool = False) -> UInt8Array:
+    """Convert a frame, a grey one too, to uint8 ``[h, w, 3]`` in the order R, G, B, or B, G, R as OpenCV has it."""
     luma, chroma = jfif_planes(frame)
     if chroma is None:
-        return luma
+        return np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2RGB), np.uint8)
     cb, cr = resample_chroma(chroma, *luma.shape)
-    return np.asarray(cv2.cvtColor(np.dstack((luma, cr, cb)), cv2.COLOR_YCrCb2RGB), np.uint8)
+    conversion = cv2.COLOR_YCrCb2BGR if bgr else cv2.COLOR_YCrCb2RGB
+    return np.asarray(cv2.cvtColor(cv2.merge((luma, cr, cb)), conversion), np.uint8)
 
 
 def planes_of_rgb(pixels: UInt8Array, conversion: int = cv2.COLOR_RGB2YCrCb) -> tuple[UInt8Array, Chroma | None]:

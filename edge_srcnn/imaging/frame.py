@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge_srcnn.imaging.luma import Samples
+from edge_srcnn.imaging.luma import Samples, UInt8Array
 
 UNSPECIFIED = 2
 BT601 = 6
@@ -94,6 +94,31 @@ class Frame:
             2 if chroma < luma else 1 for chroma, luma in zip(self.chroma[0].shape, self.luma.shape, strict=True)
         )
         return down, across
+
+    def rgb(self) -> UInt8Array:
+        """Convert to a picture of one's own: uint8 ``[h, w, 3]`` in the order R, G, B."""
+        from edge_srcnn.imaging.colour import three_channels
+
+        return three_channels(self)
+
+    def bgr(self) -> UInt8Array:
+        """Convert to a picture of one's own as OpenCV has it: uint8 ``[h, w, 3]`` in the order B, G, R."""
+        from edge_srcnn.imaging.colour import three_channels
+
+        return three_channels(self, bgr=True)
+
+
+@dataclass(frozen=True, eq=False)
+class EnhancedFrame(Frame):
+    """Hold a frame that was enhanced, and the one that it was made of.
+
+    Attributes
+    ----------
+    original
+        The camera's frame, or the file's, in its own size.
+    """
+
+    original: Frame = field(kw_only=True)
 
 
 @dataclass(frozen=True)
