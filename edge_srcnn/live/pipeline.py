@@ -275,8 +275,9 @@ class Pipeline:
         self._still.add(self._upscaler.reused)
         self._sizes = frame.size, enhanced.size
         text, scale = self._overlay(frame), self._upscaler.scale
-        self._offer(Result(with_text(enhanced, text), frame, scale, overlay=text, camera=taken.camera))
+        result = Result(with_text(enhanced, text), frame, scale, overlay=text, camera=taken.camera)
         self._latency.add(monotonic() - frame.captured_s)
+        self._offer(result)
         self._out.tick()
 
     def _offer(self, result: Result) -> None:
