@@ -20,6 +20,7 @@ from edge_srcnn.live.upscaler import Upscalers
 from edge_srcnn.models.bundled import is_auto
 from edge_srcnn.service.settings import Config, Enhance
 from edge_srcnn.service.supervisor import Supervisor
+from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera
 from edge_srcnn.system.backoff import Backoff
@@ -37,6 +38,10 @@ class Service:
     steady
         Wait for a camera that is lost, fail over from an engine that fails, try failed sinks again; False: the first
         failure ends the run.
+    caller
+        A sink of the program that runs this, besides those of the configuration.
+    notifier
+        Speaks to systemd; None: to that of this process.
 
     Raises
     ------
@@ -44,7 +49,9 @@ class Service:
         A part of the configuration makes no sense on this machine; not steady: or cannot be opened.
     """
 
-    def __init__(self, config: Config, *, steady: bool = True) -> None:
+    def __init__(
+        self, config: Config, *, steady: bool = True, caller: Sink | None = None, notifier: Notifier | None = None
+    ) -> None:
         self._config = config
         self._one_reload = threading.Lock()
         self._camera = is_camera(config.source)
@@ -63,7 +70,7 @@ class Service:
             self._failover = FailoverUpscaler(upscalers.candidates()) if steady else None
             self._upscaler: FrameUpscaler = self._failover or upscalers.make()
             opened.callback(self._upscaler.close)
-            self.sinks: list[Sink] = []
+            self.sinks: list[Sink] = [] if caller is None else [caller]
             for uri in config.sinks:
                 sink = RetryingSink.of(uri, Backoff(config.service.retry_sink_s)) if steady else open_sink(uri)
                 opened.callback(sink.close)
@@ -78,7 +85,18 @@ class Service:
             name=told.name,
             overlay=lambda frame: self._overlay.text(frame),
             strength=self._strength,
+            notifier=notifier,
         )
+
+    @property
+    def live(self) -> bool:
+        """Tell whether the source does not wait, so that the newest frame counts."""
+        return self._capture.live
+
+    @property
+    def scale(self) -> int:
+        """Give the factor of upscaling."""
+        return self._upscaler.scale
 
     def close(self) -> None:
         """Let go of the engine."""

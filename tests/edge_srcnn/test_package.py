@@ -13,6 +13,7 @@ import edge_srcnn
 @pytest.mark.parametrize("module", ["edge_srcnn", "edge_srcnn.cli", "edge_srcnn.errors"])
 def test_the_import_brings_no_heavy_library(module):
     heavy = {"tensorflow", "keras", "numpy", "cv2", "PIL", "ai_edge_litert", "tflite_runtime", "msgspec"}
+    heavy |= {"av", "aiohttp", "requests"}
     code = f"import sys, {module}; sys.exit(' '.join({heavy!r} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
