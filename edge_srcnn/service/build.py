@@ -24,7 +24,7 @@ from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink, open_sink
 from edge_srcnn.sources import is_camera
 from edge_srcnn.system.backoff import Backoff
-from edge_srcnn.system.temperature import HeatWatch
+from edge_srcnn.system.temperature import Heat, HeatWatch
 from edge_srcnn.uri import frame_rate, parse_uri, read_options, region
 
 
@@ -57,7 +57,7 @@ class Service:
         self._camera = is_camera(config.source)
         self._heat = HeatWatch().newest
         self._overlay = _overlay_of(config)
-        self._strength = Strength(_strength_of(config.enhance, camera=self._camera))
+        self._strength = Strength(strength_of(config.enhance, camera=self._camera))
         with ExitStack() as opened:
             opener = Opener.of(config.source, self._temporal)
             if steady and opener.reopens:
@@ -66,7 +66,7 @@ class Service:
                 self._capture = Capture(opener).open()
             opened.callback(self._capture.join)
             opened.callback(self._capture.close)
-            upscalers = self._upscalers(config, camera=self._camera)
+            upscalers = self._upscalers(config, self._camera)
             self._failover = FailoverUpscaler(upscalers.candidates()) if steady else None
             self._upscaler: FrameUpscaler = self._failover or upscalers.make()
             opened.callback(self._upscaler.close)
@@ -119,12 +119,12 @@ class Service:
         camera = is_camera(config.source) if reopens else self._camera  # of the frames that will come
         engine, engine_before = (replace(each.enhance, temporal=None, strength=None) for each in (config, before))
         if engine != engine_before or (camera != self._camera and is_auto(config.enhance.model)):
-            candidates = self._upscalers(config, camera=camera).candidates()
+            candidates = self._upscalers(config, camera).candidates()
             if not candidates[0].may_be_missing:
                 candidates[0].make().close()  # what cannot be made is not taken over
             if self._failover is not None:
                 self._failover.replace(candidates)
-        self._strength.asked = _strength_of(config.enhance, camera=camera)
+        self._strength.asked = strength_of(config.enhance, camera=camera)
         if config.source != before.source and reopens:
             self._capture.replace(opener)
             self._overlay = _overlay_of(replace(config, service=before.service))
@@ -141,33 +141,58 @@ class Service:
         """Give what is to count where a source's name has no temporal=, now."""
         return self._config.enhance.temporal
 
-    def _upscalers(self, config: Config, *, camera: bool) -> Upscalers:
-        asked = config.enhance
-        options = EngineOptions.parse(
-            engine=asked.engine,
-            threads=asked.threads,
-            block=asked.block,
-            tile=asked.tile,
-            reuse=asked.reuse,
-            isolate=asked.isolate,
-            delegate=None if asked.delegate is None else Delegate.parse(asked.delegate, asked.delegate_options),
-        )
-        return Upscalers(
-            asked.model,
-            options,
-            scale=asked.scale,
-            camera=camera,
-            live=self._capture.live,
-            roi=None if asked.roi is None else region(asked.roi),
-            strength=self._strength,
-            keep_fps=None if asked.keep_fps is None else frame_rate(asked.keep_fps),
-            rate=lambda: self._capture.rate,
-            hot_c=config.service.hot_c,
-            heat=self._heat,
-        )
+    def _upscalers(self, config: Config, camera: bool) -> Upscalers:
+        return upscalers_of(config, self._capture, camera=camera, strength=self._strength, heat=self._heat)
 
 
-def _strength_of(asked: Enhance, *, camera: bool) -> float | str:
+def upscalers_of(
+    config: Config, capture: Capture, *, camera: bool, strength: Strength, heat: Callable[[], Heat] | None = None
+) -> Upscalers:
+    """Make what makes the upscaler that a configuration names, for frames of a capture that is open.
+
+    Parameters
+    ----------
+    config
+        Names model, engine, region and rate.
+    capture
+        Where the frames come from.
+    camera
+        Whether they come from a camera.
+    strength
+        All that is made shares it.
+    heat
+        Gives the last look at the processor; None: a look of its own.
+
+    Returns
+    -------
+    It makes upscalers, again and again if need be.
+    """
+    asked = config.enhance
+    options = EngineOptions.parse(
+        engine=asked.engine,
+        threads=asked.threads,
+        block=asked.block,
+        tile=asked.tile,
+        reuse=asked.reuse,
+        isolate=asked.isolate,
+        delegate=None if asked.delegate is None else Delegate.parse(asked.delegate, asked.delegate_options),
+    )
+    return Upscalers(
+        asked.model,
+        options,
+        scale=asked.scale,
+        camera=camera,
+        live=capture.live,
+        roi=None if asked.roi is None else region(asked.roi),
+        strength=strength,
+        keep_fps=None if asked.keep_fps is None else frame_rate(asked.keep_fps),
+        rate=lambda: capture.rate,
+        hot_c=config.service.hot_c,
+        heat=heat or HeatWatch().newest,
+    )
+
+
+def strength_of(asked: Enhance, *, camera: bool) -> float | str:
     """Choose the strength where nothing is asked for: less than was trained where a camera is too noisy for it."""
     return (AUTO if camera else AS_TRAINED) if asked.strength is None else asked.strength
 
