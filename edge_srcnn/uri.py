@@ -249,6 +249,8 @@ class Kind:
         It shows the newest frame, and may miss others; a recording wants every one.
     blocking
         Writing to it may wait for a disk or a peer.
+    connects
+        To begin waits for a peer, and then it connects again by itself.
     """
 
     name: str
@@ -260,6 +262,7 @@ class Kind:
     reopens: Callable[[Uri], bool] = never
     live: bool = False
     blocking: bool = True
+    connects: bool = False
 
     def options(self, uri: Uri) -> Any:
         """Read the options of a name; ``UsageError`` where they make no sense."""

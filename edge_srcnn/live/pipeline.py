@@ -128,6 +128,7 @@ class Pipeline:
         self._ended = False
         self._out = Meter()
         self._failed = self._idle_frames = 0
+        self._idle = False
         self._at_hand: Taken | None = None  # the newest that was not computed, while idle
         self._overtaken = self._unwanted = 0  # before the last frame; and those of them that nobody wanted either
         self._enhance, self._latency, self._still = Durations(), Durations(), Shares()
@@ -195,7 +196,7 @@ class Pipeline:
 
     def state(self) -> State:
         """Look at the pipeline, from any thread."""
-        sizes, idle = self._sizes or (None, None), self._at_hand is not None
+        sizes, idle = self._sizes or (None, None), self._idle
         unwanted, skipped = self._unwanted, self._capture.skipped
         if idle:
             unwanted += max(self._capture.dropped - self._overtaken, 0)
@@ -242,15 +243,18 @@ class Pipeline:
 
     def _is_wanted(self) -> bool:
         """Tell whether anybody takes an enhanced frame; of files each one is enhanced."""
-        wanted = not self._capture.live or not self._workers or any(worker.wants_frames() for worker in self._workers)
-        if wanted and self._at_hand is not None:
-            self._at_hand = None
+        taking = [worker for worker in self._workers if worker.wants_frames()]
+        if self._capture.live and self._workers and not taking:
+            return False
+        self._at_hand = None
+        if self._idle and not (taking and all(worker.is_occasional for worker in taking)):
+            self._idle = False
             self._out.begin_anew()
-        return wanted
+        return True
 
     def _rest(self, taken: Taken) -> None:
         """Show the frame as it came, to those who look at that."""
-        self._at_hand, frame = taken, taken.frame
+        self._idle, self._at_hand, frame = True, taken, taken.frame
         self._idle_frames += 1
         before, self._overtaken = self._overtaken, self._capture.dropped
         self._unwanted += self._overtaken - before

@@ -33,17 +33,26 @@ class RetryingSink(Sink):
         It shows the newest frame, and may miss others.
     blocking
         Writing to it may wait for a disk or a peer.
+    connects
+        To begin waits for a peer: nobody waits for that.
     backoff
         How long to wait between tries.
     """
 
     def __init__(
-        self, name: str, open_sink: Callable[[], Sink], *, live: bool, blocking: bool = True, backoff: Backoff
+        self,
+        name: str,
+        open_sink: Callable[[], Sink],
+        *,
+        live: bool,
+        blocking: bool = True,
+        connects: bool = False,
+        backoff: Backoff,
     ) -> None:
         self.name, self.live, self.blocking = name, live, blocking
         self.missed = 0
-        self.last_error: str | None = None
-        self._open, self._backoff = open_sink, backoff
+        self._open, self._connects, self._backoff = open_sink, connects, backoff
+        self._error: str | None = None
         self._sink: Sink | None = None
         self._opened_s = 0.0
         self._closed = threading.Event()
@@ -56,18 +65,29 @@ class RetryingSink(Sink):
         parsed = parse_uri(uri)
         kind = kind_of(parsed)
         name = without_secrets(uri)
-        return cls(name, lambda: kind.open(parsed), live=kind.live, blocking=kind.blocking, backoff=backoff)
+        how = {"live": kind.live, "blocking": kind.blocking, "connects": kind.connects}
+        return cls(name, lambda: kind.open(parsed), **how, backoff=backoff)
 
     @property
     def address(self) -> str:  # type: ignore[override]  # of the sink that is open
         """Where it can be looked at, or empty."""
         return "" if self._sink is None else self._sink.address
 
+    @property
+    def last_error(self) -> str | None:  # type: ignore[override]  # as above
+        """Why it does not write at the moment, or None."""
+        sink = self._sink
+        return self._error or (None if sink is None else sink.last_error)
+
     def begin(self, stream: Stream) -> None:
         """Open it, or begin to try; what makes no sense is raised: trying again will not help."""
         self._stream = stream
         try:
-            self._make()
+            sink = self._opened()
+            if self._connects:
+                self._in_background(lambda: self._connect(sink))
+            else:
+                self._start(sink)
         except Exception as error:  # whatever it is, the others go on
             if not is_retryable(error):
                 raise
@@ -106,10 +126,13 @@ class RetryingSink(Sink):
         if self._mending is not None:
             self._mending.join(_JOIN_S)
 
-    def _make(self) -> Sink | None:
-        """Open it; None where it is too late for that."""
+    def _opened(self) -> Sink:
         sink = self._open()
-        self.on_demand = sink.on_demand
+        self.on_demand, self.occasional = sink.on_demand, sink.occasional
+        return sink
+
+    def _start(self, sink: Sink) -> Sink | None:
+        """Begin with it; None where it is too late for that."""
         try:
             sink.begin(self._stream)
         except BaseException:
@@ -126,9 +149,19 @@ class RetryingSink(Sink):
         with self._lock:
             failed, self._sink = self._sink, None
         self._tell(error)
-        name, work = f"retry {self.name}", lambda: self._mend(failed, trial)
-        self._mending = threading.Thread(target=work, name=name, daemon=True)
+        self._in_background(lambda: self._mend(failed, trial))
+
+    def _in_background(self, work: Callable[[], None]) -> None:
+        self._mending = threading.Thread(target=work, name=f"retry {self.name}", daemon=True)
         self._mending.start()
+
+    def _connect(self, sink: Sink) -> None:
+        """Begin with it, or try until it opens."""
+        try:
+            self._start(sink)
+        except Exception as error:  # as above
+            self._tell(error)
+            self._mend(None, trial=False)
 
     def _mend(self, failed: Sink | None, trial: bool) -> None:
         """Try until it opens; one that failed to write must then go on for as long as it had to wait."""
@@ -137,7 +170,7 @@ class RetryingSink(Sink):
                 failed.close()
         while not self._closed.wait(wait_s := self._backoff.next_s()):
             try:
-                sink = self._make()
+                sink = self._start(self._opened())
             except Exception as error:  # as above
                 self._tell(error)
                 continue
@@ -149,12 +182,12 @@ class RetryingSink(Sink):
         with self._lock:
             if sink is None or sink is not self._sink:
                 return
-            self.last_error = None
+            self._error = None
         log.warning("%s: works again", self.name)
 
     def _tell(self, error: Exception) -> None:
         """Write one line, however often the same happens."""
         why = describe(error)
-        if why != self.last_error:
+        if why != self._error:
             log.error("%s; trying again", why, exc_info=None if isinstance(error, EdgeSrcnnError) else error)
-        self.last_error = why
+        self._error = why

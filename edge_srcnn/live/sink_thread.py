@@ -75,6 +75,11 @@ class SinkWriter:
         """Tell whether enhanced frames are of use to it."""
         return self.error is None and self._sink.wants_frames()
 
+    @property
+    def is_occasional(self) -> bool:
+        """Whether it takes an enhanced frame now and then."""
+        return self._sink.occasional
+
     def stop_taking(self) -> None:
         """Wait no more for a sink that is full; what it has is written."""
         self._stopping = True

@@ -89,6 +89,8 @@ class Sink(Protocol):
         ``write`` may wait for a disk or a peer; False: it only takes note of the result.
     on_demand
         It needs enhanced frames only while somebody looks, see ``wants_frames``.
+    occasional
+        It takes an enhanced frame now and then: while nobody else takes any, the pipeline is idle between them.
     address
         Where it can be looked at, or empty; known from ``begin`` on.
     missed
@@ -101,6 +103,7 @@ class Sink(Protocol):
     live: bool = False
     blocking: bool = True
     on_demand: bool = False
+    occasional: bool = False
     address: str = ""
     missed: int = 0
     last_error: str | None = None

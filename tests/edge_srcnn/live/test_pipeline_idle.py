@@ -157,3 +157,46 @@ def test_frames_that_nobody_wanted_are_neither_written_nor_dropped():
         wait_for(lambda: len(screen.plain) > 5)
         (state,) = pipeline.state().sinks
         assert state.written == 0
+
+
+class Snapshots(Screen):
+    """A sink that takes every tenth frame or so."""
+
+    occasional = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._due_s = 0.0
+
+    def wants_frames(self) -> bool:
+        return monotonic() >= self._due_s
+
+    def write(self, result) -> None:
+        super().write(result)
+        if result.enhanced:
+            self._due_s = monotonic() + 10 * BEAT_S
+
+
+def test_between_frames_that_are_taken_now_and_then_it_is_idle():
+    snapshots = Snapshots()
+    pipeline = Pipeline(camera(), Double(), [snapshots])
+    idle = []
+    with running(pipeline):
+        wait_for(lambda: idle.append(pipeline.state().idle) or len(snapshots.indices) > 5)
+    state = pipeline.state()
+    assert all(idle[idle.index(True) :])  # it does not change with each of them
+    assert state.frames_out == len(snapshots.indices)
+    assert state.idle_frames > 3 * state.frames_out
+    assert state.frames_out + state.idle_frames + state.dropped <= state.frames_in
+
+
+def test_it_is_not_idle_while_another_sink_takes_each_frame():
+    screen, snapshots = Screen(), Snapshots()
+    pipeline = Pipeline(camera(), Double(), [screen, snapshots])
+    with running(pipeline):
+        wait_for(lambda: pipeline.state().idle)
+        screen.watched = True
+        wait_for(lambda: len(screen.indices) > 20)
+        assert not pipeline.state().idle
+        screen.watched = False
+        wait_for(lambda: pipeline.state().idle)

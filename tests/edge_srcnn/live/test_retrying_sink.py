@@ -1,3 +1,4 @@
+import threading
 from time import monotonic
 
 import pytest
@@ -136,3 +137,43 @@ def test_a_recording_wants_frames_even_while_it_is_broken_so_that_it_is_tried(ma
     recorder.fault = FULL
     retrying.write(result(0))
     assert retrying.wants_frames()
+
+
+def test_nobody_waits_for_a_sink_that_connects():
+    answers = threading.Event()
+
+    class Distant(Recorder):
+        def begin(self, stream):
+            assert answers.wait(10)
+            super().begin(stream)
+
+    distant = Distant()
+    retrying = RetryingSink("distant", lambda: distant, live=True, connects=True, backoff=Backoff(0.05))
+    retrying.begin(STREAM)
+    retrying.write(result(0))
+    assert (retrying.missed, retrying.last_error) == (1, None)
+    answers.set()
+    wait_until(lambda: distant.begun == 1)
+    wait_until(lambda: retrying.write(result(1)) or distant.results)
+    retrying.close()
+
+
+def test_a_sink_that_connects_and_cannot_is_tried_again(caplog):
+    recorder = Recorder()
+    recorder.fault = CannotWrite("nobody there")
+    retrying = RetryingSink("distant", lambda: recorder, live=True, connects=True, backoff=Backoff(0.05, first_s=0.01))
+    retrying.begin(STREAM)
+    wait_until(lambda: retrying.last_error == "nobody there")
+    recorder.fault = None
+    wait_until(lambda: retrying.last_error is None)
+    assert caplog.text.count("trying again") == caplog.text.count("works again") == 1
+    retrying.close()
+
+
+def test_what_a_sink_says_of_itself_is_its_last_error(made):
+    recorder, retrying = made
+    retrying.begin(STREAM)
+    recorder.last_error = "the broker is gone"
+    assert retrying.last_error == "the broker is gone"
+    recorder.last_error = None
+    assert retrying.last_error is None
