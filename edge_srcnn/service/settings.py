@@ -62,7 +62,8 @@ def _checked_place(text: str) -> object:
         joint = "&" if uri.options else "?"
         raise UsageError(f"{text}: a service records for years, in segments: add {joint}segment=600&keep_mb=2000")
     kind.options(uri)
-    return kind.name, place_of(uri) if kind.name == "http" else uri.target.rstrip("/")
+    place = place_of(uri) if kind.name == "http" else uri.target.rstrip("/")
+    return kind.name, place, uri.options.get("topic") if kind.name == "mqtt" else None
 
 
 def _check_files(names: tuple[str, ...]) -> None:

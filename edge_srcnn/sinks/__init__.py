@@ -135,6 +135,7 @@ KINDS = (
     Kind("video", "sinks.video", "out.mp4", opens=always),
     Kind("rtsp", "sinks.push", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),
     Kind("rtmp", "sinks.push", "rtmp://server/live/pi", ("rtmp", "rtmps"), live=True),
+    Kind("mqtt", "sinks.mqtt", "mqtt://broker#snapshot=5", ("mqtt", "mqtts"), live=True, blocking=False, connects=True),
     Kind("y4m", "sinks.y4m", "y4m:- (standard output)"),
     Kind("null", "sinks.null", "null: (counts only)", blocking=False),
 )
@@ -148,7 +149,7 @@ def open_sink(uri: str) -> Sink:
     ----------
     uri
         A video file, a folder (ends with a slash, or is there), ``http://HOST:PORT``, ``rtsp://`` or ``rtmp://`` of a
-        server that others read from, ``y4m:-`` for standard output, ``null:``.
+        server that others read from, ``mqtt://BROKER``, ``y4m:-`` for standard output, ``null:``.
 
     Returns
     -------
