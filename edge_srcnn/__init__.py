@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING, Any
 from edge_srcnn.errors import EdgeSrcnnError
 
 if TYPE_CHECKING:
+    from edge_srcnn.imaging.frame import EnhancedFrame
     from edge_srcnn.python.async_stream import AsyncFrameStream, astream
+    from edge_srcnn.python.dnn_superres import DnnSuperResImpl, DnnSuperResImpl_create
     from edge_srcnn.python.stream import FrameStream, stream
+    from edge_srcnn.python.video_capture import VideoCapture
     from edge_srcnn.upscaler import Upscaler, load_model, upscale
 
 __all__ = [
     "AsyncFrameStream",
+    "DnnSuperResImpl",
+    "DnnSuperResImpl_create",
     "EdgeSrcnnError",
+    "EnhancedFrame",
     "FrameStream",
     "Upscaler",
+    "VideoCapture",
     "__version__",
     "astream",
     "load_model",
@@ -30,8 +37,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
+    "edge_srcnn.imaging.frame": ("EnhancedFrame",),
     "edge_srcnn.python.async_stream": ("AsyncFrameStream", "astream"),
+    "edge_srcnn.python.dnn_superres": ("DnnSuperResImpl", "DnnSuperResImpl_create"),
     "edge_srcnn.python.stream": ("FrameStream", "stream"),
+    "edge_srcnn.python.video_capture": ("VideoCapture",),
     "edge_srcnn.upscaler": ("Upscaler", "load_model", "upscale"),
 }
 

@@ -77,6 +77,15 @@ def video_stream(container: Any) -> Any:
     return next(iter([*chosen, *videos]), None)
 
 
+def duration_s(path: str) -> float | None:
+    """Give the duration of a file in seconds, as it says itself; None where it does not."""
+    with open_file(path) as container:
+        stream = video_stream(container)
+        if stream is not None and stream.duration is not None:
+            return float(stream.duration * stream.time_base)
+        return None if container.duration is None else container.duration / av.time_base
+
+
 def side_data_of(frame: Any) -> Mapping[SideData, Any] | None:
     """Read what belongs to a decoded frame; None where PyAV cannot, as it does not know all kinds that FFmpeg gives."""
     try:

@@ -14,8 +14,8 @@ Name = str | os.PathLike[str]
 """A file, a device, an address or any other URI."""
 
 
-class StreamOptions(TypedDict, total=False):
-    """Name the options of ``edge_srcnn.stream``, which explains them."""
+class EnhanceOptions(TypedDict, total=False):
+    """Name the options of ``edge_srcnn.stream`` that say how frames are enhanced; it explains them."""
 
     model: str | Path
     scale: int | None
@@ -29,13 +29,18 @@ class StreamOptions(TypedDict, total=False):
     isolate: bool
     roi: tuple[int, int, int, int] | str | None
     keep_fps: float | str | None
+
+
+class StreamOptions(EnhanceOptions, total=False):
+    """Name the options of ``edge_srcnn.stream``, which explains them."""
+
     overlay: str | None
     name: str | None
     sinks: Sequence[Name] | Name
     steady: bool
 
 
-def read_config(source: Name, options: Mapping[str, Any]) -> Config:
+def read_config(source: Name, options: Mapping[str, Any], known: type = StreamOptions) -> Config:
     """Check a source's name and options; ``UsageError`` where one makes no sense. Nothing is opened but a named model.
 
     Parameters
@@ -43,12 +48,17 @@ def read_config(source: Name, options: Mapping[str, Any]) -> Config:
     source
         Any that ``edge-srcnn run`` takes.
     options
-        Those of ``StreamOptions``, by name; ``steady`` is not looked at.
+        By name; ``steady`` is not looked at.
+    known
+        Names them all.
 
     Returns
     -------
     A configuration; its sinks may be none.
     """
+    for name in options:
+        if name not in known.__annotations__:
+            raise UsageError(f"no option is called {name!r}; there are: {', '.join(known.__annotations__)}")
     given = {name: value for name, value in options.items() if value is not None}
     given.pop("steady", None)
     sinks = given.pop("sinks", ())
@@ -76,12 +86,8 @@ def check_scale(scale: int, model: str | None) -> None:
 
 
 def _taken(table: str, name: str, value: Any) -> Any:
-    kind = SETTINGS.get(f"{table}.{name}")
-    if kind is None:
-        known = ", ".join(StreamOptions.__annotations__)
-        raise UsageError(f"no option is called {name!r}; there are: {known}")
     try:
-        return take(kind, value)
+        return take(SETTINGS[f"{table}.{name}"], value)
     except EdgeSrcnnError:
         raise  # it tells the value
     except ValueError as error:
