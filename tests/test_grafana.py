@@ -1,4 +1,4 @@
-"""The dashboard for Grafana is well formed, and each of its questions has an answer in the real Prometheus."""
+"""The dashboard for Grafana has the form that Grafana wants, and the real Prometheus answers all that it asks."""
 
 import json
 import re
