@@ -4,6 +4,7 @@
 
     EdgeSrcnnError                exit 1   something failed; the message says what to do
     ├── UsageError                exit 2   an option or argument makes no sense (ValueError)
+    │   └── Conflict                       a change makes sense, but not with what is running here
     ├── BadData                   exit 65  the input is there, but it is not what it claims (ValueError)
     │   ├── BadPicture                     a picture cannot be decoded or is out of limits
     │   └── ModelError                     a model file cannot be used
@@ -64,6 +65,10 @@ class UsageError(EdgeSrcnnError, ValueError):
 
     exit_code = 2
     retryable = False
+
+
+class Conflict(UsageError):
+    """Report a change that makes sense, but that what is running here does not allow."""
 
 
 class BadData(EdgeSrcnnError, ValueError):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from edge_srcnn.errors import Unavailable, UsageError
@@ -25,6 +25,7 @@ _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _COMMA = re.compile(r",(?![0-9])")  # between options; that between two numbers belongs to a value
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[1-9][0-9]{0,8})?")  # an exponent would take hours to compute
 _LEAST_PIXELS = 1000
+_Kind = TypeVar("_Kind", bound="Kind")
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 
@@ -245,12 +246,10 @@ class Kind:
         Its frames come from a camera, here or in the network.
     reopens
         It may get lost and come back, as a camera does; a file does not.
-    live
-        It shows the newest frame, and may miss others; a recording wants every one.
-    blocking
-        Writing to it may wait for a disk or a peer.
-    connects
-        To begin waits for a peer, and then it connects again by itself.
+    live, connects
+        It shows the newest frame, and may miss others; to begin waits for a peer, and then it connects by itself.
+    blocking, records, one_size
+        Writing to it may wait for a disk or a peer; it can be switched off and on; its pictures are of one size.
     """
 
     name: str
@@ -263,6 +262,8 @@ class Kind:
     live: bool = False
     blocking: bool = True
     connects: bool = False
+    records: bool = False
+    one_size: bool = False
 
     def options(self, uri: Uri) -> Any:
         """Read the options of a name; ``UsageError`` where they make no sense."""
@@ -277,7 +278,7 @@ class Kind:
         return importlib.import_module(f"edge_srcnn.{self.module}")
 
 
-def find_kind(uri: Uri, kinds: Sequence[Kind], role: str) -> Kind:
+def find_kind(uri: Uri, kinds: Sequence[_Kind], role: str) -> _Kind:
     """Find the kind that a name belongs to; ``UsageError``, with examples, where there is none."""
     for kind in kinds:
         if uri.scheme in (kind.schemes or (kind.name,)) if uri.scheme else kind.opens(uri):

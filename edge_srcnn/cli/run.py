@@ -1,7 +1,6 @@
 """``edge-srcnn run``: a camera or file in, sharper video out, live."""
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,10 +135,11 @@ def run(
         if json:
             raise UsageError("--json: a service tells its state at /state and, on SIGUSR1, in its log")
         from edge_srcnn.cli.running import serve
+        from edge_srcnn.service.changes import changes_file
         from edge_srcnn.service.configuration import load_config
 
         try:
-            serve(lambda: load_config(config, os.environ, _given(context)), seconds)
+            serve(lambda: load_config(config, flags=_given(context), changes=changes_file(config)), seconds)
         except UsageError as error:
             raise BadConfiguration(str(error)) from error
         return

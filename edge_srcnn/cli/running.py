@@ -18,6 +18,7 @@ from edge_srcnn.live.governor import LadderState
 from edge_srcnn.live.pipeline import State
 from edge_srcnn.live.statistics import rate_text, still_text
 from edge_srcnn.service.build import Service
+from edge_srcnn.service.changes import Changes
 from edge_srcnn.service.configuration import Loaded
 from edge_srcnn.service.settings import Config
 from edge_srcnn.service.systemd import configure_logging
@@ -70,7 +71,7 @@ def serve(load: Callable[[], Loaded], seconds: float | None) -> None:
         log.warning("%s", warning)
     _allow_many_files()
     share_arenas()
-    service = Service(config)
+    service = Service(config, changes=Changes(loaded.changes, loaded.origins))
     spare_what_stays()
     _run(
         service,

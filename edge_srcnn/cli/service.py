@@ -165,11 +165,12 @@ def show(
     json: Json = False,
 ) -> None:
     """Show every setting in effect, and where it comes from: default, file or environment."""
+    from edge_srcnn.service.changes import changes_file
     from edge_srcnn.service.configuration import load_config
     from edge_srcnn.service.secret_files import UNREAD
     from edge_srcnn.service.settings import SETTINGS
 
-    loaded = load_config(config, elsewhere=True)
+    loaded = load_config(config, elsewhere=True, changes=changes_file(config))
     unread = {path for path, origin in loaded.origins.items() if origin.endswith(UNREAD)}
     values = {path: None if path in unread else _without_secrets(attrgetter(path)(loaded.config)) for path in SETTINGS}
     if json:

@@ -69,7 +69,7 @@ class Capture:
         self.retries = retry is not None
         self.losses = self.skipped = 0
         self.came, self.heartbeat_s, self.temporal = Meter(), monotonic(), TemporalStage()
-        self._opener, self._retry = opener, retry
+        self.opener, self._retry = opener, retry
         self._before: Opener | None = None
         self._exchanging = threading.Lock()
         self._given: Source | None = None  # open, while no thread has it
@@ -132,7 +132,7 @@ class Capture:
     def replace(self, opener: Opener) -> None:
         """Go on with another source, from any thread; with the one before, if the other makes no sense."""
         with self._exchanging:
-            self._before, self._opener = self._opener, opener
+            self._before, self.opener = self.opener, opener
         if self._retry is not None:
             self._retry.reset()
         self._replaced.set()
@@ -159,7 +159,7 @@ class Capture:
             reader.abandon()
 
     def _start(self, *, wait: bool = False) -> None:
-        self._reader = Reader(self._opener, lambda reader: self._work(reader, wait=wait))
+        self._reader = Reader(self.opener, lambda reader: self._work(reader, wait=wait))
         self._reader.start()
 
     def _wake(self) -> None:
@@ -221,15 +221,15 @@ class Capture:
     def _read_to_the_end(self, reader: Reader) -> bool:
         """Open the source and read it; tell whether it is to be opened again."""
         self.heartbeat_s = monotonic()
-        reader.source = source = reader.open(self._opener)
+        reader.source = source = reader.open(self.opener)
         if self._is_over(reader):
             return False
-        self.rate, found = source.rate, False
+        found = False
         if not self.retries:
             self._take_over(source)
             self._wanted.wait()
         while not (self._is_over(reader) or self._replaced.is_set()):
-            self.heartbeat_s = monotonic() + (source.timeout_s or 0.0)  # that long it may wait for a frame
+            self.rate, self.heartbeat_s = source.rate, monotonic() + (source.timeout_s or 0.0)  # it may wait
             with reader.within(source.timeout_s, "read"):
                 frame = source.read()
             if self._is_over(reader) or self._replaced.is_set():
@@ -259,7 +259,7 @@ class Capture:
             self._changes.tell(logging.WARNING, f"frames come again after {monotonic() - self._since_s:.1f} s")
         self.last_error = self._since_s = None
         with self._exchanging:
-            if opener is self._opener:  # another may just have been asked for, and make no sense
+            if opener is self.opener:  # another may just have been asked for, and make no sense
                 self._before = None
 
     def _give(self, frame: Frame, opener: Opener) -> None:
@@ -277,7 +277,7 @@ class Capture:
         if not is_retryable(error):
             if self._before is not None:
                 log.error("%s; the source before it stays", describe(error))
-                self._opener, self._before = self._before, None
+                self.opener, self._before = self._before, None
                 self._replaced.set()
                 return True
             if self._timeline.is_empty:  # later it is a camera that made sense: half gone, or back as another

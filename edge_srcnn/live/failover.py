@@ -1,6 +1,7 @@
 """Fail over between engines: a frame is left out, ten in a row begin the engine anew, then comes the next candidate."""
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class FailoverUpscaler(SwitchingUpscaler):
     ----------
     candidates
         Engines, the best first; the last should not be able to fail.
+    steady
+        Fail over; False: what an engine raises is raised.
 
     Attributes
     ----------
@@ -60,8 +63,12 @@ class FailoverUpscaler(SwitchingUpscaler):
         Since when the engine computes a frame, in seconds of ``time.monotonic()``; None while it has none.
     last_error
         Why it is not the best engine that computes; None while it is.
+    refused
+        Why another engine, which was asked for, could not take over; None where the last one could.
     failing
         Frames that failed in a row, whatever was tried.
+    last_frame
+        The last that it got, by which another engine can be made ready; None before there was one.
 
     Raises
     ------
@@ -69,13 +76,17 @@ class FailoverUpscaler(SwitchingUpscaler):
         What was asked for does not exist here.
     """
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[Candidate], *, steady: bool = True) -> None:
+        self.steady = steady
         self.failures = self.restarts = 0
         self.busy_since_s: float | None = None
         self.last_error: str | None = None
+        self.refused: str | None = None
         self.failing = 0
+        self.last_frame: Frame | None = None
         self._candidates, self._number = tuple(candidates), 0
-        self._wanted: tuple[Candidate, ...] | None = None
+        self._exchanging, self._closed = threading.Lock(), False
+        self._wanted: tuple[tuple[Candidate, ...], FrameUpscaler | None] | None = None
         self._streak = 0
         self._fresh = True  # no good frame since it was begun anew
         self._backoff = Backoff(RETRY_MOST_S, first_s=RETRY_FIRST_S)
@@ -83,26 +94,40 @@ class FailoverUpscaler(SwitchingUpscaler):
         self._trial: Future[FrameUpscaler | None] | None = None  # of the best one, while a lesser one computes
         self._upscaler = self._first()
 
-    def replace(self, candidates: Sequence[Candidate]) -> None:
-        """Go on with other engines from the next frame on; from any thread."""
-        self._wanted = tuple(candidates)
+    def replace(self, candidates: Sequence[Candidate], made: FrameUpscaler | None = None) -> None:
+        """Go on with other engines from the next frame on; from any thread.
+
+        Parameters
+        ----------
+        candidates
+            As at the beginning.
+        made
+            The first of them, ready; None: it is made when the frame comes.
+        """
+        with self._exchanging:
+            unused = made if self._closed else self._wanted and self._wanted[1]
+            self._wanted = None if self._closed else (tuple(candidates), made)
+            self.refused = None
+        if unused is not None:
+            unused.close()
 
     def rest(self) -> None:
         """Take note that nobody takes frames; other engines take over meanwhile, too."""
-        if self._wanted is not None:
-            self._begin(self._wanted)
+        self._begin()
         super().rest()
 
     def upscale_frame(self, frame: Frame) -> Frame | None:
         """Enhance a frame; None when it failed."""
-        if self._wanted is not None:
-            self._begin(self._wanted)
+        self._begin()
+        self.last_frame = frame
         if self._number:
             self._fail_back()
         self.busy_since_s = monotonic()
         try:
             enhanced = self._upscaler.upscale_frame(frame)
         except Exception as error:  # of the engine, or of the driver below it
+            if not self.steady:
+                raise
             self._failed(error)
             return None
         finally:
@@ -111,8 +136,12 @@ class FailoverUpscaler(SwitchingUpscaler):
         return enhanced
 
     def close(self) -> None:
-        """Let go of the engine, and of one that was to take its place."""
-        self._upscaler.close()
+        """Let go of the engine, and of those that were to take its place."""
+        with self._exchanging:
+            self._closed, wanted, self._wanted = True, self._wanted, None
+        for each in (self._upscaler, wanted and wanted[1]):
+            if each is not None:
+                each.close()
         trial = self._drop_trial()
         if trial is not None:
             wait([trial], _JOIN_S)
@@ -199,11 +228,17 @@ class FailoverUpscaler(SwitchingUpscaler):
         before, self._upscaler, self._streak, self._fresh = self._upscaler, made, 0, True
         before.close()
 
-    def _begin(self, candidates: tuple[Candidate, ...]) -> None:
-        self._wanted = None
-        made = self._made(candidates[0])
+    def _begin(self) -> None:
+        """Let other engines take over, where they were asked for."""
+        with self._exchanging:
+            wanted, self._wanted = self._wanted, None
+        if wanted is None:
+            return
+        candidates, made = wanted
+        made = made or self._made(candidates[0])
         if made is not None:
-            self._take(made)
+            before, self._upscaler, self._streak, self._fresh = self._upscaler, made, 0, True
+            threading.Thread(target=before.close, name="close engine", daemon=True).start()
             self._candidates, self._number, self.last_error = candidates, 0, None
             self._drop_trial()
         elif candidates[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet

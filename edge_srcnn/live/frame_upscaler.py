@@ -87,6 +87,54 @@ class SwitchingUpscaler:
             self._upscaler.rest()
 
 
+Region = tuple[int, int, int, int]
+"""Left, top, width and height in pixels of the camera's picture."""
+
+
+class RegionControl:
+    """The part of the picture that is sharpened; it may change between two frames, from any thread.
+
+    Parameters
+    ----------
+    asked
+        The region, of which what lies outside of the picture is cut off; None: all of the picture.
+
+    Attributes
+    ----------
+    changed
+        It is not the one that it began with. A frame that has none of it is then of a picture that was changed
+        at the same time, and is sharpened everywhere.
+    """
+
+    def __init__(self, asked: Region | None = None) -> None:
+        self._asked, self.changed = asked, False
+
+    @property
+    def asked(self) -> Region | None:
+        """What was asked for."""
+        return self._asked
+
+    @asked.setter
+    def asked(self, asked: Region | None) -> None:
+        self.changed = self.changed or asked != self._asked
+        self._asked = asked
+
+    def within(self, size: tuple[int, int]) -> Region | None:
+        """Give the part of it that lies within a picture; ``UsageError`` where there is none."""
+        asked = self._asked
+        if asked is None:
+            return None
+        left, top, width, height = asked
+        right, bottom = min(left + width, size[0]), min(top + height, size[1])
+        left, top = max(left, 0), max(top, 0)
+        if right > left and bottom > top:
+            return left, top, right - left, bottom - top
+        if self.changed:
+            return None
+        named = ",".join(map(str, asked))
+        raise UsageError(f"region {named} lies outside of the picture, which is {size[0]}x{size[1]}")
+
+
 class RegionUpscaler:
     """Sharpen one rectangle of each frame; the rest of it is bicubic.
 
@@ -95,7 +143,7 @@ class RegionUpscaler:
     upscaler
         Does the work.
     region
-        Left, top, width and height in pixels of the camera's picture; what lies outside of it is cut off.
+        Left, top, width and height in pixels of the camera's picture, or what may change them.
 
     Attributes
     ----------
@@ -103,23 +151,20 @@ class RegionUpscaler:
         The part of the last picture that the network saw, 0 to 1.
     """
 
-    def __init__(self, upscaler: Upscaler, region: tuple[int, int, int, int]) -> None:
+    def __init__(self, upscaler: Upscaler, region: Region | RegionControl) -> None:
         self.scale, self.engine, self.model, self.share = upscaler.scale, upscaler.engine, upscaler.model, 1.0
-        self._upscaler, self._region = upscaler, region
+        self._upscaler = upscaler
+        self._region = region if isinstance(region, RegionControl) else RegionControl(region)
 
     def upscale_frame(self, frame: Frame) -> Frame:
         """Enhance a frame; ``UsageError`` where the region lies outside of the picture."""
-        left, top, width, height = self._region
-        right, bottom = min(left + width, frame.size[0]), min(top + height, frame.size[1])
-        left, top = max(left, 0), max(top, 0)
-        if right <= left or bottom <= top:
-            raise UsageError(
-                f"region {left},{top},{width},{height} lies outside of the picture, which is"
-                f" {frame.size[0]}x{frame.size[1]}"
-            )
-        self.share = (right - left) * (bottom - top) / (frame.size[0] * frame.size[1])
-        sides = (top, left, bottom - top, right - left)
-        return self._upscaler.upscale_frame(frame, Tile(*(side * self.scale for side in sides)))
+        region = self._region.within(frame.size)
+        if region is None:
+            self.share = 1.0
+            return self._upscaler.upscale_frame(frame)
+        left, top, width, height = region
+        self.share = width * height / (frame.size[0] * frame.size[1])
+        return self._upscaler.upscale_frame(frame, Tile(*(side * self.scale for side in (top, left, height, width))))
 
     @property
     def reused(self) -> float | None:

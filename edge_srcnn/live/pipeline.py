@@ -11,10 +11,12 @@ from edge_srcnn.imaging.overlay import with_text
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.frame_upscaler import FrameUpscaler, SwitchingUpscaler
 from edge_srcnn.live.governor import LadderState
+from edge_srcnn.live.next_result import NextResult
 from edge_srcnn.live.sink_thread import SinkState, SinkWriter
 from edge_srcnn.live.statistics import Durations, Meter, Percentiles, Shares
 from edge_srcnn.live.temporal_stage import Taken, TemporalState
 from edge_srcnn.sinks import Result, Sink, Stream
+from edge_srcnn.sinks.control import Control
 from edge_srcnn.sources import Source
 
 _IDLE_LOOK_S = 0.05
@@ -38,18 +40,14 @@ class State:
         Of the upscaler; and from the sensor (or the file) until the sinks have the frame.
     engine, model, enhanced_share
         What computes, by which model (None: bicubic alone), and the part of the picture that the network sees, 0 to 1.
-    strength
-        Factor on what the network changes, as of the last frame; 1 is what was trained.
-    ladder
-        The models to choose from, and which of them it is; None where nothing is chosen.
+    strength, ladder
+        Factor on what the network changes, as of the last frame; the models to choose from, and which of them it is.
     temporal
         The mean over time before all that, and the noise that it sees.
     still_share
         The part of the tiles of late that were as before, and not computed again, 0 to 1; None: none is looked at.
-    age_s
-        Seconds since the last enhanced frame, or None.
-    stopped
-        Whether it was stopped before its source came to an end.
+    age_s, stopped
+        Seconds since the last enhanced frame, or None; whether it was stopped before its source came to an end.
     """
 
     running_s: float
@@ -100,11 +98,13 @@ class Pipeline:
         Gives what is to be written on a frame.
     strength
         The upscaler's, to be told the noise, and looked at; None: as trained.
+    control
+        What sinks may change settings by.
 
     Attributes
     ----------
-    computes
-        The engine has a frame.
+    computes, next_result
+        The engine has a frame; and what lets others wait for the next result.
     """
 
     def __init__(
@@ -117,13 +117,14 @@ class Pipeline:
         name: str | None = None,
         overlay: Callable[[Frame], str] = lambda frame: "",
         strength: Strength | None = None,
+        control: Control | None = None,
     ) -> None:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
         self._upscaler, self._strength = upscaler, strength or Strength()
-        self._told, self._name, self._overlay = state or self.state, name, overlay
+        self._told, self._name, self._overlay, self._control = state or self.state, name, overlay, control
         live, alone = self._capture.live, len(sinks) == 1
         self._workers = [SinkWriter(sink, live=live, alone=alone) for sink in sinks]
-        self.computes = False
+        self.computes, self.next_result = False, NextResult()
         self._stopping = threading.Event()
         self._ended = False
         self._out = Meter()
@@ -159,7 +160,7 @@ class Pipeline:
         self._began = monotonic()
         whole = False
         capture = self._capture
-        stream = Stream(capture.rate, capture.frames, capture.stream_copy, self._told, self._name)
+        stream = Stream(capture.rate, capture.frames, capture.stream_copy, self._told, self._name, self._control)
         try:
             for worker in self._workers:
                 worker.start(stream)
@@ -188,6 +189,11 @@ class Pipeline:
         self._capture.close()
         for worker in self._workers:
             worker.stop_taking()
+
+    def record(self, wanted: bool) -> None:
+        """Switch recordings on, or off, which finishes their files; from any thread."""
+        for worker in self._workers:
+            worker.record(wanted)
 
     def finish_sinks(self, *, whole: bool = True, patient: bool = False) -> None:
         """Let the sinks write what they have, and close them; ``run`` does so, unless it hangs."""
@@ -243,11 +249,11 @@ class Pipeline:
 
     def _is_wanted(self) -> bool:
         """Tell whether anybody takes an enhanced frame; of files each one is enhanced."""
-        taking = [worker for worker in self._workers if worker.wants_frames()]
-        if self._capture.live and self._workers and not taking:
+        taking, asked = [worker for worker in self._workers if worker.wants_frames()], self.next_result.wanted
+        if self._capture.live and self._workers and not taking and not asked:
             return False
         self._at_hand = None
-        if self._idle and not (taking and all(worker.is_occasional for worker in taking)):
+        if self._idle and not ((taking or asked) and all(worker.is_occasional for worker in taking)):
             self._idle = False
             self._out.begin_anew()
         return True
@@ -282,6 +288,7 @@ class Pipeline:
         result = Result(with_text(enhanced, text), frame, scale, overlay=text, camera=taken.camera)
         self._latency.add(monotonic() - frame.captured_s)
         self._offer(result)
+        self.next_result.give(result)
         self._out.tick()
 
     def _offer(self, result: Result) -> None:

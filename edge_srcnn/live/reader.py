@@ -2,17 +2,18 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
+from typing import Any
 
 from edge_srcnn.errors import EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.live.threads import STUCK_THREADS
 from edge_srcnn.sources import Source, kind_of, silent
-from edge_srcnn.sources.transform import temporal_of
+from edge_srcnn.sources.transform import NOTHING, Opening, TransformControl, temporal_of
 from edge_srcnn.uri import parse_uri, seconds
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,10 @@ class Opener:
         name.
     temporal
         Gives how much its frames are averaged over time; None: not at all.
+    transform
+        What is done to its frames; may change while the source is open.
+    opening
+        What its name says; None where there is no name.
     """
 
     name: str
@@ -55,9 +60,13 @@ class Opener:
     reopens: bool = False
     device: str = ""
     temporal: Callable[[], TemporalStrength | None] = lambda: None
+    transform: TransformControl = field(default_factory=TransformControl)
+    opening: Opening | None = None
 
     @classmethod
-    def of(cls, uri: str, temporal: Callable[[], str | None] = lambda: None) -> "Opener":
+    def of(
+        cls, uri: str, temporal: Callable[[], str | None] = lambda: None, transform: Mapping[str, Any] = NOTHING
+    ) -> "Opener":
         """Open what a name says.
 
         Parameters
@@ -66,6 +75,8 @@ class Opener:
             The name.
         temporal
             Gives what is to count where the name has no temporal=; may change while the source is open.
+        transform
+            What comes before the options of the name: ``rotate``, ``hflip``, ``vflip``, ``crop``, ``fps``.
 
         Returns
         -------
@@ -78,14 +89,23 @@ class Opener:
         """
         parsed = parse_uri(uri)
         kind, limit_s = kind_of(parsed), None
-        reopens = kind.reopens(parsed)
+        opening, reopens = kind.opening(parsed), kind.reopens(parsed)
         if reopens:
-            kind.options(parsed)
             timeout_s = seconds(parsed.options.get("timeout", "5" if parsed.is_network else "1"))
             limit_s = max(OPEN_S, (_NETWORK_PATIENCE if parsed.is_network else 2) * timeout_s)
         device = f"{parsed.scheme}:{parsed.target}"
         strength = temporal_of(parsed, camera=kind.camera)
-        return cls(parsed.name, lambda: kind.open(parsed), limit_s, reopens, device, lambda: strength(temporal()))
+        control = TransformControl(opening.transform(transform))
+        return cls(
+            parsed.name,
+            lambda: kind.open(parsed, control),
+            limit_s,
+            reopens,
+            device,
+            lambda: strength(temporal()),
+            control,
+            opening,
+        )
 
 
 class Reader(threading.Thread):

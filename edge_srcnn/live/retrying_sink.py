@@ -35,6 +35,8 @@ class RetryingSink(Sink):
         Writing to it may wait for a disk or a peer.
     connects
         To begin waits for a peer: nobody waits for that.
+    records
+        It can be switched off and on.
     backoff
         How long to wait between tries.
     """
@@ -47,9 +49,10 @@ class RetryingSink(Sink):
         live: bool,
         blocking: bool = True,
         connects: bool = False,
+        records: bool = False,
         backoff: Backoff,
     ) -> None:
-        self.name, self.live, self.blocking = name, live, blocking
+        self.name, self.live, self.blocking, self.records = name, live, blocking, records
         self.missed = 0
         self._open, self._connects, self._backoff = open_sink, connects, backoff
         self._error: str | None = None
@@ -65,7 +68,7 @@ class RetryingSink(Sink):
         parsed = parse_uri(uri)
         kind = kind_of(parsed)
         name = without_secrets(uri)
-        how = {"live": kind.live, "blocking": kind.blocking, "connects": kind.connects}
+        how = {"live": kind.live, "blocking": kind.blocking, "connects": kind.connects, "records": kind.records}
         return cls(name, lambda: kind.open(parsed), **how, backoff=backoff)
 
     @property
@@ -107,6 +110,15 @@ class RetryingSink(Sink):
             return
         if monotonic() - self._opened_s > _GOOD_S:
             self._backoff.reset()
+
+    def finish_file(self) -> None:
+        """Finish its file, or miss that, as a frame is missed."""
+        sink = self._sink
+        if sink is not None:
+            try:
+                sink.finish_file()
+            except Exception as error:  # as above
+                self._pause(error, trial=True)
 
     def wants_frames(self) -> bool:
         """Tell whether anybody takes enhanced frames; one that is to work again is given some to try."""

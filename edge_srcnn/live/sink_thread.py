@@ -19,6 +19,13 @@ _CLOSE_S = 5.0
 _STEP_S = 0.1
 
 
+class _FinishFile:
+    """Stands between two frames of a recording that was switched off between them."""
+
+
+_FINISH_FILE = _FinishFile()
+
+
 @dataclass(frozen=True)
 class SinkState:
     """One sink: frames it took, frames it missed, and what ended it or keeps it from writing."""
@@ -53,9 +60,10 @@ class SinkWriter:
         self._lossless = not live and not sink.live
         self._written = self._missed = 0
         depth = FILE_DEPTH if self._lossless else 1 if sink.live else RECORDER_DEPTH
-        self._queue: BoundedQueue[Result] = BoundedQueue(depth, block=self._lossless)
+        self._queue: BoundedQueue[Result | _FinishFile] = BoundedQueue(depth, block=self._lossless)
         self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
-        self._stopping = False
+        self._stopping, self._off = False, False
+        self._switching = threading.Lock()
         self._finishing, self._finished = threading.Lock(), False
 
     def start(self, stream: Stream) -> None:
@@ -69,11 +77,24 @@ class SinkWriter:
         if not self._sink.blocking:
             self._write(result)
         elif result.enhanced or self._queue.empty:
-            self._enqueue(result)
+            if self._lossless:  # of a file, which is recorded whole
+                self._enqueue(result)
+                return
+            with self._switching:
+                if not self._off:
+                    self._enqueue(result)
+
+    def record(self, wanted: bool) -> None:
+        """Switch a recording on, or off, which finishes its file; from any thread. Other sinks go on."""
+        with self._switching:
+            if self._sink.records and not self._lossless and self._off == wanted:
+                self._off = not wanted
+                if self._off:
+                    self._queue.put(_FINISH_FILE)
 
     def wants_frames(self) -> bool:
         """Tell whether enhanced frames are of use to it."""
-        return self.error is None and self._sink.wants_frames()
+        return self.error is None and not self._off and self._sink.wants_frames()
 
     @property
     def is_occasional(self) -> bool:
@@ -102,7 +123,17 @@ class SinkWriter:
 
     def _work(self) -> None:
         while (result := self._queue.take()) is not None:
-            self._write(result)
+            if isinstance(result, _FinishFile):
+                self._finish_file()
+            else:
+                self._write(result)
+
+    def _finish_file(self) -> None:
+        if self.error is None:
+            try:
+                self._sink.finish_file()
+            except BaseException as error:  # as for a frame
+                self._fail(error)
 
     def _write(self, result: Result) -> None:
         if self.error is None:

@@ -13,7 +13,7 @@ from edge_srcnn.engine.options import candidates as engines
 from edge_srcnn.engine.strength import Strength
 from edge_srcnn.engine.tuning_cache import TuningKey
 from edge_srcnn.live.failover import Candidate
-from edge_srcnn.live.frame_upscaler import FrameUpscaler, RegionUpscaler
+from edge_srcnn.live.frame_upscaler import FrameUpscaler, RegionControl, RegionUpscaler
 from edge_srcnn.live.governor import Governor
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler
 from edge_srcnn.models.bundled import is_auto, live_ladder
@@ -32,11 +32,11 @@ class Upscalers:
     live
         Take the best model that keeps up; False: each frame counts, and the best model enhances it.
     roi
-        Left, top, width, height: what the network sees of the camera's picture; None: all of it.
+        What the network sees of the camera's picture; None: all of it, always.
     strength
         Chooses how strongly frames are sharpened; all that is made shares it.
     keep_fps
-        Frames a second that are to be kept; None: as many as the camera gives.
+        Gives the frames a second that are to be kept; None: as many as the camera gives.
     rate
         Gives the camera's frames a second; None while nobody knows.
     hot_c
@@ -50,9 +50,9 @@ class Upscalers:
     scale: int = 2
     camera: bool = False
     live: bool = True
-    roi: tuple[int, int, int, int] | None = None
+    roi: RegionControl | None = None
     strength: Strength = field(default_factory=Strength)
-    keep_fps: Fraction | None = None
+    keep_fps: Callable[[], Fraction | None] = lambda: None
     rate: Callable[[], Fraction | None] = lambda: None
     hot_c: float = 80.0
     heat: Callable[[], Heat] = field(default_factory=lambda: HeatWatch().newest)
@@ -97,11 +97,13 @@ class Upscalers:
         return upscaler if self.roi is None else RegionUpscaler(upscaler, self.roi)
 
     def _target_fps(self) -> float | None:
-        return min((float(fps) for fps in (self.keep_fps, self.rate()) if fps is not None), default=None)
+        return min((float(fps) for fps in (self.keep_fps(), self.rate()) if fps is not None), default=None)
 
     def _key_for(self, model: str, size: tuple[int, int]) -> TuningKey | None:
         """Name what a time is kept under beside the tunings, as far as nothing but the model decides on it."""
-        if self.roi is not None or replace(self.options, engine=AUTO, reuse=False) != EngineOptions():
+        if (self.roi is not None and self.roi.asked is not None) or replace(
+            self.options, engine=AUTO, reuse=False
+        ) != EngineOptions():
             return None
         found = read_named(model, self.scale)
         width, height = (side * found.spec.scale for side in size)

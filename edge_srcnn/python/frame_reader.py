@@ -9,8 +9,8 @@ from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.frame_upscaler import FrameUpscaler
 from edge_srcnn.live.reader import Opener
 from edge_srcnn.live.temporal_stage import Taken
-from edge_srcnn.service.build import strength_of, upscalers_of
 from edge_srcnn.service.settings import Config
+from edge_srcnn.service.upscalers import strength_of, upscalers_of
 from edge_srcnn.sources import is_camera, kind_of
 from edge_srcnn.sources.camera import SIZE
 from edge_srcnn.system.pipes import is_fifo

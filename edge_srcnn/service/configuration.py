@@ -3,13 +3,14 @@
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, suggest
 from edge_srcnn.masking import without_secrets
+from edge_srcnn.service.changes import CHANGEABLE, UNSET
 from edge_srcnn.service.secret_files import AddressFiles
 from edge_srcnn.service.settings import SETTINGS, TABLES, Config, take, take_text
 
@@ -38,12 +39,15 @@ class Loaded:
         Key path, such as ``enhance.scale``, to ``default``, ``FILE line 7``, ``environment EDGE_SRCNN_ENHANCE_SCALE``,
         ``flag``, or ``source_file``.
     warnings
-        Who can read secrets that should not, a line each.
+        Who can read secrets that should not, and what of the changes that were kept is left out; a line each.
+    changes
+        The file that changes at run time are kept in, whether it is there or not; None: there is none.
     """
 
     config: Config
     origins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    changes: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,11 @@ class _Given:
     value: Any
     origin: str
     is_text: bool = False  # of the environment
+    is_change: bool = False  # at run time
 
     def take(self) -> Any:
+        if self.is_change and self.value == UNSET:
+            return None
         try:
             return (take_text if self.is_text else take)(SETTINGS[self.path], self.value)
         except EdgeSrcnnError as error:  # which tells the value itself
@@ -69,6 +76,7 @@ def load_config(
     flags: Mapping[str, Any] = NOTHING,
     *,
     elsewhere: bool = False,
+    changes: Path | None = None,
 ) -> Loaded:
     """Read and check the configuration; nothing is opened but the file, and those that hold an address.
 
@@ -82,6 +90,9 @@ def load_config(
         Key path to value; they override the environment. None means that a flag was not given.
     elsewhere
         It is for a service, not for this process: files of addresses that only the service can find are not read.
+    changes
+        A file of what was changed at run time, which need not be there, and comes after ``path``. What is wrong in it
+        is left out.
 
     Returns
     -------
@@ -92,7 +103,9 @@ def load_config(
     BadConfiguration
         With the first fault as its text, and the others in ``others``.
     """
-    found: list[_Given | str] = [*([] if path is None else _from_file(path)), *_from_environment(environment)]
+    spoilt: list[str] = []
+    found: list[_Given | str] = [*([] if path is None else _from_file(path)), *_from_changes(changes, spoilt)]
+    found += _from_environment(environment)
     found += [_Given(key, value, "flag") for key, value in flags.items() if value is not None]
     values: dict[str, dict[str, Any]] = {table: {} for table in ("", *TABLES)}
     origins = dict.fromkeys(SETTINGS, "default")
@@ -104,6 +117,8 @@ def load_config(
         try:
             table, _, name = each.path.rpartition(".")
             values[table][name] = each.take()
+            if each.is_change and each.value == UNSET:
+                del values[table][name]  # the default counts
             origins[each.path] = each.origin
         except BadConfiguration as error:
             faults.append(str(error))
@@ -113,7 +128,7 @@ def load_config(
         raise BadConfiguration(*faults)
     tables: dict[str, Any] = {name: record(**values[name]) for name, record in TABLES.items()}
     config = Config(**values[""], **tables)
-    return Loaded(config, origins, tuple(files.warnings(path, config.source, config.sinks)))
+    return Loaded(config, origins, (*files.warnings(path, config.source, config.sinks), *spoilt), changes)
 
 
 def variable(path: str) -> str:
@@ -143,6 +158,28 @@ def _from_file(path: Path) -> Iterator[_Given | str]:
             yield _Given(setting, value, origin)
         else:
             yield _fault(origin, _unknown(table, name))
+
+
+def _from_changes(path: Path | None, spoilt: list[str]) -> Iterator[_Given]:
+    """Give what was changed at run time; what is wrong with the file goes to ``spoilt``, and the rest counts."""
+    if path is None or not os.path.lexists(path):
+        return
+    try:
+        found = list(_from_file(path))
+    except BadConfiguration as error:
+        spoilt.append(f"{error}; what was changed at run time is left out")
+        return
+    for each in found:
+        try:
+            if isinstance(each, str) or each.path not in CHANGEABLE.values():
+                raise BadConfiguration(
+                    each if isinstance(each, str) else f"{each.origin}: {each.path}: is not kept here"
+                )
+            change = replace(each, is_change=True)
+            change.take()
+            yield change
+        except BadConfiguration as error:
+            spoilt.append(f"{error}; it is left out")
 
 
 def _text(path: Path) -> str:

@@ -137,7 +137,7 @@ class Enhance:
 
 @dataclass(frozen=True)
 class Service:
-    """Name the camera; set the service's retries, its limit of heat, and its log."""
+    """Name the camera; set the service's retries, its limit of heat, its log, and what it writes beside the sinks."""
 
     name: Annotated[str, camera_name] | None = None
     overlay: Annotated[str, read_overlay] | None = None
@@ -146,6 +146,19 @@ class Service:
     hot_c: Annotated[float, Meta(ge=40, le=120)] = 80.0
     statistics_s: Annotated[float, Meta(ge=1, le=86400)] = 60.0
     log: Literal["auto", "text", "json"] = "auto"
+    recording: bool = True
+    snapshots: Annotated[str, _check_word] = "snapshots"
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Crop, mirror and rotate the frames, and take only so many: before what the source's name says of that."""
+
+    rotate: Literal[0, 90, 180, 270] | None = None
+    hflip: bool | None = None
+    vflip: bool | None = None
+    crop: Annotated[str, region] | None = None
+    fps: Annotated[Rate, frame_rate] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +171,7 @@ class Config:
     sink_files: Annotated[tuple[str, ...], _check_files] = field(default=(), kw_only=True)
     enhance: Enhance = field(default_factory=Enhance)
     service: Service = field(default_factory=Service)
+    transform: Transform = field(default_factory=Transform)
 
 
 # values of a setting, by its type: with limits for msgspec, and functions that check a value
@@ -213,5 +227,9 @@ def _kinds(record: Any, head: str = "") -> Iterator[tuple[str, Any]]:
 
 SETTINGS: dict[str, Any] = dict(_kinds(Config))
 """The type of each setting by key path, such as ``enhance.scale``, in the order of the file."""
-TABLES: dict[str, type[Enhance] | type[Service]] = {"enhance": Enhance, "service": Service}
+TABLES: dict[str, type[Enhance] | type[Transform] | type[Service]] = {
+    "enhance": Enhance,
+    "service": Service,
+    "transform": Transform,
+}
 """The tables of the file."""

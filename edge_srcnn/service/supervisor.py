@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+from functools import partial
 from time import monotonic
 
 from edge_srcnn.engine.strength import Strength
@@ -20,6 +21,7 @@ from edge_srcnn.live.statistics import rate_text, still_text
 from edge_srcnn.live.threads import STUCK_THREADS, in_thread
 from edge_srcnn.service.systemd import Notifier
 from edge_srcnn.sinks import Sink
+from edge_srcnn.sinks.control import Control
 from edge_srcnn.sources import Source
 from edge_srcnn.system.memory import return_free_memory
 
@@ -98,11 +100,15 @@ class Supervisor:
         Gives what is to be written on a frame.
     strength
         The upscaler's; None: as trained.
+    control
+        What sinks may change settings by.
     notifier
         Speaks to this machine's systemd.
 
     Attributes
     ----------
+    pipeline
+        What runs.
     hangs
         The engine did not return at the end, and never will.
     """
@@ -117,13 +123,14 @@ class Supervisor:
         name: str | None = None,
         overlay: Callable[[Frame], str] = lambda frame: "",
         strength: Strength | None = None,
+        control: Control | None = None,
         notifier: Notifier | None = None,
     ) -> None:
         self._capture = source if isinstance(source, Capture) else Capture.of(source)
-        self._failover = upscaler if isinstance(upscaler, FailoverUpscaler) else None
-        self._pipeline = Pipeline(
-            self._capture, upscaler, sinks, state=self.state, name=name, overlay=overlay, strength=strength
-        )
+        self._replaceable = upscaler if isinstance(upscaler, FailoverUpscaler) else None
+        self._failover = self._replaceable if self._replaceable and self._replaceable.steady else None
+        pipeline = partial(Pipeline, state=self.state, name=name, overlay=overlay, strength=strength)
+        self.pipeline = pipeline(self._capture, upscaler, sinks, control=control)
         self._notifier, self._statistics_s = notifier or Notifier(), statistics_s
         self._phase, self._since_s = Phase.STARTING, monotonic()
         self._status, self._ready = "", False
@@ -145,7 +152,7 @@ class Supervisor:
         EdgeSrcnnError
             The source or a sink makes no sense, or a file that was the source failed.
         """
-        running = in_thread("pipeline", lambda: self._pipeline.run(begun=lambda: self._has_begun(begun)))
+        running = in_thread("pipeline", lambda: self.pipeline.run(begun=lambda: self._has_begun(begun)))
         next_watchdog_s, next_tidy_s = 0.0, monotonic() + _TIDY_S
         next_statistics_s = monotonic() + self._statistics_s
         while not running.done() and not self._stopping.is_set():
@@ -163,14 +170,14 @@ class Supervisor:
                 next_tidy_s = now + _TIDY_S
         self._enter(Phase.STOPPING, "stopping")
         self._notifier.stopping()
-        self._pipeline.stop()
+        self.pipeline.stop()
         wait([running], _STOP_S)
-        if not self._pipeline.computes:
+        if not self.pipeline.computes:
             wait([running], _FINISH_S)
         self.hangs = not running.done()
         if self.hangs:
             log.warning("the engine does not end; what was recorded is finished")
-            self._pipeline.finish_sinks()
+            self.pipeline.finish_sinks()
         else:
             running.result()
 
@@ -194,7 +201,7 @@ class Supervisor:
 
     def state(self) -> ServiceState:
         """Look at the service, from any thread."""
-        state = self._pipeline.state()
+        state = self.pipeline.state()
         return ServiceState(
             **{each.name: getattr(state, each.name) for each in fields(State)},
             phase=self._phase,
@@ -229,7 +236,8 @@ class Supervisor:
         ladder = state.ladder
         heat = f"the processor is hot or throttled: {ladder.hot}" if ladder is not None and ladder.hot else None
         failed_over = None if self._failover is None else self._failover.last_error
-        found = [failed_over, heat, *(sink.error for sink in state.sinks)]
+        refused = None if self._replaceable is None else self._replaceable.refused
+        found = [failed_over, refused, heat, *(sink.error for sink in state.sinks)]
         if not self.is_healthy():
             found.append("nothing moves: the engine or the camera's driver hangs or fails")
         return [error for error in found if error]
@@ -237,7 +245,7 @@ class Supervisor:
     def _look(self) -> None:
         """Find out what the service is doing; tell of changes."""
         self._changes.catch_up()
-        state = self._pipeline.state()
+        state = self.pipeline.state()
         camera = self._capture.last_error
         errors = self._errors(state)
         if camera is not None:

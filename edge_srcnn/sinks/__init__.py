@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
+from edge_srcnn.sinks.control import Control
 from edge_srcnn.uri import Kind, Uri, always, find_kind, parse_uri
 
 if TYPE_CHECKING:  # help reads the records, and needs no arrays
@@ -66,7 +67,9 @@ class Stream:
     state
         Tells how the pipeline is doing.
     name
-        Of the camera, as ``camera_name`` reads it; None where it has none.
+        Of the camera when it began, as ``camera_name`` reads it; None where it has none.
+    control
+        Changes settings while frames go on; None where nothing can be changed.
     """
 
     rate: Fraction | None
@@ -74,6 +77,12 @@ class Stream:
     stream_copy: str | None
     state: Callable[[], Any]
     name: str | None = None
+    control: Control | None = None
+
+    @property
+    def present_name(self) -> str | None:
+        """Give the camera's name now: it may have been changed."""
+        return self.name if self.control is None else self.control.values().get("name", self.name)
 
 
 class Sink(Protocol):
@@ -95,6 +104,8 @@ class Sink(Protocol):
         Where it can be looked at, or empty; known from ``begin`` on.
     missed
         Frames that it took and did not write.
+    records
+        It can be switched off, and on again: files stay, and new ones begin.
     last_error
         Why it does not write at the moment, or None.
     """
@@ -104,6 +115,7 @@ class Sink(Protocol):
     blocking: bool = True
     on_demand: bool = False
     occasional: bool = False
+    records: bool = False
     address: str = ""
     missed: int = 0
     last_error: str | None = None
@@ -120,6 +132,10 @@ class Sink(Protocol):
         """Tell whether enhanced frames are of use to it at the moment; from any thread, at once."""
         return True
 
+    def finish_file(self) -> None:
+        """Finish the file that is being written; the next frame begins another one. ``CannotWrite``."""
+        return
+
     def abandon(self) -> None:
         """Give up a whole of all frames, since they broke off: leave nothing that would look whole."""
         return
@@ -131,12 +147,12 @@ class Sink(Protocol):
 
 KINDS = (
     Kind("http", "web.sink", "http://127.0.0.1:8080", ("http", "https", "unix"), live=True, blocking=False),
-    Kind("folder", "sinks.folder", "pictures/", opens=Uri.names_pictures),
-    Kind("video", "sinks.video", "out.mp4", opens=always),
+    Kind("folder", "sinks.folder", "pictures/", opens=Uri.names_pictures, records=True),
+    Kind("video", "sinks.video", "out.mp4", opens=always, records=True),
     Kind("rtsp", "sinks.push", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),
     Kind("rtmp", "sinks.push", "rtmp://server/live/pi", ("rtmp", "rtmps"), live=True),
     Kind("mqtt", "sinks.mqtt", "mqtt://broker#snapshot=5", ("mqtt", "mqtts"), live=True, blocking=False, connects=True),
-    Kind("y4m", "sinks.y4m", "y4m:- (standard output)"),
+    Kind("y4m", "sinks.y4m", "y4m:- (standard output)", one_size=True),
     Kind("null", "sinks.null", "null: (counts only)", blocking=False),
 )
 """Every kind of sink; a new one is a file and a record here."""

@@ -84,6 +84,8 @@ class FolderSink(Sink):
         As ``RequiredMount`` has it.
     """
 
+    records = True
+
     def __init__(
         self,
         name: str,

@@ -55,13 +55,17 @@ class PushSink(Sink):
         self.name, self._timeout_s, self._rate = name, timeout, UNKNOWN_RATE
         self._given = {"address": address, "timeout_s": timeout, **given}
         self._child: Child | None = None
+        self._size: tuple[int, int] | None = None
 
     def begin(self, stream: Stream) -> None:
         """Keep the rate of the source."""
         self._rate = stream.rate or UNKNOWN_RATE
 
     def write(self, result: Result) -> None:
-        """Encode and send a frame."""
+        """Encode and send a frame; one of another size in a connection of its own."""
+        if result.frame.size != self._size:
+            self.close()
+            self._size = result.frame.size
         try:
             if self._child is None:
                 self._child = Child("edge_srcnn.sinks.push:Connection", rate=self._rate, **self._given)

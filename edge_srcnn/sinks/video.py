@@ -136,6 +136,8 @@ class VideoSink(Sink):
         As ``RequiredMount`` has it.
     """
 
+    records = True
+
     def __init__(
         self,
         name: str,
@@ -181,16 +183,21 @@ class VideoSink(Sink):
         self._mount.check_often()
         file, from_s = self._file, 0.0
         if file is not None and not file.fits(frame):
-            self._finish(cut=True)
+            self.finish_file()
             from_s = frame.time_s
-            if self._series is None:
-                self._part += 1
         elif file is not None and self._series is not None and self._is_full(file, frame.time_s):
             self.close()
         if self._file is None:
             self._file = self._open(from_s)
             self._file_began_s = frame.time_s
         self._file.write(frame)
+
+    def finish_file(self) -> None:
+        """Finish the file; what comes is recorded in another one."""
+        if self._file is not None:
+            self._finish(cut=True)
+            if self._series is None:
+                self._part += 1
 
     def abandon(self) -> None:
         """Give up a video that was to be as long as its source; recordings of a camera are finished by ``close``."""
@@ -237,7 +244,7 @@ class VideoSink(Sink):
             stream_copy,
             durable=stream_copy is None,
             from_s=from_s,
-            title=self._stream.name,
+            title=self._stream.present_name,
         )
 
     def _next_path(self) -> Path:
@@ -249,7 +256,7 @@ class VideoSink(Sink):
         if self._part == 1:
             return self._path
         path = self._path.with_name(f"{self._path.stem}-{self._part}{self._path.suffix}")
-        log.warning("%s: the size of its pictures changes; they go on in %s", self.name, path)
+        log.warning("%s: the recording goes on in %s", self.name, path)
         _check_free(path, overwrite=self._overwrite)
         return path
 

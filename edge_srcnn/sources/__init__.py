@@ -9,7 +9,7 @@ from edge_srcnn.uri import Kind, Uri, always, find_kind, parse_uri
 
 if TYPE_CHECKING:  # help reads the records, and needs no arrays
     from edge_srcnn.imaging.frame import Frame
-    from edge_srcnn.sources.transform import Transform
+    from edge_srcnn.sources.transform import Opening, TransformControl
 
 
 MAX_PIXELS = 24_000_000
@@ -82,14 +82,15 @@ class SourceKind(Kind):
 
     def options(self, uri: Uri) -> Any:
         """Read the options of a name; ``UsageError`` where they make no sense."""
-        return self._transform(uri)[2]
+        return self.opening(uri).given
 
-    def open(self, uri: Uri) -> Any:
-        """Open the source, with the options of its name."""
-        transform, rest, given = self._transform(uri)
-        return transform.of(self.load().open(rest, **given), uri.name)
+    def open(self, uri: Uri, control: "TransformControl | None" = None) -> Any:
+        """Open the source with the options of its name; with a ``control`` its transform may change later."""
+        opening = self.opening(uri)
+        return opening.of(self.load().open(opening.uri, **opening.given), control, uri.name)
 
-    def _transform(self, uri: Uri) -> "tuple[Transform, Uri, dict[str, Any]]":
+    def opening(self, uri: Uri) -> "Opening":
+        """Read from a name how it is opened; ``UsageError`` where that makes no sense."""
         from edge_srcnn.sources.transform import read_transform
 
         return read_transform(uri, self.load().options)
@@ -145,7 +146,7 @@ def open_source(uri: str) -> Source:
     return source
 
 
-def kind_of(uri: Uri) -> Kind:
+def kind_of(uri: Uri) -> SourceKind:
     """Find what opens a name; ``UsageError`` where nothing does."""
     return find_kind(uri, KINDS, "source")
 

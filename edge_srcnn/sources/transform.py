@@ -1,10 +1,10 @@
 """Options that every source has: crop, mirror and rotate its frames, take only so many, average them over time."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from edge_srcnn.errors import SourceLost, UsageError
@@ -13,6 +13,7 @@ from edge_srcnn.imaging.geometry import UPRIGHT, Orientation, Region, cropped, o
 from edge_srcnn.imaging.overlay import read_overlay
 from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.sources import Source
+from edge_srcnn.sources.rate_limit import RateLimit
 from edge_srcnn.uri import Uri, flag, frame_rate, one_of, read_options, region
 
 log = logging.getLogger(__name__)
@@ -36,9 +37,9 @@ READERS: dict[str, Callable[[str], Any]] = {
 }
 """Options of every source, and what reads them; the last two are for whoever has its frames, and their results."""
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 _TURNS = ("rotate", "hflip", "vflip", "crop")
-_EPSILON_S = 1e-6  # what sums of times may be off by
-_SLACK = Fraction(101, 100)  # a camera's clock is never exactly that of another
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,74 @@ class Transform:
 
     def of(self, source: Source, name: str) -> Source:
         """Transform an open source; ``name`` is for messages."""
-        return source if self == Transform() else TransformedSource(source, self, name)
+        return source if self == Transform() else TransformedSource(source, TransformControl(self), name)
+
+    def size_of(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Tell how large a picture of this width and height becomes; ``ValueError`` where the crop leaves it."""
+        width, height = size
+        if self.crop is not None:
+            left, top, *inner = self.crop
+            if left + inner[0] > width or top + inner[1] > height:
+                raise ValueError(f"does not lie within the picture, which is {width}x{height}")
+            width, height = inner
+        return (height, width) if self.orientation.transpose else (width, height)
 
 
-def read_transform(uri: Uri, options: Callable[[Uri], dict[str, Any]]) -> tuple[Transform, Uri, dict[str, Any]]:
+class TransformControl:
+    """The transform of a source's frames; it may change between two of them, from any thread.
+
+    Parameters
+    ----------
+    asked
+        What is done to frames from now on.
+
+    Attributes
+    ----------
+    size
+        Of the last frame before that; None before there was one.
+    """
+
+    def __init__(self, asked: Transform = Transform()) -> None:
+        self.asked = asked
+        self.size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Say how a source is opened, and what is done to its frames then.
+
+    Attributes
+    ----------
+    uri, given
+        The name as its kind is to see it, and what the kind's options came to.
+    asked
+        What the name says of ``rotate``, ``hflip``, ``vflip``, ``crop`` and ``fps``.
+    own
+        How its kind mirrors the picture by itself.
+    """
+
+    uri: Uri
+    given: Mapping[str, Any]
+    asked: Mapping[str, Any]
+    own: Orientation = UPRIGHT
+
+    def transform(self, instead: Mapping[str, Any] = NOTHING) -> Transform:
+        """Give the whole transform; what is ``instead`` of something in the name, and not None, comes first."""
+        asked = {**self.asked, **{name: value for name, value in instead.items() if value is not None}}
+        turned = Orientation.of(
+            int(asked.get("rotate", 0)), hflip=asked.get("hflip", False), vflip=asked.get("vflip", False)
+        )
+        return Transform(asked.get("crop"), turned, asked.get("fps"))
+
+    def of(self, source: Source, control: TransformControl | None, name: str) -> Source:
+        """Transform what was opened so, by what may change; None: as the name says. ``name`` is for messages."""
+        transform = self.transform()
+        if control is None and transform == Transform(orientation=self.own):
+            return source
+        return TransformedSource(source, control or TransformControl(transform), name, self.own)
+
+
+def read_transform(uri: Uri, options: Callable[[Uri], dict[str, Any]]) -> Opening:
     """Take the options of every source off a name, and leave to its kind what that can do itself.
 
     Parameters
@@ -77,7 +142,7 @@ def read_transform(uri: Uri, options: Callable[[Uri], dict[str, Any]]) -> tuple[
 
     Returns
     -------
-    What is to be done to the frames, the name as its kind is to see it, and what the kind's options came to.
+    How it is opened.
 
     Raises
     ------
@@ -88,26 +153,19 @@ def read_transform(uri: Uri, options: Callable[[Uri], dict[str, Any]]) -> tuple[
         raise UsageError(f"{uri.text}: options are name=value, such as rotate=180 or hflip=yes")
     turns = {name: text for name, text in uri.options.items() if name in _TURNS}
     asked = read_options(replace(uri, options=turns), **READERS)
-    orientation = Orientation.of(
-        int(asked.get("rotate", 0)), hflip=asked.get("hflip", False), vflip=asked.get("vflip", False)
-    )
-    crop = asked.get("crop")
+    orientation = Opening(uri, NOTHING, asked).transform().orientation
     others = {name: text for name, text in uri.options.items() if name not in _TURNS}
-    if crop is None and not orientation.transpose:  # else the kind would mirror another picture than is meant
+    if "crop" not in asked and not orientation.transpose:  # else the kind would mirror another picture than is meant
         flips = {"hflip": orientation.flip_x, "vflip": orientation.flip_y}
         others |= {name: "yes" for name, flipped in flips.items() if flipped}
     rest = replace(uri, options=others, shared=tuple(READERS))
     given = options(rest)
-    if given.get("hflip") or given.get("vflip"):
-        orientation = replace(
-            orientation,
-            flip_x=orientation.flip_x and "hflip" not in given,
-            flip_y=orientation.flip_y and "vflip" not in given,
-        )
+    own = Orientation(flip_x=given.get("hflip", False), flip_y=given.get("vflip", False))
     passed_over = {name: others[name] for name in READERS if name in others and name not in given}
     asked |= read_options(replace(uri, options=passed_over), **READERS)
-    fps = given["fps"] if "fps" in given else asked.get("fps")
-    return Transform(crop, orientation, fps), rest, given
+    if "fps" in given:
+        asked["fps"] = given["fps"]
+    return Opening(rest, given, asked, own)
 
 
 def temporal_of(uri: Uri, *, camera: bool) -> Callable[[str | None], TemporalStrength | None]:
@@ -141,22 +199,26 @@ class TransformedSource(Source):
     ----------
     source
         Is open, and is closed with this one.
-    transform
-        What is done to its frames.
+    control
+        Says what is done to its frames.
     name
         Of the source, for messages.
+    own
+        How it mirrors its pictures by itself.
     """
 
-    def __init__(self, source: Source, transform: Transform, name: str) -> None:
-        self._source, self._transform, self._name = source, transform, name
+    def __init__(self, source: Source, control: TransformControl, name: str, own: Orientation = UPRIGHT) -> None:
+        self._source, self._control, self._name, self._own = source, control, name, own
         self._left_out, self._fits = 0, False
-        self._rate_limit = None if transform.fps is None else RateLimit(transform.fps, source.rate)
+        self._rate_limit: RateLimit | None = None
+        self._transform = Transform()
         self._follow()
 
     def read(self) -> Frame | None:
         """Wait for the next frame that is wanted; what was left out for the rate is counted by no ``index``."""
         while (frame := self._source.read()) is not None:
             self._follow()
+            self._control.size = frame.size
             if self._rate_limit is None or self._rate_limit.takes(frame.time_s):
                 turned = self._turned(frame)
                 if turned is not None:
@@ -173,8 +235,11 @@ class TransformedSource(Source):
         self._source.close()
 
     def _follow(self) -> None:
-        """Tell what the source tells, as far as that stays true."""
-        source, fps = self._source, self._transform.fps
+        """Tell what the source tells, as far as that stays so; take over another transform."""
+        source, before, self._transform = self._source, self._transform, self._control.asked
+        fps = self._transform.fps
+        if fps != before.fps:
+            self._rate_limit = None if fps is None else RateLimit(fps, source.rate)
         self.live, self.stream_copy, self.frames = source.live, source.stream_copy, source.frames
         self.rate, self.timeout_s = source.rate, source.timeout_s
         if fps is None:
@@ -186,46 +251,22 @@ class TransformedSource(Source):
 
     def _turned(self, frame: Frame) -> Frame | None:
         """Crop and turn a frame; None: it is one of several pictures, and smaller than those before it."""
-        crop, (width, height) = self._transform.crop, frame.size
-        if crop is not None:
-            if crop[0] + crop[2] > width or crop[1] + crop[3] > height:
-                where = f"crop={','.join(map(str, crop))}: does not lie within the picture, which is {width}x{height}"
-                if not self._fits or self.stream_copy is not None:
-                    raise UsageError(f"{self._name}: {where}")
-                if self.live:  # it changed, and may change back
-                    raise SourceLost(f"{self._name}: {where}")
-                log.warning("%s: %s; it is left out", self._name, where)
-                return None
-            self._fits = True
-            frame = cropped(frame, crop)
-        return oriented(frame, self._transform.orientation)
-
-
-class RateLimit:
-    """Choose frames by their times, evenly: those that lie nearest to where one is due; none is made up.
-
-    Parameters
-    ----------
-    fps
-        Frames a second.
-    rate
-        Nominal rate of what comes, or None. Where that is no more than ``fps``, only a camera that does not keep it
-        loses frames, and none for times that tremble.
-    """
-
-    def __init__(self, fps: Fraction, rate: Fraction | None) -> None:
-        keeps_it = rate is not None and rate <= fps * _SLACK
-        self._period_s = float(1 / (fps * (_SLACK if keeps_it else 1)))
-        self._credit_s = self._period_s / 2 if keeps_it else 0.0
-        self._due_s, self._before_s = 0.0, inf
-
-    def takes(self, time_s: float) -> bool:
-        """Tell whether a frame of this time is wanted; times go on, or begin anew."""
-        gap_s = time_s - self._before_s
-        self._before_s = time_s
-        if gap_s < 0 or time_s - self._due_s > self._period_s:  # the first one, or after a pause
-            self._due_s = time_s - self._credit_s
-        elif self._due_s - time_s > gap_s / 2 + _EPSILON_S:  # the next one will be nearer, if it comes as this one did
-            return False
-        self._due_s += self._period_s
-        return True
+        transform = self._transform
+        if transform.crop is None and transform.orientation == self._own:
+            return frame
+        try:
+            transform.size_of(frame.size)
+        except ValueError as error:
+            where = f"crop={','.join(map(str, transform.crop or ()))}: {error}"
+            if not self._fits or self.stream_copy is not None:
+                raise UsageError(f"{self._name}: {where}") from error
+            if self.live:  # it changed, and may change back
+                raise SourceLost(f"{self._name}: {where}") from error
+            log.warning("%s: %s; it is left out", self._name, where)
+            return None
+        self._fits = True
+        if transform.crop is None and not transform.orientation.transpose:
+            flips = transform.orientation.flip_x != self._own.flip_x, transform.orientation.flip_y != self._own.flip_y
+            return oriented(frame, Orientation(False, *flips))
+        frame = oriented(frame, self._own)  # undone, so that crop and rotation mean the picture as it is named
+        return oriented(frame if transform.crop is None else cropped(frame, transform.crop), transform.orientation)

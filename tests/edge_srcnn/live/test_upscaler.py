@@ -11,7 +11,7 @@ from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tuning_cache import cache_file
 from edge_srcnn.errors import NoInput
 from edge_srcnn.imaging.frame import Colour, Frame
-from edge_srcnn.live.frame_upscaler import RegionUpscaler
+from edge_srcnn.live.frame_upscaler import RegionControl, RegionUpscaler
 from edge_srcnn.live.ladder_upscaler import LadderUpscaler
 from edge_srcnn.live.upscaler import Upscalers
 from edge_srcnn.system.temperature import Heat
@@ -85,7 +85,7 @@ def test_after_a_step_the_bytes_are_those_of_the_model_that_is_told(live, option
 @pytest.mark.slow
 def test_times_are_remembered_where_nothing_but_the_models_decides_on_them(live):
     feed(live(asked=EngineOptions(threads=1)))
-    feed(live(roi=(0, 0, 8, 8)))
+    feed(live(roi=RegionControl((0, 0, 8, 8))))
     assert not cache_file().exists()
     feed(live())
     assert cache_file().read_text().count('"milliseconds"') == 3
@@ -111,7 +111,7 @@ def test_a_named_model_has_no_ladder(live, ladder_bundle):
 
 
 def test_the_region_goes_from_candidate_to_candidate(live):
-    upscaler = live(roi=(4, 4, 12, 8))
+    upscaler = live(roi=RegionControl((4, 4, 12, 8)))
     feed(upscaler)
     assert upscaler.model == "fast-l-x2"
     assert isinstance(upscaler._upscaler, RegionUpscaler)
@@ -120,8 +120,8 @@ def test_the_region_goes_from_candidate_to_candidate(live):
 
 def test_a_rate_that_is_to_be_kept_is_the_target_unless_the_camera_is_slower(live):
     for keep, rate, target in [(Fraction(15), Fraction(30), 15.0), (Fraction(60), Fraction(30), 30.0)]:
-        assert live(keep_fps=keep, rate=lambda rate=rate: rate).ladder.target_fps == target
-    assert live(keep_fps=Fraction(15), rate=lambda: None).ladder.target_fps == 15.0
+        assert live(keep_fps=lambda keep=keep: keep, rate=lambda rate=rate: rate).ladder.target_fps == target
+    assert live(keep_fps=lambda: Fraction(15), rate=lambda: None).ladder.target_fps == 15.0
 
 
 def test_bicubic_alone_has_no_ladder(live):

@@ -41,7 +41,7 @@ def chosen(service):
 
 
 def reload(service, **changes):
-    service.reload(lambda: replace(service._config, **changes))
+    service.reload(lambda: replace(service.config, **changes))
 
 
 @in_this_process
@@ -129,7 +129,7 @@ def test_a_reload_with_an_unknown_model_changes_nothing():
     with made(CARD) as service:
         reload(service, source=ANY_CAMERA, enhance=Enhance(model="srcnn-915-x2-camra"))
         assert chosen(service) == "srcnn-915-x2"
-        assert service._config.source == CARD
+        assert service.config.source == CARD
     with pytest.raises(NoInput, match=f"did you mean {CAMERA_MODEL}"), made(CARD, model="srcnn-915-x2-camra"):
         pass
 

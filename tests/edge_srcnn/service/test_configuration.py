@@ -15,7 +15,7 @@ from edge_srcnn.engine.backends import AUTO, BACKENDS
 from edge_srcnn.imaging.overlay import USUAL
 from edge_srcnn.service.configuration import load_config, variable
 from edge_srcnn.service.install import EXAMPLE, shipped
-from edge_srcnn.service.settings import SETTINGS, Config, Enhance, Service, wanted
+from edge_srcnn.service.settings import SETTINGS, TABLES, Config, Enhance, Service, Transform, wanted
 from edge_srcnn.upscaler import load_model
 from edge_srcnn.uri import frame_rate
 from tests.edge_srcnn.service.configurations import REPEATABLE, load
@@ -167,13 +167,23 @@ SERVICES = st.builds(
     hot_c=st.floats(40, 120),
     statistics_s=st.floats(1, 86400),
     log=st.sampled_from(["auto", "text", "json"]),
+    recording=st.booleans(),
+    snapshots=st.sampled_from(["snapshots", "/var/spool/shots"]),
 )
-CONFIGS = st.builds(Config, SOURCES, SINKS, ENHANCES, SERVICES)
+TRANSFORMS = st.builds(
+    Transform,
+    rotate=st.sampled_from([None, 0, 90, 180, 270]),
+    hflip=st.sampled_from([None, True, False]),
+    vflip=st.sampled_from([None, True, False]),
+    crop=st.one_of(st.none(), st.builds("{},{},{},{}".format, SIDES, SIDES, SIDES, SIDES)),
+    fps=st.one_of(st.none(), FRACTIONS.map(str)),
+)
+CONFIGS = st.builds(Config, SOURCES, SINKS, ENHANCES, SERVICES, TRANSFORMS)
 
 
 def flat(config: Config) -> dict[str, object]:
     """Key path to value; what is None is left out."""
-    tables = {"": config, "enhance.": config.enhance, "service.": config.service}
+    tables = {"": config, **{f"{name}.": getattr(config, name) for name in TABLES}}
     values = {head + key: value for head, table in tables.items() for key, value in vars(table).items()}
     return {path: values[path] for path in SETTINGS if values[path] is not None}
 
@@ -240,5 +250,7 @@ def test_what_is_commented_out_in_the_example_is_good_too(tmp_path):
     assert set(tomllib.loads(text)["enhance"]) == {path[8:] for path in SETTINGS if path.startswith("enhance.")}
     set_ones = {"threads": 3, "keep_fps": "15", "delegate": "/usr/lib/libvx_delegate.so", "roi": "160,120,320,240"}
     set_ones |= {"strength": "0.75", "temporal": "auto"}
-    expected = Config(enhance=replace(Config().enhance, **set_ones), service=Service(name="Garden", overlay=USUAL))
+    turned = Transform(rotate=180, hflip=True, vflip=True, crop="160,120,320,240", fps="10")
+    named = Service(name="Garden", overlay=USUAL)
+    expected = Config(enhance=replace(Config().enhance, **set_ones), service=named, transform=turned)
     assert load(tmp_path, text).config == expected

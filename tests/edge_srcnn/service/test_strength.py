@@ -45,7 +45,7 @@ def shown(service, scene, frames=200):
 
 
 def reload(service, **changes):
-    service.reload(lambda: replace(service._config, **changes))
+    service.reload(lambda: replace(service.config, **changes))
 
 
 def test_a_camera_that_is_too_noisy_for_the_model_is_sharpened_less_and_a_card_is_not():
@@ -70,10 +70,10 @@ def test_a_reload_takes_another_strength_and_leaves_the_engine():
         assert shown(service, CLEAN, 1) == 1.5
         engine = service._upscaler._upscaler
         for asked, expected in (("0.25", 0.25), ("auto", 1.0), (None, 1.0), ("0", 0.0)):
-            reload(service, enhance=replace(service._config.enhance, strength=asked))
+            reload(service, enhance=replace(service.config.enhance, strength=asked))
             assert shown(service, CLEAN, 1) == expected
         assert service._upscaler._upscaler is engine
-        reload(service, enhance=replace(service._config.enhance, model="fast-s-x3"))
+        reload(service, enhance=replace(service.config.enhance, model="fast-s-x3"))
         assert shown(service, CLEAN, 1) == 0.0
         assert service._upscaler._upscaler is not engine
 

@@ -15,7 +15,8 @@ from edge_srcnn.errors import SourceLost, UsageError
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.live.reader import Opener
 from edge_srcnn.sources import KINDS, Source, kind_of, open_source
-from edge_srcnn.sources.transform import RateLimit, Transform
+from edge_srcnn.sources.rate_limit import RateLimit
+from edge_srcnn.sources.transform import Transform
 from edge_srcnn.uri import parse_uri
 from tests.edge_srcnn.sources.fake_picamera2 import install
 from tests.edge_srcnn.sources.frames import collect, moving
