@@ -36,7 +36,7 @@ def load_model(
     *,
     scale: int = 2,
     camera: bool = False,
-    strength: float | str = AS_TRAINED,
+    strength: float | str | None = None,
     engine: str = AUTO,
     threads: int | None = None,
     block: str | Blocks = AUTO,
@@ -59,7 +59,8 @@ def load_model(
         trained for such pictures is then taken, where one is bundled for ``scale``.
     strength
         Factor on what the network changes: 0 is bicubic, 1 as trained, at most 1.5; ``auto`` is 1, and less where the
-        noise of a picture is beyond what the model knows.
+        noise of a picture is beyond what the model knows or, at scale 1, where there is little to clean. None: 1, and
+        ``auto`` at scale 1.
     engine
         ``auto``, ``litert``, ``tflite``, ``tensorflow``, ``bicubic`` (no network), or ``edgetpu`` with a device behind
         a colon where there are several: ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0``; ``edgetpu:0,1`` lets two share
@@ -171,15 +172,15 @@ class Upscaler(AbstractContextManager["Upscaler"]):
         self.reused: float | None = None
         self._luma: Luma | None = luma
         self._lock = threading.Lock()  # an interpreter and its buffers are one picture's at a time
-        self._model, self.strength_control = model, Strength()
+        self._model, self.strength_control = model, Strength(AS_TRAINED)
 
     @property
-    def strength(self) -> float | str:
-        """Factor on what the network changes, 0 to 1.5, or ``auto``; set, it holds from the next picture on."""
+    def strength(self) -> float | str | None:
+        """Factor on what the network changes, 0 to 1.5, ``auto`` or None; set, it holds from the next picture on."""
         return self.strength_control.asked
 
     @strength.setter
-    def strength(self, asked: float | str) -> None:
+    def strength(self, asked: float | str | None) -> None:
         self.strength_control.asked = asked
 
     def upscale(self, pixels: Samples, out: Samples | None = None, region: Tile | None = None) -> Samples:

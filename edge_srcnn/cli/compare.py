@@ -31,7 +31,7 @@ def compare(
             help="Instead of all: a name or a .tflite; several times. bicubic (x1: the input) is always there.",
         ),
     ] = None,
-    strength: options.Strength = "1",
+    strength: options.Strength = None,
     cut: Annotated[
         str | None,
         typer.Option("--cut", metavar="X,Y,W,H|all", help="The part to look at. (default: the middle)"),

@@ -64,11 +64,12 @@ Temporal = Annotated[
     ),
 ]
 Strength = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--strength",
         metavar="0..1.5|auto",
-        help="How much of the network's change is added: 0 none, 1 as trained; auto: less of it in noisy pictures.",
+        help="How much of the network's change is added: 0 none, 1 as trained; auto: less of it in noisy pictures, "
+        "or at scale 1 in clean ones. (default: 1; at scale 1 auto)",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]

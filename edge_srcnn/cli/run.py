@@ -82,7 +82,8 @@ def run(
             "--strength",
             metavar="0..1.5|auto",
             help="How much of the network's change is added: 0 none, 1 as trained; auto: less of it where the noise is "
-            "beyond what the model knows. (default: auto for cameras, else 1)",
+            "beyond what the model knows, or at scale 1 where there is little to clean. (default: auto for cameras "
+            "and at scale 1, else 1)",
         ),
     ] = None,
     engine: options.Engine = "auto",

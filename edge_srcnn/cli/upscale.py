@@ -33,7 +33,7 @@ def upscale(
     ],
     scale: options.OwnScale = None,
     model: options.Model = "auto",
-    strength: options.Strength = "1",
+    strength: options.Strength = None,
     engine: options.Engine = "auto",
     isolate: options.Isolate = False,
     delegate: options.DelegateLibrary = None,
@@ -125,9 +125,12 @@ def upscale(
 
 
 def _line(outcome: "Outcome", control: "Strength") -> str:
+    from edge_srcnn.engine.strength import AUTO
+
     width, height = outcome.size or (0, 0)
     new_width, new_height = outcome.new_size or (0, 0)
-    strength = "" if isinstance(control.asked, float) else f", strength {control.now:.2f}"
+    chosen = control.asked == AUTO or (control.asked is None and control.now != 1)
+    strength = f", strength {control.now:.2f}" if chosen else ""
     return (
         f"{outcome.job.source} {width}x{height} -> {outcome.job.target} {new_width}x{new_height}"
         f" ({outcome.seconds * 1000:.0f} ms{strength})"

@@ -17,13 +17,17 @@ BLOCK_PX = 16
 SMOOTH_SHARE = 0.1
 """A tenth of the blocks is as smooth as the one that tells, or smoother."""
 
+SMOOTHEST_SHARE = 0.01
+"""In its place, where grain of the scene must not count: the smoothest hundredth."""
+
 _MASK = np.array([1, -2, 1], np.float32)  # of rows, and of columns; whole numbers stay exact
 _MASK_NORM = 6
-_SMOOTHEST = 1.06  # of noise alone, the block that tells has a mean so much lower
+_SMOOTHEST = {SMOOTH_SHARE: 1.06, SMOOTHEST_SHARE: 1.22}
+"""Of noise alone, the block that tells has a mean so much lower."""
 _BAND_BLOCKS = 16
 
 
-def estimate_noise(plane: UInt8Array) -> float:
+def estimate_noise(plane: UInt8Array, share: float = SMOOTH_SHARE) -> float:
     """Estimate the standard deviation of the noise of a plane, in grey levels.
 
     A texture without any smooth place counts as noise; what an encoder has smoothed away is not found.
@@ -32,6 +36,8 @@ def estimate_noise(plane: UInt8Array) -> float:
     ----------
     plane
         uint8 ``[h, w]``.
+    share
+        Of the blocks, those that may be smoother than the one that tells: ``SMOOTH_SHARE`` or ``SMOOTHEST_SHARE``.
 
     Returns
     -------
@@ -45,9 +51,9 @@ def estimate_noise(plane: UInt8Array) -> float:
     for top in range(0, rows, height * _BAND_BLOCKS):
         sums.append(_sums(plane[top : min(top + height * _BAND_BLOCKS, rows) + 2], height, width))
     found = np.concatenate(sums)
-    place = int(SMOOTH_SHARE * (len(found) - 1))
+    place = int(share * (len(found) - 1))
     total = int(np.partition(found, place)[place])
-    return float(total * sqrt(pi / 2) * _SMOOTHEST / (_MASK_NORM * height * width))
+    return float(total * sqrt(pi / 2) * _SMOOTHEST[share] / (_MASK_NORM * height * width))
 
 
 def _sums(rows: UInt8Array, height: int, width: int) -> NDArray[np.int32]:

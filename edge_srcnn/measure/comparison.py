@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from edge_srcnn.engine.backends import AUTO, BICUBIC
-from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.errors import NoInput, UsageError
 from edge_srcnn.imaging.bicubic import base_name
 from edge_srcnn.imaging.luma import Samples, UInt8Array, to_8_bits
@@ -57,7 +56,7 @@ def compare(
     pixels: Samples,
     scale: int,
     names: Sequence[str],
-    strength: float | str = AS_TRAINED,
+    strength: float | str | None = None,
     on_done: Callable[[str], None] = lambda name: None,
 ) -> list[Entry]:
     """Upscale a picture by each model.

@@ -5,7 +5,6 @@ from fractions import Fraction
 
 from edge_srcnn.engine.backends import Delegate
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.engine.strength import AUTO, Strength
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.frame_upscaler import RegionControl
@@ -73,9 +72,9 @@ def upscalers_of(
     )
 
 
-def strength_of(asked: Enhance, *, camera: bool) -> float | str:
+def strength_of(asked: Enhance, *, camera: bool) -> float | str | None:
     """Choose the strength where nothing is asked for: less than was trained where a camera is too noisy for it."""
-    return (AUTO if camera else AS_TRAINED) if asked.strength is None else asked.strength
+    return AUTO if camera and asked.strength is None else asked.strength
 
 
 def region_of(asked: Enhance) -> tuple[int, int, int, int] | None:

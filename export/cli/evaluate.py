@@ -42,7 +42,7 @@ def evaluate(
             " status 1 where a model is below bicubic.",
         ),
     ] = False,
-    strength: options.Strength = "1",
+    strength: options.Strength = None,
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:

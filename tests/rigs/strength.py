@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_srcnn.engine.strength import strength_for
+from edge_srcnn.engine.strength import Faults, strength_for
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range, to_8_bits
 from edge_srcnn.imaging.metrics import psnr
@@ -53,7 +53,7 @@ def gains(upscaler: Upscaler, hr: UInt8Array, small: UInt8Array, sigma: float) -
     inside = (slice(upscaler.scale, -upscaler.scale),) * 2
     base = psnr(upscale_bicubic(small, upscaler.scale)[inside], hr[inside])
     found = []
-    for strength in (*STRENGTHS, strength_for(sigma, upscaler.spec), "auto"):
+    for strength in (*STRENGTHS, strength_for(Faults(sigma), upscaler.spec), "auto"):
         upscaler.strength = strength
         found.append(psnr(upscaler.upscale(small)[inside], hr[inside]) - base)
     return base, found

@@ -22,6 +22,19 @@ def test_the_noise_of_a_grey_wall_is_found_within_a_tenth(sigma):
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)
+def test_the_smoothest_hundredth_tells_it_too(sigma):
+    wall = noisy(np.full((480, 640), 120.0), sigma)
+    assert estimate_noise(wall, noise.SMOOTHEST_SHARE) == pytest.approx((sigma**2 + 1 / 12) ** 0.5, rel=0.1)
+
+
+def test_in_a_scene_full_of_grain_a_smooth_hundredth_is_enough():
+    scene = np.random.default_rng(0).integers(90, 130, (480, 640), np.uint8)
+    scene[:48, :192] = 110  # 36 of 1200 blocks, and those at its edge are not smooth
+    assert estimate_noise(scene, noise.SMOOTHEST_SHARE) == 0.0
+    assert estimate_noise(scene) > 8
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
 def test_slopes_and_an_edge_are_no_noise(sigma):
     y, x = np.mgrid[:240, :320]
     scene = np.where(x > 160, 40.0, 180.0) + 0.1 * y + 0.05 * x
@@ -46,7 +59,7 @@ def test_a_drawing_with_a_smooth_tenth_has_none():
 def test_the_blocks_response_is_that_of_the_page():
     # of a checkerboard of 0 and 1 the mask leaves 8 everywhere: 1 + 1 + 1 + 1 + 4 against four times -2 of the others
     board = (np.indices((66, 66)).sum(axis=0) % 2).astype(np.uint8)
-    expected = 8 * (np.pi / 2) ** 0.5 * noise._SMOOTHEST / 6
+    expected = 8 * (np.pi / 2) ** 0.5 * noise._SMOOTHEST[noise.SMOOTH_SHARE] / 6
     assert estimate_noise(board) == pytest.approx(expected, rel=1e-12)
 
 
