@@ -57,7 +57,7 @@ def test_rotation_mirroring_and_crop_reach_the_frames(service, turn):
 @pytest.mark.parametrize("model", ["fast-m-x2", "srcnn-915-x2", "fast-s-x3", "fast-s-x1-camera"])
 def test_another_model_gives_the_pixels_that_it_gives_to_a_picture(service, model):
     result = after(service, model=model)
-    with load_model(model) as alone:
+    with load_model(model, strength=1) as alone:
         assert np.array_equal(result.frame.luma, alone.upscale(np.ascontiguousarray(result.original.luma)))
     assert service.supervisor.state().model == model
     assert result.scale == service.supervisor.state().size_out[0] / SIZE[0]
