@@ -98,6 +98,8 @@ class Chain:
     def rectify(self, value: Value, slopes: NDArray[Any] | float = 0.0) -> Value:
         """Rectify: what is negative becomes 0, or is multiplied by slopes, one for each channel or one for all."""
         slopes = np.broadcast_to(np.asarray(slopes, np.float64).reshape(-1), (value.channels,))
+        if value.is_picture and not slopes.any():
+            return value  # pixels are never negative
         above = self._rectified(value)
         if not slopes.any():
             return above
@@ -119,6 +121,10 @@ class Chain:
             base=value.base * float(gains[0]),
             white=None if value.white is None else value.white * float(gains[0]),
         )
+
+    def limit(self, value: Value, white: float | None) -> Value:
+        """Limit pixels to 0 below, and to ``white`` above; the bicubic picture is limited by the host."""
+        return value if not value.terms or white is None else replace(value, white=white)
 
     def add(self, first: Value, second: Value) -> Value:
         """Add two values; one channel is added to each of many."""
@@ -207,9 +213,12 @@ class Chain:
     def _on_one_level(self, value: Value) -> tuple[int, Array, Value]:
         """Carry the terms of lower levels up to the highest; give that, its map, and the value."""
         top, terms = max(value.terms), dict(value.terms)
+        is_linear = self._levels.rectified(top, terms[top]) == {False}
         for number in range(min(terms), top):
             if number in terms:
-                terms = self._sum(terms, {number + 1: self._levels.carry(number, terms.pop(number))})
+                rectified = number + 1 < top or not is_linear  # a linear one costs no layer, where nothing else does
+                carried = self._levels.carry(number, terms.pop(number), rectified=rectified)
+                terms = self._sum(terms, {number + 1: carried})
         mix = grown(terms[top], self._levels.count(top))
         return top, mix, replace(value, terms={top: mix})
 

@@ -185,8 +185,8 @@ def _grid(path: Path, upsampling: int, scale: int | None) -> tuple[str, int]:
         return LUMA_PLANE, upsampling
     if scale is None:
         raise UsageError(
-            f"{path}: keeps the size of its input; give --scale 2 (or 3, 4) if it reads the bicubically upscaled picture,"
-            " --scale 1 if it cleans"
+            f"{path}: keeps the size of its input; give --scale 2 (or 3, 4) if it reads the bicubic picture, --scale 1"
+            " if it cleans"
         )
     return LUMA_PLANE if scale == 1 else BICUBIC_PLANE, scale
 

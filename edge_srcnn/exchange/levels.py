@@ -109,17 +109,31 @@ class Levels:
             made.append(level.add(kernel, bias, rectified=rectified))
         return self._select(number, made)
 
-    def carry(self, number: int, mix: Array) -> Array:
-        """Repeat what a map reads in the level above; give the map of that level which is the same."""
+    def carry(self, number: int, mix: Array, *, rectified: bool) -> Array:
+        """Repeat what a map reads in the level above.
+
+        Parameters
+        ----------
+        number
+            The level that is read.
+        mix
+            The map.
+        rectified
+            Whether the channels that repeat it are rectified, as those beside them.
+
+        Returns
+        -------
+        The map of the level above which is the same.
+        """
         mix = self._rectified_pairs(number, mix)
-        used, above = _used(mix), self._levels[number + 1]
+        used, above, name = _used(mix), self._levels[number + 1], "rectified" if rectified else "linear"
         for channel in used:
-            if ("carried", channel) not in above.made:
+            if (name, channel) not in above.made:
                 kernel = np.zeros((1, 1, self.count(number)))
                 kernel[0, 0, channel] = 1.0
-                above.made["carried", channel] = above.add(kernel, 0.0, rectified=True)
+                above.made[name, channel] = above.add(kernel, 0.0, rectified=rectified)
         carried = np.zeros((self.count(number + 1), mix.shape[1]))
-        carried[[above.made["carried", channel] for channel in used]] = mix[used]
+        carried[[above.made[name, channel] for channel in used]] = mix[used]
         return carried
 
     def rectified(self, number: int, mix: Array) -> set[bool]:

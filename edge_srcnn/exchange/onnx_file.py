@@ -16,7 +16,7 @@ def import_onnx() -> Any:
         import onnx.numpy_helper
         import onnx.reference
     except ImportError as error:
-        told = why_not_imported("onnx, which reads and writes ONNX files,", error, "pip install 'edge-srcnn[onnx]'")
+        told = why_not_imported("onnx, which reads and writes ONNX files,", error, "edge-srcnn[onnx]")
         raise Unavailable(told) from error
     return onnx
 

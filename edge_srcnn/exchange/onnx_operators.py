@@ -144,11 +144,11 @@ class Operators:
         value, axis = self.value(name)
         low = None if low is None or low < -1e30 else low
         high = None if high is None or high > 1e30 else high
-        if low == 0 and high is None and not value.base and value.white is None:
+        if low == 0 and high is None:
             return self._chain.rectify(value), axis
         if low not in (None, 0) or high not in (None, 1, 255):
             raise ModelUnsupported(f"limits to {low} and {high}; 0 to 1 or 255 are known, for the picture at the end")
-        return replace(value, white=value.white if high is None else high), axis
+        return self._chain.limit(value, high), axis
 
     def _depthtospace(self, node: Any, attributes: dict[str, Any]) -> _Picture:
         value, axis = self.value(node.input[0])

@@ -1,5 +1,6 @@
 """Read ONNX files as chains of convolutions."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from edge_srcnn.exchange.onnx_file import open_onnx
 from edge_srcnn.exchange.onnx_operators import Operators
 
 OLDEST_OPSET = 11
+
+RESIDUAL = "residual"
+"""The metadata that says ``true`` where the bicubic picture is to be added to the result."""
 
 _SHAPES = frozenset({"Shape", "Size", "Range", "ConstantOfShape", "Expand", "Floor", "Ceil"})
 """They compute sizes, which a chain does not need; so does all that reads their results."""
@@ -72,6 +76,8 @@ def _read(model: Any, white: float) -> tuple[Chain, Value]:
             told = f"has inputs or attributes that do not fit ({reason(error)})"
             raise ModelUnsupported(f"{_place(number, nodes)}: {told}") from error
     value, _ = operators.value(graph.output[0].name)
+    if {each.key: each.value for each in model.metadata_props}.get(RESIDUAL) == "true":  # as we write it
+        value = replace(value, base=white)
     return chain, chain.scale(value, 1 / (white if value.white is None else value.white))
 
 

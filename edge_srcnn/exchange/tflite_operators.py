@@ -218,15 +218,15 @@ class _Reader:
 
     def clip_to_1(self, operator: Any) -> Value:
         """Limit to 0 to 1."""
-        return replace(self._value(operator.Inputs(0)), white=1.0)
+        return self._chain.limit(self._value(operator.Inputs(0)), 1.0)
 
     def limit(self, operator: Any) -> Value:
         """Limit from above or below by a constant."""
         value, bound = self._value(operator.Inputs(0)), float(self._tensors.constant(operator.Inputs(1)).reshape(()))
         if self._tensors.name(operator) == "MAXIMUM" and bound == 0:
-            return value if value.is_picture else self._chain.rectify(value)
+            return self._chain.rectify(value)
         if self._tensors.name(operator) == "MINIMUM" and bound in (1, 255):
-            return replace(value, white=bound)
+            return self._chain.limit(value, bound)
         raise ModelUnsupported(f"by {bound:g}; 0 from below, and 1 or 255 from above are known")
 
     def _activated(self, value: Value, activation: int) -> Value:
