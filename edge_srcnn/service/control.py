@@ -31,7 +31,7 @@ SNAPSHOT_S = 15.0
 
 _PICTURES = Times("%Y%m%d-%H%M%S-%f", ".jpg")
 _REGION = r"[0-9]{1,5},[0-9]{1,5},[1-9][0-9]{0,4},[1-9][0-9]{0,4}"
-_NO_LETTER = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_NO_LETTER = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
 _NAME = rf"[^\s{_NO_LETTER}][^{_NO_LETTER}]{{0,{MAX_NAME - 1}}}"
 
 

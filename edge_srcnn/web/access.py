@@ -5,7 +5,7 @@ import hmac
 import logging
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +35,7 @@ _HEADERS = {
 }
 _POLICY = "default-src 'self'; object-src 'none'; base-uri {base}; form-action 'none'; frame-ancestors {frame}"
 _METHODS = "GET, HEAD"
+_SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _EXPOSED = "X-Timestamp, X-Age, X-View, X-Signal"
 _PREFLIGHT_S = 600
 
@@ -125,6 +126,8 @@ def check(access: Access) -> Middleware:
             refusal.headers.add(hdrs.WWW_AUTHENTICATE, 'Basic realm="edge-srcnn", charset="UTF-8"')
             refusal.headers.add(hdrs.WWW_AUTHENTICATE, 'Bearer realm="edge-srcnn"')
             raise refusal
+        if request.method not in _SAFE and not _is_same_origin(request, access.proxies.visitor_of(request).hosts):
+            raise web.HTTPForbidden(text="pages of another origin may not change anything here\n")
         return await handler(request)
 
     return checked
@@ -158,6 +161,15 @@ def _host_of_target(request: web.Request) -> Iterator[str]:
     _, absolute, rest = request.raw_path.partition("://")
     if absolute and not request.raw_path.startswith("/"):
         yield re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+
+
+def _is_same_origin(request: web.Request, hosts: Sequence[str]) -> bool:
+    """Tell whether a page of ours asks, or no page at all: a browser says which page it is (Fetch, 3.1 and 5.6)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origins = request.headers.getall(hdrs.ORIGIN, ())
+    return all(origin.lower().partition("://")[2] in map(str.lower, hosts) for origin in origins)
 
 
 def _preflight(access: Access, request: web.Request) -> web.Response:

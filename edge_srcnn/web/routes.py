@@ -13,9 +13,12 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from edge_srcnn.sinks.control import Control
 from edge_srcnn.web.broadcast import Broadcast, Shot
+from edge_srcnn.web.control import ControlRoutes
+from edge_srcnn.web.openapi import JPEG, PROJECT, TEXT, Parameter, Route, document
 from edge_srcnn.web.proxies import Proxies, Visitor
-from edge_srcnn.web.state import PROJECT, registry, status
+from edge_srcnn.web.state import registry, shown_of, status, versions
 from edge_srcnn.web.views import ENHANCED, PARTS, VIEWS
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,7 @@ ASSETS = {
     "stage.js": "text/javascript",
     "page.js": "text/javascript",
     "controls.js": "text/javascript",
+    "settings.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -65,9 +69,13 @@ class Routes:
     clients
         Streams at a time.
     name
-        Of the camera, or None.
+        Gives the camera's name, or None.
     visitor_of
         Finds out who asks, also through a proxy.
+    control
+        Changes settings; None where nothing can be changed.
+    token
+        A token is asked for.
     """
 
     def __init__(
@@ -75,29 +83,43 @@ class Routes:
         look: Callable[[], Any],
         broadcast: Broadcast,
         clients: int,
-        name: str | None = None,
+        name: Callable[[], str | None] = lambda: None,
         visitor_of: Callable[[web.Request], Visitor] = _NO_PROXIES.visitor_of,
+        *,
+        control: Control | None = None,
+        token: bool = False,
     ) -> None:
-        self._visitor_of = visitor_of
+        self._visitor_of, self._token = visitor_of, token
+        self._control = None if control is None else ControlRoutes(control)
         self._look, self._broadcast, self._clients, self._name = look, broadcast, clients, name
         self._registry = registry(look, broadcast)
         self._page = (_FOLDER / PAGE).read_text(encoding="utf-8")
 
     def table(self, prefix: str = "") -> list[web.RouteDef]:
-        """List the routes for ``Application.add_routes``, below a path; each answers to GET and HEAD only."""
-        named: dict[str, Handler] = {
-            "/": self.index,
-            "/stream.mjpg": self.stream,
-            "/stream": self.stream,
-            "/snapshot.jpg": self.snapshot,
-            "/snapshot": self.snapshot,
-            "/state": self.state,
-            "/metrics": self.metrics,
-            "/healthz": self.healthz,
-            **{f"/{name}": _asset(name, kind) for name, kind in ASSETS.items()},
-        }
-        routes = [web.get(f"{prefix}{path}", handler) for path, handler in named.items()]
+        """List the routes for ``Application.add_routes``, below a path; GET answers to HEAD, too."""
+        self._prefix = prefix
+        files = [Route(f"/{name}", _asset(name, kind)) for name, kind in ASSETS.items()]
+        routes = [route.define(prefix) for route in (*self._routes(), *files)]
         return [*routes, web.get(prefix, _with_slash)] if prefix else routes
+
+    def _routes(self) -> list[Route]:
+        """List the records of all routes but the page's files."""
+        views = Parameter("view", "Which picture.", VIEWS, ENHANCED)
+        parts = Parameter("view", "Which picture; pairs are two of one moment.", tuple(PARTS), ENHANCED)
+        actions = Parameter("action", "What mjpg-streamer serves here.", (*_STREAM, *_SNAPSHOT))
+        stream, pages = (STREAM_HEADERS["Content-Type"].partition(";")[0],), ("text/html", JPEG)
+        found = [
+            Route("/", self.index, "The page.", (*pages, *stream), parameters=(actions, parts)),
+            Route("/stream.mjpg", self.stream, "Pictures, one after another.", stream, parameters=(parts,)),
+            Route("/stream", self.stream, "The same, as ustreamer has it.", stream, parameters=(parts,)),
+            Route("/snapshot.jpg", self.snapshot, "The newest picture.", (JPEG,), parameters=(views,)),
+            Route("/snapshot", self.snapshot, "The same, as ustreamer has it.", (JPEG,), parameters=(views,)),
+            Route("/state", self.state, "How it goes.", schema=shown_of(self._look)),
+            Route("/metrics", self.metrics, "How it goes, for Prometheus.", (TEXT,)),
+            Route("/healthz", self.healthz, "Whether pictures come.", (TEXT,)),
+            Route("/openapi.json", self.openapi, "This description."),
+        ]
+        return found if self._control is None else [*found, *self._control.routes()]
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Serve the page; or what ``mjpg-streamer`` serves here."""
@@ -110,8 +132,9 @@ class Routes:
             raise web.HTTPBadRequest(text="action must be stream, stream_0, snapshot or snapshot_0\n")
         token = request.query.get("token")
         query = "" if token is None else f"?token={quote(token, safe='')}"  # leaves nothing that HTML would read
-        heading = self._name or PROJECT
-        title = PROJECT if self._name is None else f"{self._name} \N{MIDDLE DOT} {PROJECT}"
+        name = self._name()
+        heading = name or PROJECT
+        title = PROJECT if name is None else f"{name} \N{MIDDLE DOT} {PROJECT}"
         words = {"query": query, "heading": escape(heading), "title": escape(title)}
         text = _WORD.sub(lambda found: words[found[1]], self._page)  # in one go: a name may look like a word
         prefix = self._visitor_of(request).prefix
@@ -176,7 +199,13 @@ class Routes:
 
     async def state(self, request: web.Request) -> web.StreamResponse:
         """Serve the state as JSON."""
-        return web.json_response(status(self._look, self._broadcast, self._name))
+        return web.json_response(status(self._look, self._broadcast, self._name(), control=self._control is not None))
+
+    async def openapi(self, request: web.Request) -> web.StreamResponse:
+        """Serve the description of all routes."""
+        server, version = f"{self._visitor_of(request).prefix}{self._prefix}/", versions().get(PROJECT, "unknown")
+        routes = self._routes()
+        return web.json_response(document(routes, server=server, version=version, token=self._token))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Serve the state for Prometheus."""

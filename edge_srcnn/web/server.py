@@ -90,8 +90,7 @@ class HttpSink(Sink):
 
     def begin(self, stream: Stream) -> None:
         """Listen and serve; ``CannotWrite`` where the port is taken, or the address is not one of this machine."""
-        self._look, self._listener = stream.state, self._place.listen()
-        self._camera, self._rate = self._camera or stream.name, stream.rate
+        self._stream, self._listener = stream, self._place.listen()
         scheme, prefix = "http" if self._certificate is None else "https", self._access.prefix
         self.address = self._place.url(self._listener, scheme, f"{prefix}/" if prefix else "")
         self._warn()
@@ -154,7 +153,7 @@ class HttpSink(Sink):
 
     async def _serve(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="jpeg") as encoder:
-            broadcast = Broadcast(self._quality, encoder, self._rate)
+            broadcast = Broadcast(self._quality, encoder, self._stream.rate)
             connections = Connections(self._limits, self._access.proxies)
             runner = web.AppRunner(
                 self._application(broadcast, connections),
@@ -192,7 +191,15 @@ class HttpSink(Sink):
         application = web.Application(middlewares=checks, client_max_size=_BODY_BYTES)
         application.on_response_prepare.append(header_signal(self._access))
         proxies = self._access.proxies
-        routes = Routes(self._look, broadcast, self._limits.clients, self._camera, proxies.visitor_of)
+        routes = Routes(
+            self._stream.state,
+            broadcast,
+            self._limits.clients,
+            lambda: self._camera or self._stream.present_name,
+            proxies.visitor_of,
+            control=self._stream.control,
+            token=self._access.token is not None,
+        )
         application.add_routes(routes.table(self._access.prefix))
         return application
 

@@ -4,7 +4,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, is_dataclass, make_dataclass
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -17,31 +17,66 @@ from prometheus_client.registry import Collector
 from edge_srcnn.masking import without_secrets
 from edge_srcnn.system.temperature import processor_temperature_c
 from edge_srcnn.web.broadcast import Broadcast
+from edge_srcnn.web.openapi import PROJECT
 from edge_srcnn.web.views import PARTS, VIEWS
-
-PROJECT = "edge-srcnn"
 
 _TOLD = (PROJECT, "aiohttp", "simplejpeg")
 _PREFIX = "edge_srcnn_"
 
 
-def status(look: Callable[[], Any], broadcast: Broadcast, name: str | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Viewed:
+    """Tell what the viewer adds to the pipeline's state.
+
+    Attributes
+    ----------
+    signal
+        A picture came of late.
+    picture_age_s, picture_interval_s
+        Since the newest picture; and what is usual between two.
+    clients, views
+        Streams that are open, in all and by view.
+    control
+        Settings can be changed, at ``/control``.
+    """
+
+    name: str | None
+    signal: bool
+    picture_age_s: float | None
+    picture_interval_s: float
+    clients: int
+    views: dict[str, int]
+    temperature_c: float | None
+    control: bool
+    versions: dict[str, str]
+
+
+def status(
+    look: Callable[[], Any], broadcast: Broadcast, name: str | None = None, *, control: bool = False
+) -> dict[str, Any]:
     """Collect the camera's name, the pipeline's state and the viewers', for JSON; ``look`` gives a dataclass."""
     state = asdict(look())
     for sink in state.get("sinks", ()):
         sink["name"] = without_secrets(sink["name"])
         sink["error"] = sink["error"] and without_secrets(sink["error"])
-    return {
-        "name": name,
-        **state,
-        "signal": broadcast.is_fresh(),
-        "picture_age_s": broadcast.age_s(),
-        "picture_interval_s": broadcast.interval_s(),
-        "clients": broadcast.viewers.total(),
-        "views": {view: broadcast.viewers[view] for view in (*VIEWS, *sorted(set(broadcast.viewers) - set(VIEWS)))},
-        "temperature_c": processor_temperature_c(),
-        "versions": versions(),
-    }
+    viewed = Viewed(
+        name=name,
+        signal=broadcast.is_fresh(),
+        picture_age_s=broadcast.age_s(),
+        picture_interval_s=broadcast.interval_s(),
+        clients=broadcast.viewers.total(),
+        views={view: broadcast.viewers[view] for view in (*VIEWS, *sorted(set(broadcast.viewers) - set(VIEWS)))},
+        temperature_c=processor_temperature_c(),
+        control=control,
+        versions=versions(),
+    )
+    return {"name": name, **state, **asdict(viewed)}
+
+
+def shown_of(look: Callable[[], Any]) -> type:
+    """Give the type of what ``status`` collects: the pipeline's state, with what the viewer adds."""
+    state = type(look())
+    return make_dataclass("Shown", [], bases=(Viewed, state), frozen=True) if is_dataclass(state) else Viewed
 
 
 @cache
