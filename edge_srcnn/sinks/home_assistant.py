@@ -47,6 +47,15 @@ class Topics:
         """JPEG."""
         return f"{self.root}/image"
 
+    @property
+    def settings(self) -> str:
+        """JSON: the values of settings, and why some of them cannot be changed at the moment."""
+        return f"{self.root}/settings"
+
+    def command(self, name: str) -> str:
+        """Where a setting is changed; ``+``: a filter for all of them."""
+        return f"{self.root}/set/{name}"
+
 
 @dataclass(frozen=True)
 class Entity:
@@ -88,7 +97,7 @@ SENSORS = (
     _sensor("fps_in", "Camera rate", "fps_in", unit_of_measurement="fps", icon="mdi:filmstrip", **_MEASURED),
     _sensor("fps_out", "Enhanced rate", "fps_out", unit_of_measurement="fps", icon="mdi:filmstrip", **_MEASURED),
     _sensor("latency", "Latency", "latency_ms", unit_of_measurement="ms", device_class="duration", **_MEASURED),
-    _sensor("model", "Model", "model", icon="mdi:image-auto-adjust"),
+    _sensor("active_model", "Active model", "model", icon="mdi:image-auto-adjust"),
     _sensor("noise", "Noise", "noise", unit_of_measurement="levels", icon="mdi:blur", **_MEASURED),
     _sensor("still", "Still part", "still_percent", unit_of_measurement="%", icon="mdi:image-frame", **_MEASURED),
     _sensor(
@@ -136,8 +145,6 @@ class HomeAssistant:
         The camera's.
     node
         What makes its ids unique; the same at every start.
-    name
-        Of the device.
     interval_s
         Seconds between two states.
     """
@@ -145,13 +152,12 @@ class HomeAssistant:
     prefix: str
     topics: Topics
     node: str
-    name: str
     interval_s: float
 
-    def discovery(self, entities: tuple[Entity, ...]) -> tuple[Message, ...]:
-        """Write the messages that make Home Assistant show entities."""
+    def discovery(self, name: str, entities: tuple[Entity, ...]) -> tuple[Message, ...]:
+        """Write the messages that make Home Assistant show the entities of a device of that name."""
         return tuple(
-            Message(self._topic(each), as_json(self._config(each)), qos=1, retain=True)
+            Message(self._topic(each), as_json(self._config(name, each)), qos=1, retain=True)
             for each in entities
             if self.prefix
         )
@@ -174,20 +180,21 @@ class HomeAssistant:
     def _topic(self, entity: Entity) -> str:
         return f"{self.prefix}/{entity.component}/{self.node}/{entity.key}/config"
 
-    def _config(self, entity: Entity) -> dict[str, Any]:
+    def _config(self, name: str, entity: Entity) -> dict[str, Any]:
         config: dict[str, Any] = {
             "name": entity.label,
             "unique_id": f"{self.node}_{entity.key}",
-            "availability_topic": self.topics.availability,
             "device": {
                 "identifiers": [self.node],
-                "name": self.name,
+                "name": name,
                 "manufacturer": ROOT,
                 "model": "Camera with super-resolution",
                 "sw_version": _version(),
             },
             "origin": {"name": ROOT, "sw_version": _version()},
         }
+        if "availability" not in entity.config:
+            config["availability_topic"] = self.topics.availability
         if entity.component == "camera":
             config["topic"] = self.topics.picture
         elif "sensor" in entity.component:

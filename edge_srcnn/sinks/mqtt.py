@@ -15,7 +15,7 @@ from edge_srcnn.packages import why_not_imported
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.system.certificates import Trust, fingerprint
 from edge_srcnn.system.files import cure_of_shared_file
-from edge_srcnn.uri import Uri, flag, read_options, seconds, whole_number
+from edge_srcnn.uri import Uri, flag, one_of, read_options, seconds, whole_number
 
 if TYPE_CHECKING:
     from edge_srcnn.sinks.mqtt_sink import MqttSink
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 EXTRA = "edge-srcnn[mqtt]"
 OFF = "off"
+_CONTROL = ("yes", "no", "persist")
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 _BEST_QUALITY = 100
@@ -38,7 +39,7 @@ def options(uri: Uri) -> dict[str, Any]:
 
     topic (below which all is published; edge-srcnn/NAME), name (of the camera, here alone), snapshot (seconds between
     pictures, or off; 10), quality (of JPEG; 85), interval (seconds between states; 10), discovery (Home Assistant's
-    prefix, or off; homeassistant), control (may who publishes change settings; yes).
+    prefix, or off; homeassistant), control (may who publishes change settings: no; yes, until the next start; persist).
 
     user, password_file (a file that holds the password alone). Of mqtts: ca (authorities to trust instead of this
     machine's), cert and key (this client's), files in PEM; fingerprint (SHA-256 of the broker's certificate), verify=no
@@ -53,7 +54,7 @@ def options(uri: Uri) -> dict[str, Any]:
         quality=_quality,
         interval=seconds,
         discovery=_prefix,
-        control=flag,
+        control=one_of(*_CONTROL),
         user=_word,
         password_file=_file,
         ca=_file,

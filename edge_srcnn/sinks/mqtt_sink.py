@@ -4,6 +4,7 @@ import logging
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -24,6 +25,8 @@ from edge_srcnn.sinks.home_assistant import (
     HomeAssistant,
     Topics,
 )
+from edge_srcnn.sinks.home_assistant_controls import controls
+from edge_srcnn.sinks.mqtt_commands import Commands
 from edge_srcnn.sinks.mqtt_connection import Broker, Connection, Message
 from edge_srcnn.sinks.mqtt_state import ROOT, as_json, differs, slug, state_of, topic_of
 from edge_srcnn.system.backoff import Backoff
@@ -34,7 +37,7 @@ log = logging.getLogger(__name__)
 RETRY_MOST_S = 60.0
 """The longest wait before a broker that is gone is tried again."""
 
-_WORK_S = 0.2
+_WORK_S = 0.1
 _LOOK_S = 1.0
 _JOIN_S = 2.0
 
@@ -59,7 +62,7 @@ class MqttSink(Sink):
     discovery
         Home Assistant's discovery prefix; empty: nothing is told to it.
     control
-        Who publishes below the topic may change settings.
+        Whether who publishes below the topic may change settings: ``yes``, ``no``; ``persist``: beyond the next start.
     """
 
     live, blocking, on_demand, occasional = True, False, True, True
@@ -74,7 +77,7 @@ class MqttSink(Sink):
         quality: int = 85,
         interval: float = 10.0,
         discovery: str = "homeassistant",
-        control: bool = True,
+        control: str = "yes",
     ) -> None:
         self.name = broker.name
         self.last_error: str | None = None
@@ -84,6 +87,9 @@ class MqttSink(Sink):
         self._picture: Frame | None = None
         self._picture_due_s = self._state_due_s = self._look_due_s = 0.0
         self._told: dict[str, Any] = {}
+        self._settings_told: dict[str, Any] = {}
+        self._discovered: tuple[Message, ...] = ()
+        self._commands: Commands | None = None
         self._connected, self._closing = False, threading.Event()
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -92,11 +98,15 @@ class MqttSink(Sink):
         """Connect; ``Unavailable`` where that fails."""
         camera = self._camera or stream.name
         root = self._topic or topic_of(camera)
-        node, name = f"{ROOT}-{slug(root.removeprefix(f'{ROOT}/'))}", camera or f"{ROOT} {root.rpartition('/')[2]}"
-        self._look, self._topics = stream.state, Topics(root)
-        self._home = HomeAssistant(self._discovery, self._topics, node, name, self._interval_s)
+        node = f"{ROOT}-{slug(root.removeprefix(f'{ROOT}/'))}"
+        self._stream, self._topics = stream, Topics(root)
+        self._settings = stream.control if self._control != "no" else None
+        self._home = HomeAssistant(self._discovery, self._topics, node, self._interval_s)
         will = Message(self._topics.availability, OFFLINE.encode(), qos=1, retain=True)
         self._connection = Connection(self._broker, will, self._take)
+        if self._settings is not None:
+            persist = self._control == "persist"
+            self._commands = Commands(self.name, self._settings, persist=persist, done=self._look_soon)
         self._thread.start()
         self._ready.result()
 
@@ -114,6 +124,8 @@ class MqttSink(Sink):
     def close(self) -> None:
         """Tell that the camera is offline, and end the thread."""
         self._closing.set()
+        if self._commands is not None:
+            self._commands.close()
         if self._thread.ident is not None:
             self._thread.join(_JOIN_S)
 
@@ -157,28 +169,61 @@ class MqttSink(Sink):
     def _entities(self) -> tuple[Entity, ...]:
         camera = (CAMERA,) if self._snapshot_s else ()
         heat = (TEMPERATURE,) if processor_temperature_c() is not None else ()
-        return (*camera, PROBLEM, *SENSORS, *heat)
+        settings = () if self._settings is None else controls(self._settings.settings(), self._topics)
+        return (*camera, PROBLEM, *SENSORS, *heat, *settings)
 
     def _introduce(self) -> None:
         """Say all that others need to know who have just connected."""
         if self._discovery:
             self._connection.subscribe(self._home.birth, self._home.former)
-        for message in self._home.discovery(self._entities()):
-            self._connection.publish(message)
+        if self._commands is not None:
+            self._connection.subscribe(self._topics.command("+"))
+        self._discovered = ()
+        self._discover()
         self._connection.publish(Message(self._topics.availability, ONLINE.encode(), qos=1, retain=True))
         self._state_due_s = self._look_due_s = self._picture_due_s = 0.0
 
+    def _discover(self) -> None:
+        """Tell Home Assistant what has changed among the entities."""
+        name = self._camera or self._stream.present_name or f"{ROOT} {self._topics.root.rpartition('/')[2]}"
+        now = self._home.discovery(name, self._entities())
+        topics = {each.topic for each in now}
+        gone = (replace(each, payload=b"") for each in self._discovered if each.topic not in topics)
+        for message in (*gone, *(each for each in now if each not in self._discovered)):
+            self._connection.publish(message)
+        self._discovered = now
+
     def _publish_what_is_due(self) -> None:
-        now_s = monotonic()
-        if now_s >= self._look_due_s:
-            self._look_due_s = now_s + _LOOK_S
-            state = state_of(self._look(), "")
-            if (now_s >= self._state_due_s or differs(self._told, state)) and self._connection.is_free:
-                self._state_due_s, self._told = now_s + self._interval_s, state
-                self._connection.publish(Message(self._topics.state, as_json(state)))
+        if monotonic() >= self._look_due_s and self._connection.is_free:
+            self._look_due_s = monotonic() + _LOOK_S
+            self._publish_state()
         if (frame := self._picture) is not None and self._connection.is_free:
             self._connection.publish(Message(self._topics.picture, self._encoded(frame)))
             self._picture = None
+
+    def _publish_state(self) -> None:
+        """Tell state and settings when it is time, or something changed that people want to know at once."""
+        due, settings = monotonic() >= self._state_due_s, self._settings_now()
+        state = state_of(self._stream.state(), "" if self._commands is None else self._commands.refused)
+        if due or differs(self._told, state):
+            self._told = state
+            self._connection.publish(Message(self._topics.state, as_json(state)))
+        if settings and (due or settings != self._settings_told):
+            self._settings_told = settings
+            self._discover()
+            self._connection.publish(Message(self._topics.settings, as_json(settings), qos=1, retain=True))
+        if due:
+            self._state_due_s = monotonic() + self._interval_s
+
+    def _look_soon(self) -> None:
+        """Tell what has changed at once; from any thread."""
+        self._look_due_s = 0.0
+
+    def _settings_now(self) -> dict[str, Any]:
+        if self._settings is None:
+            return {}
+        blocked = {each.name: each.blocked for each in self._settings.settings() if each.blocked}
+        return {"settings": self._settings.values(), "blocked": blocked}
 
     def _encoded(self, frame: Frame) -> bytes:
         _, data = cv2.imencode(".jpg", frame.bgr(), [cv2.IMWRITE_JPEG_QUALITY, self._quality])
@@ -186,16 +231,19 @@ class MqttSink(Sink):
 
     def _take(self, message: MQTTMessage) -> None:
         """Take a message; whatever is in it, it ends nothing."""
+        old = message.retain  # it was meant for another time
         try:
             if self._discovery and self._home.is_own(message.topic):
                 self._remove_former(message)
-            elif message.topic == self._home.birth and not message.retain and message.payload == ONLINE.encode():
+            elif message.topic == self._home.birth and not old and message.payload == ONLINE.encode():
                 self._introduce()
+            elif self._commands is not None and message.topic.startswith(self._topics.command("")) and not old:
+                self._commands.take(message.topic.rpartition("/")[2], bytes(message.payload))
         except Exception as error:  # of a payload that nobody foresaw
             log.warning("%s: a message is ignored (%s)", self.name, describe(error))
 
     def _remove_former(self, message: MQTTMessage) -> None:
         """Take back what an earlier start told of an entity that there is no more."""
-        present = {each.topic for each in self._home.discovery(self._entities())}
+        present = {each.topic for each in self._discovered}
         if message.retain and message.payload and message.topic not in present:
             self._connection.publish(Message(message.topic, b"", qos=1, retain=True))

@@ -13,12 +13,13 @@ pytest.importorskip("jsonschema")
 
 import jsonschema
 
-from tests.edge_srcnn.sinks.brokers import Listener, broker
-from tests.edge_srcnn.sinks.test_mqtt_broker import ROOT, running
+from tests.edge_srcnn.sinks.brokers import broker
+from tests.edge_srcnn.sinks.test_mqtt_control import ROOT, service
 
 pytestmark = pytest.mark.slow
 
 SCHEMA = json.loads(Path(__file__).with_name("home_assistant_schema.json").read_text())
+STATES = ("state", "settings")
 TOPIC = re.compile(r"homeassistant/(\w+)/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)/config")
 """Source: homeassistant/components/mqtt/discovery.py, TOPIC_MATCHER."""
 
@@ -32,22 +33,19 @@ def faults(component: str, config: Any) -> list[str]:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """All that is told to Home Assistant, by topic; and the state."""
-    with (
-        broker(tmp_path_factory.mktemp("broker")) as mosquitto,
-        Listener(mosquitto.port) as listener,
-        running(mosquitto.port, others=True),
-    ):
+    """All that is told to Home Assistant, by topic; and the messages of other topics, by their last level."""
+    with broker(tmp_path_factory.mktemp("broker")) as mosquitto, service(mosquitto) as (_, listener):
         listener.wait(f"{ROOT}/image")
-        state = listener.wait(f"{ROOT}/state", 3).json
-        yield {"state": state, **listener.discovered()}
+        listener.wait(f"{ROOT}/state", 3)
+        states = {name: listener.wait(f"{ROOT}/{name}").json for name in STATES}
+        yield {**states, **listener.discovered()}
 
 
 def entities(told: dict[str, Any]) -> list[tuple[str, str, Any]]:
     """Component, name and message of each entity."""
     found = []
     for topic, config in told.items():
-        if topic != "state":
+        if topic not in STATES:
             match = TOPIC.fullmatch(topic)
             assert match is not None, topic
             found.append((match[1], match[3], config))
@@ -60,7 +58,7 @@ def test_the_schema_is_one() -> None:
 
 def test_every_entity_has_the_keys_of_its_component(told: dict[str, Any]) -> None:
     kinds = {component for component, _, _ in entities(told)}
-    assert {"camera", "binary_sensor", "sensor"} <= kinds
+    assert kinds == {"camera", "binary_sensor", "sensor", "switch", "select", "number", "text", "button"}
     assert [fault for component, _, config in entities(told) for fault in faults(component, config)] == []
 
 
@@ -75,6 +73,12 @@ def test_every_entity_has_the_keys_of_its_component(told: dict[str, Any]) -> Non
         ("sensor", {"device": {"name": "without identifiers"}}),
         ("camera", {"state_topic": "a"}),
         ("binary_sensor", {"icon": "camera"}),
+        ("switch", {"command_topic": "a/+"}),
+        ("select", {"options": []}),
+        ("number", {"mode": "knob"}),
+        ("text", {"max": 256}),
+        ("button", {"state_topic": "a"}),
+        ("number", {"availability_topic": "a"}),
     ],
 )
 def test_the_schema_refuses_what_home_assistant_does(told: dict[str, Any], component: str, wrong: Any) -> None:
@@ -86,7 +90,8 @@ def test_ids_are_unique_and_all_belong_to_one_device(told: dict[str, Any]) -> No
     configs = [config for _, _, config in entities(told)]
     assert len({config["unique_id"] for config in configs}) == len(configs)
     assert len({json.dumps(config["device"]) for config in configs}) == 1
-    assert {config["availability_topic"] for config in configs} == {f"{ROOT}/availability"}
+    topics = {config.get("availability_topic") or config["availability"][0]["topic"] for config in configs}
+    assert topics == {f"{ROOT}/availability"}
 
 
 def test_old_values_expire_where_they_are_states(told: dict[str, Any]) -> None:
@@ -98,14 +103,42 @@ def test_templates_give_values_of_the_state(told: dict[str, Any]) -> None:
     jinja2 = pytest.importorskip("jinja2")  # which Home Assistant renders with
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     rendered = {}
-    for _, key, config in entities(told):
+    for component, key, config in entities(told):
         for name, template in config.items():
             if name.endswith("_template"):
-                text = environment.from_string(template).render(value_json=told["state"])
-                rendered[key, name] = text
+                topic = config["json_attributes_topic" if name.startswith("json") else "state_topic"]
+                value = told[topic.rpartition("/")[2]]
+                text = environment.from_string(template).render(value_json=value)
+                rendered[component, key, name.partition("_")[0]] = text
                 assert not name.startswith("json") or isinstance(json.loads(text), dict)
-    assert rendered["phase", "value_template"] == "live"
-    assert rendered["problem", "value_template"] == "OFF"
-    assert float(rendered["fps_in", "value_template"]) > 5
-    assert rendered["model", "value_template"] == "bicubic"
-    assert rendered["noise", "value_template"] == "None"  # Home Assistant's word for what is not known
+    assert rendered["sensor", "phase", "value"] == "live"
+    assert rendered["binary_sensor", "problem", "value"] == "OFF"
+    assert float(rendered["sensor", "fps_in", "value"]) > 5
+    assert rendered["sensor", "active_model", "value"] == "fast-s-x2"
+    assert rendered["sensor", "noise", "value"] == "None"  # Home Assistant's word for what is not known
+    assert rendered["select", "model", "value"] == "fast-s-x2"
+    assert rendered["switch", "hflip", "value"] == "OFF"
+    assert rendered["number", "strength", "value"] == "1.0"
+    assert rendered["number", "keep_fps", "value"] == "None"
+    assert rendered["text", "crop", "value"] == ""
+
+
+def test_an_entity_is_available_while_its_setting_can_be_changed(told: dict[str, Any]) -> None:
+    jinja2 = pytest.importorskip("jinja2")
+    found = {}
+    for component, key, config in entities(told):
+        for each in config.get("availability", ()):
+            if "value_template" in each:
+                value = told[each["topic"].rpartition("/")[2]]
+                found[component, key] = jinja2.Template(each["value_template"]).render(value_json=value)
+    assert found["switch", "recording"] == "offline"  # nothing records here
+    assert found["number", "strength"] == found["button", "strength_auto"] == "online"
+
+
+def test_present_values_are_among_those_that_can_be_chosen(told: dict[str, Any]) -> None:
+    for component, key, config in entities(told):
+        value = told["settings"]["settings"].get(key)
+        if component == "select":
+            assert str(value) in config["options"]
+        if component == "number" and isinstance(value, float):
+            assert config["min"] <= value <= config["max"]

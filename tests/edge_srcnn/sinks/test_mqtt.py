@@ -31,7 +31,7 @@ def test_options_are_read() -> None:
         "quality": 70,
         "interval": 2.0,
         "discovery": "ha",
-        "control": False,
+        "control": "no",
         "user": "u",
         "password_file": "p",
         "ca": "c",
