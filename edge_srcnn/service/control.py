@@ -110,7 +110,8 @@ class RunControl:
         named = {} if opening is None else dict(opening.asked)
         transform = {"rotate": 0, "hflip": False, "vflip": False, "crop": None, "fps": None} | named | turns
         temporal = (opening and opening.uri.options.get("temporal")) or asked.temporal
-        strength = asked.strength if asked.strength is not None else AUTO if service.camera else 1
+        usual = AUTO if service.camera or _scale(config) == 1 else 1
+        strength = usual if asked.strength is None else asked.strength
         crop = transform["crop"]
         return {
             "model": asked.model,

@@ -190,3 +190,9 @@ def test_many_changes_from_many_threads_leave_no_frame_out(steady):
         assert not refused
         assert (state.failed, state.engine_restarts, state.errors) == (0, 0, ())
         assert not [each for each in threading.enumerate() if each.name == "make engine"]
+
+
+@pytest.mark.parametrize(("model", "usual"), [("fast-s-x2", 1.0), ("fast-s-x1-camera", "auto")])
+def test_a_strength_that_nobody_asked_for_is_the_usual_one(model, usual):
+    with controlled(model=model) as running:
+        assert running.control.values()["strength"] == usual
