@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import edge_srcnn
-from edge_srcnn.cli import compare, first_steps, measure, models, run, service, upscale
+from edge_srcnn.cli import compare, exchange, first_steps, measure, run, service, upscale
 from edge_srcnn.cli.console import PrintableFormatter, say_error
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError, Unavailable
 from edge_srcnn.masking import SecretsFilter, without_secrets
@@ -65,8 +65,8 @@ app.command("demo", epilog=first_steps.DEMO_EXAMPLES)(first_steps.demo)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("bench", epilog=measure.BENCH_EXAMPLES)(measure.bench)
 app.command("tune", epilog=measure.TUNE_EXAMPLES)(measure.tune)
-app.command("models", epilog=models.EXAMPLES)(models.models)
 app.command("doctor", epilog=first_steps.DOCTOR_EXAMPLES)(first_steps.doctor)
+app.add_typer(exchange.models_app, name="models", epilog=exchange.EXAMPLES)
 app.add_typer(service.service_app, name="service", epilog=service.SERVICE_EXAMPLES)
 app.add_typer(service.config_app, name="config", epilog=service.CONFIG_EXAMPLES)
 

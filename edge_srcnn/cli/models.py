@@ -1,4 +1,4 @@
-"""``edge-srcnn models``: what comes with the package, and what a model file says of itself."""
+"""``edge-srcnn models show``: what comes with the package, and what a model file says of itself."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict

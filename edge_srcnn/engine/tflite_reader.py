@@ -4,6 +4,7 @@ Source: the TFLite schema, version 3 (``schema.fbs``), as the package ``tflite``
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def _read(data: bytes) -> Graph:
     current, channels, layers = subgraph.Inputs(0), shape[3], []
     for number in range(count):
         operator = subgraph.Operators(number)
-        layer = _convolution(model, subgraph, operator, current, f"operator {number + 1} of {count}")
+        layer = read_convolution(model, subgraph, operator, current, f"operator {number + 1} of {count}")
         if layer.weights.shape[3] != channels:
             raise ModelUnsupported(
                 f"operator {number + 1} of {count} reads {layer.weights.shape[3]} channels where there are {channels}"
@@ -83,7 +84,44 @@ def _read(data: bytes) -> Graph:
     return Graph((shape[1], shape[2], shape[3]), _quantization(source, layers[0].weights.dtype), tuple(layers))
 
 
-def _convolution(model: Any, subgraph: Any, operator: Any, source: int, where: str) -> Convolution:
+def read_convolution(
+    model: Any,
+    subgraph: Any,
+    operator: Any,
+    source: int,
+    where: str,
+    *,
+    paddings: Sequence[int] = (tflite.Padding.VALID,),
+    per_tensor: bool = False,
+) -> Convolution:
+    """Read an operator that must be a convolution.
+
+    Parameters
+    ----------
+    model
+        The flatbuffer.
+    subgraph
+        Its only one.
+    operator
+        Of the subgraph.
+    source
+        The tensor that it must read.
+    where
+        Names the operator in messages.
+    paddings
+        Those that are known.
+    per_tensor
+        Whether one scale for all int8 weights is known, too.
+
+    Returns
+    -------
+    The convolution, which has no padding.
+
+    Raises
+    ------
+    ModelUnsupported
+        It is something else, or in another form.
+    """
     if operator.OpcodeIndex() >= model.OperatorCodesLength():
         raise ModelUnsupported(f"{where} has a code that the graph does not list")
     code = model.OperatorCodes(operator.OpcodeIndex())
@@ -101,7 +139,7 @@ def _convolution(model: Any, subgraph: Any, operator: Any, source: int, where: s
         raise ModelUnsupported(f"{where} has no Conv2DOptions")
     options.Init(table.Bytes, table.Pos)
     steps = (options.StrideH(), options.StrideW(), options.DilationHFactor(), options.DilationWFactor())
-    if options.Padding() != tflite.Padding.VALID or steps != (1, 1, 1, 1):
+    if options.Padding() not in paddings or steps != (1, 1, 1, 1):
         raise ModelUnsupported(f"{where}: VALID padding, stride 1 and dilation 1 are known, not {steps}")
     activation = options.FusedActivationFunction()
     if activation not in _ACTIVATIONS:
@@ -121,13 +159,15 @@ def _convolution(model: Any, subgraph: Any, operator: Any, source: int, where: s
         raise ModelUnsupported(f"{where}: kernel {weights.shape[1]}x{weights.shape[2]}; odd sides are known")
     scales = np.zeros(0, np.float32)
     if weights.dtype == np.int8:
-        scales = _weight_scales(weights_tensor, len(weights), where)
+        scales = _weight_scales(weights_tensor, len(weights), where, per_tensor=per_tensor)
     return Convolution(weights, bias, scales, _quantization(result, weights.dtype), _ACTIVATIONS[activation])
 
 
-def _weight_scales(tensor: Any, channels: int, where: str) -> NDArray[np.float32]:
+def _weight_scales(tensor: Any, channels: int, where: str, *, per_tensor: bool) -> NDArray[np.float32]:
     found = tensor.Quantization()
     scales = np.zeros(0, np.float32) if found is None or found.ScaleIsNone() else found.ScaleAsNumpy()
+    if per_tensor and len(scales) == 1:
+        scales = np.repeat(scales, channels)
     zeros = found is None or found.ZeroPointIsNone() or not found.ZeroPointAsNumpy().any()
     if len(scales) != channels or not zeros or not np.isfinite(scales).all() or not (scales > 0).all():
         raise ModelUnsupported(f"{where}: int8 weights need a scale above 0 for each channel, and zero point 0")

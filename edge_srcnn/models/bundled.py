@@ -42,6 +42,34 @@ def checked_scale(scale: int) -> int:
     return scale
 
 
+def own_name(name: str, path: Path | None = None) -> str:
+    """Give the name of a model of one's own back.
+
+    Parameters
+    ----------
+    name
+        What it shall be called.
+    path
+        Where it shall lie, if that is known.
+
+    Returns
+    -------
+    ``name``.
+
+    Raises
+    ------
+    UsageError
+        A bundled model is called so, or its place is the bundled ones' folder: who reads the name would be misled.
+    """
+    if name in bundled_models() or name == AUTO:
+        raise UsageError(f"{name}: a bundled model is called so; give another --name, such as {name}-mine")
+    if not name.isprintable() or not name.strip() or "/" in name:
+        raise UsageError(f"{name!r}: no name for a model; give --name, such as mine")
+    if path is not None and path.resolve().parent == BUNDLED.resolve():
+        raise UsageError(f"{path}: the bundled models' folder, which an upgrade replaces; give another -o")
+    return name
+
+
 def find_model(name: str | Path | None, scale: int, *, camera: bool = False) -> Path:
     """Find the file of a bundled model, or of a path.
 

@@ -58,7 +58,7 @@ class DnnSuperResImpl:
         *,
         engine: str = AUTO,
         threads: int | None = None,
-        strength: float | str = 1.0,
+        strength: float | str | None = None,
     ) -> None:
         self._engine, self._threads, self._strength = engine, threads, strength
         self._file: str | None = None

@@ -58,10 +58,11 @@ def test_auto_cleans_any_picture_by_the_best_model_for_cameras(run, bundle, phot
 def test_a_named_model_brings_its_scale_and_another_one_is_refused(run_cli, brighter, tmp_path):
     grey = np.full((9, 14), 100, np.uint8)
     Image.fromarray(grey).save(tmp_path / "grey.png")
-    for scale in ((), ("--scale", "1")):
-        done = run_cli("upscale", "grey.png", "-o", "clean.png", "--overwrite", "--model", brighter, *scale)
+    asked = ("upscale", "grey.png", "-o", "clean.png", "--overwrite", "--model", brighter)
+    for options, expected in (("--strength=1", 107), ("--strength=1 --scale=1", 107), ("--scale=1", 100)):
+        done = run_cli(*asked, *options.split())
         assert (done.returncode, done.stderr) == (0, "")
-        assert (read_picture(tmp_path / "clean.png").pixels == 107).all()
+        assert (read_picture(tmp_path / "clean.png").pixels == expected).all()  # what is clean stays, unless asked for
     done = run_cli("upscale", "grey.png", "-o", "no.png", "--model", brighter, "--scale", "2")
     assert (done.returncode, done.stderr.splitlines()) == (
         2,
@@ -96,7 +97,7 @@ def test_a_region_of_a_stream_is_cleaned_and_the_rest_stays(run_cli, brighter, t
         "off.y4m": ("--engine", "bicubic"),
     }.items():
         source = ("run", "--source", "test:size=64x48,fps=max,frames=3", "--sink", f"y4m:{name}")
-        assert run_cli(*source, "--model", brighter, *options).returncode == 0
+        assert run_cli(*source, "--model", brighter, "--strength", "1", *options).returncode == 0
     cleaned, part, plain = (_first_luma(tmp_path / f"{name}.y4m", 48, 64) for name in ("all", "part", "off"))
     assert (cleaned == np.minimum(plain.astype(int) + 7, 255)).all()
     expected = plain.copy()
