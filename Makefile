@@ -7,13 +7,15 @@ RUNTIME_TEST := $(VENVS)/test
 TOOLS := $(VENVS)/tools
 TFLITE := $(VENVS)/tflite
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+DEB_PYTHONS ?= 3.11 3.13
+DEB ?= amd64 arm64
 DEMO_SOURCE ?= test:
 DEMO_SINK ?= http://127.0.0.1:0
 DEMO_SECONDS ?= $(shell [ -t 0 ] || echo 5) # nobody is there to end it
 RIGS ?= arm64 picamera2 vivid streams systemd tf25 pictures proxies
 SOURCES := pyproject.toml edge_srcnn/__init__.py
 
-.PHONY: help demo quick test test-runtime test-tflite test-pi coverage check format lines docs pictures lock release clean
+.PHONY: help demo quick test test-runtime test-tflite test-pi coverage check format lines docs pictures lock deb release clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -82,6 +84,9 @@ pictures: $(DEV)/.made  ## make the pictures of README and docs anew (needs chro
 lock: $(DEV)/.made  ## write the lock files anew
 	$(DEV)/bin/python $(PIP_INSTALL) uv
 	PATH=$(CURDIR)/$(DEV)/bin:$$PATH requirements/lock.sh
+
+deb: $(RUNTIME)/.made  ## build the Debian packages for amd64 and arm64 into dist/ (CPython 3.11 and 3.13; DEB_PYTHONS=3.11: for Debian 12 alone)
+	$(RUNTIME)/bin/python packaging/debian/build.py --pythons "$(DEB_PYTHONS)" $(DEB)
 
 release: $(TOOLS)/.made  ## build and check what is released, and tag it (RELEASING.md); nothing is uploaded
 	tools/release.sh $(TOOLS)/bin/python

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -95,9 +95,7 @@ def _options(
 def main() -> None:
     """Run the command line; every error ends in one line and the exit status of its kind."""
     guard_standard_streams()
-    for entry in entry_points(group=COMMAND_GROUP):
-        command = entry.load()
-        app.command(entry.name, epilog=getattr(sys.modules[command.__module__], "EXAMPLES", None))(command)
+    _add_entry_points()
     threading.excepthook = _tell_uncaught
     try:
         app()
@@ -117,6 +115,18 @@ def main() -> None:
         sys.exit(InternalError.exit_code)
     finally:
         flush_stdout()
+
+
+def all_commands() -> TyperGroup:
+    """Give the whole tree of commands, as man pages are made of."""
+    _add_entry_points()
+    return cast(TyperGroup, typer.main.get_command(app))
+
+
+def _add_entry_points() -> None:
+    for entry in entry_points(group=COMMAND_GROUP):
+        command = entry.load()
+        app.command(entry.name, epilog=getattr(sys.modules[command.__module__], "EXAMPLES", None))(command)
 
 
 def _tell_uncaught(uncaught: threading.ExceptHookArgs) -> None:

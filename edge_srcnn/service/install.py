@@ -12,7 +12,7 @@ from pathlib import Path
 
 import edge_srcnn
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
-from edge_srcnn.installation import how_to_install
+from edge_srcnn.installation import DEBIAN, how_to_install, installation
 from edge_srcnn.service import systemctl
 from edge_srcnn.service.ownership import running_program
 from edge_srcnn.system.files import write_whole
@@ -36,6 +36,9 @@ DEFAULT = "default"
 """The instance that is meant where no camera is named."""
 
 ROOT = Path("/")
+PACKAGED = Path("/usr/lib/systemd/system", TEMPLATE)
+"""Where the Debian package has the unit, which then nobody needs to install."""
+
 HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))
 """What ProtectHome and PrivateTmp hide from the service."""
 
@@ -86,12 +89,17 @@ def install(cameras: Sequence[str] = (), *, prefix: Path | None = None) -> Itera
     if prefix is None:
         _require_root("install")
         require_open()
-    for name, place in PLACES.items():
+    packaged = prefix is None and is_packaged()
+    if packaged:
+        yield Step(str(PACKAGED), "packaged")
+    for name, place in () if packaged else PLACES.items():
         yield _write(root / place, installed(name))
     for camera in cameras or [DEFAULT]:
         configuration = root / CONFIGURATIONS / f"{camera}.toml"
         yield Step(str(configuration), "kept") if configuration.exists() else _write(configuration, shipped(EXAMPLE))
-    if prefix is None:
+    if packaged:
+        yield _tell("systemd-tmpfiles", "--create", Path(PLACES[TMPFILES]).name)
+    elif prefix is None:
         yield _tell("systemd-sysusers", str(root / PLACES[SYSUSERS]))
         yield _tell("systemd-tmpfiles", "--create", str(root / PLACES[TMPFILES]))
         yield from _reload()
@@ -117,10 +125,15 @@ def uninstall(*, purge: bool = False, prefix: Path | None = None) -> Iterator[St
         We may not remove that; root may.
     Unavailable
         systemd refuses.
+    UsageError
+        The service is the Debian package's, and none was installed beside it.
     """
     root = prefix or ROOT
     if prefix is None:
         _require_root("uninstall")
+        if is_packaged():
+            yield from _uncover()
+            return
         if systemctl.is_running() and (root / PLACES[TEMPLATE]).exists():
             systemctl.tell("systemctl", "stop", systemctl.INSTANCES)
             yield Step("the service", "stopped")
@@ -135,6 +148,11 @@ def uninstall(*, purge: bool = False, prefix: Path | None = None) -> Iterator[St
         yield from _reload()
         if purge and systemctl.is_running():
             yield _tell("userdel", "edge-srcnn", optional=True)
+
+
+def is_packaged() -> bool:
+    """Tell whether this copy is the Debian package's, which brings the unit with it."""
+    return installation().kind == DEBIAN
 
 
 def shipped(name: str) -> str:
@@ -169,6 +187,8 @@ def unit_file(name: str) -> str:
 
 def command() -> Path:
     """Find the ``edge-srcnn`` of the environment that runs now; ``Unavailable`` where a service could run none."""
+    if is_packaged():
+        return Path("/usr/bin/edge-srcnn")
     folders = [Path(sysconfig.get_path("scripts")), Path(sys.prefix, "bin")]
     for folder in folders:
         if os.access(folder / "edge-srcnn", os.X_OK):
@@ -196,6 +216,15 @@ def warn_of_owner() -> str | None:
     """Warn where others than root can change the program that was installed; None where only root can."""
     found = running_program(command(), Path(edge_srcnn.__file__).parent)
     return None if found is None else found.warning("service install")
+
+
+def _uncover() -> Iterator[Step]:
+    """Remove a unit that was installed before the package was, and hides the package's."""
+    removed = [Step(str(path), "removed") for path in (ROOT / place for place in PLACES.values()) if _remove(path)]
+    if not removed:
+        raise UsageError("the service is the Debian package's: sudo apt remove edge-srcnn, or purge (recordings, too)")
+    yield from removed
+    yield from _reload()
 
 
 def _needed() -> Iterable[Path]:
