@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,8 +131,8 @@ def options(command: Any, heading: str = ".SH") -> Iterator[str]:
 def panels(command: Any) -> dict[str, list[str]]:
     """List the commands of a group by their panels."""
     found: dict[str, list[str]] = {}
-    for name, each in getattr(command, "commands", {}).items():
-        if not each.hidden:
+    for name in command.list_commands(None) if hasattr(command, "commands") else ():
+        if not (each := command.commands[name]).hidden:
             found.setdefault(each.rich_help_panel or "Commands", []).append(name)
     return found
 
@@ -178,12 +179,13 @@ def escaped(text: str) -> str:
 
 
 def main() -> None:
-    """Write the pages into a folder, and let mandoc check them."""
+    """Write the pages into a folder, and let mandoc check them, where it is."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (folder / name).write_text(text, encoding="utf-8")
-    sys.exit(subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *sorted(folder.glob("*.1"))]).returncode)
+    if shutil.which("mandoc"):
+        sys.exit(subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *sorted(folder.glob("*.1"))]).returncode)
 
 
 if __name__ == "__main__":

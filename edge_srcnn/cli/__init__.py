@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 import edge_srcnn
 from edge_srcnn.cli import compare, exchange, first_steps, measure, run, service, upscale
 from edge_srcnn.cli.console import PrintableFormatter, say_error
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError, Unavailable
 from edge_srcnn.masking import SecretsFilter, without_secrets
 from edge_srcnn.packages import numpy_clash
@@ -25,8 +26,23 @@ COMMAND_GROUP = "edge_srcnn.commands"
 """Entry points of this group are commands too: ``export`` and ``evaluate`` come from the workstation side."""
 
 
+PANELS = PICTURES, LIVE, MODELS, SERVICE, MEASURE, WORKSTATION = (
+    *("Pictures", "Live", "Models", "Service", "Measure"),
+    "Workstation: train and compile",
+)
+"""How ``--help`` groups the commands; those of entry points say theirs as ``PANEL``, or belong to the last."""
+
+
 class Commands(TyperGroup):
     """The commands; a mistake is told without the passwords of the words that it is about."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List the commands by their panels."""
+        return sorted(super().list_commands(ctx), key=self._panel_index)
+
+    def _panel_index(self, name: str) -> int:
+        panel = getattr(self.commands[name], "rich_help_panel", "")
+        return PANELS.index(panel) if panel in PANELS else len(PANELS)
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         """Read the words in front of the command."""
@@ -53,22 +69,26 @@ app = typer.Typer(
     cls=Commands,
     name="edge-srcnn",
     help="Sharper camera pictures on small computers: bicubic upscaling, then a small int8 network.",
-    epilog="Try it: [bold]edge-srcnn demo[/bold]. Upscale a folder: [bold]edge-srcnn upscale photos/ -o large/[/bold]",
+    epilog=command_examples(
+        "edge-srcnn demo  # try it",
+        "edge-srcnn upscale photos/ -o large/  # a folder",
+        "edge-srcnn run --source /dev/video0 --sink http://127.0.0.1:8080  # a camera",
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("upscale", epilog=upscale.EXAMPLES)(upscale.upscale)
-app.command("run", epilog=run.EXAMPLES)(run.run)
-app.command("demo", epilog=first_steps.DEMO_EXAMPLES)(first_steps.demo)
-app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
-app.command("bench", epilog=measure.BENCH_EXAMPLES)(measure.bench)
-app.command("tune", epilog=measure.TUNE_EXAMPLES)(measure.tune)
-app.command("doctor", epilog=first_steps.DOCTOR_EXAMPLES)(first_steps.doctor)
-app.add_typer(exchange.models_app, name="models", epilog=exchange.EXAMPLES)
-app.add_typer(service.service_app, name="service", epilog=service.SERVICE_EXAMPLES)
-app.add_typer(service.config_app, name="config", epilog=service.CONFIG_EXAMPLES)
+app.command("upscale", epilog=upscale.EXAMPLES, rich_help_panel=PICTURES)(upscale.upscale)
+app.command("compare", epilog=compare.EXAMPLES, rich_help_panel=PICTURES)(compare.compare)
+app.command("demo", epilog=first_steps.DEMO_EXAMPLES, rich_help_panel=PICTURES)(first_steps.demo)
+app.command("run", epilog=run.EXAMPLES, rich_help_panel=LIVE)(run.run)
+app.add_typer(exchange.models_app, name="models", epilog=exchange.EXAMPLES, rich_help_panel=MODELS)
+app.add_typer(service.service_app, name="service", epilog=service.SERVICE_EXAMPLES, rich_help_panel=SERVICE)
+app.add_typer(service.config_app, name="config", epilog=service.CONFIG_EXAMPLES, rich_help_panel=SERVICE)
+app.command("doctor", epilog=first_steps.DOCTOR_EXAMPLES, rich_help_panel=MEASURE)(first_steps.doctor)
+app.command("bench", epilog=measure.BENCH_EXAMPLES, rich_help_panel=MEASURE)(measure.bench)
+app.command("tune", epilog=measure.TUNE_EXAMPLES, rich_help_panel=MEASURE)(measure.tune)
 
 
 def _print_version(wanted: bool) -> None:
@@ -126,7 +146,9 @@ def all_commands() -> TyperGroup:
 def _add_entry_points() -> None:
     for entry in entry_points(group=COMMAND_GROUP):
         command = entry.load()
-        app.command(entry.name, epilog=getattr(sys.modules[command.__module__], "EXAMPLES", None))(command)
+        module = sys.modules[command.__module__]
+        panel = getattr(module, "PANEL", WORKSTATION)
+        app.command(entry.name, epilog=getattr(module, "EXAMPLES", None), rich_help_panel=panel)(command)
 
 
 def _tell_uncaught(uncaught: threading.ExceptHookArgs) -> None:

@@ -7,13 +7,14 @@ import typer
 
 from edge_srcnn.cli import options
 from edge_srcnn.cli.console import progress_bar
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.errors import UsageError
 
-EXAMPLES = (
-    "Examples: [bold]edge-srcnn compare photo.jpg[/bold] · "
-    "[bold]edge-srcnn compare dark.jpg -o page.html --scale 1[/bold] · "
-    "[bold]edge-srcnn compare photo.jpg -o page.html --cut 300,200,320,240[/bold] · "
-    "[bold]edge-srcnn compare photo.jpg --model fast-s-x2 --model mine.tflite[/bold]"
+EXAMPLES = command_examples(
+    "edge-srcnn compare photo.jpg",
+    "edge-srcnn compare dark.jpg -o page.html --scale 1",
+    "edge-srcnn compare photo.jpg -o page.html --cut 300,200,320,240",
+    "edge-srcnn compare photo.jpg --model fast-s-x2 --model mine.tflite",
 )
 
 

@@ -8,22 +8,25 @@ import typer
 from edge_srcnn.cli import models
 from edge_srcnn.cli.console import say_warning
 from edge_srcnn.cli.default_command import DEFAULT, DefaultCommandGroup
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.errors import UsageError
 
-EXAMPLES = (
-    "Examples: [bold]edge-srcnn models[/bold] (list) · [bold]edge-srcnn models srcnn-915-x2[/bold] (its card) · "
-    "[bold]edge-srcnn models import espcn.onnx[/bold] · [bold]edge-srcnn models export fast-m-x2 -o fast-m.onnx[/bold]"
+EXAMPLES = command_examples(
+    "edge-srcnn models  # list",
+    "edge-srcnn models srcnn-915-x2  # its card",
+    "edge-srcnn models import espcn.onnx",
+    "edge-srcnn models export fast-m-x2 -o fast-m.onnx",
 )
-IMPORT_EXAMPLES = (
-    "Examples: [bold]edge-srcnn models import espcn.onnx[/bold] · "
-    "[bold]edge-srcnn models import vdsr.onnx --scale 3 -o vdsr-x3.tflite[/bold] · "
-    "[bold]edge-srcnn models import net_int8.tflite --name mine[/bold]"
+IMPORT_EXAMPLES = command_examples(
+    "edge-srcnn models import espcn.onnx",
+    "edge-srcnn models import vdsr.onnx --scale 3 -o vdsr-x3.tflite",
+    "edge-srcnn models import net_int8.tflite --name mine",
 )
-EXPORT_EXAMPLES = (
-    "Examples: [bold]edge-srcnn models export fast-m-x2 -o fast-m-x2.onnx[/bold] · "
-    "[bold]edge-srcnn models export fast-m-x2 --int8 -o fast-m-x2-int8.onnx[/bold] · "
-    "[bold]edge-srcnn models export fast-s-x2-camera --whole -o fast.onnx[/bold] (the picture, not the residual) · "
-    "[bold]edge-srcnn models export fast-m-x2 --size 640x480 --padding zeros -o hailo.onnx[/bold]"
+EXPORT_EXAMPLES = command_examples(
+    "edge-srcnn models export fast-m-x2 -o fast-m-x2.onnx",
+    "edge-srcnn models export fast-m-x2 --int8 -o fast-m-x2-int8.onnx",
+    "edge-srcnn models export fast-s-x2-camera --whole -o fast.onnx  # the picture, not the residual",
+    "edge-srcnn models export fast-m-x2 --size 640x480 --padding zeros -o hailo.onnx",
 )
 
 models_app = typer.Typer(

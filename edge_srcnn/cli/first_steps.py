@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_srcnn.cli.console import print_json, print_table
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import Json, Model
 from edge_srcnn.errors import Unavailable
 from edge_srcnn.installation import NO_32_BIT
@@ -14,9 +15,10 @@ from edge_srcnn.installation import NO_32_BIT
 if TYPE_CHECKING:
     from edge_srcnn.measure.doctor import LiveModel
 
-DEMO_EXAMPLES = "Example: [bold]edge-srcnn demo --scale 3 -o card.png[/bold]"
-DOCTOR_EXAMPLES = (
-    "Example: [bold]edge-srcnn doctor --json[/bold]. Exit status: 0 all well, 1 a self-test failed, 69 no engine."
+DEMO_EXAMPLES = command_examples("edge-srcnn demo --scale 3 -o card.png")
+DOCTOR_EXAMPLES = command_examples(
+    "edge-srcnn doctor --json",
+    more="Exit status: 0 all well, 1 a self-test failed, 69 no engine.",
 )
 
 

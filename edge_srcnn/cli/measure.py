@@ -7,6 +7,7 @@ import typer
 
 from edge_srcnn.cli import options
 from edge_srcnn.cli.console import print_json, print_table, progress_bar
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import network_engine, read_option
 from edge_srcnn.uri import frame_size
 
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
     from edge_srcnn.measure.throughput import Throughput
     from edge_srcnn.measure.tuning import Trial, Tuning
 
-BENCH_EXAMPLES = (
-    "Examples: [bold]edge-srcnn bench[/bold] · [bold]edge-srcnn bench --size 1280x720 --threads 1 --compare[/bold] · "
-    "[bold]edge-srcnn bench --source test:fps=max,frames=200[/bold] · "
-    "[bold]edge-srcnn bench --reuse --source 'night.mp4?temporal=auto'[/bold]"
+BENCH_EXAMPLES = command_examples(
+    "edge-srcnn bench",
+    "edge-srcnn bench --size 1280x720 --threads 1 --compare",
+    "edge-srcnn bench --source test:fps=max,frames=200",
+    "edge-srcnn bench --reuse --source 'night.mp4?temporal=auto'",
 )
-TUNE_EXAMPLES = (
-    "Examples: [bold]edge-srcnn tune --size 1280x720[/bold] · [bold]edge-srcnn tune --model fast-m-x2 --threads "
-    "3[/bold] (leave one processor to other programs) · [bold]edge-srcnn tune --forget[/bold]"
+TUNE_EXAMPLES = command_examples(
+    "edge-srcnn tune --size 1280x720",
+    "edge-srcnn tune --model fast-m-x2 --threads 3  # leave one processor to other programs",
+    "edge-srcnn tune --forget",
 )
 
 SHOWN = 8

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_srcnn.cli.console import print_json, print_table, progress_bar
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import Json
 from edge_srcnn.errors import Unavailable
 
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from edge_srcnn.measure.model_table import Listed
     from edge_srcnn.models.spec import Quality
 
-EXAMPLES = (
-    "Examples: [bold]edge-srcnn models[/bold] · [bold]edge-srcnn models srcnn-915-x2[/bold] (its card) · "
-    "[bold]edge-srcnn models my.tflite[/bold] (what it is, and how it was trained) · "
-    "[bold]edge-srcnn models --json --no-time[/bold]"
+EXAMPLES = command_examples(
+    "edge-srcnn models",
+    "edge-srcnn models srcnn-915-x2  # its card",
+    "edge-srcnn models my.tflite  # what it is, and how it was trained",
+    "edge-srcnn models --json --no-time",
 )
 
 ABSENT = "–"  # noqa: RUF001 - a dash, as people set it in tables

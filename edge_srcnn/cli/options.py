@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from edge_srcnn.cli import completion
 from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME|FILE",
+        autocompletion=completion.models,
         help="A bundled model, a .tflite of ours, or auto: the best for the scale and the source; live, the best that "
         "keeps up.",
     ),
@@ -29,10 +31,20 @@ OwnScale = Annotated[
     int | None,
     typer.Option("--scale", "-s", metavar="1|2|3|4", help="Factor; 1 cleans, and the size stays. (default: 2)"),
 ]
-FrameSize = Annotated[str, typer.Option("--size", metavar="WxH", help="Width and height of the camera's frames.")]
+FrameSize = Annotated[
+    str,
+    typer.Option(
+        "--size", metavar="WxH", autocompletion=completion.sizes, help="Width and height of the camera's frames."
+    ),
+]
 Engine = Annotated[
     str,
-    typer.Option("--engine", "-e", help="auto, litert, tflite, tensorflow, edgetpu (:usb, :pci, :0) or bicubic."),
+    typer.Option(
+        "--engine",
+        "-e",
+        autocompletion=completion.engines,
+        help="auto, litert, tflite, tensorflow, edgetpu (:usb, :pci, :0) or bicubic.",
+    ),
 ]
 Interpreter = Annotated[str, typer.Option("--engine", "-e", help="auto, litert, tflite or tensorflow.")]
 Isolate = Annotated[
@@ -59,6 +71,7 @@ Temporal = Annotated[
     typer.Option(
         "--temporal",
         metavar="|".join(TEMPORAL),
+        autocompletion=lambda: list(TEMPORAL),
         help="Average frames over time where nothing moves: less noise, and still parts cost less. temporal= in a "
         "source's name comes first. (default: auto for cameras, off for files)",
     ),
@@ -68,9 +81,24 @@ Strength = Annotated[
     typer.Option(
         "--strength",
         metavar="0..1.5|auto",
+        autocompletion=completion.strengths,
         help="How much of the network's change is added: 0 none, 1 as trained; auto: less of it in noisy pictures, "
         "or at scale 1 in clean ones. (default: 1; at scale 1 auto)",
     ),
+]
+
+
+def _show_all(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        for each in context.command.params:
+            each.hidden = False  # type: ignore[attr-defined]  # every parameter of Typer's has it
+        context.command.format_help(context, context.make_formatter())
+        raise typer.Exit
+
+
+HelpAll = Annotated[
+    bool,
+    typer.Option("--help-all", is_eager=True, callback=_show_all, help="Show the rare options, too, and exit."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 

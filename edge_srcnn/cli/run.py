@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_srcnn import sinks, sources
-from edge_srcnn.cli import options
+from edge_srcnn.cli import completion, options
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import check_scale, engine_options, read_option
 from edge_srcnn.errors import BadConfiguration, UsageError
 from edge_srcnn.sinks import camera_name
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EXAMPLES = (
-    "Examples: [bold]edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080[/bold] · "
-    "[bold]edge-srcnn run --source '/dev/video0?rotate=180' --sink 'out.mp4?segment=60&keep=30'[/bold] · "
-    "[bold]edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -[/bold] · "
-    "[bold]edge-srcnn run --source test: --sink http://:8080[/bold] · "
-    "[bold]edge-srcnn run --source rtsp://camera/stream --temporal strong --sink http://127.0.0.1:8080[/bold] "
-    "(a noisy camera that stands still) · "
-    "[bold]edge-srcnn run --config /etc/edge-srcnn/default.toml[/bold]"
+EXAMPLES = command_examples(
+    "edge-srcnn run --source 'picamera2:0?size=640x480&fps=15' --sink http://127.0.0.1:8080",
+    "edge-srcnn run --source '/dev/video0?rotate=180' --sink 'out.mp4?segment=60&keep=30'",
+    "edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -",
+    "edge-srcnn run --source test: --sink http://:8080",
+    "edge-srcnn run --source rtsp://camera/stream --temporal strong --sink http://:8080  # noisy, and stands still",
+    "edge-srcnn run --config /etc/edge-srcnn/default.toml",
 )
 _ENHANCE = (
     *("model", "scale", "strength", "engine", "threads", "block", "tile", "reuse", "roi", "keep_fps", "temporal"),
@@ -41,6 +41,7 @@ def run(
             "--source",
             "-i",
             metavar="URI",
+            autocompletion=completion.sources,
             help=f"Where frames come from: {examples(sources.KINDS)}. Every one takes crop=X,Y,W,H, hflip=yes, "
             "vflip=yes, rotate=90, fps=10 and temporal=off behind its ?, or the # of an address.",
         ),
@@ -51,6 +52,7 @@ def run(
             "--sink",
             "-o",
             metavar="URI",
+            autocompletion=completion.sinks,
             help=f"Where results go; may be given more than once: {examples(sinks.KINDS)}",
         ),
     ] = None,
@@ -81,6 +83,7 @@ def run(
         typer.Option(
             "--strength",
             metavar="0..1.5|auto",
+            autocompletion=completion.strengths,
             help="How much of the network's change is added: 0 none, 1 as trained; auto: less of it where the noise is "
             "beyond what the model knows, or at scale 1 where there is little to clean. (default: auto for cameras "
             "and at scale 1, else 1)",

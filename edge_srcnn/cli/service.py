@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_srcnn.cli.console import print_json, print_table, say_warning
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import Json
 from edge_srcnn.errors import BadConfiguration
 from edge_srcnn.masking import without_secrets
@@ -19,22 +20,23 @@ if TYPE_CHECKING:
 
     from edge_srcnn.service.install import Step
 
-SERVICE_EXAMPLES = (
-    "Examples: [bold]sudo edge-srcnn service install[/bold] · "
-    "[bold]sudo edge-srcnn service install --camera front --camera door[/bold] · "
-    "[bold]edge-srcnn service status --json[/bold]"
+SERVICE_EXAMPLES = command_examples(
+    "sudo edge-srcnn service install",
+    "sudo edge-srcnn service install --camera front --camera door",
+    "edge-srcnn service status --json",
 )
-CONFIG_EXAMPLES = (
-    "Examples: [bold]edge-srcnn config example > edge-srcnn.toml[/bold] · "
-    "[bold]edge-srcnn config check edge-srcnn.toml[/bold] · "
-    "[bold]edge-srcnn config show --config edge-srcnn.toml[/bold]"
+CONFIG_EXAMPLES = command_examples(
+    "edge-srcnn config example > edge-srcnn.toml",
+    "edge-srcnn config check edge-srcnn.toml",
+    "edge-srcnn config show --config edge-srcnn.toml",
 )
-CHECK_EXAMPLES = (
-    "Example: [bold]sudo edge-srcnn config check /etc/edge-srcnn/default.toml[/bold]. Exit status: 0 good, 78 not."
+CHECK_EXAMPLES = command_examples(
+    "sudo edge-srcnn config check /etc/edge-srcnn/default.toml",
+    more="Exit status: 0 good, 78 not.",
 )
-SHOW_EXAMPLES = (
-    "Examples: [bold]edge-srcnn config show --config edge-srcnn.toml[/bold] · "
-    "[bold]EDGE_SRCNN_ENHANCE_SCALE=3 edge-srcnn config show --json[/bold]"
+SHOW_EXAMPLES = command_examples(
+    "edge-srcnn config show --config edge-srcnn.toml",
+    "EDGE_SRCNN_ENHANCE_SCALE=3 edge-srcnn config show --json",
 )
 
 service_app = typer.Typer(
@@ -47,7 +49,7 @@ Prefix = Annotated[
 ]
 
 
-@service_app.command("print", epilog="Example: [bold]edge-srcnn service print > edge-srcnn@.service[/bold]")
+@service_app.command("print", epilog=command_examples("edge-srcnn service print > edge-srcnn@.service"))
 def print_(
     name: Annotated[str, typer.Argument(help="edge-srcnn@, or the name of another of our files.")] = "edge-srcnn@",
 ) -> None:
@@ -57,7 +59,7 @@ def print_(
     typer.echo(installed(unit_file(name)), nl=False)
 
 
-@service_app.command("install", epilog="Example: [bold]sudo edge-srcnn service install --camera front[/bold]")
+@service_app.command("install", epilog=command_examples("sudo edge-srcnn service install --camera front"))
 def install(
     camera: Annotated[
         list[str] | None,
@@ -91,7 +93,7 @@ def install(
         typer.echo(f"  {command} service status")
 
 
-@service_app.command("uninstall", epilog="Example: [bold]sudo edge-srcnn service uninstall[/bold]")
+@service_app.command("uninstall", epilog=command_examples("sudo edge-srcnn service uninstall"))
 def uninstall(
     purge: Annotated[
         bool, typer.Option("--purge", help="Remove configurations, recordings and the service's user too.")
@@ -106,7 +108,11 @@ def uninstall(
 
 
 @service_app.command(
-    "status", epilog="Example: [bold]edge-srcnn service status --json[/bold]. Exit status: 1 a unit failed."
+    "status",
+    epilog=command_examples(
+        "edge-srcnn service status --json",
+        more="Exit status: 1 a unit failed.",
+    ),
 )
 def status(json: Json = False) -> None:
     """Show what systemd says of each instance."""
@@ -182,7 +188,7 @@ def show(
     )
 
 
-@config_app.command("example", epilog="Example: [bold]edge-srcnn config example > edge-srcnn.toml[/bold]")
+@config_app.command("example", epilog=command_examples("edge-srcnn config example > edge-srcnn.toml"))
 def print_example() -> None:
     """Print a file with every setting, its default and its meaning."""
     from edge_srcnn.service.install import EXAMPLE, shipped

@@ -7,6 +7,7 @@ import typer
 
 from edge_srcnn.cli import options
 from edge_srcnn.cli.console import progress_bar, say, say_error
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import check_scale, engine_options, read_option
 from edge_srcnn.errors import BadData, EdgeSrcnnError, UsageError
 from edge_srcnn.uri import one_of
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from edge_srcnn.batch import Job, Outcome
     from edge_srcnn.engine.strength import Strength
 
-EXAMPLES = (
-    "Examples: [bold]edge-srcnn upscale photo.jpg -o large.png[/bold] · "
-    "[bold]edge-srcnn upscale photos/ 'more/*.webp' -o large/ --scale 3 --format png[/bold] · "
-    "[bold]edge-srcnn upscale clip.mp4 -o large.mp4[/bold] · "
-    "[bold]edge-srcnn upscale night.mp4 -o large.mp4 --temporal auto[/bold] · "
-    "[bold]edge-srcnn upscale dark.jpg -o clean.png --scale 1[/bold] (noise and blocks removed, same size) · "
-    "[bold]edge-srcnn upscale album/ -o large/ --videos --skip-existing[/bold]"
+EXAMPLES = command_examples(
+    "edge-srcnn upscale photo.jpg -o large.png",
+    "edge-srcnn upscale photos/ 'more/*.webp' -o large/ --scale 3 --format png",
+    "edge-srcnn upscale clip.mp4 -o large.mp4",
+    "edge-srcnn upscale night.mp4 -o large.mp4 --temporal auto",
+    "edge-srcnn upscale dark.jpg -o clean.png --scale 1  # noise and blocks removed, same size",
+    "edge-srcnn upscale album/ -o large/ --videos --skip-existing",
 )
 
 

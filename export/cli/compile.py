@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_srcnn.cli.examples import command_examples
+
 if TYPE_CHECKING:
     from export.edgetpu.compilation import Prepared
 
-EXAMPLES = (
-    "Examples: [bold]edge-srcnn compile srcnn-915-x2[/bold] (a bundled model) · "
-    "[bold]edge-srcnn compile mine.tflite -o models/ --tile 96x96[/bold] · "
-    "[bold]edge-srcnn compile anything.tflite --check-only --json[/bold]. "
-    "Exit status: 0 compiled, 65 the model does not suit, 69 no compiler here, 1 the compiler failed."
+EXAMPLES = command_examples(
+    "edge-srcnn compile srcnn-915-x2  # a bundled model",
+    "edge-srcnn compile mine.tflite -o models/ --tile 96x96",
+    "edge-srcnn compile anything.tflite --check-only --json",
+    more="Exit status: 0 compiled, 65 the model does not suit, 69 no compiler here, 1 the compiler failed.",
 )
 
 

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_srcnn.cli import options
+from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_srcnn.imaging.luma import UInt8Array
     from export.evaluation.evaluate import Method, Score
 
-EXAMPLES = (
-    "Examples: [bold]edge-srcnn evaluate --data set5/ --scale 2[/bold] · "
-    "[bold]edge-srcnn evaluate --data set5/ --data set14/ --scale 3 --model mine.tflite --json[/bold] · "
-    "[bold]edge-srcnn evaluate --data set5/ --scale 1 --degrade camera[/bold] · "
-    "[bold]edge-srcnn evaluate --data set5/ --model fast-m-x2-camera --grid[/bold] (noise and codecs)"
+PANEL = "Measure"
+EXAMPLES = command_examples(
+    "edge-srcnn evaluate --data set5/ --scale 2",
+    "edge-srcnn evaluate --data set5/ --data set14/ --scale 3 --model mine.tflite --json",
+    "edge-srcnn evaluate --data set5/ --scale 1 --degrade camera",
+    "edge-srcnn evaluate --data set5/ --model fast-m-x2-camera --grid  # noise and codecs",
 )
 
 

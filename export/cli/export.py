@@ -4,32 +4,45 @@ import logging
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from edge_srcnn.cli.examples import command_examples
+from edge_srcnn.cli.options import HelpAll
 from edge_srcnn.errors import UsageError
 from edge_srcnn.installation import how_to_install
 
-EXAMPLES = (
-    "Examples: [bold]edge-srcnn export --int8 --minutes 5[/bold] (trains on the photographs inside scikit-image) · "
-    "[bold]edge-srcnn export --int8 --scale 3 --data photos/ --minutes 30 -o models/[/bold] · "
-    "[bold]edge-srcnn export --int8 --arch fast-m --data photos/ --steps 20000[/bold] (a network for live pictures) · "
-    "[bold]edge-srcnn export --int8 --arch fast-s --scale 1 --degradation camera[/bold] (cleans, at the same size) · "
-    "[bold]edge-srcnn export --int8 --edgetpu[/bold] (for Coral's Edge TPU too; exit status 69 without its compiler) · "
-    "[bold]edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915[/bold]"
+EXAMPLES = command_examples(
+    "edge-srcnn export --int8 --minutes 5  # trains on the photographs inside scikit-image",
+    "edge-srcnn export --int8 --scale 3 --data photos/ --minutes 30 -o models/",
+    "edge-srcnn export --int8 --arch fast-m --data photos/ --steps 20000  # a network for live pictures",
+    "edge-srcnn export --int8 --arch fast-s --scale 1 --degradation camera  # cleans, at the same size",
+    "edge-srcnn export --int8 --edgetpu  # for Coral's Edge TPU too; exit status 69 without its compiler",
+    "edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915",
+    more="More options: edge-srcnn export --help-all",
 )
+MAKE, DATA, TRAIN, OUT = "What to make", "Training pictures", "Training", "Result"
+RARE: dict[str, Any] = {"rich_help_panel": "Rare: --help-all", "hidden": True}
 DEFAULT_MINUTES = 12.0
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def export(
     context: typer.Context,
-    int8: Annotated[bool, typer.Option("--int8", help="Write the full-integer model. (the default)")] = False,
-    float32: Annotated[bool, typer.Option("--float32", help="Write the float32 model (alone, or too).")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Write the full-integer model. (the default)", rich_help_panel=MAKE)
+    ] = False,
+    float32: Annotated[
+        bool, typer.Option("--float32", help="Write the float32 model (alone, or too).", rich_help_panel=MAKE)
+    ] = False,
     edgetpu: Annotated[
         bool,
-        typer.Option("--edgetpu", help="Pack the int8 model for an Edge TPU too; compile it, where the compiler is."),
+        typer.Option(
+            "--edgetpu",
+            help="Pack the int8 model for an Edge TPU too; compile it, where the compiler is.",
+            rich_help_panel=MAKE,
+        ),
     ] = False,
     arch: Annotated[
         str,
@@ -38,29 +51,45 @@ def export(
             "-a",
             help="srcnn-915, srcnn-935, srcnn-955, or a fast network: fast-s, fast-m, fast-l, fast-xl, or fast-c16d4:"
             " 16 channels, 4 convolutions before the last (then k3, k5, k7: first kernel; b2: blocks of 2x2 pixels).",
+            rich_help_panel=MAKE,
         ),
     ] = "srcnn-915",
     filters: Annotated[
         str | None,
-        typer.Option("--filters", metavar="N,N", help="Filters of srcnn's first two layers. (default: 64,32)"),
+        typer.Option("--filters", metavar="N,N", help="Filters of srcnn's first two layers. (default: 64,32)", **RARE),
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--form", help="residual, or the paper's direct. (default: residual; direct with --weights)"),
+        typer.Option(
+            "--form", help="residual, or the paper's direct. (default: residual; direct with --weights)", **RARE
+        ),
     ] = None,
     scale: Annotated[
-        int, typer.Option("--scale", "-s", min=1, max=4, help="Factor of upscaling; 1: clean at the same size.")
+        int,
+        typer.Option(
+            "--scale", "-s", min=1, max=4, help="Factor of upscaling; 1: clean at the same size.", rich_help_panel=MAKE
+        ),
     ] = 2,
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", "-d", help="Training pictures (recursive); may be repeated. (default: scikit-image's)"),
+        typer.Option(
+            "--data",
+            "-d",
+            help="Training pictures (recursive); may be repeated. (default: scikit-image's)",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option("--licence", help="Terms of the training pictures, for the model's card.")
+        str | None,
+        typer.Option("--licence", help="Terms of the training pictures, for the model's card.", rich_help_panel=DATA),
     ] = None,
     evaluate_on: Annotated[
         list[Path] | None,
-        typer.Option("--evaluate", help="Benchmark pictures for the report. (default: held-out training pictures)"),
+        typer.Option(
+            "--evaluate",
+            help="Benchmark pictures for the report. (default: held-out training pictures)",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     degradation: Annotated[
         str,
@@ -68,10 +97,14 @@ def export(
             "--degradation",
             help="How training pictures are downscaled: bicubic, cv2, camera (lens, noise, mosaic, JPEG by chance), or"
             " camera-video (more noise, H.264, the mean over time). --scale 1 needs one of the latter two.",
+            rich_help_panel=DATA,
         ),
     ] = "bicubic",
     weights: Annotated[
-        Path | None, typer.Option("--weights", "-w", help="Published Keras weights (.h5) to package; no training.")
+        Path | None,
+        typer.Option(
+            "--weights", "-w", help="Published Keras weights (.h5) to package; no training.", rich_help_panel=TRAIN
+        ),
     ] = None,
     start_from: Annotated[
         Path | None,
@@ -79,6 +112,7 @@ def export(
             "--start-from",
             help="Weights to begin with: a bundled model's name, a model (.tflite) or a checkpoint (.weights.h5); fast"
             " networks: of any scale.",
+            rich_help_panel=TRAIN,
         ),
     ] = None,
     teacher: Annotated[
@@ -87,6 +121,7 @@ def export(
             "--teacher",
             help="A larger network (float32 .tflite, same scale) whose pictures are learned, not the ground truth:"
             " a tenth of the steps; may be repeated.",
+            rich_help_panel=TRAIN,
         ),
     ] = None,
     expand: Annotated[
@@ -97,13 +132,17 @@ def export(
             max=1024,
             help="Train each kernel as a product through so many channels; 0: as it is. (default: fast networks 4 times"
             " their width, srcnn 0)",
+            **RARE,
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help=f"How long to train. (default: {DEFAULT_MINUTES:g})")
+        float | None,
+        typer.Option("--minutes", help=f"How long to train. (default: {DEFAULT_MINUTES:g})", rich_help_panel=TRAIN),
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="How long to train, in batches instead.")] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Patches of a step.")] = 64,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="How long to train, in batches instead.", rich_help_panel=TRAIN)
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Patches of a step.", **RARE)] = 64,
     patch: Annotated[
         int | None,
         typer.Option(
@@ -111,14 +150,16 @@ def export(
             min=8,
             max=256,
             help="Side of a patch in pixels that the network reads, its surroundings apart. (default: 32; fast: 24)",
+            **RARE,
         ),
     ] = None,
-    optimizer: Annotated[str, typer.Option("--optimizer", help="muon, or adam.")] = "muon",
+    optimizer: Annotated[str, typer.Option("--optimizer", help="muon, or adam.", **RARE)] = "muon",
     rate: Annotated[
         float | None,
         typer.Option(
             "--learning-rate",
             help="Peak of the learning rate. (default: what suits the network, 0.005 to 0.02; adam: 0.002)",
+            **RARE,
         ),
     ] = None,
     symmetry: Annotated[
@@ -127,23 +168,33 @@ def export(
             "--symmetry",
             help="Filters that come rotated and flipped: none, flips, or square."
             " (default: none; srcnn-935 and srcnn-955: square, if the filters make up sets of 8)",
+            **RARE,
         ),
     ] = None,
     qat_steps: Annotated[
-        int, typer.Option("--qat-steps", min=0, help="Then train the quantized network on, for so many batches.")
+        int,
+        typer.Option("--qat-steps", min=0, help="Then train the quantized network on, for so many batches.", **RARE),
     ] = 0,
     precision: Annotated[
-        str, typer.Option("--precision", help="float32, or mixed_bfloat16 (faster where the processor has it).")
+        str, typer.Option("--precision", help="float32, or mixed_bfloat16 (faster where the processor has it).", **RARE)
     ] = "float32",
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same seed, the same patches.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same seed, the same patches.", **RARE)
+    ] = 0,
     backend: Annotated[
-        str | None, typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. (default: Keras' own)")
+        str | None,
+        typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. (default: Keras' own)", **RARE),
     ] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Drop checkpoints; begin anew.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace models that exist.")] = False,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model, card and report.")] = Path(
-        "exported"
-    ),
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Drop checkpoints; begin anew.", rich_help_panel=OUT)
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace models that exist.", rich_help_panel=OUT)
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for model, card and report.", rich_help_panel=OUT)
+    ] = Path("exported"),
+    help_all: HelpAll = False,
 ) -> None:
     """Train a network, quantize it, evaluate it, and package it. A training that is killed goes on where it stopped."""
     if backend is not None:

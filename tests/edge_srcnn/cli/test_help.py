@@ -25,6 +25,8 @@ def test_the_help_lists_every_command_and_an_example(run_cli):
     assert "edge-srcnn demo" in done.stdout
     for command in COMMANDS:
         assert re.search(rf"│ {command} ", done.stdout), command
+    panels = re.findall(r"╭─ (\w+)", done.stdout)
+    assert panels == ["Options", "Pictures", "Live", "Models", "Service", "Measure", "Workstation"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -32,7 +34,15 @@ def test_the_help_of_every_command_says_what_it_does_and_holds_an_example(run_cl
     done = run_cli(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: python -m edge_srcnn {command}" in done.stdout
-    assert re.search(rf"Examples?: edge-srcnn {command}\b", done.stdout)
+    assert re.search(rf"^ Examples?: *\n +edge-srcnn {command}\b", done.stdout, re.MULTILINE)
+
+
+def test_rare_options_show_when_all_are_asked_for(run_cli):
+    usual, everything = run_cli("export", "--help").stdout, run_cli("export", "--help-all").stdout
+    for option in ("--int8", "--data", "--minutes", "--output"):
+        assert option in usual and option in everything, option
+    for option in ("--qat-steps", "--precision", "--seed", "--batch"):
+        assert option not in usual and option in everything, option
 
 
 def test_the_help_tells_the_defaults_that_are_not_plain_values(run_cli):
