@@ -35,7 +35,7 @@ emulate() { # let the kernel start programs for arm64, until this script ends
   fi
 }
 
-make_tree() { # SUITE ARCHITECTURE: Debian as a small installation has it, with the packages that ours will ask for at hand
+make_tree() { # SUITE ARCHITECTURE: Debian as a small installation has it, which holds all that ours depends on
   local tree=$lab/$1-$2 mirror
   [ ! -e "$tree/.made" ] || return 0
   need mmdebstrap mmdebstrap
@@ -43,8 +43,6 @@ make_tree() { # SUITE ARCHITECTURE: Debian as a small installation has it, with 
   rm -rf "$tree"
   mkdir -p "$lab"
   mmdebstrap --quiet --architecture "$2" --variant=apt --include=systemd,systemd-sysv,udev,python3 "$1" "$tree" "$mirror"
-  chroot "$tree" apt-get update -qq
-  chroot "$tree" apt-get install -qq --download-only media-types libstdc++6 zlib1g >/dev/null
   touch "$tree/.made"
 }
 
@@ -85,7 +83,7 @@ for what; do
           mount --bind "$3" root/proc/cpuinfo # by it LiteRT chooses its kernels
           mkdir root/rig && cp "$out"/*.deb root/rig/
           export DEBIAN_FRONTEND=noninteractive
-          chroot root apt-get install -qq -y --no-install-recommends --no-download /rig/edge-srcnn_*_arm64.deb </dev/null >"$out/apt" 2>&1 ||
+          chroot root apt-get install -qq -y --no-install-recommends /rig/edge-srcnn_*_arm64.deb </dev/null >"$out/apt" 2>&1 ||
             { cat "$out/apt"; exit 1; }
           chroot root edge-srcnn --version
           chroot root edge-srcnn demo -o /tmp/demo.png
