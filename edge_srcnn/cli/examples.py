@@ -6,7 +6,7 @@ def command_examples(*lines: str, more: str = "") -> str:
 
     Parameters
     ----------
-    lines
+    *lines
         As they are typed; what follows two spaces and ``#`` is a remark.
     more
         A sentence below them.
