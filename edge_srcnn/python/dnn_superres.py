@@ -7,6 +7,7 @@ chooses the network: whoever asks for ``fsrcnn`` wants a fast one, and whoever a
 import logging
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_srcnn.engine.backends import AUTO
 from edge_srcnn.errors import ModelUnsupported, NoInput, UsageError
-from edge_srcnn.imaging.luma import Samples, UInt8Array
+from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.bundled import SCALES, STILL, bundled_models, checked_scale, find_model, is_auto, ladder_of
 from edge_srcnn.python.options import Name
 from edge_srcnn.upscaler import Upscaler, load_model, read_named
@@ -117,7 +118,7 @@ class DnnSuperResImpl:
         self._forget()
         self._name(scale)
 
-    def upsample(self, img: Samples | NDArray[np.float32], result: UInt8Array | None = None) -> UInt8Array:
+    def upsample(self, img: NDArray[Any], result: UInt8Array | None = None) -> UInt8Array:
         """Upscale a picture.
 
         Parameters
@@ -140,7 +141,7 @@ class DnnSuperResImpl:
 
     def upsampleMultioutput(
         self,
-        img: Samples | NDArray[np.float32],
+        img: NDArray[Any],
         imgs_new: list[UInt8Array] | None,
         scale_factors: Sequence[int],
         node_names: Sequence[str] = (),
@@ -190,7 +191,7 @@ class DnnSuperResImpl:
         """Warn that this changes nothing: ``engine`` says what computes."""
         log.warning("setPreferableTarget(%d) changes nothing; DnnSuperResImpl(engine=...) says what computes", targetId)
 
-    def _upscaled(self, img: Samples | NDArray[np.float32], scale: int, result: UInt8Array | None) -> UInt8Array:
+    def _upscaled(self, img: NDArray[Any], scale: int, result: UInt8Array | None) -> UInt8Array:
         picture = _checked(img)
         if scale not in self._upscalers:
             self._upscalers[scale] = load_model(
@@ -249,7 +250,7 @@ def _chosen(algorithm: str, scale: int) -> str:
     return algorithm
 
 
-def _checked(img: Samples | NDArray[np.float32] | None) -> UInt8Array:
+def _checked(img: NDArray[Any] | None) -> UInt8Array:
     """Give a picture as uint8; ``UsageError`` where it is none."""
     if img is None:
         raise UsageError("there is no picture: cv2.imread gives None for a file that it cannot read")

@@ -5,10 +5,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
-from typing import Unpack
+from typing import Any, Unpack
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_srcnn.errors import EdgeSrcnnError, SourceLost, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
@@ -105,7 +106,7 @@ class VideoCapture:
             raise SourceLost("VideoCapture: there are no more frames")
         return taken
 
-    def retrieve(self, image: UInt8Array | None = None, flag: int = 0) -> tuple[bool, UInt8Array | None]:
+    def retrieve(self, image: NDArray[Any] | None = None, flag: int = 0) -> tuple[bool, UInt8Array | None]:
         """Enhance the frame that was grabbed.
 
         Parameters
@@ -128,7 +129,7 @@ class VideoCapture:
             pixels = image
         return True, pixels
 
-    def read(self, image: UInt8Array | None = None) -> tuple[bool, UInt8Array | None]:
+    def read(self, image: NDArray[Any] | None = None) -> tuple[bool, UInt8Array | None]:
         """Take the next frame and enhance it: ``grab`` and ``retrieve``.
 
         Parameters
