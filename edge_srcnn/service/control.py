@@ -96,7 +96,7 @@ class RunControl:
             Setting("hflip", "Mirror left and right", "switch", blocked=file),
             Setting("vflip", "Mirror top and bottom", "switch", blocked=file),
             _region("crop", "Crop", file, said.get("crop")),
-            _rate("fps", "Rate, at most", said.get("fps", "all frames"), file),
+            _rate("fps", "Rate at most", said.get("fps", "all frames"), file),
             _rate("keep_fps", "Rate that auto keeps", "the camera's", file or bicubic),
             Setting("name", "Name", "text", empty="none", pattern=_NAME),
             Setting("recording", "Record", "switch", blocked=file or unrecorded),
@@ -210,7 +210,7 @@ def _region(name: str, label: str, blocked: str | None, empty: str | None = None
 
 
 def _rate(name: str, label: str, empty: str, blocked: str | None) -> Setting:
-    return Setting(name, label, "number", (), 0.1, 1000.0, 0.1, "frames a second", blocked, empty)
+    return Setting(name, label, "number", (), 0.1, 1000.0, 0.1, "fps", blocked, empty)
 
 
 def _scale(config: Config) -> int:

@@ -99,6 +99,7 @@ const actions = {
   larger: () => stage.step(1),
   snapshot: takeSnapshot,
   fullscreen: toggleFullScreen,
+  settings: () => toggleDrawer(),
 };
 for (const [id, action] of Object.entries(actions)) {
   if (id !== "compare") $(id).addEventListener("click", () => action());
@@ -106,7 +107,7 @@ for (const [id, action] of Object.entries(actions)) {
 $("compare").addEventListener("change", compare);
 $("fullscreen").hidden = !document.fullscreenEnabled;
 
-const keys = { c: "compare", "-": "smaller", "+": "larger", "=": "larger", s: "snapshot", f: "fullscreen" };
+const keys = { c: "compare", "-": "smaller", "+": "larger", "=": "larger", s: "snapshot", f: "fullscreen", ",": "settings" };
 Object.assign(keys, { 0: "fit", 1: "actual", 2: "fill" });
 const arrows = { ArrowLeft: -KEY_STEP, ArrowDown: -KEY_STEP, ArrowRight: KEY_STEP, ArrowUp: KEY_STEP };
 const jumps = { Home: 0, End: 1, PageDown: -0.1, PageUp: 0.1 };
@@ -121,5 +122,5 @@ document.addEventListener("keydown", (event) => {
     else if (!(event.key in keys)) return;
     if (!(event.key in keys)) return event.preventDefault();
   }
-  if (event.key in keys && !event.repeat && !$(keys[event.key]).disabled) actions[keys[event.key]]();
+  if (event.key in keys && !event.repeat && !$(keys[event.key]).disabled && !$(keys[event.key]).hidden) actions[keys[event.key]]();
 });

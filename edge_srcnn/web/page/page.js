@@ -70,6 +70,8 @@ async function look() {
     same = before !== null && `${before}` === `${after}`;
     $("compare").options[0].disabled = plain || same; // which is what is shown, or is not there
     if (same && !plain && $("compare").value === "bicubic") $("compare").value = "camera";
+    $("settings").hidden = !server.state.control;
+    showName(server.state.name);
     follow();
   } catch (error) {
     server.state = null;
@@ -79,6 +81,14 @@ async function look() {
   updateSignal();
   clearTimeout(lookAgain);
   lookAgain = setTimeout(look, LOOK_EVERY_MS);
+}
+
+/** Show the camera's name, which may have been changed. */
+function showName(name) {
+  write("name", name ?? "edge-srcnn");
+  $("name").title = $("name").textContent;
+  const title = name === null ? "edge-srcnn" : `${name} \u00b7 edge-srcnn`;
+  if (document.title !== title) document.title = title;
 }
 
 /* ---- live or not ---- */
@@ -145,6 +155,7 @@ function showFigures(live) {
   write("size-in", state.size_in && !same ? `${state.size_in.join("×")} → ` : "");
   write("size-out", state.size_out ? state.size_out.join("×") : "–");
   showStillness(shown, state);
+  showReasons();
   showCompared();
   if (stage.frame !== null) showControls(); // the model may be another one
 }

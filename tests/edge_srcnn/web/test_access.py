@@ -22,7 +22,7 @@ from tests.edge_srcnn.web.serving import LIMIT_S, Viewer, by_hand, flat, get, wi
 
 STREAMS = ("/stream.mjpg", "/stream", "/?action=stream")
 SNAPSHOTS = ("/snapshot.jpg", "/snapshot", "/?action=snapshot")
-ASSETS = ("/page.css", "/page.js", "/controls.js", "/stage.js", "/stream.js", "/icon.svg")
+ASSETS = ("/page.css", "/page.js", "/controls.js", "/settings.js", "/stage.js", "/stream.js", "/icon.svg")
 TOKEN = "s&c r=t"
 IN_ADDRESS = "s%26c%20r%3Dt"
 LONG = "0123456789abcdef0123"

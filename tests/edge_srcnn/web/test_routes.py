@@ -19,7 +19,7 @@ from tests.edge_srcnn.web.serving import Viewer, by_hand, flat, get, metric, pip
 STREAMS = ("/stream.mjpg", "/stream", "/?action=stream")
 SNAPSHOTS = ("/snapshot.jpg", "/snapshot", "/?action=snapshot")
 VIEWS = {"enhanced": (320, 240), "bicubic": (320, 240), "split": (320, 240), "camera": (160, 120)}
-ASSETS = ("/page.css", "/page.js", "/controls.js", "/stage.js", "/stream.js", "/icon.svg")
+ASSETS = ("/page.css", "/page.js", "/controls.js", "/settings.js", "/stage.js", "/stream.js", "/icon.svg")
 
 
 def test_a_real_pipeline_is_served_on_every_route() -> None:
