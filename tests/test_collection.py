@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 STREAM = ("aiohttp", "simplejpeg", "prometheus_client")
 VIDEO = ("av", "requests", "urllib3")
 ONNX = ("onnx", "onnxruntime", "tensorflow")
+MQTT = ("paho",)
 LITERT = ("ai_edge_litert",)
 
 COLLECT = """
@@ -22,7 +23,7 @@ sys.exit(pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", "-p", "
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", [STREAM + VIDEO, LITERT, ONNX], ids="+".join)
+@pytest.mark.parametrize("names", [STREAM + VIDEO + MQTT, LITERT, ONNX], ids="+".join)
 def test_tests_can_be_collected_without(names):
     done = subprocess.run(
         [sys.executable, "-c", COLLECT.format(names=names)], cwd=ROOT, capture_output=True, text=True, check=False

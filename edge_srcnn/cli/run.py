@@ -25,6 +25,7 @@ EXAMPLES = command_examples(
     "edge-srcnn run --source clip.mp4 --sink y4m:- | ffplay -",
     "edge-srcnn run --source test: --sink http://:8080",
     "edge-srcnn run --source rtsp://camera/stream --temporal strong --sink http://:8080  # noisy, and stands still",
+    "edge-srcnn run --source /dev/video0 --name Garden --sink mqtt://homeassistant.local  # Home Assistant",
     "edge-srcnn run --config /etc/edge-srcnn/default.toml",
 )
 _ENHANCE = (

@@ -14,6 +14,7 @@ SNAPSHOT = "snapshot"
 
 _COMPONENTS = {"switch": "switch", "choice": "select", "number": "number", "text": "text"}
 _SLIDER_STEPS = 200
+_UNITS = {"frames a second": "fps"}  # there is little room for them
 _CONFIG = {"entity_category": "config"}
 
 
@@ -58,6 +59,6 @@ def _availability(setting: Setting, topics: Topics) -> dict[str, Any]:
 
 def _range(setting: Setting) -> dict[str, Any]:
     least, most, step = setting.least or 0.0, setting.most or 0.0, setting.step or 1.0
-    unit = {"unit_of_measurement": setting.unit} if setting.unit else {}
+    unit = {"unit_of_measurement": _UNITS.get(setting.unit, setting.unit)} if setting.unit else {}
     mode = "slider" if (most - least) / step <= _SLIDER_STEPS else "box"
     return {"min": least, "max": most, "step": step, "mode": mode, **unit}

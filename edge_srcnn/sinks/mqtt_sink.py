@@ -34,7 +34,7 @@ from edge_srcnn.system.temperature import processor_temperature_c
 
 log = logging.getLogger(__name__)
 
-RETRY_MOST_S = 60.0
+RETRY_MOST_S = 10.0
 """The longest wait before a broker that is gone is tried again."""
 
 _WORK_S = 0.1

@@ -17,6 +17,11 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.sinks import open_sink
+from edge_srcnn.sinks.null import NullSink
+from edge_srcnn.sources import open_source
+from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.web.serving import wait_until
 
@@ -31,6 +36,13 @@ def mosquitto() -> str:
     return found
 
 
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 class Mosquitto:
     """A broker at a free port of this machine.
 
@@ -42,8 +54,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, *settings: str) -> None:
         self._program, self._folder = mosquitto(), folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         lines = settings or ("allow_anonymous true",)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "mosquitto.conf"
@@ -153,3 +164,27 @@ class Listener:
     def __exit__(self, *reason: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+
+@contextmanager
+def running(
+    port: int,
+    options: str = "",
+    *,
+    name: str = "Garden",
+    others: bool = False,
+    source: str = "test:size=160x120,fps=20",
+) -> Iterator[Pipeline]:
+    """The real pipeline with the sink; by itself nobody else takes frames."""
+    sink = open_sink(f"mqtt://127.0.0.1:{port}#interval=0.5&{options}".rstrip("&"))
+    pipeline = Pipeline(
+        open_source(source), load_model(engine="bicubic"), [sink, *([NullSink()] if others else [])], name=name
+    )
+    thread = threading.Thread(target=pipeline.run)
+    thread.start()
+    try:
+        yield pipeline
+    finally:
+        pipeline.stop()
+        thread.join(WAIT_S)
+    assert not thread.is_alive()
