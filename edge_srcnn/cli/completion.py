@@ -45,5 +45,12 @@ def strengths(incomplete: str) -> Iterator[str]:
     return _beginning(incomplete, "auto", "0", "0.5", "1")
 
 
+def assignments(incomplete: str) -> Iterator[str]:
+    """Offer settings that can be changed while frames go on."""
+    from edge_srcnn.service.changes import CHANGEABLE
+
+    return _beginning(incomplete, *(f"{name}=" for name in CHANGEABLE))
+
+
 def _beginning(incomplete: str, *values: str) -> Iterator[str]:
     return (value for value in dict.fromkeys(values) if value.startswith(incomplete))

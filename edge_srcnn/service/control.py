@@ -71,7 +71,7 @@ class RunControl:
 
     def __init__(self, service: Changed) -> None:
         self._service = service
-        self._models = tuple(sorted(bundled_models(), key=lambda name: (name.partition("-x")[2], name)))
+        self._models = tuple(sorted(bundled_models(), key=lambda name: (name.rpartition("-x")[2], name)))
 
     def settings(self) -> tuple[Setting, ...]:
         """List what can be changed, and what cannot be changed here and why."""

@@ -125,7 +125,7 @@ def open(uri: Uri, **given: Any) -> "HttpSink":
         given["camera"] = given.pop("name")
     file = given.pop("token_file", None)
     if file is not None:
-        given["token"] = _token_of(file)
+        given["token"] = read_token(file)
     given["hosts"] = (*given.get("hosts", ()), place.host.lower())
     access = Access(
         proxies=Proxies(given.pop("proxy", ())), **_taken(given, "hosts", "token", "prefix", "cors", "frame")
@@ -217,7 +217,8 @@ def _file(text: str) -> str:
     return os.path.expandvars(text)
 
 
-def _token_of(file: str) -> str:
+def read_token(file: str) -> str:
+    """Read the token that a file holds; ``NoInput`` where it cannot be read, ``UsageError`` where there is none."""
     try:
         token = Path(file).read_text(encoding="utf-8").strip()
     except OSError as error:

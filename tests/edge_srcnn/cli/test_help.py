@@ -14,7 +14,7 @@ from edge_srcnn.cli import COMMAND_GROUP
 pytestmark = pytest.mark.slow
 
 COMMANDS = [
-    *("upscale", "demo", "bench", "tune", "models", "doctor"),
+    *("upscale", "demo", "ctl", "bench", "tune", "models", "doctor"),
     *sorted(entry.name for entry in entry_points(group=COMMAND_GROUP)),
 ]
 
