@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from queue import Empty, Full, Queue
+from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, InternalError, UsageError
 from edge_srcnn.sinks.control import Control
@@ -12,6 +13,8 @@ from edge_srcnn.sinks.home_assistant_controls import NONE, SNAPSHOT
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 16
+LOG_EVERY_S = 1.0
+"""Whoever publishes cannot fill the log."""
 _LOOK_S = 0.5
 
 
@@ -33,6 +36,7 @@ class Commands:
 
     def __init__(self, name: str, control: Control, *, persist: bool, done: Callable[[], None]) -> None:
         self._refused: dict[str, str] = {}
+        self._log_again_s = 0.0
         self._name, self._control, self._persist, self._done = name, control, persist, done
         self._waiting: Queue[tuple[str, bytes]] = Queue(MOST_WAITING)
         self._closing = threading.Event()
@@ -87,7 +91,8 @@ class Commands:
     def _refuse(self, command: str, why: str) -> None:
         """Write one line, however often the same command comes; others may have written what it tells."""
         why = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in why)
-        if self._refused.pop(command, "") != why:
+        if self._refused.pop(command, "") != why and monotonic() >= self._log_again_s:
+            self._log_again_s = monotonic() + LOG_EVERY_S
             log.warning("%s: a command was refused: %s", self._name, why)
         while len(self._refused) >= MOST_WAITING:  # names are whatever somebody publishes
             self._refused.pop(next(iter(self._refused)))

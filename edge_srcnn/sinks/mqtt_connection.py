@@ -29,6 +29,7 @@ MAX_PACKET_BYTES = 65_536
 
 _GOOD_BYE_S = 0.5
 _WRONG_LOGIN = frozenset({"Bad user name or password", "Not authorized"})
+_NOT_TOLD = "Unspecified error"  # paho's word where the connection ended without one
 _OLD_BROKER = "Unsupported protocol version"
 
 
@@ -74,9 +75,15 @@ class Connection:
         What it tells others when we are gone without a word.
     take
         Gets what comes, in the thread that calls ``work``.
+
+    Attributes
+    ----------
+    most_bytes
+        What the broker takes in one message; None: it does not say.
     """
 
     def __init__(self, broker: Broker, will: Message, take: Callable[[MQTTMessage], None]) -> None:
+        self.most_bytes: int | None = None
         self._broker, self._will, self._take = broker, will, take
         self._version = MQTTProtocolVersion.MQTTv5
         self._client: Client | None = None
@@ -112,7 +119,7 @@ class Connection:
         client = self._of_client()
         connected: Any = client.socket()
         if connected is None:
-            raise Unavailable(f"{self._broker.name}: the broker is gone ({self._lost or 'connection lost'})")
+            raise Unavailable(f"{self._broker.name}: the broker is gone ({self._lost or 'it closed the connection'})")
         waiting = getattr(connected, "pending", lambda: 0)()  # of TLS; poll does not see it
         poll = select.poll()  # select itself would fail from descriptor 1024 on
         poll.register(connected, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
@@ -136,7 +143,14 @@ class Connection:
             client.disconnect()
             while client.want_write() and monotonic() < end_s:
                 self.work(0.05)
-        self._drop()
+        self.drop()
+
+    def drop(self) -> None:
+        """End the connection without a word: the broker tells our will."""
+        client, self._client = self._client, None
+        if client is not None and (connected := client.socket()) is not None:
+            with suppress(OSError):
+                connected.close()
 
     def _of_client(self) -> Client:
         if self._client is None:
@@ -145,7 +159,7 @@ class Connection:
 
     def _begin(self) -> None:
         """Connect, and wait for the broker's first answer."""
-        self._drop()
+        self.drop()
         broker, self._answer, self._lost = self._broker, None, ""
         try:
             self._client = client = self._new_client()
@@ -177,22 +191,16 @@ class Connection:
         if broker.context is not None:
             client.tls_set_context(broker.context)
         client.will_set(will.topic, will.payload, will.qos, will.retain)
-        client.on_connect = lambda _client, _data, _flags, answer, _properties: self._answered(answer)
+        client.on_connect = lambda _client, _data, _flags, answer, told: self._answered(answer, told)
         client.on_disconnect = lambda _client, _data, _flags, code, _properties: self._has_lost(str(code))
         client.on_message = lambda _client, _data, message: self._take(message)
         return client
 
-    def _answered(self, answer: Any) -> None:
-        self._answer = answer
+    def _answered(self, answer: Any, told: Any) -> None:
+        self._answer, self.most_bytes = answer, getattr(told, "MaximumPacketSize", None)  # of MQTT 5 alone
 
     def _has_lost(self, why: str) -> None:
-        self._lost = why
-
-    def _drop(self) -> None:
-        client, self._client = self._client, None
-        if client is not None and (connected := client.socket()) is not None:
-            with suppress(OSError):
-                connected.close()  # without a word: the broker tells our will, if it must
+        self._lost = "" if why == _NOT_TOLD else why
 
 
 def _why(error: OSError) -> str:

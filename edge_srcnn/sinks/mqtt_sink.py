@@ -3,7 +3,6 @@
 import logging
 import threading
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -37,7 +36,11 @@ log = logging.getLogger(__name__)
 RETRY_MOST_S = 10.0
 """The longest wait before a broker that is gone is tried again."""
 
+_GOOD_S = 10.0
+"""A connection that lasted for so long is made again at once when it is lost."""
+
 _WORK_S = 0.1
+_HEAD_BYTES = 1024  # of a message, beyond what it holds
 _LOOK_S = 1.0
 _JOIN_S = 2.0
 
@@ -90,6 +93,7 @@ class MqttSink(Sink):
         self._settings_told: dict[str, Any] = {}
         self._discovered: tuple[Message, ...] = ()
         self._commands: Commands | None = None
+        self._is_news = False  # somebody has started who knows nothing yet
         self._connected, self._closing = False, threading.Event()
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -136,10 +140,12 @@ class MqttSink(Sink):
                 self._connection.connect()
                 self._introduce()
                 self._has_connected()
-                backoff.reset()
+                good_s = monotonic() + _GOOD_S
                 while not self._closing.is_set():
                     self._publish_what_is_due()
                     self._connection.work(_WORK_S)
+                    if monotonic() > good_s:
+                        backoff.reset()
                 self._connection.close(Message(self._topics.availability, OFFLINE.encode(), qos=1, retain=True))
             except Exception as error:  # whatever it is, frames go on
                 self._has_lost(error if isinstance(error, EdgeSrcnnError) else InternalError.of(error, self.name))
@@ -150,7 +156,7 @@ class MqttSink(Sink):
             self._ready.set_exception(Unavailable(self.last_error or f"{self.name}: closed"))
 
     def _has_connected(self) -> None:
-        self._connected = True
+        self._connected, self._look_due_s = True, 0.0
         if self.last_error is not None:
             log.warning("%s: works again", self.name)
         self.last_error = None
@@ -159,10 +165,9 @@ class MqttSink(Sink):
 
     def _has_lost(self, error: EdgeSrcnnError) -> None:
         self._connected, self._picture = False, None
-        with suppress(OSError):
-            self._connection.close()
+        self._connection.drop()
         said = describe(error)
-        if self._ready.done() and said != self.last_error:
+        if self._ready.done() and said != self.last_error and not self._closing.is_set():
             log.error("%s; trying again", said)
         self.last_error = said
 
@@ -178,10 +183,10 @@ class MqttSink(Sink):
             self._connection.subscribe(self._home.birth, self._home.former)
         if self._commands is not None:
             self._connection.subscribe(self._topics.command("+"))
-        self._discovered = ()
+        self._discovered, self._is_news = (), False
         self._discover()
         self._connection.publish(Message(self._topics.availability, ONLINE.encode(), qos=1, retain=True))
-        self._state_due_s = self._look_due_s = self._picture_due_s = 0.0
+        self._state_due_s = self._picture_due_s = 0.0
 
     def _discover(self) -> None:
         """Tell Home Assistant what has changed among the entities."""
@@ -196,9 +201,11 @@ class MqttSink(Sink):
     def _publish_what_is_due(self) -> None:
         if monotonic() >= self._look_due_s and self._connection.is_free:
             self._look_due_s = monotonic() + _LOOK_S
+            if self._is_news:
+                self._introduce()
             self._publish_state()
         if (frame := self._picture) is not None and self._connection.is_free:
-            self._connection.publish(Message(self._topics.picture, self._encoded(frame)))
+            self._publish_picture(self._encoded(frame))
             self._picture = None
 
     def _publish_state(self) -> None:
@@ -225,6 +232,19 @@ class MqttSink(Sink):
         blocked = {each.name: each.blocked for each in self._settings.settings() if each.blocked}
         return {"settings": self._settings.values(), "blocked": blocked}
 
+    def _publish_picture(self, data: bytes) -> None:
+        most = self._connection.most_bytes
+        if most is None or len(data) + _HEAD_BYTES <= most:
+            self._connection.publish(Message(self._topics.picture, data))
+            self.last_error = None
+            return
+        said = (
+            f"{self.name}: pictures of {len(data)} bytes are more than the broker takes ({most}); give a lower quality="
+        )
+        if self.last_error is None:
+            log.error("%s", said)
+        self.last_error = said
+
     def _encoded(self, frame: Frame) -> bytes:
         _, data = cv2.imencode(".jpg", frame.bgr(), [cv2.IMWRITE_JPEG_QUALITY, self._quality])
         return data.tobytes()
@@ -236,7 +256,7 @@ class MqttSink(Sink):
             if self._discovery and self._home.is_own(message.topic):
                 self._remove_former(message)
             elif message.topic == self._home.birth and not old and message.payload == ONLINE.encode():
-                self._introduce()
+                self._is_news = True
             elif self._commands is not None and message.topic.startswith(self._topics.command("")) and not old:
                 self._commands.take(message.topic.rpartition("/")[2], bytes(message.payload))
         except Exception as error:  # of a payload that nobody foresaw

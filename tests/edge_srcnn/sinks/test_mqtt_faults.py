@@ -163,3 +163,30 @@ def test_no_message_of_others_ends_the_connection(mosquitto: Mosquitto, payload:
             listener.wait(f"{ROOT}/state", states + 2)
             assert len(listener.of(f"{ROOT}/availability")) == 1  # it was never gone
             assert pipeline.state().sinks[0].error is None
+
+
+def test_pictures_that_are_too_large_for_the_broker_are_told_and_end_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        broker(tmp_path / "broker", "allow_anonymous true", "max_packet_size 6000") as small,
+        Listener(small.port) as listener,
+        running(small.port, "snapshot=0.2&quality=100", source="test:size=320x240,fps=20") as pipeline,
+    ):
+        wait_until(lambda: "more than the broker takes (6000)" in (pipeline.state().sinks[0].error or ""), WAIT_S)
+        listener.wait(f"{ROOT}/state", 4)
+        assert len(listener.of(f"{ROOT}/availability")) == 1 and not listener.of(f"{ROOT}/image")
+        assert caplog.text.count("more than the broker takes") == 1
+
+
+def test_a_flood_of_births_tells_discovery_once_a_second(mosquitto: Mosquitto) -> None:
+    topic = "homeassistant/sensor/edge-srcnn-garden/fps_in/config"
+    with Listener(mosquitto.port) as listener, running(mosquitto.port, "snapshot=off"):
+        listener.wait(topic)
+        began_s = time.monotonic()
+        for _ in range(200):
+            listener.publish("homeassistant/status", "online")
+        listener.wait(topic, 2)
+        states = len(listener.of(f"{ROOT}/state"))
+        listener.wait(f"{ROOT}/state", states + 2)
+        assert len(listener.of(topic)) <= time.monotonic() - began_s + 3
