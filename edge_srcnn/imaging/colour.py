@@ -129,6 +129,28 @@ def jfif_planes(frame: Frame) -> tuple[UInt8Array, Chroma | None]:
     return luma, chroma
 
 
+def video_planes(frame: Frame) -> tuple[UInt8Array, Chroma | None]:
+    """Give a frame the range and matrix that programs assume of a camera: limited, BT.601. Source: ITU-R BT.601-7.
+
+    Parameters
+    ----------
+    frame
+        A range that is not told is taken to be limited, a matrix that is not known to be BT.601.
+
+    Returns
+    -------
+    Luma 16 to 235, and Cb and Cr 16 to 240; None for grey. What is so already stays as it is.
+    """
+    if not frame.colour.full_range and frame.colour.matrix not in _WEIGHTS:
+        return frame.luma, frame.chroma
+    luma, chroma = jfif_planes(frame)
+    luma = np.asarray(cv2.LUT(luma, _limited(16, 219, 0)), np.uint8)
+    if chroma is None:
+        return luma, None
+    cb, cr = (np.asarray(cv2.LUT(plane, _limited(_ZERO, 224, _ZERO)), np.uint8) for plane in chroma)
+    return luma, (cb, cr)
+
+
 def rgb_picture(frame: Frame) -> UInt8Array:
     """Convert a frame to a picture: uint8 ``[h, w]`` grey or ``[h, w, 3]`` RGB."""
     return jfif_planes(frame)[0] if frame.chroma is None else three_channels(frame)
@@ -177,6 +199,11 @@ def _expanded(luma: UInt8Array, chroma: Chroma | None) -> tuple[UInt8Array, Chro
 def _table(zero_in: int, span: int, zero_out: int) -> UInt8Array:
     levels = (np.arange(256) - zero_in) * (255 / span) + zero_out
     return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)
+
+
+@cache
+def _limited(zero_out: int, span: int, zero_in: int) -> UInt8Array:
+    return np.asarray(np.rint((np.arange(256) - zero_in) * (span / 255) + zero_out), np.uint8)
 
 
 def _to_bt601(luma: UInt8Array, chroma: Chroma, red: float, blue: float) -> tuple[UInt8Array, Chroma]:

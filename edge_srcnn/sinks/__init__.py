@@ -145,8 +145,13 @@ class Sink(Protocol):
         return
 
 
+def _is_device(uri: Uri) -> bool:
+    return uri.target.startswith(("/dev/video", "/dev/v4l/"))
+
+
 KINDS = (
     Kind("http", "web.sink", "http://127.0.0.1:8080", ("http", "https", "unix"), live=True, blocking=False),
+    Kind("v4l2", "sinks.v4l2_output", "v4l2:/dev/video10", opens=_is_device, live=True),
     Kind("folder", "sinks.folder", "pictures/", opens=Uri.names_pictures, records=True),
     Kind("video", "sinks.video", "out.mp4", opens=always, records=True),
     Kind("rtsp", "sinks.push", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),
@@ -165,7 +170,8 @@ def open_sink(uri: str) -> Sink:
     ----------
     uri
         A video file, a folder (ends with a slash, or is there), ``http://HOST:PORT``, ``rtsp://`` or ``rtmp://`` of a
-        server that others read from, ``mqtt://BROKER``, ``y4m:-`` for standard output, ``null:``.
+        server that others read from, ``mqtt://BROKER``, ``v4l2:/dev/video10`` to be a camera for other programs,
+        ``y4m:-`` for standard output, ``null:``.
 
     Returns
     -------

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The source for V4L2 cameras, on real devices of a real kernel, inside a small emulated machine with Debian trixie:
-# /dev/video0 is of the vivid driver, whose faults can be chosen; /dev/video1 is of v4l2loopback, a webcam that sends
-# JPEG. Needs root and apt. A minute and a half the first time, then about forty seconds.
+# The source and the sink for V4L2 devices, on real ones of a real kernel, inside a small emulated machine with Debian
+# trixie: /dev/video0 is of the vivid driver, whose faults can be chosen, and /dev/video2 is its output; /dev/video1 is of
+# v4l2loopback: a webcam that sends JPEG, and then the virtual camera that we are for others. Needs root and apt. A minute
+# and a half the first time, then about a minute.
 #
 # usage: tests/rigs/vivid.sh
 set -euo pipefail
@@ -74,7 +75,7 @@ make_tree
 make_machine
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-timeout 240 unshare --mount sh -c '
+timeout 480 unshare --mount sh -c '
   mount --make-rprivate /
   mount --bind "$PWD" "$2/project"
   exec qemu-system-x86_64 -accel tcg -cpu max -m 1500 -smp 2 -display none -nodefaults -no-reboot -serial stdio \

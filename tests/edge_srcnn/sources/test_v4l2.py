@@ -6,6 +6,7 @@ from edge_srcnn.errors import NoInput, SourceLost, UsageError
 from edge_srcnn.sources import open_source, v4l2, v4l2_device
 from edge_srcnn.sources.v4l2 import V4l2Camera
 from edge_srcnn.sources.v4l2_device import formats, pixel_format
+from edge_srcnn.system.v4l2 import Capability
 
 # What a camera does is proven on real devices of a real kernel: tests/rigs/vivid.sh
 
@@ -32,16 +33,16 @@ def test_a_camera_that_is_missing_is_no_input(name: str):
 
 
 def test_the_cameras_that_there_are_are_listed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(v4l2_device, "glob", lambda pattern: ["/dev/video10", "/dev/video2"])
-    webcam = v4l2_device._Capability("uvcvideo", "HD Webcam", captures=True)
-    encoder = v4l2_device._Capability("bcm2835-codec", "encoder", captures=False)
-    monkeypatch.setattr(v4l2_device, "_capability", {"/dev/video2": webcam, "/dev/video10": encoder}.get)
+    monkeypatch.setattr(v4l2_device, "video_devices", lambda: ["/dev/video2", "/dev/video10"])
+    webcam = Capability("uvcvideo", "HD Webcam", captures=True)
+    encoder = Capability("bcm2835-codec", "encoder", captures=False)
+    monkeypatch.setattr(v4l2_device, "capability", {"/dev/video2": webcam, "/dev/video10": encoder}.get)
     with pytest.raises(NoInput, match=r"there are: /dev/video2 \(HD Webcam\)$"):
         open_source("/dev/video99")
 
 
 def test_a_machine_without_cameras_says_where_to_look(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(v4l2_device, "glob", lambda pattern: [])
+    monkeypatch.setattr(v4l2_device, "video_devices", list)
     with pytest.raises(NoInput, match=r"no /dev/video\*; is the camera plugged in\? dmesg"):
         open_source("/dev/video99")
 
@@ -59,7 +60,7 @@ def test_another_device_is_no_camera():
 
 
 def test_a_device_for_the_pis_own_camera_leads_to_picamera2(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(v4l2_device, "_capability", lambda path: v4l2_device._Capability("rp1-cfe", "rp1-cfe", True))
+    monkeypatch.setattr(v4l2_device, "capability", lambda path: Capability("rp1-cfe", "rp1-cfe", True))
     with pytest.raises(NoInput, match="its source is picamera2:0"):
         open_source("v4l2:/dev/null")
 
