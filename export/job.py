@@ -1,15 +1,16 @@
 """Describe an export: what to make, of what, and which files that gives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_srcnn.errors import UsageError
+from edge_srcnn.models.bundled import BUNDLED, bundled_models
 from export.architectures import Architecture
 from export.data.degradation import KINDS, check_degradation
 from export.data.patch_spec import PatchSpec, patch_spec
 from export.edgetpu.form import TpuFiles
 from export.packaging import model_name
-from export.training.plan import TrainingPlan
+from export.training.plan import TrainingPlan, is_short
 from export.training.symmetry import SYMMETRIES, check_filters
 
 
@@ -42,6 +43,8 @@ class ExportJob:
         Side of a training patch in pixels of the plane; None: what suits the network.
     int8, float32
         Which models to write.
+    onnx
+        Whether to write the float32 network as ONNX, too.
     qat_steps
         Steps of quantization-aware fine-tuning after GPTQ; 0 for none.
     edgetpu
@@ -50,6 +53,10 @@ class ExportJob:
         Whether to drop checkpoints, and to replace files that exist.
     command
         What makes the same model again, for its card.
+    called
+        What the model is called; None: after its network, and never as a bundled model.
+    is_short
+        Whether the training was short, which its name tells then.
     """
 
     architecture: Architecture
@@ -63,6 +70,7 @@ class ExportJob:
     teachers: tuple[Path, ...] = ()
     int8: bool = True
     float32: bool = False
+    onnx: bool = False
     edgetpu: bool = False
     degradation: str = "bicubic"
     patch_px: int | None = None
@@ -70,8 +78,12 @@ class ExportJob:
     restart: bool = False
     overwrite: bool = False
     command: str | None = None
+    called: str | None = None
+    is_short: bool = False
 
     def __post_init__(self) -> None:
+        if self.output.resolve() == BUNDLED.resolve():
+            raise UsageError(f"{self.output}: the bundled models' folder, which an upgrade replaces; give another -o")
         if not (self.int8 or self.float32):
             raise UsageError("nothing to write: give --int8 or --float32")
         if self.edgetpu and not self.int8:
@@ -87,9 +99,32 @@ class ExportJob:
                 raise UsageError(f"{option} {path}: --restart would drop it; give another -o")
 
     @property
-    def name(self) -> str:
-        """Name the model by its network, its scale, and the kind of its pictures."""
+    def network_name(self) -> str:
+        """Name the network, its scale, and the kind of its pictures."""
         return model_name(self.architecture, self.kind)
+
+    @property
+    def name(self) -> str:
+        """Name the model."""
+        if self.called is not None:
+            return self.called
+        if self.is_short:
+            return f"{self.network_name}-short"
+        return f"{self.network_name}-own" if self.network_name in bundled_models() else self.network_name
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether the training begins with trained weights, or has a teacher."""
+        return self.start_from is not None or bool(self.teachers)
+
+    @property
+    def possible(self) -> "tuple[ExportJob, ...]":
+        """List what may come of it: how many steps fit into ``minutes`` shows at the end."""
+        if self.called is not None or self.weights is not None:
+            return (self,)
+        if self.plan.steps is not None:
+            return (replace(self, is_short=is_short(self.plan.steps, begun=self.begun)),)
+        return self, replace(self, is_short=True)
 
     @property
     def kind(self) -> str:
@@ -104,7 +139,7 @@ class ExportJob:
     @property
     def training_folder(self) -> Path:
         """Name the folder of the checkpoints."""
-        return self.output / f"{self.name}.training"
+        return self.output / f"{self.network_name}.training"
 
     @property
     def tpu_files(self) -> TpuFiles:
@@ -118,4 +153,6 @@ class ExportJob:
         files = {kind: self.output / f"{self.name}{suffixes[kind]}" for kind, wanted in kinds.items() if wanted}
         if self.edgetpu:
             files["edgetpu"] = self.tpu_files.ready
+        if self.onnx:
+            files["onnx"] = self.output / f"{self.name}.onnx"
         return files | {"card": self.output / f"{self.name}.md", "report": self.output / f"{self.name}.html"}

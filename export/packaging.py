@@ -1,6 +1,8 @@
 """Make one self-describing model of a graph and its facts, and write the card that people read."""
 
+import math
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 
@@ -9,7 +11,8 @@ import numpy as np
 
 import edge_srcnn
 from edge_srcnn.engine.options import EngineOptions
-from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane, read_model
 from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO, ModelSpec, Quality, Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import Architecture, family
@@ -51,6 +54,15 @@ def model_name(architecture: Architecture, degradation: str = BICUBIC) -> str:
     return name if degradation == BICUBIC else f"{name}-{degradation}"
 
 
+def nearest_bundled(architecture: Architecture, degradation: str) -> str | None:
+    """Find the bundled model of the same scale and kind that does about as much work; None where there is none."""
+    ending = f"-x{architecture.scale}" + (f"-{CAMERA}" if degradation == CAMERA else "")
+    found = [name for name in bundled_models() if name.endswith(ending)]
+    specs = {name: read_model(bundled_models()[name]).spec for name in found}
+    work = sum(math.prod(shape) for shape in architecture.shapes) / architecture.shuffle**2
+    return min(found, key=lambda name: abs(math.log(specs[name].macs_per_pixel / work)), default=None)
+
+
 def describe(
     architecture: Architecture,
     graph: bytes,
@@ -58,11 +70,15 @@ def describe(
     quantization: str,
     degradation: str,
     training: Training,
+    name: str | None = None,
 ) -> Model:
-    """Make a model in memory, and compute its golden output; ``quality`` is still empty."""
+    """Make a model in memory, and compute its golden output; ``quality`` is still empty.
+
+    Without ``name`` it is called after its network.
+    """
     plane = golden_plane()
     spec = ModelSpec(
-        name=model_name(architecture, degradation),
+        name=name or model_name(architecture, degradation),
         family=architecture.family,
         architecture=architecture.spelling,
         layers=architecture.layers,
@@ -94,8 +110,8 @@ def _versions(training: Training) -> dict[str, str]:
     return {name: metadata.version(name) for name in names}
 
 
-def model_card(spec: ModelSpec) -> str:
-    """Write a model's card in Markdown."""
+def model_card(spec: ModelSpec, remarks: Sequence[str] = ()) -> str:
+    """Write a model's card in Markdown, with remarks below its quality."""
     training = spec.training
     rows = "".join(
         f"| {q.set} | {q.bicubic_psnr:.2f} / {q.bicubic_ssim:.4f} | {q.float_psnr:.2f} / {q.float_ssim:.4f}"
@@ -121,7 +137,7 @@ PSNR (dB) / SSIM on luma, against ground truths {how} {_SMALL.get(spec.degradati
 
 | set | {base} | float32 | {spec.quantization} |
 |---|---|---|---|
-{rows}
+{rows}{"".join(f"{chr(10)}{remark}{chr(10)}" for remark in remarks)}
 {_good_for(spec)}
 """
 

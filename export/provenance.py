@@ -9,6 +9,7 @@ from edge_srcnn.models.spec import Training
 from export.data.pairs import Split
 from export.job import ExportJob
 from export.training.checkpoints import TrainingState
+from export.training.plan import SHORT_STEPS, SHORT_STEPS_BEGUN, is_short
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"  # TensorFlow's own; without it there are as many as processors
 
@@ -31,6 +32,14 @@ def training_facts(job: ExportJob, split: Split, state: TrainingState) -> Traini
         differs=differs(state) if learned else None,
         degradation=job.degradation if job.degradation != job.kind else None,
     )
+
+
+def short_remark(job: ExportJob, state: TrainingState) -> str:
+    """Say that a training was short, and what would be better; empty where it was not, or there was none."""
+    if job.weights is not None or not is_short(state.step, begun=job.begun):
+        return ""
+    usual = SHORT_STEPS_BEGUN if job.begun else SHORT_STEPS
+    return f"Short training: {state.step:,} steps, where {usual:,} and more are usual."
 
 
 def differs(state: TrainingState) -> str | None:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_srcnn.errors import CannotWrite, OutputExists
+from edge_srcnn.exchange.onnx_file import import_onnx
+from edge_srcnn.exchange.onnx_writer import write_onnx
 from edge_srcnn.imaging.bicubic import base_name
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.file import Model, seal_model
+from edge_srcnn.models.bundled import bundled_models
+from edge_srcnn.models.file import Model, digest, read_model, seal_model
 from edge_srcnn.models.spec import BICUBIC, LUMA_PLANE
 from edge_srcnn.system.files import write_whole
 from edge_srcnn.upscaler import open_model
@@ -19,7 +22,7 @@ from export.edgetpu.compiler import find_compiler
 from export.edgetpu.exporting import TpuExport, export_for_tpu
 from export.evaluation.crops import cut_crops
 from export.evaluation.evaluate import DEGRADES, Score, baselines, evaluate, method_of, read_sets
-from export.evaluation.report import Report, render_report
+from export.evaluation.report import HELD_OUT, Report, beside_bundled, render_report
 from export.int8.balancing import balance_layers
 from export.int8.convert import convert, representative_dataset
 from export.int8.fine_tuning import fine_tune, fine_tuning_plan
@@ -27,26 +30,39 @@ from export.int8.flat import centre_flat_fields
 from export.int8.gptq import round_layers
 from export.int8.trace import LayerNoise, layer_noise
 from export.job import ExportJob
-from export.packaging import describe, model_card, quality_rows
-from export.provenance import report_facts, training_facts
+from export.packaging import describe, model_card, nearest_bundled, quality_rows
+from export.provenance import report_facts, short_remark, training_facts
 from export.training.checkpoints import TrainingState
 from export.training.network import layers_of
+from export.training.plan import is_short
 from export.training.schedule import Progress
 from export.training.teacher import read_teachers, teach
 from export.training.train import train
 
-HELD_OUT = "held-out"
 N_NOISE_SAMPLES = 16
 
 
 @dataclass(frozen=True)
 class Exported:
-    """Hold what an export made: files by kind, scores, pictures that could not be used, and the Edge TPU's part."""
+    """Hold what an export made.
+
+    Attributes
+    ----------
+    files, scores
+        Files by kind, and how good the models are.
+    skipped
+        Pictures that could not be used.
+    tpu
+        The Edge TPU's part.
+    remarks
+        Sentences that keep the scores from flattering.
+    """
 
     files: dict[str, Path]
     scores: tuple[Score, ...]
     skipped: tuple[str, ...]
     tpu: TpuExport | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def run_export(
@@ -77,11 +93,13 @@ def run_export(
     EdgeSrcnnError
         The training diverged, or the converter failed.
     """
-    files = job.targets()
+    if job.onnx:
+        import_onnx()  # what is missing shows before the training
     compiler = find_compiler() if job.edgetpu else None
-    for path in (*files.values(), *((job.tpu_files.compiled,) if compiler else ())):
-        if os.path.exists(path) and not job.overwrite:
-            raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
+    for possible in job.possible:
+        for path in (*possible.targets().values(), *((possible.tpu_files.compiled,) if compiler else ())):
+            if os.path.exists(path) and not job.overwrite:
+                raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
 
     on_stage("reading pictures")
     split = load_split(
@@ -100,6 +118,9 @@ def run_export(
         quantized = _quantize(job, split, layers, representative, on_stage, on_progress)
         graphs["int8"] = convert(quantized, job.architecture, representative)
     training = training_facts(job, split, state)
+    bundled = nearest_bundled(job.architecture, job.kind)
+    job, short = _named(job, state, graphs), short_remark(job, state)
+    files = job.targets()
     models = {
         kind: describe(
             job.architecture,
@@ -107,12 +128,13 @@ def run_export(
             quantization=kind,
             degradation=job.kind,
             training=training,
+            name=job.name,
         )
         for kind, graph in graphs.items()
     }
 
     on_stage("evaluating")
-    scores = _evaluate(job, models, sets)
+    scores = _evaluate(job, models, sets, bundled)
     shipped = "int8" if job.int8 else "float32"
     models = {kind: _with_quality(model, scores, list(sets), kind) for kind, model in models.items()}
     noise: tuple[LayerNoise, ...] = ()
@@ -125,6 +147,8 @@ def run_export(
         if kind in files:
             model = models[kind]
             write_whole(files[kind], seal_model(model.spec, model.graph, model.golden), overwrite=job.overwrite)
+    if job.onnx:
+        write_whole(files["onnx"], write_onnx(models["float32"]), overwrite=job.overwrite)
     tpu = None
     if job.edgetpu:
         on_stage("compiling")
@@ -140,10 +164,13 @@ def run_export(
         layers=noise,
         crops=cut_crops(models[shipped], sets),
         tpu=tpu,
+        bundled=bundled,
+        short=short,
     )
-    write_whole(files["card"], model_card(models[shipped].spec).encode(), overwrite=job.overwrite)
+    remarks = tuple(filter(None, (beside_bundled(report), short)))
+    write_whole(files["card"], model_card(models[shipped].spec, remarks).encode(), overwrite=job.overwrite)
     write_whole(files["report"], render_report(report).encode(), overwrite=job.overwrite)
-    return Exported(files, tuple(scores), split.skipped, tpu)
+    return Exported(files, tuple(scores), split.skipped, tpu, remarks)
 
 
 def _obtain_layers(
@@ -211,8 +238,22 @@ def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
     return {f"{name}{how}": hr_planes for name, hr_planes in found.items()}
 
 
-def _evaluate(job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]]) -> list[Score]:
+def _named(job: ExportJob, state: TrainingState, graphs: dict[str, bytes]) -> ExportJob:
+    """Name the job's model by what came of it: a bundled one's name is for the very same network alone."""
+    if job.called is not None or job.weights is not None:
+        return job
+    path = bundled_models().get(job.network_name)
+    if path is not None and "int8" in graphs and read_model(path).spec.graph_sha256 == digest(graphs["int8"]):
+        return replace(job, called=job.network_name)
+    return replace(job, is_short=is_short(state.step, begun=job.begun))
+
+
+def _evaluate(
+    job: ExportJob, models: dict[str, Model], sets: dict[str, list[UInt8Array]], bundled: str | None
+) -> list[Score]:
     methods = baselines(job.architecture.scale)
+    if bundled is not None:
+        methods[bundled] = method_of(open_model(read_model(bundled_models()[bundled])))
     methods |= {kind: method_of(open_model(model)) for kind, model in models.items()}
     degrade = next(name for name, degradation in DEGRADES.items() if degradation == job.kind)
     return [

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import edge_srcnn
+from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Network, Quantization
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tflite_reader import read_graph
@@ -17,7 +18,7 @@ from edge_srcnn.errors import ModelUnsupported, UsageError
 from edge_srcnn.exchange.onnx_reader import read_onnx
 from edge_srcnn.exchange.tflite_operators import QuantizedChain, read_tflite
 from edge_srcnn.imaging.bicubic import base_name
-from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane
+from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane, read_model
 from edge_srcnn.models.spec import BICUBIC, BICUBIC_PLANE, LUMA_PLANE, ModelSpec, Training
 from edge_srcnn.upscaler import open_model
 
@@ -90,6 +91,12 @@ def read_network(path: Path, scale: int | None = None, white: int = 1) -> Foreig
     except ModelUnsupported as error:
         raise ModelUnsupported(f"{path}: {error}") from error
     return Foreign(Network(graph, plane, unshuffle, shuffle, residual), factor)
+
+
+def read_model_again(path: Path) -> Foreign:
+    """Read the network of a model of ours; what ``read_model`` raises comes through."""
+    model = read_model(path)
+    return Foreign(network_of(model), model.spec.scale)
 
 
 def import_model(path: Path, name: str, scale: int | None = None, white: int = 1) -> Model:

@@ -119,6 +119,7 @@ class Family(Protocol):
 FAMILIES = {
     "srcnn": "export.architectures.srcnn",
     "fast": "export.architectures.fast",
+    "imported": "export.architectures.imported",
 }
 """The module of each family by the beginning of its networks' names; a new one is a file and a line here."""
 

@@ -4,14 +4,17 @@ import logging
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import HelpAll
 from edge_srcnn.errors import UsageError
-from edge_srcnn.installation import how_to_install
+from export.cli.packages import need_packages
+
+if TYPE_CHECKING:
+    from export.architectures import Architecture
 
 EXAMPLES = command_examples(
     "edge-srcnn export --int8 --minutes 5  # trains on the photographs inside scikit-image",
@@ -20,6 +23,7 @@ EXAMPLES = command_examples(
     "edge-srcnn export --int8 --arch fast-s --scale 1 --degradation camera  # cleans, at the same size",
     "edge-srcnn export --int8 --edgetpu  # for Coral's Edge TPU too; exit status 69 without its compiler",
     "edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915",
+    "edge-srcnn export --int8 --weights espcn.onnx --data photos/  # a network that others trained",
     more="More options: edge-srcnn export --help-all",
 )
 MAKE, DATA, TRAIN, OUT = "What to make", "Training pictures", "Training", "Result"
@@ -35,6 +39,9 @@ def export(
     ] = False,
     float32: Annotated[
         bool, typer.Option("--float32", help="Write the float32 model (alone, or too).", rich_help_panel=MAKE)
+    ] = False,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Write the float32 network as ONNX too.", rich_help_panel=MAKE)
     ] = False,
     edgetpu: Annotated[
         bool,
@@ -103,7 +110,10 @@ def export(
     weights: Annotated[
         Path | None,
         typer.Option(
-            "--weights", "-w", help="Published Keras weights (.h5) to package; no training.", rich_help_panel=TRAIN
+            "--weights",
+            "-w",
+            help="Published weights to package: .h5, .onnx or .tflite; no training.",
+            rich_help_panel=TRAIN,
         ),
     ] = None,
     start_from: Annotated[
@@ -191,6 +201,14 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace models that exist.", rich_help_panel=OUT)
     ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            help="What the model is called. (default: after the network, with -own or -short)",
+            rich_help_panel=OUT,
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for model, card and report.", rich_help_panel=OUT)
     ] = Path("exported"),
@@ -200,26 +218,23 @@ def export(
     if backend is not None:
         _one_of("--backend", backend, BACKENDS)
         os.environ["KERAS_BACKEND"] = backend
-    from edge_srcnn.errors import Unavailable
     from edge_srcnn.system.native_stderr import drop_native_log
 
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         drop_native_log()  # TensorFlow talks from its import to its exit
-    try:
-        from export.job import ExportJob
-        from export.run import run_export
-    except ImportError as error:
-        requirement = error.name if error.name in BACKENDS and backend else "edge-srcnn[export]"
-        raise Unavailable(f"export needs {error.name}: {how_to_install(requirement)}") from error
+    need_packages("export", backend)
     import keras
 
     from edge_srcnn.cli.console import print_table
-    from edge_srcnn.models.bundled import bundled_models
+    from edge_srcnn.models.bundled import bundled_models, own_name
     from export.architectures import find_architecture
+    from export.architectures.imported import SUFFIXES, of_file
     from export.cli.command import command_again
     from export.cli.preflight import tell_of_tpu
     from export.cli.progress import training_bar
     from export.data.degradation import DEGRADATIONS
+    from export.job import ExportJob
+    from export.run import run_export
     from export.training.plan import OPTIMIZERS, TrainingPlan, usual_rate
     from export.training.symmetry import SYMMETRIES
 
@@ -231,7 +246,13 @@ def export(
     residual = form == "residual" if form else weights is None
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
-    architecture = find_architecture(arch, scale, filters=_pair(filters) if filters else None, residual=residual)
+    given = {name for name in ("arch", "scale", "filters", "form") if _is_given(context, name)}
+    if weights is not None and weights.suffix in SUFFIXES:
+        if found := given - {"scale"}:
+            raise UsageError(f"--{min(found)}: {weights} tells what the network is; leave it out")
+        architecture = of_file(weights, scale if "scale" in given else None)
+    else:
+        architecture = find_architecture(arch, scale, filters=_pair(filters) if filters else None, residual=residual)
     free = weights is not None or start_from is not None
     job = ExportJob(
         architecture=architecture,
@@ -248,13 +269,14 @@ def export(
         ),
         output=output,
         data=tuple(data or ()),
-        licence=licence or ("not stated" if data or weights else "see each picture in scikit-image"),
+        licence=licence or _licence(architecture, given=bool(data or weights)),
         evaluate_on=tuple(evaluate_on or ()),
         weights=weights,
         start_from=bundled_models().get(str(start_from), start_from),
         teachers=tuple(teacher or ()),
         int8=int8 or not float32,
         float32=float32,
+        onnx=onnx,
         edgetpu=edgetpu,
         degradation=degradation,
         patch_px=patch,
@@ -262,6 +284,7 @@ def export(
         restart=restart,
         overwrite=overwrite,
         command=command_again(context, keras.backend.backend()),
+        called=None if name is None else own_name(name),
     )
     with training_bar() as (on_stage, on_progress):
         made = run_export(job, on_stage=on_stage, on_progress=on_progress)
@@ -274,6 +297,9 @@ def export(
         numbers_from=2,
     )
     typer.echo("")
+    for remark in made.remarks:
+        typer.echo(remark)
+    typer.echo("")
     for kind, path in made.files.items():
         typer.echo(f"{kind:8} {path}  ({path.stat().st_size / 1000:.0f} kB)")
     model = made.files.get("int8", made.files.get("float32"))
@@ -281,6 +307,20 @@ def export(
     typer.echo(f"\nUse it: edge-srcnn upscale photo.png -o {result} --model {model}")
     if made.tpu is not None:
         tell_of_tpu(made.tpu)
+
+
+def _licence(architecture: "Architecture", *, given: bool) -> str:
+    """Say what is known of the terms where nobody tells them."""
+    from edge_srcnn.exchange.importing import FAMILY, UNKNOWN_LICENCE
+
+    if architecture.family == FAMILY:
+        return UNKNOWN_LICENCE
+    return "not stated" if given else "see each picture in scikit-image"
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _one_of(option: str, value: str, allowed: Collection[str]) -> None:

@@ -1,9 +1,11 @@
-"""Show on a terminal's standard error that work goes on, and how far it is."""
+"""Show on standard error that work goes on, and how far it is: by a bar on a terminal, else by a line now and then."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,6 +19,51 @@ from rich.progress import (
 
 if TYPE_CHECKING:
     from export.training.schedule import Progress as TrainingProgress
+
+
+EVERY_S = 30.0
+"""Seconds between two lines in a log."""
+
+
+class ProgressLines:
+    """Tell how far an export is, in lines for a log.
+
+    Parameters
+    ----------
+    write
+        Takes a line.
+    clock
+        Gives seconds.
+    """
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
+        self._write, self._clock = write, clock
+        self._stage, self._began, self._told = "", clock(), clock()
+
+    def on_stage(self, stage: str) -> None:
+        """Begin a stage."""
+        self._stage, self._began = stage, self._clock()
+
+    def on_progress(self, progress: "TrainingProgress") -> None:
+        """Write a line, where the last one is ``EVERY_S`` ago."""
+        now = self._clock()
+        if now - self._told < EVERY_S:
+            return
+        self._told = now
+        seconds = now - self._began
+        parts = [f"{self._stage}: {progress.done:.0%}", _note(progress), f"{_minutes(seconds)} gone"]
+        if progress.done > 0:
+            parts.append(f"about {_minutes(seconds * (1 / progress.done - 1))} left")
+        self._write(", ".join(filter(None, parts)))
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
+
+
+def _note(progress: "TrainingProgress") -> str:
+    psnr = f", held-out {progress.psnr:.2f} dB" if progress.psnr == progress.psnr else ""
+    return f"step {progress.step:,}{psnr}" if progress.step else ""
 
 
 @contextmanager
@@ -38,6 +85,10 @@ def training_bar() -> Iterator[tuple[Callable[[str], None], Callable[["TrainingP
     What to call when a stage begins, and when the training went on.
     """
     console = Console(stderr=True)
+    if not console.is_terminal:
+        lines = ProgressLines(lambda line: typer.echo(line, err=True))
+        yield lines.on_stage, lines.on_progress
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -46,7 +97,7 @@ def training_bar() -> Iterator[tuple[Callable[[str], None], Callable[["TrainingP
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         bar.add_task("starting", total=None, note="")
 
         def on_stage(stage: str) -> None:
@@ -54,8 +105,6 @@ def training_bar() -> Iterator[tuple[Callable[[str], None], Callable[["TrainingP
             bar.add_task(stage, total=1.0 if stage.startswith(("reading", "training", "asking")) else None, note="")
 
         def on_progress(progress: "TrainingProgress") -> None:
-            note = f"held-out {progress.psnr:.2f} dB" if progress.psnr == progress.psnr else ""
-            note = f"step {progress.step} {note}" if progress.step else ""
-            bar.update(bar.task_ids[0], completed=progress.done, note=note)
+            bar.update(bar.task_ids[0], completed=progress.done, note=_note(progress))
 
         yield on_stage, on_progress

@@ -25,6 +25,12 @@ FULL_PRECISION, QUANTIZED = "float32", "int8"
 TOLERATED_LOSS_DB = 0.1
 """What int8 may cost. A network that puts out the residual loses less, one that puts out pixels far more."""
 
+NOTABLE_DB = 0.05
+"""By how much a model is worse than the bundled one before it is not called good any more."""
+
+HELD_OUT = "held-out"
+"""The set of the training pictures that are held out."""
+
 LAYER_SCALE_DB = 60.0
 _BASE_MEANING = {"bicubic": "the filter that the device has without a network", "input": "the picture as it comes"}
 CROP_ZOOM = 2
@@ -52,6 +58,10 @@ class Report:
         Pieces of pictures to look at.
     scale
         Factor of upscaling.
+    bundled
+        Name of the bundled model that it is compared with; None: there is none of its scale and kind.
+    short
+        Says that the training was short; empty: it was not.
     tpu
         What was made for an Edge TPU; None: the page does not speak of it.
     """
@@ -65,6 +75,8 @@ class Report:
     crops: tuple[Crop, ...]
     tpu: TpuExport | None = None
     scale: int = 2
+    bundled: str | None = None
+    short: str = ""
 
     @property
     def base(self) -> str:
@@ -80,7 +92,7 @@ class Report:
 def render_report(report: Report) -> str:
     """Render the report in HTML: it loads nothing from anywhere, and is the same for the same report."""
     template = resources.files("export.evaluation").joinpath("report.html").read_text(encoding="utf-8")
-    state, verdict = _verdict(report.quality, report.base)
+    state, verdict = _verdict(report)
     return Template(template).substitute(
         title=escape(report.title),
         state=state,
@@ -98,8 +110,16 @@ def render_report(report: Report) -> str:
     )
 
 
-def _verdict(rows: Sequence[Score], base: str) -> tuple[str, str]:
-    """Choose the CSS class and the sentence of the evaluation."""
+def _verdict(report: Report) -> tuple[str, str]:
+    """Choose the CSS class and the sentences of the evaluation: what is better to have comes first."""
+    state, sentence = _beside_base(report.quality, report.base)
+    if state == "good" and (report.short or any(db <= -NOTABLE_DB for _, db in _differences(report))):
+        state, sentence = "fair", sentence.removeprefix("Good: ").capitalize()
+    return state, " ".join(filter(None, (beside_bundled(report), report.short, sentence)))
+
+
+def _beside_base(rows: Sequence[Score], base: str) -> tuple[str, str]:
+    """Compare with the base, and int8 with float32."""
     gain, loss = _worst(rows, base), _worst(rows, FULL_PRECISION)
     than = "the input" if base == base_name(1) else base
     if gain is None:
@@ -111,6 +131,26 @@ def _verdict(rows: Sequence[Score], base: str) -> tuple[str, str]:
     if loss[0] < -TOLERATED_LOSS_DB:
         return "fair", f"Usable: better than {than}, but int8 costs {-loss[0]:.2f} dB on {loss[1]}."
     return "good", f"Good: better than {than} on every set, and int8 costs next to nothing."
+
+
+def beside_bundled(report: Report) -> str:
+    """Compare with the bundled model, in a sentence for each set; empty where there is none."""
+    return " ".join(
+        f"{abs(db):.2f} dB {'below' if db < 0 else 'above'} the bundled {report.bundled}"
+        f" on {'the held-out pictures' if name.startswith(HELD_OUT) else name}."
+        for name, db in _differences(report)
+    )
+
+
+def _differences(report: Report) -> list[tuple[str, float]]:
+    """Subtract the bundled model's PSNR, in dB, on each set that has both."""
+    shipped = QUANTIZED if any(row.method == QUANTIZED for row in report.quality) else FULL_PRECISION
+    found = [
+        (row.set, round(_difference(row, report.quality, report.bundled or ""), 2))
+        for row in report.quality
+        if row.method == shipped
+    ]
+    return [(name, db) for name, db in found if not math.isnan(db)]
 
 
 def _worst(rows: Sequence[Score], reference: str) -> tuple[float, str] | None:

@@ -9,6 +9,14 @@ from export.architectures import Architecture
 OPTIMIZERS = ("muon", "adam")
 ADAM_RATE = 2e-3
 
+SHORT_STEPS, SHORT_STEPS_BEGUN = 5000, 1000
+"""A training of fewer steps is short; the second holds for one that begins with trained weights, or has a teacher."""
+
+
+def is_short(steps: int, *, begun: bool) -> bool:
+    """Tell whether so few steps leave a network worse than it can be (``docs/numbers.md``)."""
+    return steps < (SHORT_STEPS_BEGUN if begun else SHORT_STEPS)
+
 
 def usual_rate(optimizer: str, architecture: Architecture) -> float:
     """Give the peak of the learning rate that suits an optimizer and a network."""

@@ -31,7 +31,7 @@ def test_without_a_compiler_the_form_for_the_tpu_waits_beside_the_model(
 ) -> None:
     job = tpu_job(data, weights, tmp_path)
     made = run_export(job)
-    assert files_of(tmp_path) == {f"srcnn-915-x2{end}" for end in (".tflite", "-tpu.tflite", ".md", ".html")}
+    assert files_of(tmp_path) == {f"srcnn-915-x2-own{end}" for end in (".tflite", "-tpu.tflite", ".md", ".html")}
     plain, packed = (read_model(made.files[kind]) for kind in ("int8", "edgetpu"))
     assert packed.tpu is not None
     assert (packed.spec, packed.graph, packed.tpu.tile, packed.tpu.compiler) == (
@@ -59,7 +59,7 @@ def test_the_compiler_s_result_and_log_are_kept(
     assert compiled is not None
     assert (compiled.graph, compiled.compiler) == (graph, "16.0.384591198")
     assert "Compilation succeeded!" in made.files["report"].read_text()
-    (tmp_path / "out" / "srcnn-915-x2.tflite").unlink()
+    (tmp_path / "out" / "srcnn-915-x2-own.tflite").unlink()
     with pytest.raises(OutputExists):
         run_export(tpu_job(data, weights, tmp_path / "out"))
 

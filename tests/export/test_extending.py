@@ -24,7 +24,7 @@ def test_a_new_family_is_trained_packaged_and_runs(data: Path, tmp_path: Path) -
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), os.environ.get("PYTHONPATH", "")])},
     )
     assert done.returncode == 0, done.stderr
-    model = tmp_path / "out" / "espcn-8-x2.tflite"
+    model = tmp_path / "out" / "espcn-8-x2-short.tflite"
     assert read_model(model).spec.layers == ((5, 8), (3, 4), (3, 4))
     assert "ESPCN (Shi et al., 2016) for x2, 8 filters" in model.with_suffix(".md").read_text()
     with load_model(str(model)) as upscaler:

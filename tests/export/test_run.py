@@ -49,12 +49,12 @@ def done(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ExportJo
 def test_a_job_names_its_files_by_what_is_wanted(tmp_path: Path) -> None:
     job = ExportJob(find_architecture("srcnn-955", 3), PLAN, tmp_path)
     assert {kind: path.name for kind, path in job.targets().items()} == {
-        "int8": "srcnn-955-x3.tflite",
-        "card": "srcnn-955-x3.md",
-        "report": "srcnn-955-x3.html",
+        "int8": "srcnn-955-x3-own.tflite",
+        "card": "srcnn-955-x3-own.md",
+        "report": "srcnn-955-x3-own.html",
     }
     both = replace(job, float32=True).targets()
-    assert both["float32"] == tmp_path / "srcnn-955-x3-float32.tflite"
+    assert both["float32"] == tmp_path / "srcnn-955-x3-own-float32.tflite"
     assert "int8" not in replace(job, int8=False, float32=True).targets()
     assert job.training_folder == tmp_path / "srcnn-955-x3.training"
 
@@ -66,7 +66,7 @@ def test_patches_fit_the_network_and_the_degradation(tmp_path: Path) -> None:
 
 def test_a_network_for_cameras_is_evaluated_by_what_cameras_deliver(data: Path, tmp_path: Path) -> None:
     made = run_export(ExportJob(TINY, PLAN, tmp_path, data=(data,), degradation="camera"))
-    assert made.files["int8"].name == "srcnn-915-x2-camera.tflite"
+    assert made.files["int8"].name == "srcnn-915-x2-camera-short.tflite"
     assert {(score.set, score.degrade) for score in made.scores} == {("held-out camera", "camera")}
     assert "a camera's lens, sensor" in made.files["card"].read_text()
     (quality,) = read_model(made.files["int8"]).spec.quality
@@ -78,7 +78,7 @@ def test_a_network_for_a_cameras_stream_is_called_and_evaluated_as_one_for_camer
     told: list[Progress] = []
     job = ExportJob(TINY, PLAN, tmp_path, data=(data,), degradation="camera-video")
     made = run_export(job, on_progress=told.append)
-    assert made.files["int8"].name == "srcnn-915-x2-camera.tflite"
+    assert made.files["int8"].name == "srcnn-915-x2-camera-short.tflite"
     assert {(score.set, score.degrade) for score in made.scores} == {("held-out camera", "camera")}
     spec = read_model(made.files["int8"]).spec
     assert (spec.degradation, spec.training.degradation) == ("camera", "camera-video")
@@ -95,7 +95,12 @@ def test_a_network_for_a_cameras_stream_is_called_and_evaluated_as_one_for_camer
 def test_it_goes_from_pictures_to_files(done: tuple[ExportJob, Exported, list[str]]) -> None:
     job, made, stages = done
     assert stages == ["reading pictures", "training", "quantizing", "evaluating", "writing"]
-    names = {"srcnn-915-x2.tflite", "srcnn-915-x2-float32.tflite", "srcnn-915-x2.md", "srcnn-915-x2.html"}
+    names = {
+        "srcnn-915-x2-short.tflite",
+        "srcnn-915-x2-short-float32.tflite",
+        "srcnn-915-x2-short.md",
+        "srcnn-915-x2-short.html",
+    }
     assert files_of(job.output) == {*names, "srcnn-915-x2.training"}
     assert {path.name for path in made.files.values()} == names
 
@@ -127,7 +132,7 @@ def test_pictures_that_could_not_be_used_are_told(done: tuple[ExportJob, Exporte
 def test_every_method_is_evaluated_on_the_held_out_pictures(done: tuple[ExportJob, Exported, list[str]]) -> None:
     _, made, _ = done
     assert [(score.set, score.method) for score in made.scores] == [
-        ("held-out", method) for method in ("bicubic-matlab", "bicubic", "float32", "int8")
+        ("held-out", method) for method in ("bicubic-matlab", "bicubic", "fast-s-x2", "float32", "int8")
     ]
     scores = {score.method: score.psnr for score in made.scores}
     assert scores["float32"] == pytest.approx(scores["bicubic"], abs=1.0), "two steps from bicubic"
@@ -141,7 +146,7 @@ def test_every_method_is_evaluated_on_the_held_out_pictures(done: tuple[ExportJo
 def test_card_and_report_tell_of_the_shipped_model(done: tuple[ExportJob, Exported, list[str]]) -> None:
     _, made, _ = done
     spec = read_model(made.files["int8"]).spec
-    assert made.files["card"].read_text() == model_card(spec)
+    assert made.files["card"].read_text() == model_card(spec, made.remarks)
     html = made.files["report"].read_text()
     for words in ("srcnn-915-x2", "holidays", "CC0-1.0", spec.graph_sha256, "held-out 1", "patches", "int8"):
         assert words in html
@@ -161,7 +166,7 @@ def test_files_that_exist_are_refused_before_a_picture_is_read(done: tuple[Expor
     job, made, _ = done
     before = made.files["card"].read_bytes()
     assert stages_of(job) == ["failed"]
-    with pytest.raises(OutputExists, match=r"srcnn-915-x2\.tflite: exists already; give --overwrite"):
+    with pytest.raises(OutputExists, match=r"srcnn-915-x2-short\.tflite: exists already; give --overwrite"):
         run_export(job)
     assert made.files["card"].read_bytes() == before
 
@@ -202,7 +207,7 @@ def test_a_fast_network_goes_the_whole_way(data: Path, tmp_path: Path, draw: Dra
         network, PLAN, tmp_path, data=(data,), degradation="camera", qat_steps=2, command="edge-srcnn export"
     )
     made = run_export(job)
-    assert made.files["int8"].name == "fast-c4d1-x2-camera.tflite"
+    assert made.files["int8"].name == "fast-c4d1-x2-camera-short.tflite"
     spec = read_model(made.files["int8"]).spec
     assert (spec.family, spec.architecture, spec.layers) == ("fast", "fast-c4d1", ((5, 4), (3, 4)))
     assert (spec.plane, spec.unshuffle, spec.shuffle, spec.halo_px, spec.residual) == ("luma", 1, 2, 3, True)
@@ -242,10 +247,10 @@ def test_a_network_that_cleans_goes_the_whole_way(
     )
     made = run_export(job)
     spec = read_model(made.files["int8"]).spec
-    assert (spec.name, spec.scale, spec.layers) == (f"{name}-x1-camera", 1, layers)
+    assert (spec.name, spec.scale, spec.layers) == (f"{name}-x1-camera-short", 1, layers)
     assert (spec.plane, spec.unshuffle, spec.shuffle, spec.residual) == (plane, 1, 1, True)
     assert [(score.set, score.degrade, score.method) for score in made.scores] == [
-        ("held-out camera", "camera", method) for method in ("input", "float32", "int8")
+        ("held-out camera", "camera", method) for method in ("input", "fast-s-x1-camera", "float32", "int8")
     ]
     scores = {score.method: score for score in made.scores}
     (quality,) = spec.quality
@@ -275,7 +280,7 @@ def test_published_weights_are_packaged_without_a_training(data: Path, weights: 
     stages: list[str] = []
     made = run_export(job, on_stage=stages.append)
     assert "training" not in stages
-    assert files_of(tmp_path) == {"srcnn-915-x2.tflite", "srcnn-915-x2.md", "srcnn-915-x2.html"}
+    assert files_of(tmp_path) == {"srcnn-915-x2-own.tflite", "srcnn-915-x2-own.md", "srcnn-915-x2-own.html"}
     spec = read_model(made.files["int8"]).spec
     assert (spec.residual, spec.training.weights, spec.training.pictures) == (False, "trained_SRCNN.weights.h5", 0)
     assert "nothing was trained" in made.files["report"].read_text()

@@ -114,6 +114,31 @@ def test_text_from_outside_is_escaped_wherever_it_goes(report: Report) -> None:
     assert f"{HOSTILE}, ground truth" in [image["alt"] for image in page.all("img")]
 
 
+@pytest.mark.parametrize(
+    ("bundled", "state", "verdict"),
+    [
+        (37.0, "fair", "0.81 dB below the bundled fast-m-x2 on Set5. Better than bicubic on every set, and int8 costs"),
+        (36.2, "good", "0.01 dB below the bundled fast-m-x2 on Set5. Good: better than bicubic on every set, and int8"),
+        (36.0, "good", "0.19 dB above the bundled fast-m-x2 on Set5. Good: better than bicubic on every set, and int8"),
+        (None, "good", "Good: better than bicubic on every set, and int8 costs next to nothing."),
+    ],
+)
+def test_the_headline_begins_with_the_bundled_model(
+    report: Report, bundled: float | None, state: str, verdict: str
+) -> None:
+    quality = rows("Set5", 33.75, 36.25, 36.1875)
+    quality += (score("Set5", "fast-m-x2", bundled, 0.9),) if bundled else ()
+    html = render_report(replace(report, quality=quality, bundled="fast-m-x2" if bundled else None))
+    assert f'<header class="{state}">' in html
+    assert f'<p class="verdict">{verdict}' in html
+
+
+def test_a_short_training_is_not_called_good(report: Report) -> None:
+    html = render_report(replace(report, short="Short training: 300 steps."))
+    assert '<header class="fair">' in html
+    assert '<p class="verdict">Short training: 300 steps. Better than bicubic on every set' in html
+
+
 def test_every_row_of_the_table_appears_with_its_gain_and_its_loss(report: Report) -> None:
     text = Page(render_report(report)).text
     assert (
