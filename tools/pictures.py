@@ -52,6 +52,7 @@ STATES = {
     "waiting": ("--steady", "--source", "http://127.0.0.1:9/stream.mjpg"),  # where nobody serves: RFC 863
     "bicubic": ("--engine", "bicubic"),
     "camera": (),
+    "settings": (),
 }
 """What the page is shown doing, and what it takes."""
 
@@ -203,6 +204,8 @@ async def screenshot(
         await tab.wait_for(f'{SIGNAL} === "{SIGNALS.get(state, "live")}"', timeout_s=60)
         if state == "camera":
             await tab.evaluate("setCompared('camera')")
+        if state == "settings":
+            await tab.evaluate("openDrawer()")
         await asyncio.sleep(SETTLE_S)
         if state == "frozen" and relay is not None:
             relay.silence()

@@ -1,5 +1,6 @@
 """Change the running service: which settings there are, their values, and a picture to the disk."""
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -25,6 +26,8 @@ from edge_srcnn.sinks.recording_names import Times
 from edge_srcnn.sources.transform import READERS, TEMPORAL
 from edge_srcnn.upscaler import read_named
 from edge_srcnn.uri import parse_uri, region
+
+log = logging.getLogger(__name__)
 
 SNAPSHOT_S = 15.0
 """Whoever asks for a snapshot waits so long for an enhanced picture."""
@@ -153,7 +156,11 @@ class RunControl:
                 service.changes.check(changes)
                 service.changes.write(taken)
             service.take_over(config, soon=True)
-            return self.values()
+            now = self.values()
+            told = ", ".join(f"{name} {now[name]}" for name in changes if now[name] != values[name])
+            if told:
+                log.info("changed while it runs%s: %s", " and kept" if persist else "", told)
+            return now
 
     def snapshot(self) -> Path:
         """Write the next enhanced picture into a file of its own, and wait for that. See ``Control``."""

@@ -197,6 +197,8 @@ def _refusal(shown: str, status: int, text: str) -> EdgeSrcnnError:
         return Unavailable(f"{shown}: has no settings to change: it is something else, or another version")
     if status in (http.client.CONFLICT, http.client.UNPROCESSABLE_ENTITY):
         return UsageError(line)
+    if status == http.client.FORBIDDEN:
+        return UsageError(f"{shown}: {line}")
     if status >= http.client.INTERNAL_SERVER_ERROR:
         return Unavailable(f"{shown}: {line or status}")
     return UsageError(f"{shown}: refused ({status}): {line}")

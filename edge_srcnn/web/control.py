@@ -36,6 +36,19 @@ _SETTING = {
 }
 
 
+async def _closed(request: web.Request) -> NoReturn:
+    """Refuse, and say what would open it."""
+    raise web.HTTPForbidden(text="settings are changed with a token only: add #token_file=FILE, or control=yes\n")
+
+
+CLOSED = (
+    Route("/control", _closed),
+    Route("/control", _closed, method=hdrs.METH_PATCH),
+    Route("/control/snapshot", _closed, method=hdrs.METH_POST),
+)
+"""Where everybody who reaches the page could change settings, and nobody said that this is meant."""
+
+
 class ControlRoutes:
     """Answer requests for settings, and to change them.
 

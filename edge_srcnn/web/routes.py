@@ -15,7 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from edge_srcnn.sinks.control import Control
 from edge_srcnn.web.broadcast import Broadcast, Shot
-from edge_srcnn.web.control import ControlRoutes
+from edge_srcnn.web.control import CLOSED, ControlRoutes
 from edge_srcnn.web.openapi import JPEG, PROJECT, TEXT, Parameter, Route, document
 from edge_srcnn.web.proxies import Proxies, Visitor
 from edge_srcnn.web.state import registry, shown_of, status, versions
@@ -74,6 +74,8 @@ class Routes:
         Finds out who asks, also through a proxy.
     control
         Changes settings; None where nothing can be changed.
+    may_change
+        Whoever looks may change settings, too.
     token
         A token is asked for.
     """
@@ -87,10 +89,12 @@ class Routes:
         visitor_of: Callable[[web.Request], Visitor] = _NO_PROXIES.visitor_of,
         *,
         control: Control | None = None,
+        may_change: bool = True,
         token: bool = False,
     ) -> None:
         self._visitor_of, self._token = visitor_of, token
-        self._control = None if control is None else ControlRoutes(control)
+        self._control = None if control is None or not may_change else ControlRoutes(control)
+        self._closed = control is not None and not may_change
         self._look, self._broadcast, self._clients, self._name = look, broadcast, clients, name
         self._registry = registry(look, broadcast)
         self._page = (_FOLDER / PAGE).read_text(encoding="utf-8")
@@ -119,7 +123,9 @@ class Routes:
             Route("/healthz", self.healthz, "Whether pictures come.", (TEXT,)),
             Route("/openapi.json", self.openapi, "This description."),
         ]
-        return found if self._control is None else [*found, *self._control.routes()]
+        if self._control is not None:
+            found += self._control.routes()
+        return [*found, *CLOSED] if self._closed else found
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Serve the page; or what ``mjpg-streamer`` serves here."""

@@ -65,6 +65,8 @@ class HttpSink(Sink):
         Files that nobody else should be able to read.
     camera
         The camera's name on the page and in ``/state``; None: that which the pipeline tells, if it has one.
+    control
+        Settings may be changed; None: where a token is asked for, or only this machine reaches the page.
     """
 
     live, blocking, on_demand = True, False, True
@@ -80,7 +82,9 @@ class HttpSink(Sink):
         certificate: Certificate | None = None,
         secret_files: Sequence[str] = (),
         camera: str | None = None,
+        control: bool | None = None,
     ) -> None:
+        self._may_change = control
         self.name = self.address = name
         self._place, self._quality, self._access, self._limits = place, quality, access, limits
         self._certificate, self._secret_files, self._camera = certificate, secret_files, camera
@@ -191,6 +195,8 @@ class HttpSink(Sink):
         application = web.Application(middlewares=checks, client_max_size=_BODY_BYTES)
         application.on_response_prepare.append(header_signal(self._access))
         proxies = self._access.proxies
+        token = self._access.token is not None
+        may_change = (token or is_local(self._listener)) if self._may_change is None else self._may_change
         routes = Routes(
             self._stream.state,
             broadcast,
@@ -198,7 +204,8 @@ class HttpSink(Sink):
             lambda: self._camera or self._stream.present_name,
             proxies.visitor_of,
             control=self._stream.control,
-            token=self._access.token is not None,
+            may_change=may_change,
+            token=token,
         )
         application.add_routes(routes.table(self._access.prefix))
         return application

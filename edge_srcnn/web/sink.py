@@ -15,7 +15,7 @@ from edge_srcnn.installation import how_to_install
 from edge_srcnn.masking import remember_secret
 from edge_srcnn.packages import why_not_imported
 from edge_srcnn.sinks import camera_name
-from edge_srcnn.uri import Uri, read_options, whole_number
+from edge_srcnn.uri import Uri, flag, read_options, whole_number
 from edge_srcnn.web.address import ANY, ORIGIN, place_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def options(uri: Uri) -> dict[str, Any]:
 
     hosts (names besides this machine's own to answer to; * for every name), proxy (addresses and networks of reverse
     proxies, whose X-Forwarded-* is believed), prefix (the path to serve below), cors (origins whose scripts may read),
-    frame (origins whose pages may show the page within them).
+    frame (origins whose pages may show the page within them), control (may settings be changed; yes where a token is
+    asked for, or only this machine reaches the page).
 
     connections (in all; 256), per_address (of one address; 64), mode and group (of the socket of unix:; 660).
     """
@@ -70,6 +71,7 @@ def options(uri: Uri) -> dict[str, Any]:
         prefix=_prefix,
         cors=_origins,
         frame=_origins,
+        control=flag,
         connections=whole_number,
         per_address=whole_number,
         **special,

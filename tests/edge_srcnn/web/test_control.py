@@ -11,6 +11,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.service.changes import Changes
+from tests.edge_srcnn.service.controlled import CARD, controlled
 from tests.edge_srcnn.service.parts import wait_until
 from tests.edge_srcnn.web.controlling import patch, send, served
 from tests.edge_srcnn.web.serving import by_hand, flat, get
@@ -148,3 +149,27 @@ def test_where_nothing_can_be_changed_there_is_no_control():
         assert get(sink, "/control").status == 404
         assert get(sink, "/state").json["control"] is False
         assert "/control" not in get(sink, "/openapi.json").json["paths"]
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "status"),
+    [
+        ("127.0.0.1", "", 200),
+        ("127.0.0.1", "control=no", 403),
+        ("0.0.0.0", "", 403),
+        ("0.0.0.0", "control=yes", 200),
+        ("0.0.0.0", "token=0123456789abcdef", 200),
+        ("0.0.0.0", "token=0123456789abcdef&control=no", 403),
+    ],
+)
+def test_beyond_this_machine_a_token_is_needed_to_change_anything(address, options, status):
+    with controlled(CARD, f"http://{address}:0#{options}".rstrip("#"), "null:") as service:
+        service.address = f"http://127.0.0.1:{service.sinks[0].address.rpartition(':')[2].strip('/')}"
+        token = {"Authorization": "Bearer 0123456789abcdef"}
+        answers = [send(service, "GET", "/control", **token), patch(service, {"strength": 0.5}, **token)]
+        answers += [send(service, "POST", "/control/snapshot", **token)] if status == 403 else []
+        assert {each.status for each in answers} == {status}
+        assert send(service, "GET", "/state", **token).json["control"] is (status == 200)
+        if status == 403:
+            assert "control=yes" in answers[1].text
+            assert "/control" not in send(service, "GET", "/openapi.json", **token).json["paths"]
