@@ -170,12 +170,12 @@ def python_depends(versions: list[str]) -> Iterator[str]:
 
 
 def library_depends(needed: set[str]) -> Iterator[str]:
-    """Write the dependencies on what the libraries need, on what makes the service's user, and on media types."""
+    """Write the dependencies on what the libraries need, on what its service calls, and on media types."""
     for package in sorted(needed):
         yield f"{package} (>= {wheels.GLIBC})" if package == "libc6" else package
     for tool in ("sysusers", "tmpfiles"):
         yield f"systemd | systemd-standalone-{tool}"
-    yield "media-types"
+    yield from ("media-types", "procps")
 
 
 def copyright_text(home: Path) -> str:

@@ -42,7 +42,7 @@ make_tree() { # SUITE ARCHITECTURE: Debian as a small installation has it, which
   mirror=$(apt-get indextargets --format '$(SITE)' | grep -v security | sort | uniq -c | sort -rn | awk 'NR==1{print $2}')
   rm -rf "$tree"
   mkdir -p "$lab"
-  mmdebstrap --quiet --architecture "$2" --variant=apt --include=systemd,systemd-sysv,udev,python3 "$1" "$tree" "$mirror"
+  mmdebstrap --quiet --architecture "$2" --variant=apt --include=systemd,udev,procps,python3,media-types "$1" "$tree" "$mirror"
   touch "$tree/.made"
 }
 
@@ -81,9 +81,9 @@ for what; do
           mount -t overlay overlay -o "lowerdir=$tree,upperdir=upper,workdir=work" root
           mount -t proc proc root/proc
           mount --bind "$3" root/proc/cpuinfo # by it LiteRT chooses its kernels
-          mkdir root/rig && cp "$out"/*.deb root/rig/
+          mkdir root/rig && cp "$out"/*.deb root/rig/edge-srcnn.deb
           export DEBIAN_FRONTEND=noninteractive
-          chroot root apt-get install -qq -y --no-install-recommends /rig/edge-srcnn_*_arm64.deb </dev/null >"$out/apt" 2>&1 ||
+          chroot root apt-get install -qq -y --no-install-recommends /rig/edge-srcnn.deb </dev/null >"$out/apt" 2>&1 ||
             { cat "$out/apt"; exit 1; }
           chroot root edge-srcnn --version
           chroot root edge-srcnn demo -o /tmp/demo.png
