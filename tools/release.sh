@@ -22,5 +22,7 @@ grep -Eq "^## ${version//./\\.} \([0-9]{4}-[0-9]{2}-[0-9]{2}\)$" CHANGELOG.md ||
 rm -rf dist
 "$python" -m build --outdir dist .
 "$python" -m twine check --strict dist/*
+make --no-print-directory deb
+PACKAGES=dist tests/rigs/debian.sh lint
 git tag -a "v$version" -m "edge-srcnn $version"
 echo "tagged v$version; dist/ holds what RELEASING.md says to upload"

@@ -3,12 +3,14 @@
 # is enabled, a page with a picture, upgrade, removal, purge; arm64: installed and run by user-mode emulation. Lintian.
 # Needs root and apt. Five minutes, with the packages built (two more) and the trees made (five, once).
 #
-# usage: tests/rigs/debian.sh [amd64|arm64|lint ...]     all of them; PACKAGES=folder: of packages that are built
+# usage: tests/rigs/debian.sh [amd64|arm64|lint ...]     the first two; SUITES='bookworm trixie', PACKAGES=folder: of
+#                                                        packages that are built
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/rigs/namespaces.sh
 [ $# -gt 0 ] || set -- amd64 arm64
 lab=$PWD/.venvs/rig-debian
+SUITES=${SUITES:-bookworm trixie}
 binfmt=/proc/sys/fs/binfmt_misc
 ours=$binfmt/edge-srcnn-rig
 work=$(mktemp -d)
@@ -59,7 +61,7 @@ for what; do
       echo '# a new setting' >>"$work/newer/tree/etc/edge-srcnn/example.toml"
       dpkg-deb --root-owner-group -Zzstd -z3 -b "$work/newer/tree" "$work/newer/edge-srcnn_next.deb" >/dev/null
       rm -r "$work/newer/tree"
-      for suite in bookworm trixie; do
+      for suite in $SUITES; do
         make_tree $suite amd64
         mkdir "$work/$suite"
         cp "$packages"/edge-srcnn_*_amd64.deb "$work/newer/edge-srcnn_next.deb" tests/rigs/debian_check.py "$work/$suite/"
@@ -69,7 +71,7 @@ for what; do
       ;;
     arm64)
       emulate || continue
-      for suite in bookworm trixie; do
+      for suite in $SUITES; do
         make_tree $suite arm64
         mkdir "$work/$suite-arm64"
         cp "$packages"/edge-srcnn_*_arm64.deb "$work/$suite-arm64/"

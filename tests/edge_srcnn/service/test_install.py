@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
+from edge_srcnn.installation import DEBIAN, Installation
 from edge_srcnn.service import install as module
 from edge_srcnn.service import systemctl
-from edge_srcnn.service.install import EXAMPLE, PLACES, TEMPLATE, install, installed, shipped, uninstall
+from edge_srcnn.service.install import EXAMPLE, PLACES, TEMPLATE, command, install, installed, shipped, uninstall
 
 UNITS = Path("etc/systemd/system")
 CONFIGURATION = Path("etc/edge-srcnn/default.toml")
@@ -162,3 +163,36 @@ def test_uninstall_stops_the_service_first_and_tells_systemd_last(root, told):
     list(install())
     list(uninstall(purge=True))
     assert told[-1] == "userdel edge-srcnn"
+
+
+@pytest.fixture
+def packaged(root, monkeypatch):
+    """The Debian package's copy, which brings the unit."""
+    monkeypatch.setattr(module, "installation", lambda: Installation(DEBIAN))
+    return root
+
+
+def test_the_debian_package_s_copy_installs_configurations_alone(packaged, told):
+    steps = {step.what: step.result for step in install(["front"])}
+    assert files(packaged) == {"etc/edge-srcnn/front.toml"}
+    assert steps["/usr/lib/systemd/system/edge-srcnn@.service"] == "packaged"
+    assert told == ["systemd-tmpfiles --create edge-srcnn.conf"]
+    assert command() == Path("/usr/bin/edge-srcnn")
+
+
+def test_the_debian_package_s_service_is_removed_by_apt(packaged, told):
+    with pytest.raises(UsageError, match="sudo apt remove edge-srcnn"):
+        list(uninstall())
+    assert told == []
+
+
+def test_a_unit_that_hides_the_debian_package_s_is_removed_and_its_links_stay(packaged, told):
+    list(install(prefix=packaged))
+    link = packaged / UNITS / "multi-user.target.wants" / "edge-srcnn@default.service"
+    link.parent.mkdir()
+    link.symlink_to("/usr/lib/systemd/system/edge-srcnn@.service")
+    removed = {step.what for step in uninstall() if step.result == "removed"}
+    assert removed == {str(packaged / place) for place in PLACES.values()}
+    assert link.is_symlink()
+    assert (packaged / CONFIGURATION).exists()
+    assert "systemctl daemon-reload" in told
