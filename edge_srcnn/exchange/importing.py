@@ -31,6 +31,16 @@ WHITES = (1, 255)
 GREY, TOLERATED_LEVELS = 128, 16
 """A grey picture stays as grey, or the network wants other numbers than it gets."""
 
+OTHER_FILES = {
+    ".pb": "a TensorFlow graph; tf2onnx makes ONNX of it",
+    ".pt": "a PyTorch file; torch.onnx.export makes ONNX of the network",
+    ".pth": "a PyTorch file; torch.onnx.export makes ONNX of the network",
+    ".h5": "a Keras file; three layers of SRCNN: edge-srcnn export --weights FILE.h5, others: tf.lite.TFLiteConverter",
+    ".keras": "a Keras file; tf.lite.TFLiteConverter makes TFLite of the network",
+    ".param": "an ncnn file; give the ONNX that it was made of",
+}
+"""What is said of files of other kinds, by the ends of their names."""
+
 _CELLS = 32
 _INPUT = Quantization(1 / 255, -128)
 _SCALE_TOLERANCE = 1e-4
@@ -70,6 +80,8 @@ def read_network(path: Path, scale: int | None = None, white: int = 1) -> Foreig
     ModelUnsupported
         The network is of another form; the message says what, where, and what is known.
     """
+    if (other := OTHER_FILES.get(path.suffix.lower())) is not None and path.is_file():
+        raise ModelUnsupported(f"{path}: is {other}; .onnx and .tflite are read")
     read = read_onnx(path, white) if path.suffix.lower() == ".onnx" else read_tflite(path, white)
     try:
         if isinstance(read, QuantizedChain):

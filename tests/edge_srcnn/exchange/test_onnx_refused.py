@@ -212,6 +212,21 @@ def test_other_files_are_no_onnx(tmp_path, content):
         read_network(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ESPCN_x2.pb", "is a TensorFlow graph; tf2onnx makes ONNX of it; .onnx and .tflite are read"),
+        ("net.pth", r"is a PyTorch file; torch\.onnx\.export makes ONNX"),
+        ("net.h5", "edge-srcnn export --weights"),
+        ("net.param", "give the ONNX that it was made of"),
+    ],
+)
+def test_files_of_other_tools_are_told_with_what_makes_onnx_of_them(tmp_path, name, told):
+    (tmp_path / name).write_bytes(b"1234" * 20)
+    with pytest.raises(ModelUnsupported, match=told):
+        read_network(tmp_path / name)
+
+
 def test_a_missing_file_and_a_folder_are_told(tmp_path):
     with pytest.raises(NoInput, match=r"gone\.onnx: cannot be read \(No such file or directory\)"):
         read_network(tmp_path / "gone.onnx")
