@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_srcnn.sinks.control import Control
-from edge_srcnn.uri import Kind, Uri, always, find_kind, parse_uri
+from edge_srcnn.uri import Kind, Uri, find_kind, parse_uri
 
 if TYPE_CHECKING:  # help reads the records, and needs no arrays
     from edge_srcnn.imaging.frame import Frame
@@ -149,14 +149,18 @@ def _is_device(uri: Uri) -> bool:
     return uri.target.startswith(("/dev/video", "/dev/v4l/"))
 
 
+def _is_file(uri: Uri) -> bool:
+    return not _is_device(uri)
+
+
 KINDS = (
     Kind("http", "web.sink", "http://127.0.0.1:8080", ("http", "https", "unix"), live=True, blocking=False),
-    Kind("v4l2", "sinks.v4l2_output", "v4l2:/dev/video10", opens=_is_device, live=True),
     Kind("folder", "sinks.folder", "pictures/", opens=Uri.names_pictures, records=True),
-    Kind("video", "sinks.video", "out.mp4", opens=always, records=True),
+    Kind("video", "sinks.video", "out.mp4", opens=_is_file, records=True),
     Kind("rtsp", "sinks.push", "rtsp://server:8554/pi", ("rtsp", "rtsps"), live=True),
     Kind("rtmp", "sinks.push", "rtmp://server/live/pi", ("rtmp", "rtmps"), live=True),
     Kind("mqtt", "sinks.mqtt", "mqtt://broker#snapshot=5", ("mqtt", "mqtts"), live=True, blocking=False, connects=True),
+    Kind("v4l2", "sinks.v4l2_output", "v4l2:/dev/video10", opens=_is_device, live=True),
     Kind("y4m", "sinks.y4m", "y4m:- (standard output)", one_size=True),
     Kind("null", "sinks.null", "null: (counts only)", blocking=False),
 )

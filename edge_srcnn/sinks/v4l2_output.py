@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import logging
 import os
 import re
 import select
@@ -27,6 +28,8 @@ FORMATS = {"yuyv": "YUYV", "yu12": "YU12", "nv12": "NV12"}
 
 LOOPBACK = "v4l2 loopback"
 _DEVICE = re.compile(r"/dev/video(\d+)")
+
+log = logging.getLogger(__name__)
 
 _SMPTE170M, _ENCODING_601, _LIMITED = 1, 1, 2  # V4L2_COLORSPACE_, V4L2_YCBCR_ENC_, V4L2_QUANTIZATION_
 _S_PARM = 0xC0CC5616  # VIDIOC_S_PARM, struct v4l2_streamparm, 204 bytes
@@ -104,19 +107,15 @@ class V4l2Output(Sink):
 
     def write(self, result: Result) -> None:
         """Write a frame; one that the device does not take in time is missed."""
-        frame, size = result.frame, result.frame.size
         try:
-            if size != self._size:
+            if result.frame.size != self._size:
                 self.close()
-                self._open(size)
-                self._size = size
-            assert self._packer is not None and self._device is not None  # noqa: S101
-            data = self._packer.pack(frame)
-            taken = self._buffers.write(data, _PATIENCE_S) if self._buffers else self._write(self._device, data)
-            self.missed += not taken
+                self._open(result.frame)
+            else:
+                self._show(result.frame)
         except OSError as error:
             self.close()
-            if isinstance(error, CannotWrite | Unavailable):
+            if isinstance(error, CannotWrite):
                 raise
             raise self._mapped(error) from error
 
@@ -129,11 +128,11 @@ class V4l2Output(Sink):
             with suppress(OSError):
                 os.close(device)
 
-    def _open(self, size: tuple[int, int]) -> None:
+    def _open(self, frame: Frame) -> None:
+        """Open the device for frames of a size, and show the first."""
         check_output(self._path)
         self._device = device = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        found = self._negotiate(device, size)
-        self._packer = Packer(found)
+        self._packer = Packer(self._negotiate(device, frame.size))
         if self._rate > 0:
             rate = struct.pack("5I", OUTPUT, 0, 0, self._rate.denominator, self._rate.numerator)
             with suppress(OSError):  # not every driver has one
@@ -141,6 +140,24 @@ class V4l2Output(Sink):
         known = capability(self._path)
         if self._streaming or (self._streaming is None and known is not None and not known.writes):
             self._buffers = MappedBuffers(device, len(self._packer.buffer))
+        try:
+            self._show(frame)
+        except OSError as error:
+            if error.errno != errno.EINVAL or self._streaming is not None or self._buffers is not None:
+                raise
+            log.debug("%s: the driver has a write that does not work; it gets buffers", self.name)
+            self.close()
+            self._streaming = True
+            self._open(frame)
+        self._size = frame.size
+
+    def _show(self, frame: Frame) -> None:
+        """Give a frame to the device, or miss it."""
+        if self._packer is None or self._device is None:
+            return
+        data = self._packer.pack(frame)
+        taken = self._buffers.write(data, _PATIENCE_S) if self._buffers else self._write(self._device, data)
+        self.missed += not taken
 
     def _negotiate(self, device: int, size: tuple[int, int]) -> PixelFormat:
         """Ask for a format; the driver answers with what it took."""

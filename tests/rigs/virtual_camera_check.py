@@ -143,11 +143,11 @@ def check_a_camera_is_no_output_and_says_what_is() -> None:
     expect(Unavailable, lambda: open_sink("v4l2:/dev/video7"), "there is no such device", OUTPUT, "modprobe")
 
 
-def check_vivids_output_takes_frames_both_ways() -> None:
-    for streaming in (False, True):
-        with written(frame(), OUTPUT, streaming=streaming) as sink:
-            time.sleep(0.5)
-        assert sink.missed == 0, (streaming, sink.missed)
+def check_a_driver_whose_write_does_not_work_gets_buffers() -> None:
+    # vivid's output refuses what is written to it, while it shows S-Video
+    with written(frame(), OUTPUT) as sink:
+        time.sleep(0.5)
+    assert sink.missed == 0, sink.missed
 
 
 def check_a_device_that_vanishes_is_told_and_taken_again() -> None:
@@ -178,13 +178,14 @@ def check_run_is_a_camera_for_others() -> None:
     words = ["run", "--source", "test:?size=160x120&fps=10", "--sink", f"v4l2:{LOOPBACK}", "--model", "fast-s-x2"]
     process = subprocess.Popen([sys.executable, "-m", "edge_srcnn", *words], stderr=subprocess.PIPE)
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 150
         while True:
             try:
                 found = read_back("320x240")
                 break
             except Exception:
-                assert time.monotonic() < end and process.poll() is None
+                assert time.monotonic() < end
+                assert process.poll() is None, (process.returncode, process.stderr and process.stderr.read())
                 time.sleep(1)
         assert found.size == (320, 240) and found.luma.std() > 20
     finally:

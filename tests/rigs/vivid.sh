@@ -2,7 +2,7 @@
 # The source and the sink for V4L2 devices, on real ones of a real kernel, inside a small emulated machine with Debian
 # trixie: /dev/video0 is of the vivid driver, whose faults can be chosen, and /dev/video2 is its output; /dev/video1 is of
 # v4l2loopback: a webcam that sends JPEG, and then the virtual camera that we are for others. Needs root and apt. A minute
-# and a half the first time, then about a minute.
+# and a half the first time, then about two minutes.
 #
 # usage: tests/rigs/vivid.sh
 set -euo pipefail
