@@ -124,7 +124,7 @@ def test_its_quality_is_what_it_says(path: Path, spec: ModelSpec) -> None:
     said = next(quality for quality in spec.quality if quality.set.startswith("set5"))
     hr_planes = read_ground_truths(Path(DATA or "") / "eval" / "set5", spec.scale)
     degrade = next(name for name, kind in DEGRADES.items() if kind == spec.degradation)
-    with load_model(path) as upscaler:
+    with load_model(path, strength=1) as upscaler:
         methods = {"bicubic": upscale_bicubic, "int8": lambda small, scale: upscaler.upscale(small)}
         bicubic, int8 = evaluate("set5", hr_planes, spec.scale, methods, degrade=degrade)
     share = LUMA_SHARE if spec.scale == 2 and spec.degradation == BICUBIC else SHARE

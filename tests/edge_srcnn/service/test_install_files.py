@@ -36,7 +36,7 @@ def test_every_file_is_shipped(name):
 
 
 def test_a_file_that_is_missing_is_an_error_with_a_cure():
-    with pytest.raises(Unavailable, match=r"edge-srcnn\.timer: missing .* pip install"):
+    with pytest.raises(Unavailable, match=r"edge-srcnn\.timer: missing in this installation; .*pip install"):
         shipped("edge-srcnn.timer")
 
 
