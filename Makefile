@@ -12,7 +12,7 @@ DEB ?= amd64 arm64
 DEMO_SOURCE ?= test:
 DEMO_SINK ?= http://127.0.0.1:0
 DEMO_SECONDS ?= $(shell [ -t 0 ] || echo 5) # nobody is there to end it
-RIGS ?= arm64 picamera2 vivid streams systemd tf25 pictures proxies debian container home_assistant
+RIGS ?= arm64 picamera2 vivid streams systemd tf25 pictures proxies debian container home_assistant octoprint
 SOURCES := pyproject.toml edge_srcnn/__init__.py
 
 .PHONY: help demo quick test test-runtime test-tflite test-pi coverage check format lines docs pictures lock deb release clean
@@ -49,7 +49,7 @@ test-runtime: $(RUNTIME_TEST)/.made  ## run the runtime's tests in an environmen
 test-tflite: $(TFLITE)/.made  ## run the runtime's tests on tflite-runtime (needs CPython 3.11)
 	$(TFLITE)/bin/python -m pytest $(PYTEST) $(or $(TESTS),tests/edge_srcnn)
 
-test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults, streams, systemd, TensorFlow 2.5, pictures beside libvips, reverse proxies, Debian package, container, Home Assistant (root, apt; RIGS=some)
+test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual camera, a V4L2 device with faults, streams, systemd, TensorFlow 2.5, pictures beside libvips, reverse proxies, Debian package, container, Home Assistant, OctoPrint (root, apt; RIGS=some)
 	@set -e; for rig in $(RIGS); do echo "--- $$rig"; tests/rigs/$$rig.sh; done
 
 coverage: $(DEV)/.made  ## run all tests, and show the lines and branches that none reaches

@@ -1,5 +1,6 @@
 """Change the colour of planes: chroma coarser or finer, another range or matrix, RGB and back."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -19,6 +20,7 @@ _WEIGHTS = {BT709: (0.2126, 0.0722), BT2020: (0.2627, 0.0593)}
 _JFIF_WEIGHTS = (0.299, 0.114)
 """Shares of R and B in luma, by the code point of the matrix: ITU-R BT.709-6, BT.2020-2, ITU-T T.871."""
 
+_BAND = 64
 _ZERO = 128
 """The level that stands for no colour."""
 
@@ -158,12 +160,23 @@ def rgb_picture(frame: Frame) -> UInt8Array:
 
 def three_channels(frame: Frame, *, bgr: bool = False) -> UInt8Array:
     """Convert a frame, a grey one too, to uint8 ``[h, w, 3]`` in the order R, G, B, or B, G, R as OpenCV has it."""
-    luma, chroma = jfif_planes(frame)
-    if chroma is None:
-        return np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2RGB), np.uint8)
-    cb, cr = resample_chroma(chroma, *luma.shape)
+    if frame.chroma is None:
+        return np.asarray(cv2.cvtColor(jfif_planes(frame)[0], cv2.COLOR_GRAY2RGB), np.uint8)
     conversion = cv2.COLOR_YCrCb2BGR if bgr else cv2.COLOR_YCrCb2RGB
-    return np.asarray(cv2.cvtColor(cv2.merge((luma, cr, cb)), conversion), np.uint8)
+    out = np.empty((*frame.luma.shape, 3), np.uint8)
+    for rows, luma, cb, cr in _bands(frame):  # further pictures in memory would cost more than the conversion
+        cv2.cvtColor(cv2.merge((luma, cr, cb)), conversion, out[rows])
+    return out
+
+
+def _bands(frame: Frame) -> Iterator[tuple[slice, UInt8Array, Samples, Samples]]:
+    """Give rows, and what ``jfif_planes`` makes of them, chroma as fine as luma, band by band from top to bottom."""
+    whole = frame.colour.full_range or frame.colour.matrix in _WEIGHTS
+    luma, chroma = jfif_planes(frame) if whole else (frame.luma, _full_chroma(frame.chroma))
+    cb, cr = resample_chroma(chroma or (luma, luma), *luma.shape)
+    for top in range(0, len(luma), _BAND):
+        rows = slice(top, top + _BAND)
+        yield rows, luma[rows] if whole else _full_luma(luma[rows]), cb[rows], cr[rows]
 
 
 def planes_of_rgb(pixels: UInt8Array, conversion: int = cv2.COLOR_RGB2YCrCb) -> tuple[UInt8Array, Chroma | None]:
@@ -188,11 +201,18 @@ def planes_of_rgb(pixels: UInt8Array, conversion: int = cv2.COLOR_RGB2YCrCb) -> 
 
 def _expanded(luma: UInt8Array, chroma: Chroma | None) -> tuple[UInt8Array, Chroma | None]:
     """Expand luma 16..235 and chroma 16..240 to 0..255. Source: ITU-R BT.601-7, section 2.5.3."""
-    full_luma = np.asarray(cv2.LUT(luma, _table(16, 219, 0)), np.uint8)
+    return _full_luma(luma), _full_chroma(chroma)
+
+
+def _full_luma(luma: Samples) -> UInt8Array:
+    return np.asarray(cv2.LUT(luma, _table(16, 219, 0)), np.uint8)
+
+
+def _full_chroma(chroma: Chroma | None) -> Chroma | None:
     if chroma is None:
-        return full_luma, None
+        return None
     cb, cr = (np.asarray(cv2.LUT(plane, _table(_ZERO, 224, _ZERO)), np.uint8) for plane in chroma)
-    return full_luma, (cb, cr)
+    return cb, cr
 
 
 @cache

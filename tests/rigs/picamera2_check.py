@@ -2,12 +2,17 @@
 
 import contextlib
 import logging
+import runpy
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from checks import Warnings, expect, nothing_is_left, open_things, run
 from picamera2 import Picamera2
@@ -239,6 +244,17 @@ def check_nothing_is_left_open() -> None:
                 expect(Unavailable, lambda: open_source("picamera2:0"), "in use")
             expect(UsageError, lambda: open_source("picamera2:0?size=640x480&Nothing=1"))
             expect(NoInput, lambda: open_source("picamera2:7"))
+    nothing_is_left(before)
+
+
+def check_an_example_takes_stills_and_lets_go_of_the_camera() -> None:
+    before = open_things()
+    with tempfile.TemporaryDirectory() as folder:
+        sys.argv = ["picamera2_stills.py", folder, "3", "0.2"]
+        runpy.run_path("/project/examples/picamera2_stills.py", run_name="__main__")
+        opened.clear()
+        sizes = [cv2.imread(str(path)).shape for path in sorted(Path(folder).iterdir())]
+    assert sizes == [(960, 1280, 3)] * 3, sizes
     nothing_is_left(before)
 
 
