@@ -10,7 +10,6 @@ work=$(mktemp -d)
 port=18741
 
 clean() {
-  [ -z "${served:-}" ] || kill "$served" 2>/dev/null || true
   [ ! -d "$work/storage" ] || "${buildah[@]}" rm --all >/dev/null 2>&1 || true
   rm -rf "$work"
 }
@@ -48,15 +47,17 @@ build() {
   in_container() { "${buildah[@]}" run --isolation chroot "$container" -- "$@"; }
   [ "$(in_container id -un)" = edge-srcnn ]
   in_container edge-srcnn demo
-  in_container edge-srcnn run --steady --source test: --sink "http://127.0.0.1:$port" >"$work/served" 2>&1 &
-  served=$!
-  for _ in $(seq 60); do
-    ! python3 -c "import urllib.request as r; assert r.urlopen('http://127.0.0.1:$port/snapshot.jpg').read(2) == b'\xff\xd8'" \
-      2>/dev/null || { echo "container rig: a picture came" && return 0; }
-    sleep 1
-  done
-  cat "$work/served"
-  return 1
+  # shellcheck disable=SC2016  # the container's shell expands
+  in_container sh -c 'edge-srcnn run --steady --source test: --sink "http://127.0.0.1:$1" & served=$!
+    for _ in $(seq 60); do
+      python3 -c "import sys, urllib.request as r
+assert r.urlopen(sys.argv[1]).read(2) == b\"\\xff\\xd8\"" "http://127.0.0.1:$1/snapshot.jpg" 2>/dev/null && status=0 && break
+      sleep 1
+    done
+    kill $served
+    wait $served
+    exit ${status:-1}' sh $port
+  echo "container rig: a picture came"
 }
 
 for what; do $what; done

@@ -96,7 +96,7 @@ for what; do
       ;;
     lint)
       need lintian lintian
-      lintian --fail-on error --no-tag-display-limit --suppress-tags malformed-deb-archive "$packages"/edge-srcnn_*.deb
+      lintian --fail-on error --tag-display-limit 0 --suppress-tags malformed-deb-archive "$packages"/edge-srcnn_*.deb
       echo "debian rig: lintian: no error"
       ;;
   esac
