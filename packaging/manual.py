@@ -148,14 +148,15 @@ def subcommand(words: str, name: str, command: Any) -> Iterator[str]:
     for line in options(command, heading="#"):
         if not line.startswith("#"):
             yield line
-    yield from examples(command)
+    if shown := examples(command):
+        yield from (".PP", *shown)
 
 
 def examples(command: Any) -> list[str]:
-    """Write the examples of a command's help, one a line."""
-    lines = [MARKUP.sub("", line) for line in (command.epilog or "").split("\n\n")]
-    shown = [line for line in lines if "edge-srcnn " in line]
-    return [".nf", *(rf"\&{escaped(line)}" for line in shown), ".fi"] if shown else []
+    """Write the examples of a command's help, one a line: they are what is indented there."""
+    lines = MARKUP.sub("", command.epilog or "").splitlines()
+    shown = [rf"\&{escaped(line.strip())}" for line in lines if line.startswith("  ")]
+    return [".nf", *shown, ".fi"] if shown else []
 
 
 def table(section: str) -> list[tuple[str, str]]:

@@ -54,7 +54,9 @@ def test_what_may_crash_runs_in_a_process_of_its_own():
 
 def test_an_edge_tpu_needs_an_interpreter(monkeypatch):
     monkeypatch.setattr(TfliteBackend, "version", lambda backend: None)
-    with pytest.raises(Unavailable, match="engine edgetpu: needs an interpreter, and none is installed: .*pip install"):
+    with pytest.raises(
+        Unavailable, match=r"engine edgetpu: needs an interpreter, and none is installed: .*pip install"
+    ):
         backend_named("edgetpu").prepare()
 
 
