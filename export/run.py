@@ -118,8 +118,9 @@ def run_export(
         quantized = _quantize(job, split, layers, representative, on_stage, on_progress)
         graphs["int8"] = convert(quantized, job.architecture, representative)
     training = training_facts(job, split, state)
+    job, short = named_by_result(job, state, graphs), short_remark(job, state)
     bundled = nearest_bundled(job.architecture, job.kind)
-    job, short = _named(job, state, graphs), short_remark(job, state)
+    bundled = None if job.name == bundled else bundled  # it is the very same
     files = job.targets()
     models = {
         kind: describe(
@@ -238,8 +239,22 @@ def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:
     return {f"{name}{how}": hr_planes for name, hr_planes in found.items()}
 
 
-def _named(job: ExportJob, state: TrainingState, graphs: dict[str, bytes]) -> ExportJob:
-    """Name the job's model by what came of it: a bundled one's name is for the very same network alone."""
+def named_by_result(job: ExportJob, state: TrainingState, graphs: dict[str, bytes]) -> ExportJob:
+    """Name a job's model by what came of it: a bundled one's name is for the very same network alone.
+
+    Parameters
+    ----------
+    job
+        As it was asked for.
+    state
+        Of its training.
+    graphs
+        Flatbuffers by kind.
+
+    Returns
+    -------
+    The job under its last name.
+    """
     if job.called is not None or job.weights is not None:
         return job
     path = bundled_models().get(job.network_name)

@@ -1,5 +1,6 @@
 """``edge-srcnn models``: the bundled ones, those of others taken in, and ours given out."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from edge_srcnn.cli import models
 from edge_srcnn.cli.console import say_warning
 from edge_srcnn.cli.default_command import DEFAULT, DefaultCommandGroup
 from edge_srcnn.cli.examples import command_examples
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import OutputExists, UsageError
 
 EXAMPLES = command_examples(
     "edge-srcnn models  # list",
@@ -68,11 +69,18 @@ def import_model(
 
     if white not in WHITES:
         raise UsageError(f"--white {white}: use 1 or 255")
-    name = own_name(name or (output or file).stem, output)
-    path = output or Path(f"{name}.tflite")
-    model = make(file, name, scale, white)
-    write_whole(path, seal_model(model.spec, model.graph, model.golden), overwrite=overwrite)
+    called = name or (output or file).stem
+    if output is None and Path(f"{called}.tflite").resolve() == file.resolve():
+        called += "-imported"
+    called, path = own_name(called, output), output or Path(f"{called}.tflite")
+    if path.resolve() == file.resolve():
+        raise UsageError(f"-o {path}: is the file that is read; give another name")
     card = path.with_suffix(".md")
+    for each in (path, card):
+        if os.path.lexists(each) and not overwrite:
+            raise OutputExists(f"{each}: exists already; give --overwrite to replace it")
+    model = make(file, called, scale, white)
+    write_whole(path, seal_model(model.spec, model.graph, model.golden), overwrite=overwrite)
     write_whole(card, imported_card(model.spec).encode(), overwrite=overwrite)
     spec = model.spec
     layers = ", ".join(f"{side}x{side}x{outputs}" for side, outputs in spec.layers)
@@ -87,7 +95,7 @@ def import_model(
         )
     typer.echo(f"\nUse it: edge-srcnn upscale photo.png -o large.png --model {path}")
     if spec.quantization == "float32":
-        typer.echo(f"In int8, several times as fast: edge-srcnn export --int8 --weights {file}")
+        typer.echo(f"In int8, several times as fast: edge-srcnn export --int8 --weights {path}")
 
 
 @models_app.command("export", epilog=EXPORT_EXAMPLES)

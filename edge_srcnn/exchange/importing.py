@@ -14,7 +14,7 @@ from edge_srcnn.engine.graph import FLOAT, Convolution, Graph, Network, Quantiza
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
-from edge_srcnn.errors import ModelUnsupported, UsageError
+from edge_srcnn.errors import ModelMetadataMissing, ModelUnsupported, UsageError
 from edge_srcnn.exchange.onnx_reader import read_onnx
 from edge_srcnn.exchange.tflite_operators import QuantizedChain, read_tflite
 from edge_srcnn.imaging.bicubic import base_name
@@ -82,7 +82,10 @@ def read_network(path: Path, scale: int | None = None, white: int = 1) -> Foreig
     """
     if (other := OTHER_FILES.get(path.suffix.lower())) is not None and path.is_file():
         raise ModelUnsupported(f"{path}: is {other}; .onnx and .tflite are read")
-    read = read_onnx(path, white) if path.suffix.lower() == ".onnx" else read_tflite(path, white)
+    is_onnx = path.suffix.lower() == ".onnx"
+    if not is_onnx and _is_ours(path):
+        raise UsageError(f"{path}: is a model of ours already; give it to --model")
+    read = read_onnx(path, white) if is_onnx else read_tflite(path, white)
     try:
         if isinstance(read, QuantizedChain):
             layers, source = _int8(read, white)
@@ -194,6 +197,14 @@ def imported_card(spec: ModelSpec) -> str:
 Its quality was not measured: `edge-srcnn evaluate --data PICTURES/ --scale {spec.scale} --model {spec.name}.tflite`.
 At the border of a picture, for {spec.halo_px} pixels, it sees mirrored pixels where it was trained with zeros.
 """
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        read_model(path)
+    except ModelMetadataMissing:
+        return False
+    return True
 
 
 def _grid(path: Path, upsampling: int, scale: int | None) -> tuple[str, int]:

@@ -7,9 +7,12 @@ import pytest
 
 from edge_srcnn.errors import UsageError
 from edge_srcnn.models.bundled import BUNDLED, bundled_models, own_name
+from edge_srcnn.models.file import read_model
 from export.architectures import find_architecture
 from export.job import ExportJob
 from export.packaging import nearest_bundled
+from export.run import named_by_result
+from export.training.checkpoints import TrainingState
 from export.training.plan import TrainingPlan, is_short
 
 
@@ -92,3 +95,19 @@ def test_it_is_compared_with_the_bundled_model_of_its_scale_and_kind_that_does_a
     network: str, scale: int, degradation: str, bundled: str
 ) -> None:
     assert nearest_bundled(find_architecture(network, scale), degradation) == bundled
+
+
+@pytest.mark.parametrize(
+    ("network", "graph", "steps", "name"),
+    [
+        ("fast-s", "fast-s-x2", 12000, "fast-s-x2"),
+        ("fast-s", "fast-s-x2", 300, "fast-s-x2"),
+        ("fast-s", "fast-m-x2", 12000, "fast-s-x2-own"),
+        ("fast-s", "fast-m-x2", 300, "fast-s-x2-short"),
+    ],
+)
+def test_the_name_of_a_bundled_model_is_for_the_very_same_network_alone(
+    network: str, graph: str, steps: int, name: str
+) -> None:
+    graphs = {"int8": read_model(bundled_models()[graph]).graph}
+    assert named_by_result(job(network), TrainingState(step=steps), graphs).name == name

@@ -68,12 +68,15 @@ def test_the_name_is_that_of_the_output_or_the_one_that_is_given(run_cli, tmp_pa
         (["espcn.onnx", "-o", "srcnn-915-x2.tflite"], 2, "srcnn-915-x2: a bundled model is called so"),
         (["espcn.onnx", "-o", f"{BUNDLED}/own.tflite"], 2, "the bundled models' folder, which an upgrade replaces"),
         (["espcn.onnx", "--name", "a/b"], 2, "'a/b': no name for a model"),
+        ([str(BUNDLED / "fast-m-x2.tflite"), "--name", "own"], 2, "is a model of ours already; give it to --model"),
         (["gone.onnx"], 66, "gone.onnx: cannot be read"),
-        (["picture.onnx"], 65, "picture.onnx: is damaged, or not an ONNX file"),
+        (["picture.onnx", "-o", "new.tflite"], 65, "picture.onnx: is damaged, or not an ONNX file"),
         (["picture.tflite"], 65, "picture.tflite: not a TFLite model"),
         (["tanh.onnx"], 65, "tanh.onnx: node 2 of 6, Tanh 'Tanh_1': is not known; known are Conv, Relu"),
         (["espcn.onnx", "-o", "/proc/own.tflite"], 73, "/proc/own.tflite: "),
+        (["picture.tflite", "-o", "picture.tflite", "--overwrite"], 2, "-o picture.tflite: is the file that is read"),
         (["espcn.onnx", "-o", "there.tflite"], 73, "there.tflite: exists already; give --overwrite"),
+        (["espcn.onnx", "-o", "card.tflite"], 73, "card.md: exists already; give --overwrite"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(run_cli, tmp_path, espcn, vdsr, words, code, told):
@@ -81,7 +84,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(run_cli, tmp_path, espcn, vdsr
     tanh = onnx_networks.espcn(b, activation=lambda b, x, c: b.add("Tanh", x))
     onnx_networks.sub_pixels(b, tanh)
     b.save(tmp_path / "tanh.onnx")
-    for name in ("picture.onnx", "picture.tflite", "there.tflite"):
+    for name in ("picture.onnx", "picture.tflite", "there.tflite", "card.md"):
         (tmp_path / name).write_bytes(b"\x89PNG" * 20)
     before = sorted(tmp_path.iterdir())
     done = run_cli("models", "import", *words)
