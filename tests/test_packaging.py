@@ -1,6 +1,8 @@
 """The Debian package's parts, without building it: tests/rigs/debian.sh does that."""
 
 import importlib
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +88,32 @@ def test_the_example_for_compose_builds_what_there_is():
     assert (folder / service["build"]["dockerfile"]).is_file()
     assert {volume.partition(":")[0] for volume in service["volumes"]} == set(example["volumes"])
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shell", "program"),
+    [
+        (
+            "bash",
+            'source "$1"; COMP_WORDS=(edge-srcnn service inst); COMP_CWORD=2; _edge_srcnn_completion edge-srcnn\n'
+            'printf "%s\\n" "${COMPREPLY[@]}"',
+        ),
+        ("zsh", '_arguments() { print -r -- "$@" }; words=(edge-srcnn service inst); CURRENT=3; source "$1"'),
+        ("fish", 'source "$argv[1]"; complete -C "edge-srcnn service inst"'),
+    ],
+)
+def test_each_shell_completes_by_the_script_that_is_shipped(build, tmp_path, shell, program):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    script, command = tmp_path / "script", tmp_path / "edge-srcnn"
+    script.write_text(build.completion.scripts()[build.completion.PLACES[shell]])
+    run = "import sys; sys.argv[0] = 'edge-srcnn'; from edge_srcnn.cli import main; main()"
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -c "{run}" "$@"\n')
+    command.chmod(0o755)
+    words = [shell, "-c", program, *(["shell"] if shell != "fish" else []), str(script)]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "install" in done.stdout
+    assert "uninstall" not in done.stdout

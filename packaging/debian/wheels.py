@@ -1,6 +1,7 @@
 """Lay out the wheels of the lock file for several CPythons in one tree, without what a device never reads."""
 
 import filecmp
+import os
 import re
 import shutil
 import subprocess
@@ -44,7 +45,7 @@ class Interpreter:
 
 def find_interpreter(version: str) -> Interpreter:
     """Find a CPython that runs: on the path, or of pyenv."""
-    pyenv = Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob(f"versions/{version}.*/bin/python{version}")
     for candidate in (shutil.which(f"python{version}"), *map(str, pyenv)):
         if candidate and subprocess.run([candidate, "-c", ""], capture_output=True).returncode == 0:
             return Interpreter(version, candidate)

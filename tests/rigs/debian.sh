@@ -49,6 +49,7 @@ make_tree() { # SUITE ARCHITECTURE: Debian as a small installation has it, which
 }
 
 packages=${PACKAGES:-$work/packages}
+need readelf binutils
 [ -n "${PACKAGES:-}" ] || DEB="--fast --output $packages $(printf '%s\n' "$@" | grep -v lint | paste -sd' ')"
 [ -n "${PACKAGES:-}" ] || make --no-print-directory deb DEB="$DEB"
 
