@@ -39,7 +39,7 @@ models_app.command(DEFAULT, epilog=models.EXAMPLES)(models.models)
 
 @models_app.command("import", epilog=IMPORT_EXAMPLES)
 def import_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A network: .onnx (float), or .tflite (float or int8).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A network: .onnx or .tflite, float or int8.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT.tflite", help="(default: NAME.tflite, here)")
     ] = None,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_srcnn.engine.graph import Convolution
+from edge_srcnn.engine.graph import Convolution, Quantization
 from edge_srcnn.errors import ModelUnsupported
 from edge_srcnn.exchange.levels import MOST_CHANNELS, MOST_SIDE, MOST_WEIGHTS, Array, Levels, grown, square
 
@@ -57,6 +57,28 @@ class Value:
     def is_picture(self) -> bool:
         """Tell whether it is the upscaled picture already, which no layer reads."""
         return bool(self.base) or self.white is not None
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedChain:
+    """Hold an int8 network, which is a chain already.
+
+    Attributes
+    ----------
+    source
+        How its input is quantized.
+    layers
+        Its convolutions.
+    shuffle
+        Side of the blocks of pixels that its last channels are; 1: nobody said it.
+    residual
+        Whether its result is to be added to the bicubic picture.
+    """
+
+    source: Quantization
+    layers: tuple[Convolution, ...]
+    shuffle: int
+    residual: bool = False
 
 
 class Chain:

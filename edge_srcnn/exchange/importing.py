@@ -15,8 +15,9 @@ from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import ModelMetadataMissing, ModelUnsupported, UsageError
+from edge_srcnn.exchange.chain import QuantizedChain
 from edge_srcnn.exchange.onnx_reader import read_onnx
-from edge_srcnn.exchange.tflite_operators import QuantizedChain, read_tflite
+from edge_srcnn.exchange.tflite_operators import read_tflite
 from edge_srcnn.imaging.bicubic import base_name
 from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane, read_model
 from edge_srcnn.models.spec import BICUBIC, BICUBIC_PLANE, LUMA_PLANE, ModelSpec, Training
@@ -89,7 +90,7 @@ def read_network(path: Path, scale: int | None = None, white: int = 1) -> Foreig
     try:
         if isinstance(read, QuantizedChain):
             layers, source = _int8(read, white)
-            unshuffle, residual, shuffle = 1, False, read.shuffle
+            unshuffle, residual, shuffle = 1, read.residual, read.shuffle
         else:
             chain, value = read
             layers, residual = chain.finish(value)

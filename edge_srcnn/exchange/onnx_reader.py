@@ -1,5 +1,6 @@
 """Read ONNX files as chains of convolutions."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from edge_srcnn.errors import BadData, ModelUnsupported, reason
-from edge_srcnn.exchange.chain import Chain, Value
+from edge_srcnn.exchange.chain import Chain, QuantizedChain, Value
 from edge_srcnn.exchange.onnx_attributes import attributes_of
 from edge_srcnn.exchange.onnx_constants import Constants
 from edge_srcnn.exchange.onnx_file import open_onnx
 from edge_srcnn.exchange.onnx_operators import Operators
+from edge_srcnn.exchange.onnx_quantized import QuantizedReader
 
 OLDEST_OPSET = 11
 
@@ -21,10 +23,10 @@ RESIDUAL = "residual"
 _SHAPES = frozenset({"Shape", "Size", "Range", "ConstantOfShape", "Expand", "Floor", "Ceil"})
 """They compute sizes, which a chain does not need; so does all that reads their results."""
 
-_QUANTIZED = frozenset({"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "DynamicQuantizeLinear"})
+_QUANTIZED = frozenset({"QLinearConv", "ConvInteger", "DynamicQuantizeLinear"})
 
 
-def read_onnx(path: Path, white: float) -> tuple[Chain, Value]:
+def read_onnx(path: Path, white: float) -> tuple[Chain, Value] | QuantizedChain:
     """Read a network.
 
     Parameters
@@ -36,7 +38,7 @@ def read_onnx(path: Path, white: float) -> tuple[Chain, Value]:
 
     Returns
     -------
-    The chain, and its result, white as 1.
+    The chain of a float network, and its result, white as 1; or an int8 network.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def read_onnx(path: Path, white: float) -> tuple[Chain, Value]:
         raise ModelUnsupported(f"{path}: {error}") from error
 
 
-def _read(model: Any, white: float) -> tuple[Chain, Value]:
+def _read(model: Any, white: float) -> tuple[Chain, Value] | QuantizedChain:
     graph, nodes = model.graph, list(model.graph.node)
     opset = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
     if opset < OLDEST_OPSET:
@@ -64,21 +66,32 @@ def _read(model: Any, white: float) -> tuple[Chain, Value]:
     inputs = [each for each in graph.input if each.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise ModelUnsupported(f"has {len(inputs)} inputs and {len(graph.output)} outputs; 1 of each is known")
+    residual = {each.key: each.value for each in model.metadata_props}.get(RESIDUAL) == "true"  # as we write it
+    if any(node.op_type == "QuantizeLinear" and node.input[0] not in constants for node in nodes):
+        quantized = QuantizedReader(inputs[0].name, constants)
+        _channel_axis(inputs[0])
+        _walk(nodes, quantized.take)
+        return quantized.finish(graph.output[0].name, residual=residual)
     operators = Operators(chain, constants)
     operators.values[inputs[0].name] = chain.scale(chain.source(), white), _channel_axis(inputs[0])
     sizes: set[str] = set()
+    _walk(nodes, lambda node: _take(node, constants, operators, sizes))
+    value, _ = operators.value(graph.output[0].name)
+    if residual:
+        value = replace(value, base=white)
+    return chain, chain.scale(value, 1 / (white if value.white is None else value.white))
+
+
+def _walk(nodes: list[Any], take: Callable[[Any], None]) -> None:
+    """Take all nodes in their order, and name the one that is refused."""
     for number, node in enumerate(nodes, 1):
         try:
-            _take(node, constants, operators, sizes)
+            take(node)
         except BadData as error:
             raise ModelUnsupported(f"{_place(number, nodes)}: {error}") from error
         except (KeyError, IndexError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
             told = f"has inputs or attributes that do not fit ({reason(error)})"
             raise ModelUnsupported(f"{_place(number, nodes)}: {told}") from error
-    value, _ = operators.value(graph.output[0].name)
-    if {each.key: each.value for each in model.metadata_props}.get(RESIDUAL) == "true":  # as we write it
-        value = replace(value, base=white)
-    return chain, chain.scale(value, 1 / (white if value.white is None else value.white))
 
 
 def _take(node: Any, constants: Constants, operators: Operators, sizes: set[str]) -> None:

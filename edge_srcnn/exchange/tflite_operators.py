@@ -5,7 +5,7 @@ Source: the TFLite schema, version 3 (``schema.fbs``), as the package ``tflite``
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,11 @@ from edge_srcnn.engine.graph import Convolution, Quantization
 from edge_srcnn.engine.tflite_reader import read_convolution
 from edge_srcnn.errors import BadData, ModelUnsupported, NotAModel, reason
 from edge_srcnn.exchange import read_bytes
-from edge_srcnn.exchange.chain import Chain, Value
+from edge_srcnn.exchange.chain import Chain, QuantizedChain, Value
 from edge_srcnn.exchange.tflite_tensors import Tensors
 
 _PADDINGS = (tflite.Padding.VALID, tflite.Padding.SAME)
 _ACTIVATIONS = {tflite.ActivationFunctionType.NONE: False, tflite.ActivationFunctionType.RELU: True}
-
-
-@dataclass(frozen=True, eq=False)
-class QuantizedChain:
-    """Hold an int8 network: its input's quantization, its convolutions, and the side of its last blocks of pixels."""
-
-    source: Quantization
-    layers: tuple[Convolution, ...]
-    shuffle: int
 
 
 def read_tflite(path: Path, white: float) -> tuple[Chain, Value] | QuantizedChain:

@@ -113,9 +113,26 @@ def wrong_channels(b):
     return sub_pixels(b, b.conv(b.conv(INPUT, 1, 5, 3), 4, 4, 3))
 
 
-def quantized(b):
-    scale, zero = b.constant(1 / 255), b.constant(-128, np.int8)
-    return ends_with(b, b.add("DequantizeLinear", b.add("QuantizeLinear", INPUT, scale, zero), scale, zero))
+def rounded(b, x, scale=1 / 255, zero=-128, dtype=np.int8):
+    names = b.constant(scale, np.float32), b.constant(zero, dtype)
+    return b.add("DequantizeLinear", b.add("QuantizeLinear", x, *names), *names)
+
+
+def quantized_float_weights(b):
+    return sub_pixels(b, rounded(b, b.conv(rounded(b, INPUT), 1, 4, 3)))
+
+
+def quantized_skip(b):
+    x = rounded(b, INPUT)
+    return b.add("Add", x, x, output=OUTPUT)
+
+
+def quantized_nothing(b):
+    return ends_with(b, rounded(b, INPUT))
+
+
+def quantized_16_bits(b):
+    return ends_with(b, rounded(b, INPUT, dtype=np.int16))
 
 
 def unknown_domain(b):
@@ -144,7 +161,10 @@ REFUSED = [
     (loose, r"reads 'from nowhere', which is not computed from the picture"),
     (bent_weights, r"has weights \[4, 3\]; \[outputs, inputs, height, width\] are known"),
     (wrong_channels, r"reads 4 channels where there are 5"),
-    (quantized, r"QuantizeLinear 'QuantizeLinear_0': is of a quantized network; give the float one"),
+    (quantized_float_weights, r"Conv 'Conv_\d': has an input, weights or a bias that are not quantized"),
+    (quantized_skip, r"Add 'Add_\d': is not known in an int8 network; known are .* Give the float one"),
+    (quantized_nothing, r"its output is not the quantized result of its last convolution"),
+    (quantized_16_bits, r"QuantizeLinear 'QuantizeLinear_\d': gives int16 with 1 scales; int8 or uint8"),
     (unknown_domain, r"is of the domain com.microsoft; ONNX's own operators are known"),
 ]
 

@@ -182,6 +182,24 @@ def test_what_is_written_can_be_read_again(tmp_path, form):
         np.testing.assert_allclose(one.bias, other.bias, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["fast-m-x2", "fast-s-x1-camera", "srcnn-915-x3"])
+@pytest.mark.parametrize("form", [Form(int8=True), Form(int8=True, padding=ZEROS, size=(64, 64))])
+def test_an_int8_network_is_read_again_as_it_was(tmp_path, name, form):
+    model = bundled(name)
+    path = tmp_path / "again.onnx"
+    path.write_bytes(write_onnx(model, form))
+    again = read_network(path, model.spec.scale if network_of(model).upsampling == 1 else None)
+    before, after = network_of(model).graph, again.network.graph
+    assert (again.network.plane, again.network.shuffle, again.network.residual) == (
+        *(model.spec.plane, model.spec.shuffle, True),
+    )
+    assert (after.input, after.output) == (before.input, before.output)
+    for one, other in zip(before.layers, after.layers, strict=True):
+        for field in ("weights", "bias", "weight_scales"):
+            assert np.array_equal(getattr(one, field), getattr(other, field))
+        assert (one.relu, one.output) == (other.relu, other.output)
+
+
 @pytest.mark.parametrize("name", ["blocks", "sesr"])
 def test_networks_of_others_go_out_again(tmp_path, name, luma):
     b = Builder()
