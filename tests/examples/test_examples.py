@@ -78,6 +78,22 @@ def run(environment, tmp_path):
     return start
 
 
+@pytest.fixture
+def run_command(environment, tmp_path):
+    """Start a program in the background."""
+    started = []
+
+    def start(*command: str) -> "subprocess.Popen[str]":
+        started.append(subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL, text=True))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.poll() is None:
+            each.kill()
+            each.wait()
+
+
 def need(*programs: str) -> None:
     for each in programs:
         if shutil.which(each) is None:
@@ -234,6 +250,30 @@ def test_fastapi_serves_still_and_stream(monkeypatch):
     parts = stream.split(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n")[1:-1]
     assert len(parts) >= 3
     assert all(is_jpeg(part.rstrip(b"\r\n"), (128, 96)) for part in parts)
+
+
+def test_a_camera_shows_itself_to_home_assistant(run_command, tmp_path):
+    pytest.importorskip("paho.mqtt.client")
+    need("mosquitto", "mosquitto_sub")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = (EXAMPLES / "home_assistant.toml").read_text()
+    text = text.replace("picamera2:0?size=640x480&fps=15", "test:?size=64x48").replace(":8080", ":0")
+    (tmp_path / "camera.toml").write_text(text.replace("homeassistant.local", f"127.0.0.1:{port}"))
+    broker = subprocess.Popen(["mosquitto", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        camera = run_command("edge-srcnn", "run", "--config", "camera.toml", "--seconds", "20")
+        listen = ["mosquitto_sub", "-p", str(port), "-t", "homeassistant/#", "-C", "1", "-W", "15", "-v"]
+        deadline, heard = monotonic() + 15, ""
+        while not heard and monotonic() < deadline:  # the broker may not listen yet
+            heard = subprocess.run(listen, capture_output=True, text=True).stdout
+        camera.terminate()
+        camera.wait(20)
+    finally:
+        broker.terminate()
+        broker.wait(10)
+    assert heard.startswith("homeassistant/")
+    assert "Garden" in heard
 
 
 def test_ffmpeg_reads_and_writes(run, clip, tmp_path):
