@@ -15,12 +15,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.edge_srcnn.machine import SLOWER
 from tests.edge_srcnn.service.running import Service, config
 from tests.edge_srcnn.sinks.brokers import broker, free_port
 from tests.edge_srcnn.web.chromium import Browser
 from tests.edge_srcnn.web.serving import wait_until
 
-START_S, SOON_S = 90.0, 30.0
+START_S, SOON_S = 300.0 * SLOWER, 30.0 * SLOWER
 HOST = "127.0.0.1"
 CARD = "test:size=320x240,fps=15"
 KINDS = {"camera", "binary_sensor", "sensor", "switch", "select", "number", "text", "button"}
@@ -96,6 +97,7 @@ class HomeAssistant:
         return json.dumps({**self._tokens, **told})
 
     def _answers(self) -> bool:
+        assert self.process.poll() is None, (self._folder / "out").read_text()
         with suppress(OSError):
             return urllib.request.urlopen(f"{self.address}/manifest.json", timeout=5).status == 200
         return False
