@@ -12,6 +12,7 @@ from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.live.frame_upscaler import FrameUpscaler, SwitchingUpscaler
 from edge_srcnn.live.threads import in_thread
 from edge_srcnn.system.backoff import Backoff
+from edge_srcnn.system.memory import return_free_memory
 
 log = logging.getLogger(__name__)
 
@@ -238,13 +239,19 @@ class FailoverUpscaler(SwitchingUpscaler):
         made = made or self._made(candidates[0])
         if made is not None:
             before, self._upscaler, self._streak, self._fresh = self._upscaler, made, 0, True
-            threading.Thread(target=before.close, name="close engine", daemon=True).start()
+            threading.Thread(target=_let_go, args=(before,), name="close engine", daemon=True).start()
             self._candidates, self._number, self.last_error = candidates, 0, None
             self._drop_trial()
         elif candidates[0].may_be_missing:  # a device that the engine of now holds cannot be taken yet
             self._candidates, self._number = candidates, 0
             self._drop_trial()
             self._fail_over(1, "it is not there, or in use")
+
+
+def _let_go(upscaler: FrameUpscaler) -> None:
+    """Close an engine that another one has taken the place of; what it had is much, and goes back to the system."""
+    upscaler.close()
+    return_free_memory()
 
 
 def _close_made(trial: Future[FrameUpscaler | None]) -> None:

@@ -9,7 +9,7 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.tiles import Tile
-from edge_srcnn.live.frame_upscaler import RegionUpscaler
+from edge_srcnn.live.frame_upscaler import RegionControl, RegionUpscaler
 
 WIDTH, HEIGHT = 80, 60
 
@@ -86,3 +86,17 @@ def test_with_a_network_the_region_is_sharp_and_the_rest_bicubic(upscalers, text
     assert (enhanced.luma == expected).all()
     assert (enhanced.luma != flat).any()
     assert (enhanced.index, enhanced.time_s) == (7, 0.25)
+
+
+def test_a_region_changes_between_two_frames_and_one_outside_of_a_changed_picture_is_passed_over():
+    machine, control = Machine(), RegionControl((10, 20, 30, 35))
+    region = RegionUpscaler(machine, control)
+    for asked, given, share in (
+        ((10, 20, 30, 35), Tile(40, 20, 70, 60), 30 * 35 / 4800),
+        (None, None, 1.0),
+        ((0, 0, 8, 6), Tile(0, 0, 12, 16), 48 / 4800),
+        ((200, 0, 8, 6), None, 1.0),
+    ):
+        control.asked = asked
+        region.upscale_frame(FRAME)
+        assert (machine.regions[-1], region.share) == (given, pytest.approx(share))

@@ -18,6 +18,7 @@ from edge_srcnn.sinks import open_sink
 from edge_srcnn.sources import open_source
 from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.clips import decode
+from tests.edge_srcnn.web.serving import flat
 
 pytestmark = pytest.mark.slow
 
@@ -191,6 +192,32 @@ def test_an_address_where_nobody_listens_is_one_line(port, scheme):
     assert monotonic() - began < SOON_S
     assert "\n" not in str(raised.value)
     assert pipeline.state().sinks[0].written == 0
+
+
+def test_pictures_of_another_size_get_a_connection_of_their_own(monkeypatch):
+    calls = []
+
+    class Connections:
+        """Stands for the process that speaks with a server, which there would have to be one of for each size."""
+
+        def __init__(self, *arguments, **given):
+            calls.append("connect")
+
+        def call(self, limit_s, frame):
+            calls.append("good-bye" if frame is None else frame.size)
+
+        def close(self):
+            calls.append("close")
+
+    monkeypatch.setattr("edge_srcnn.sinks.push.Child", Connections)
+    sink = open_sink("rtmp://127.0.0.1/live/pi")
+    for size in ((64, 48), (64, 48), (48, 64)):
+        sink.write(flat(size=size))
+    sink.close()
+    assert calls == [
+        *("connect", (64, 48), (64, 48), "good-bye", "close"),
+        *("connect", (48, 64), "good-bye", "close"),
+    ]
 
 
 def test_its_options_follow_a_hash():
