@@ -283,7 +283,7 @@ def find_kind(uri: Uri, kinds: Sequence[_Kind], role: str) -> _Kind:
     for kind in kinds:
         if uri.scheme in (kind.schemes or (kind.name,)) if uri.scheme else kind.opens(uri):
             return kind
-    few = ", ".join(kind.example for kind in kinds[:3])
+    few = ", ".join(kind.example for kind in kinds[:4])
     raise UsageError(f"{uri.text}: no {role} is called {uri.scheme!r}; give one such as {few}")
 
 

@@ -88,6 +88,7 @@ def control(minutes: float) -> dict[str, Any]:
     parts = (usages[-2 * quarter : -quarter] or usages, usages[-quarter:])
     third, last = ({name: median(each[name] for each in part) for name in usages[0]} for part in parts)
     floors = [min(each["memory_kb"] for each in part) for part in parts]
+    tenths = [usages[i * len(usages) // 10 : (i + 1) * len(usages) // 10] for i in range(10)]
     failures = [f"{status}: {number} times" for status, number in statuses.items() if status >= 500]
     if gaps[0] > GAP_S:
         failures.append(f"a gap of {gaps[0]:.2f} s")
@@ -109,11 +110,8 @@ def control(minutes: float) -> dict[str, Any]:
         "in_the_third_quarter": third,
         "in_the_last_quarter": last,
         "least_kb_in_these_quarters": floors,
-        "memory_mb_each_tenth": [
-            round(
-                median(each["memory_kb"] for each in usages[i * len(usages) // 10 : (i + 1) * len(usages) // 10]) / 1000
-            )
-            for i in range(10 if len(usages) >= 10 else 0)
+        "memory_mb_each_tenth_median_and_least": [
+            [round(of([each["memory_kb"] for each in part]) / 1000) for of in (median, min)] for part in tenths if part
         ],
         "stopped_s": round(stopped_s, 2),
         "failures": failures,
