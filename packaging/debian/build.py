@@ -129,7 +129,7 @@ def date_and_compile(root: Path, interpreters: list[wheels.Interpreter]) -> None
     for path in root.rglob("*"):
         os.utime(path, (epoch, epoch), follow_symlinks=False)
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or (path.stat().st_mode & 0o100 and ".so" not in path.name) else 0o644)
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     for each in interpreters:
         sites = [root / HOME / "lib" / name / "site-packages" for name in (wheels.SHARED, f"python{each.version}")]
         words = ["-m", "compileall", "-q", "--invalidation-mode", "timestamp", "-s", str(root), "-p", "/"]
