@@ -10,12 +10,6 @@ PSNR_FLOOR = 1e-3
 TAUGHT_FLOOR = 1e-5
 """Mean square error (50 dB) in its place beside pictures of teachers, to which a network comes much nearer."""
 
-CLEANING_FLOOR = 1e-4
-"""The same (40 dB) at scale 1, where pictures that are nearly clean must not be spoiled."""
-
-LEAST_MSE, HARM = 1e-5, 0.5
-"""Mean square error (50 dB) below which nothing is spoiled, and what a patch costs that is spoiled."""
-
 
 def psnr(hr: Any, output: Any, floor: float = PSNR_FLOOR) -> Any:
     """Take the logarithm of each patch's mean square error: what a benchmark averages is the PSNR, not the error.
@@ -34,14 +28,3 @@ def mse(hr: Any, output: Any) -> Any:
 def taught_psnr(hr: Any, output: Any) -> Any:
     """Take the logarithm of each patch's mean square error beside what teachers made of it."""
     return psnr(hr, output, TAUGHT_FLOOR)
-
-
-def cleaning_psnr(residual: Any, output: Any) -> Any:
-    """Take the logarithm of each patch's mean square error, and add by how much it exceeds that of the input.
-
-    Where nothing is upscaled, the input may be nearly clean: what spoils it costs twice. ``residual`` is what separates
-    the input from the ground truth.
-    """
-    error, before = mse(residual, output), keras.ops.mean(keras.ops.square(residual), axis=(1, 2, 3))
-    harm = keras.ops.relu(keras.ops.log(error + LEAST_MSE) - keras.ops.log(before + LEAST_MSE))
-    return keras.ops.log(error + CLEANING_FLOOR) + HARM * harm

@@ -16,7 +16,7 @@ from export.data.pairs import Float32Array, Pair, Split
 from export.data.patch_spec import PatchSpec
 from export.data.patches import PatchSampler, centre_crops
 from export.training.checkpoints import Checkpoints, TrainingState
-from export.training.losses import cleaning_psnr, mse, taught_psnr
+from export.training.losses import mse, taught_psnr
 from export.training.losses import psnr as psnr_loss
 from export.training.network import build_model
 from export.training.optimizer import make_optimizer
@@ -149,7 +149,7 @@ def fit(
     if plan.progress(state.step, state.seconds) < 1.0:
         model.compile(
             optimizer=optimizer,
-            loss=taught_psnr if taught else cleaning_psnr if spec.scale == 1 and adds else psnr_loss,
+            loss=taught_psnr if taught else psnr_loss,
             metrics=[mse],
             jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
         )

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from export.training.losses import PSNR_FLOOR, cleaning_psnr, mse, psnr
+from export.training.losses import PSNR_FLOOR, mse, psnr
 
 HR = np.zeros((2, 2, 2, 1), np.float32)
 
@@ -33,18 +33,3 @@ def test_psnr_lets_go_of_what_is_as_good_as_done() -> None:
     nothing, little = of_both(psnr(HR, errors(0.0, 1e-3)))
     assert nothing == pytest.approx(np.log(PSNR_FLOOR), abs=1e-4)
     assert little - nothing < 2e-3
-
-
-def test_where_nothing_is_upscaled_a_nearly_clean_picture_counts_too() -> None:
-    residual = errors(0.1, 0.1)
-    good, better = of_both(cleaning_psnr(residual, errors(0.11, 0.105)))
-    assert good - better == pytest.approx(np.log(2e-4 / 1.25e-4), abs=1e-3), "40 dB against 46"
-    good, better = of_both(psnr(HR, errors(1e-2, 5e-3)))
-    assert good - better < 0.1
-
-
-def test_what_spoils_an_input_costs_more_than_what_is_left_in_it() -> None:
-    residual = errors(1e-2, 1e-2)
-    left, spoiled = of_both(cleaning_psnr(residual, errors(0.0, -1e-2)))
-    assert left == pytest.approx(np.log(2e-4), abs=1e-3)
-    assert spoiled == pytest.approx(np.log(5e-4) + 0.5 * np.log(4.1e-4 / 1.1e-4), abs=1e-2)
