@@ -24,7 +24,7 @@ def test_the_help_of_each_command_says_what_it_does_and_holds_an_example(run_cli
     assert re.search(rf"│ {command} ", run_cli("service", "--help").stdout)
     done = run_cli("service", command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(rf"Example: (sudo )?edge-srcnn service {command}\b", done.stdout)
+    assert re.search(rf"^ Example: *\n +(sudo )?edge-srcnn service {command}\b", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,8 @@ def no_settings_of_this_machine(monkeypatch, cli_environment):
 def test_the_help_says_what_it_does_and_holds_an_example(run_cli, command):
     done = run_cli("config", *command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(" ".join(["Examples?: (EDGE_SRCNN_[A-Z_]+=3 |sudo )?edge-srcnn config", *command]), done.stdout)
+    words = " ".join([r"^ Examples?: *\n +(EDGE_SRCNN_[A-Z_]+=3 |sudo )?edge-srcnn config", *command])
+    assert re.search(words, done.stdout, re.MULTILINE)
 
 
 def test_the_example_is_good(run_cli, tmp_path):
