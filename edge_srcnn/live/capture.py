@@ -294,8 +294,7 @@ class Capture:
         self._changes.catch_up()
         why = describe(error)
         if self._since_s is None:
-            self._since_s = monotonic()
-            self.losses += 1
+            self._since_s, self.losses = monotonic(), self.losses + 1
         if why != self.last_error:
             self._changes.tell(logging.WARNING, f"{why}; trying again")
         self.last_error = why

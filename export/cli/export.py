@@ -2,19 +2,16 @@
 
 import logging
 import os
-from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import HelpAll
 from edge_srcnn.errors import UsageError
+from export.cli.arguments import is_given, licence_of, one_of, pair
 from export.cli.packages import need_packages
-
-if TYPE_CHECKING:
-    from export.architectures import Architecture
 
 EXAMPLES = command_examples(
     "edge-srcnn export --int8 --minutes 5  # trains on the photographs inside scikit-image",
@@ -216,7 +213,7 @@ def export(
 ) -> None:
     """Train a network, quantize it, evaluate it, and package it. A training that is killed goes on where it stopped."""
     if backend is not None:
-        _one_of("--backend", backend, BACKENDS)
+        one_of("--backend", backend, BACKENDS)
         os.environ["KERAS_BACKEND"] = backend
     from edge_srcnn.system.native_stderr import drop_native_log
 
@@ -225,34 +222,33 @@ def export(
     need_packages("export", backend)
     import keras
 
-    from edge_srcnn.cli.console import print_table
     from edge_srcnn.models.bundled import bundled_models, own_name
     from export.architectures import find_architecture
     from export.architectures.imported import SUFFIXES, of_file
     from export.cli.command import command_again
-    from export.cli.preflight import tell_of_tpu
     from export.cli.progress import training_bar
+    from export.cli.result import tell_result
     from export.data.degradation import DEGRADATIONS
     from export.job import ExportJob
     from export.run import run_export
     from export.training.plan import OPTIMIZERS, TrainingPlan, usual_rate
     from export.training.symmetry import SYMMETRIES
 
-    _one_of("--degradation", degradation, DEGRADATIONS)
-    _one_of("--form", form or "residual", ("residual", "direct"))
-    _one_of("--precision", precision, ("float32", "mixed_bfloat16"))
-    _one_of("--optimizer", optimizer, OPTIMIZERS)
-    _one_of("--symmetry", symmetry or "none", SYMMETRIES)
+    one_of("--degradation", degradation, DEGRADATIONS)
+    one_of("--form", form or "residual", ("residual", "direct"))
+    one_of("--precision", precision, ("float32", "mixed_bfloat16"))
+    one_of("--optimizer", optimizer, OPTIMIZERS)
+    one_of("--symmetry", symmetry or "none", SYMMETRIES)
     residual = form == "residual" if form else weights is None
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
-    given = {name for name in ("arch", "scale", "filters", "form") if _is_given(context, name)}
+    given = {name for name in ("arch", "scale", "filters", "form") if is_given(context, name)}
     if weights is not None and weights.suffix in SUFFIXES:
         if found := given - {"scale"}:
             raise UsageError(f"--{min(found)}: {weights} tells what the network is; leave it out")
         architecture = of_file(weights, scale if "scale" in given else None)
     else:
-        architecture = find_architecture(arch, scale, filters=_pair(filters) if filters else None, residual=residual)
+        architecture = find_architecture(arch, scale, filters=pair(filters) if filters else None, residual=residual)
     free = weights is not None or start_from is not None
     job = ExportJob(
         architecture=architecture,
@@ -269,7 +265,7 @@ def export(
         ),
         output=output,
         data=tuple(data or ()),
-        licence=licence or _licence(architecture, given=bool(data or weights)),
+        licence=licence or licence_of(architecture, given=bool(data or weights)),
         evaluate_on=tuple(evaluate_on or ()),
         weights=weights,
         start_from=bundled_models().get(str(start_from), start_from),
@@ -289,47 +285,4 @@ def export(
     with training_bar() as (on_stage, on_progress):
         made = run_export(job, on_stage=on_stage, on_progress=on_progress)
 
-    for line in made.skipped:
-        typer.echo(f"skipped: {line}", err=True)
-    print_table(
-        ["set", "method", "PSNR dB", "SSIM"],
-        [[s.set, s.method, f"{s.psnr:.2f}", f"{s.ssim:.4f}"] for s in made.scores],
-        numbers_from=2,
-    )
-    typer.echo("")
-    for remark in made.remarks:
-        typer.echo(remark)
-    typer.echo("")
-    for kind, path in made.files.items():
-        typer.echo(f"{kind:8} {path}  ({path.stat().st_size / 1000:.0f} kB)")
-    model = made.files.get("int8", made.files.get("float32"))
-    result = "clean.png" if scale == 1 else "large.png"
-    typer.echo(f"\nUse it: edge-srcnn upscale photo.png -o {result} --model {model}")
-    if made.tpu is not None:
-        tell_of_tpu(made.tpu)
-
-
-def _licence(architecture: "Architecture", *, given: bool) -> str:
-    """Say what is known of the terms where nobody tells them."""
-    from edge_srcnn.exchange.importing import FAMILY, UNKNOWN_LICENCE
-
-    if architecture.family == FAMILY:
-        return UNKNOWN_LICENCE
-    return "not stated" if given else "see each picture in scikit-image"
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def _one_of(option: str, value: str, allowed: Collection[str]) -> None:
-    if value not in allowed:
-        raise UsageError(f"{option} {value!r}: use one of {', '.join(allowed)}")
-
-
-def _pair(text: str) -> tuple[int, int]:
-    parts = text.split(",")
-    if len(parts) != 2 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(f"--filters {text!r}: give two numbers, such as 64,32")
-    return int(parts[0]), int(parts[1])
+    tell_result(made, scale)
