@@ -46,7 +46,7 @@ def test_its_form_gives_the_processors_bytes(coral, compiled_model, upscalers, p
 def test_a_form_of_scale_1_gives_the_processors_bytes(coral, compiled_model, plane, traces, region, base):
     part = None if region is None else Tile(*region)
     model = cleaning_model(fast_like(), plane=base)
-    with open_model(model) as here, load_model(compiled_model(model=model), engine="edgetpu") as upscaler:
+    with open_model(model) as here, load_model(compiled_model(model=model), engine="edgetpu", strength=1) as upscaler:
         assert (upscaler.engine, upscaler.scale) == ("edgetpu", 1)
         assert upscaler.self_test() in ("identical", "within 1 level")
         for each in (plane, plane[:30, :20], plane):  # larger than a tile, and smaller
