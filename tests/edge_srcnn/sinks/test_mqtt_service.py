@@ -57,7 +57,7 @@ def test_a_service_starts_without_its_broker_and_finds_it_later(tmp_path: Path) 
                 listener.wait(f"{ROOT}/image", 2)
                 assert listener.of(f"{ROOT}/availability")[-1].payload == b"online"
                 service.wait_for_phase("live")
-        assert service.log.count("trying again") == 1
+                assert service.log.count("trying again") == 1
         assert service.log.count("works again") == 1
 
 
