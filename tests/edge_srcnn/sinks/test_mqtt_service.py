@@ -45,7 +45,7 @@ def test_a_service_starts_without_its_broker_and_finds_it_later(tmp_path: Path) 
         port = free.getsockname()[1]
     with running(tmp_path / "service", config("test:size=160x120", mqtt(port), "null:", more=NAME)) as service:
         service.wait_for(lambda state: any(sink["error"] for sink in state["sinks"]) and state["fps_out"] > 1)
-        assert service.state()["phase"] == "degraded"
+        service.wait_for_phase("degraded")
         with broker(tmp_path / "broker", "allow_anonymous true") as other:
             # the same port, which the configuration names
             other.stop()
