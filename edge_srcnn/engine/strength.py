@@ -25,7 +25,8 @@ MOST = 1.5
 """The greatest strength that can be asked for."""
 
 STEP = 1 / 8
-"""Strengths of live frames are multiples of this, so that the picture does not waver with the estimate."""
+"""Strengths of live frames are multiples of this, so that the picture does not waver with the estimate; and those of
+pictures at scale 1."""
 
 _HOLD = 0.9 * STEP  # what was computed must be so far from what is in use
 _EVERY = 8  # frames from one estimate to the next, where nobody tells the noise
@@ -62,7 +63,7 @@ class _Limits:
 _CLEAN = _Limits(known=0.0, fade=6.0)
 _CAMERA = _Limits(known=6.0, fade=12.0)
 
-_FAULTY = (4.45, 7.7)
+_FAULTY = (4.25, 7.55)
 """Grey levels of noise and blocking together from which on a picture is cleaned at scale 1, and at which as trained."""
 _NOISY = (1.0, 3.0)
 """The same of noise that is told."""
@@ -167,6 +168,8 @@ class Strength:
         strength = self._fixed(spec)
         if strength is None:
             strength = strength_for(None if spec is None else find_faults(luma, spec), spec)
+            if spec is not None and spec.scale == 1:
+                strength = round(strength / STEP) * STEP  # a trace of it is mostly rounding
         self.now = strength
         return strength
 
