@@ -70,7 +70,7 @@ class Service:
         config: Config,
         *,
         steady: bool = True,
-        changes: Changes = Changes(),  # noqa: B008
+        changes: Changes = Changes(),  # noqa: B008  # frozen, it names files
         caller: Sink | None = None,
         notifier: Notifier | None = None,
     ) -> None:

@@ -165,7 +165,7 @@ class Connection:
             self._client = client = self._new_client()
             properties = None
             if self._version == MQTTProtocolVersion.MQTTv5:
-                properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+                properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it so
                 properties.MaximumPacketSize = MAX_PACKET_BYTES
             client.connect(broker.host, broker.port, KEEP_ALIVE_S, properties=properties)
             end_s = monotonic() + ANSWER_S
