@@ -2,6 +2,7 @@
 #
 # boot TREE OUT SECONDS COMMAND...   run a command as a service under the systemd of TREE; OUT is its /rig, and gets
 #                                    log, journal, status and console; nothing of TREE changes
+# prepare, a function that is exported, runs in the new root before its systemd; SETTINGS are further lines of the unit.
 # shellcheck shell=bash
 
 inside() { # in the new namespaces; TREE, OUT and COMMAND are set
@@ -33,6 +34,7 @@ inside() { # in the new namespaces; TREE, OUT and COMMAND are set
   touch dev/console
   mount --bind "$OUT" rig
   ip link set lo up || true
+  if declare -F prepare >/dev/null; then prepare; fi
   local unit
   for unit in usr/lib/systemd/system/{sysinit,sockets,local-fs,timers}.target.wants/* lib/systemd/system/{sysinit,sockets,local-fs,timers}.target.wants/*; do
     case $unit in # the others would set up this machine
@@ -57,6 +59,7 @@ After=systemd-journald.service
 Type=oneshot
 StandardOutput=file:/rig/log
 StandardError=inherit
+${SETTINGS:-}
 ExecStart=$COMMAND
 ExecStopPost=/bin/sh -c 'echo \$EXIT_STATUS >/rig/status; journalctl --sync; journalctl -b -o short-monotonic --no-pager >/rig/journal'
 ExecStopPost=/bin/systemctl --force --force poweroff
