@@ -13,7 +13,7 @@ from edge_srcnn.errors import BadData, EdgeSrcnnError, UsageError
 from edge_srcnn.uri import one_of
 
 if TYPE_CHECKING:
-    from edge_srcnn.batch import Job, Outcome
+    from edge_srcnn.batch.jobs import Job, Outcome
     from edge_srcnn.engine.strength import Strength
 
 EXAMPLES = command_examples(
@@ -71,7 +71,8 @@ def upscale(
     With --scale 1 they keep their size and are cleaned: of noise, the blocks of compression, and softness.
     Pictures keep metadata, colour profile and transparency; videos keep sound, subtitles and colour tags.
     """
-    from edge_srcnn.batch import plan_jobs, run_jobs
+    from edge_srcnn.batch.jobs import plan_jobs
+    from edge_srcnn.batch.work import run_jobs
     from edge_srcnn.engine.strength import Strength
     from edge_srcnn.sinks.images import Encoding
     from edge_srcnn.sources.transform import TEMPORAL

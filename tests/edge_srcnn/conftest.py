@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_srcnn.batch import plan_jobs, run_jobs
+from edge_srcnn.batch.jobs import plan_jobs
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.engine.inference import TiledInference

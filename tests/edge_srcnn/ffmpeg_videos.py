@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from edge_srcnn.batch import Job, Outcome, run_jobs
+from edge_srcnn.batch.jobs import Job, Outcome
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import load_model
 

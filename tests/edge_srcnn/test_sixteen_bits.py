@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from edge_srcnn.batch import Job, run_jobs
+from edge_srcnn.batch.jobs import Job
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.imaging.frame import Colour, Frame
 from edge_srcnn.imaging.luma import to_8_bits
 from edge_srcnn.imaging.metrics import psnr

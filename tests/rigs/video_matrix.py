@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_srcnn.batch import Job, run_jobs
+from edge_srcnn.batch.jobs import Job
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.display_matrix import ORIENTATIONS as DISPLAY_MATRICES

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_srcnn.batch import Job, plan_jobs, run_jobs
+from edge_srcnn.batch.jobs import Job, plan_jobs
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.errors import BadPicture, NoInput, OutputExists, UsageError
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.sinks.images import Encoding

@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("av")
 
-from edge_srcnn.batch import plan_jobs, run_jobs
+from edge_srcnn.batch.jobs import plan_jobs
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, OutputExists, SourceLost
 from edge_srcnn.sinks.images import Encoding
 from tests.edge_srcnn.clips import decode, encode, planes, set_tags, tags_of

@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("av")
 
-from edge_srcnn.batch import plan_jobs, run_jobs
+from edge_srcnn.batch.jobs import plan_jobs
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.imaging.temporal import TemporalMean, TemporalStrength
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.pipeline import Pipeline

@@ -11,7 +11,8 @@ pytest.importorskip("av")
 
 import av
 
-from edge_srcnn.batch import Job, run_jobs
+from edge_srcnn.batch.jobs import Job
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import load_model
 from tests.edge_srcnn.clips import decode, encode, excerpt, packets, planes

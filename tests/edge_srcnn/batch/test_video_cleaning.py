@@ -8,7 +8,8 @@ pytest.importorskip("av")
 
 import av
 
-from edge_srcnn.batch import Job, run_jobs
+from edge_srcnn.batch.jobs import Job
+from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.sources.images import read_picture
 from edge_srcnn.upscaler import open_model

@@ -1,0 +1,141 @@
+"""Upscale pictures and videos one after another; a bad one does not stop the others."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from edge_srcnn.batch.jobs import Job, Outcome
+from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, InternalError
+from edge_srcnn.imaging.animation import ANIMATED
+from edge_srcnn.imaging.temporal import TemporalStrength
+from edge_srcnn.live.capture import Capture
+from edge_srcnn.live.pipeline import Pipeline
+from edge_srcnn.sinks.images import Encoding, format_of, write_animation, write_picture
+from edge_srcnn.sinks.recovery import remove_stale_parts
+from edge_srcnn.sinks.video import VideoSink
+from edge_srcnn.sources.images import read_animation, read_picture
+from edge_srcnn.sources.video import Video, no_file
+from edge_srcnn.system.files import remove_stale
+from edge_srcnn.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
+
+Sizes = tuple[tuple[int, int], tuple[int, int]]
+"""Width and height of a picture and of its result, in pixels."""
+
+
+_SHALLOW = (".avi",)
+"""Containers of results that hold no video of 10 bits."""
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    upscaler: Upscaler,
+    encoding: Encoding,
+    *,
+    overwrite: bool,
+    skip_existing: bool = False,
+    partial_videos: bool = False,
+    temporal: TemporalStrength | None = None,
+    progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
+) -> Iterator[Outcome]:
+    """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others.
+
+    Parameters
+    ----------
+    jobs
+        As ``plan_jobs`` made them.
+    upscaler
+        For all of them.
+    encoding
+        Of pictures.
+    overwrite
+        Replace results that are there.
+    skip_existing
+        Leave out jobs whose results are there.
+    partial_videos
+        Of videos that are cut off or damaged, take what there is.
+    temporal
+        How much the frames of videos are averaged over time; None: not at all.
+    progress
+        Called for each frame of a video with the job, frames done, and how many there are, if that is known.
+
+    Yields
+    ------
+    What became of each job, when it has ended.
+    """
+    for folder in {job.target.parent for job in jobs}:
+        for path in remove_stale(folder):
+            log.info("%s: removed; what wrote it was killed", path)
+    for job in jobs:
+        began = time.perf_counter()
+        error: EdgeSrcnnError
+        try:
+            if skip_existing and job.target.exists():
+                yield Outcome(job, 0.0, skipped=True)
+                continue
+            if job.is_video:
+                size, new_size = _run_video(
+                    job,
+                    upscaler,
+                    partial(progress, job),
+                    overwrite=overwrite,
+                    partial_videos=partial_videos,
+                    temporal=temporal,
+                )
+            else:
+                size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
+            yield Outcome(job, time.perf_counter() - began, size, new_size)
+            continue
+        except EdgeSrcnnError as known:
+            error = known
+        except MemoryError:
+            error = BadPicture(f"{job.source}: too large for this machine's memory; cut it into parts first")
+        except Exception as unforeseen:  # one input is not to end the others
+            log.debug("%s", job.source, exc_info=unforeseen)
+            error = InternalError.of(unforeseen, str(job.source))
+        yield Outcome(job, time.perf_counter() - began, error=error)
+
+
+def _run(job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -> Sizes:
+    animation = read_animation(job.source) if format_of(job.target) in ANIMATED else None
+    if animation is not None:
+        width, height = animation.size
+        size = width * upscaler.scale, height * upscaler.scale
+        larger = replace(animation, size=size, frames=map(upscaler.upscale, animation.frames))
+        write_animation(job.target, larger, encoding, overwrite=overwrite)
+        return animation.size, size
+    picture = read_picture(job.source)
+    pixels = picture.samples
+    height, width = pixels.shape[:2]
+    shape = (height * upscaler.scale, width * upscaler.scale, *pixels.shape[2:])
+    write_picture(job.target, shape, upscaler.bands(pixels), picture.metadata, encoding, overwrite=overwrite)
+    return (width, height), (shape[1], shape[0])
+
+
+def _run_video(
+    job: Job,
+    upscaler: Upscaler,
+    progress: Callable[[int, int | None], None],
+    *,
+    overwrite: bool,
+    partial_videos: bool,
+    temporal: TemporalStrength | None,
+) -> Sizes:
+    if not os.path.isfile(job.source):
+        raise no_file(job.source)
+    sink = VideoSink(str(job.target), job.target, preset="medium", overwrite=overwrite)  # nothing is written yet
+    for path in remove_stale_parts(job.target):
+        log.info("%s: removed; what wrote it was killed", path)
+    deep = job.target.suffix.lower() not in _SHALLOW
+    source = Video(str(job.source), deep=deep, whole=not partial_videos, partial=partial_videos)
+    frames = source.frames
+    pipeline = Pipeline(Capture.of(source, temporal), upscaler, [sink], strength=upscaler.strength_control)
+    pipeline.run(lambda done: progress(done, frames))
+    state = pipeline.state()
+    if state.size_in is None or state.size_out is None:
+        raise BadData(f"{job.source}: holds no frame that can be decoded")
+    return state.size_in, state.size_out
