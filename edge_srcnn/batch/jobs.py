@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.sinks.images import FORMATS, format_of
 from edge_srcnn.sinks.video import SUFFIXES
@@ -37,7 +38,7 @@ class Job:
 class Outcome:
     """Hold what became of a job: ``error`` is None if ``target`` was written, or is there already (``skipped``).
 
-    Sizes are (width, height) in pixels.
+    Sizes are (width, height) in pixels; ``strength`` is that of the picture, or of the last frame.
     """
 
     job: Job
@@ -46,6 +47,7 @@ class Outcome:
     new_size: tuple[int, int] | None = None
     error: EdgeSrcnnError | None = None
     skipped: bool = False
+    strength: float = AS_TRAINED
 
 
 def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None, *, videos: bool = False) -> list[Job]:

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -67,37 +67,72 @@ def run_jobs(
     ------
     What became of each job, when it has ended.
     """
+    remove_stale_results(jobs)
+    for job in jobs:
+        yield run_job(
+            job,
+            upscaler,
+            encoding,
+            overwrite=overwrite,
+            skip_existing=skip_existing,
+            partial_videos=partial_videos,
+            temporal=temporal,
+            progress=partial(progress, job),
+        )
+
+
+def remove_stale_results(jobs: Iterable[Job]) -> None:
+    """Remove what killed processes left of files that they were writing where the results of jobs go."""
     for folder in {job.target.parent for job in jobs}:
         for path in remove_stale(folder):
             log.info("%s: removed; what wrote it was killed", path)
-    for job in jobs:
-        began = time.perf_counter()
-        error: EdgeSrcnnError
-        try:
-            if skip_existing and job.target.exists():
-                yield Outcome(job, 0.0, skipped=True)
-                continue
-            if job.is_video:
-                size, new_size = _run_video(
-                    job,
-                    upscaler,
-                    partial(progress, job),
-                    overwrite=overwrite,
-                    partial_videos=partial_videos,
-                    temporal=temporal,
-                )
-            else:
-                size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
-            yield Outcome(job, time.perf_counter() - began, size, new_size)
-            continue
-        except EdgeSrcnnError as known:
-            error = known
-        except MemoryError:
-            error = BadPicture(f"{job.source}: too large for this machine's memory; cut it into parts first")
-        except Exception as unforeseen:  # one input is not to end the others
-            log.debug("%s", job.source, exc_info=unforeseen)
-            error = InternalError.of(unforeseen, str(job.source))
-        yield Outcome(job, time.perf_counter() - began, error=error)
+
+
+def run_job(
+    job: Job,
+    upscaler: Upscaler,
+    encoding: Encoding,
+    *,
+    overwrite: bool,
+    skip_existing: bool = False,
+    partial_videos: bool = False,
+    temporal: TemporalStrength | None = None,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Outcome:
+    """Do one job, whatever happens; the other parameters are those of ``run_jobs``.
+
+    Parameters
+    ----------
+    job
+        One picture or video.
+    progress
+        Called for each frame of a video with the frames done, and how many there are, if that is known.
+
+    Returns
+    -------
+    What became of it.
+    """
+    began = time.perf_counter()
+    error: EdgeSrcnnError
+    try:
+        if skip_existing and job.target.exists():
+            return Outcome(job, 0.0, skipped=True)
+        if job.is_video:
+            size, new_size = _run_video(
+                job, upscaler, progress, overwrite=overwrite, partial_videos=partial_videos, temporal=temporal
+            )
+        else:
+            size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
+        strength = upscaler.strength_control.now
+        return Outcome(job, time.perf_counter() - began, size, new_size, strength=strength)
+    except EdgeSrcnnError as known:
+        error = known
+    except MemoryError:
+        error = BadPicture(f"{job.source}: too large for this machine's memory; cut it into parts first")
+    except Exception as unforeseen:  # one input is not to end the others
+        log.debug("%s", job.source, exc_info=unforeseen)
+        error = InternalError.of(unforeseen, str(job.source))
+    return Outcome(job, time.perf_counter() - began, error=error)
 
 
 def _run(job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -> Sizes:

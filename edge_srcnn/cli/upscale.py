@@ -131,8 +131,8 @@ def _line(outcome: "Outcome", control: "Strength") -> str:
 
     width, height = outcome.size or (0, 0)
     new_width, new_height = outcome.new_size or (0, 0)
-    chosen = control.asked == AUTO or (control.asked is None and control.now != 1)
-    strength = f", strength {control.now:.2f}" if chosen else ""
+    chosen = control.asked == AUTO or (control.asked is None and outcome.strength != 1)
+    strength = f", strength {outcome.strength:.2f}" if chosen else ""
     return (
         f"{outcome.job.source} {width}x{height} -> {outcome.job.target} {new_width}x{new_height}"
         f" ({outcome.seconds * 1000:.0f} ms{strength})"
