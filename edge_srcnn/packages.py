@@ -1,12 +1,13 @@
 """Say why a library cannot be imported, and what to type: missing, or built for another numpy."""
 
+import importlib
 import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from types import TracebackType
 
-from edge_srcnn.errors import reason
+from edge_srcnn.errors import Unavailable, reason
 from edge_srcnn.installation import how_to_install, in_image
 
 _SIGNS = re.compile(
@@ -52,6 +53,15 @@ def why_not_imported(what: str, error: BaseException, requirement: str) -> str:
         return f"{what} cannot be imported: {clash}"
     fault = "is not installed" if isinstance(error, ModuleNotFoundError) else "cannot be imported"
     return f"{what} {fault} ({reason(error)}): {how_to_install(requirement)}"
+
+
+def need_pyav(name: str, module: str = "av", what: str = "PyAV, needed for video,") -> None:
+    """Import PyAV, or another library of video; ``Unavailable`` where it is missing or broken, with the cure."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # one that was built for other libraries raises anything
+        why = why_not_imported(what, error, "edge-srcnn[video]")
+        raise Unavailable(f"{name}: {why}") from error
 
 
 def numpy_clash(error: BaseException) -> str | None:

@@ -10,9 +10,8 @@ from fractions import Fraction
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-from edge_srcnn.errors import Unavailable, UsageError
+from edge_srcnn.errors import UsageError
 from edge_srcnn.masking import MASK, find_raw_character, is_secret_option, remember, without_secrets
-from edge_srcnn.packages import why_not_imported
 
 MAX_SIDE = 16384
 
@@ -290,12 +289,3 @@ def find_kind(uri: Uri, kinds: Sequence[_Kind], role: str) -> _Kind:
 def examples(kinds: Sequence[Kind]) -> str:
     """Write an example of each kind, for help and messages."""
     return ", ".join(kind.example for kind in kinds)
-
-
-def need_pyav(name: str, module: str = "av", what: str = "PyAV, needed for video,") -> None:
-    """Import PyAV, or another library of video; ``Unavailable`` where it is missing or broken, with the cure."""
-    try:
-        importlib.import_module(module)
-    except Exception as error:  # one that was built for other libraries raises anything
-        why = why_not_imported(what, error, "edge-srcnn[video]")
-        raise Unavailable(f"{name}: {why}") from error
