@@ -228,7 +228,7 @@ def _engine_of(config: Config) -> Enhance:
 
 def _later(config: Config) -> ServiceSettings:
     """Give what waits for the next start, of the table of the service."""
-    return replace(config.service, name=None, overlay=None, recording=True, snapshots="")
+    return replace(config.service, name=None, overlay=None, recording=True, snapshots="", keep_snapshots=1)
 
 
 def _overlay_of(config: Config) -> Overlay:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,7 @@ from edge_srcnn.sinks import MAX_NAME, kind_of
 from edge_srcnn.sinks.control import Setting
 from edge_srcnn.sinks.images import Encoding, write_picture
 from edge_srcnn.sinks.recording_names import Times
+from edge_srcnn.sinks.recordings import Rotation
 from edge_srcnn.sources.transform import READERS, TEMPORAL
 from edge_srcnn.upscaler import read_named
 from edge_srcnn.uri import parse_uri, region
@@ -74,6 +76,7 @@ class RunControl:
 
     def __init__(self, service: Changed) -> None:
         self._service = service
+        self._writing = threading.Lock()
         self._models = tuple(sorted(bundled_models(), key=lambda name: (name.rpartition("-x")[2], name)))
 
     def settings(self) -> tuple[Setting, ...]:
@@ -163,19 +166,23 @@ class RunControl:
             return now
 
     def snapshot(self) -> Path:
-        """Write the next enhanced picture into a file of its own, and wait for that. See ``Control``."""
+        """Write the next enhanced picture into a file of its own, and wait for that; the oldest make room.
+
+        See ``Control``.
+        """
         result = self._service.pipeline.next_result.wait(SNAPSHOT_S)
         if result is None:
             why = self._service.capture.last_error
             raise Unavailable(f"no picture was enhanced within {SNAPSHOT_S:.0f} s{(why and f': {why}') or ''}")
-        pixels, folder = rgb_picture(result.frame), Path(self._service.config.service.snapshots).absolute()
-        for name in _PICTURES.candidates(None):
-            path = folder / name
-            try:
-                write_picture(path, pixels.shape, [(0, pixels)], Metadata(), Encoding(), overwrite=False)
-            except OutputExists:  # of the same microsecond
-                continue
-            return path
+        pixels, asked = rgb_picture(result.frame), self._service.config.service
+        with self._writing:
+            kept = Rotation(Path(asked.snapshots).absolute(), _PICTURES, asked.keep_snapshots)
+            kept.begin()
+            for path in kept.candidates():
+                with suppress(OutputExists):  # somebody else's, meanwhile
+                    write_picture(path, pixels.shape, [(0, pixels)], Metadata(), Encoding(), overwrite=False)
+                    kept.add(path)
+                    return path
         raise AssertionError  # names do not end
 
     def _records(self) -> bool:

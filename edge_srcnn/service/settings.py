@@ -148,6 +148,7 @@ class Service:
     log: Literal["auto", "text", "json"] = "auto"
     recording: bool = True
     snapshots: Annotated[str, _check_word] = "snapshots"
+    keep_snapshots: Annotated[int, Meta(ge=1, le=100_000)] = 1000
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from edge_srcnn.service.build import Service
 from edge_srcnn.service.changes import Changes
 from edge_srcnn.service.settings import Config, Enhance
+from edge_srcnn.service.settings import Service as Table
 from edge_srcnn.sinks import Result
 from edge_srcnn.sources.testcard import MovingCard
 
@@ -43,10 +44,17 @@ class Running(Service):
 
 @contextmanager
 def controlled(
-    source: str = CARD, *sinks: str, steady: bool = True, changes: Changes | None = None, **enhance: object
+    source: str = CARD,
+    *sinks: str,
+    steady: bool = True,
+    changes: Changes | None = None,
+    table: Table | None = None,
+    **enhance: object,
 ) -> Iterator[Running]:
     """Run one until the end of the block."""
-    config = Config(source, sinks or ("null:",), Enhance(**{"model": "fast-s-x2", "threads": 1} | enhance))
+    config = Config(
+        source, sinks or ("null:",), Enhance(**{"model": "fast-s-x2", "threads": 1} | enhance), table or Table()
+    )
     service = Running(config, steady=steady, changes=changes or Changes())
     thread = threading.Thread(target=service.supervisor.run)
     thread.start()

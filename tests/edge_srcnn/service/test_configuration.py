@@ -138,7 +138,7 @@ SINKS = st.lists(
     max_size=4,
     unique_by=lambda sink: sink.rstrip("/"),
 ).map(tuple)
-SIDES = st.integers(1, 10**6)
+SIDES = st.integers(1, 10**5)
 FRACTIONS = st.fractions(Fraction(1, 1000), 1000, max_denominator=1001)
 PARTS = st.one_of(
     st.just({}),
@@ -169,6 +169,7 @@ SERVICES = st.builds(
     log=st.sampled_from(["auto", "text", "json"]),
     recording=st.booleans(),
     snapshots=st.sampled_from(["snapshots", "/var/spool/shots"]),
+    keep_snapshots=st.integers(1, 10**5),
 )
 TRANSFORMS = st.builds(
     Transform,

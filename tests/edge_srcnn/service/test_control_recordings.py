@@ -13,6 +13,7 @@ import av
 
 from edge_srcnn.errors import Conflict
 from edge_srcnn.imaging.colour import rgb_picture
+from edge_srcnn.service.settings import Service
 from tests.edge_srcnn.service.controlled import SIZE, controlled
 from tests.edge_srcnn.service.parts import wait_until
 
@@ -100,6 +101,17 @@ def test_a_snapshot_is_a_whole_picture_and_replaces_nothing(tmp_path, monkeypatc
                 near = np.asarray(picture.convert("RGB")).astype(int) - rgb_picture(seen.frame)
                 assert np.abs(near).mean() < 40
         assert sorted((tmp_path / "snapshots").iterdir()) == sorted(paths)
+
+
+def test_the_oldest_snapshots_make_room_and_what_is_no_snapshot_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "snapshots"
+    folder.mkdir()
+    for name in ("20200101-000000-000000.jpg", "holiday.jpg"):
+        (folder / name).write_bytes(b"a picture")
+    with controlled(table=Service(keep_snapshots=2)) as service:
+        paths = [service.control.snapshot() for _ in range(4)]
+    assert {path for path in folder.iterdir() if path.suffix == ".jpg"} == {folder / "holiday.jpg", *paths[-2:]}
 
 
 def test_what_a_file_cannot_change_is_told(tmp_path):
