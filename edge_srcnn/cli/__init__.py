@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import edge_srcnn
-from edge_srcnn.cli import compare, ctl, exchange, first_steps, measure, run, service, upscale
+from edge_srcnn.cli import compare, ctl, exchange, first_steps, measure, run, service, upscale, wall
 from edge_srcnn.cli.console import PrintableFormatter, say_error
 from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError, Unavailable
@@ -84,6 +84,7 @@ app.command("compare", epilog=compare.EXAMPLES, rich_help_panel=PICTURES)(compar
 app.command("demo", epilog=first_steps.DEMO_EXAMPLES, rich_help_panel=PICTURES)(first_steps.demo)
 app.command("run", epilog=run.EXAMPLES, rich_help_panel=LIVE)(run.run)
 app.command("ctl", epilog=ctl.EXAMPLES, rich_help_panel=LIVE)(ctl.ctl)
+app.command("wall", epilog=wall.EXAMPLES, rich_help_panel=LIVE)(wall.wall)
 app.add_typer(exchange.models_app, name="models", epilog=exchange.EXAMPLES, rich_help_panel=MODELS)
 app.add_typer(service.service_app, name="service", epilog=service.SERVICE_EXAMPLES, rich_help_panel=SERVICE)
 app.add_typer(service.config_app, name="config", epilog=service.CONFIG_EXAMPLES, rich_help_panel=SERVICE)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, OutputExists, reason
 
 _CREDENTIALS = "/run/credentials/"
-_NEW_FILE_MODE = 0o666
+_NEW_FILE_MODE, _PRIVATE_MODE = 0o666, 0o600
 _PARTIAL = re.compile(r"\..*\.[0-9a-f]{8}\.part", re.DOTALL)
 _LOCKING_S = 0.1
 _KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFLNK: "link"}
@@ -24,7 +24,7 @@ _NAME_CHARACTERS = 50  # of up to 4 bytes each; a file system's names hold 255 b
 
 
 @contextmanager
-def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, overwrite: bool = False, private: bool = False) -> Iterator[BinaryIO]:
     """Write into a temporary neighbour of ``path``, which takes its name when all of it is on the disk.
 
     Missing folders are made. On any error, an interruption included, the neighbour is removed and ``path``
@@ -36,6 +36,8 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         The file in the end.
     overwrite
         Replace one that is there.
+    private
+        Nobody else may read it, from its first byte on.
 
     Yields
     ------
@@ -57,12 +59,13 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         # it has its name before it is there, so that a signal at any moment finds it
         partial = path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{token_hex(4)}.part")
         try:
-            with partial.open("xb") as file:
+            mode = _PRIVATE_MODE if private else _NEW_FILE_MODE
+            with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 with suppress(OSError):  # a file system without locks
                     fcntl.flock(file, fcntl.LOCK_EX)
                 yield file
                 file.flush()
-                os.fchmod(file.fileno(), _NEW_FILE_MODE & ~_umask())
+                os.fchmod(file.fileno(), mode & ~_umask())
                 os.fsync(file.fileno())
             give_name(partial, path, overwrite=overwrite)
             _sync_folder(path.parent)
@@ -127,9 +130,9 @@ def odd_kind(path: str | os.PathLike[str]) -> str | None:
     return None if os.access(path, os.R_OK, effective_ids=_EFFECTIVE) else "file that cannot be read"
 
 
-def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
+def write_whole(path: Path, data: bytes, *, overwrite: bool = False, private: bool = False) -> None:
     """Write ``data`` as ``whole_file`` does."""
-    with whole_file(path, overwrite=overwrite) as file:
+    with whole_file(path, overwrite=overwrite, private=private) as file:
         file.write(data)
 
 

@@ -16,7 +16,7 @@ from time import monotonic
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from edge_srcnn.web.address import ANY, ORIGIN
+from edge_srcnn.web.address import ANY, NULL, ORIGIN
 from edge_srcnn.web.proxies import Proxies
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Access:
     prefix
         The path that everything is below, such as ``/cam``.
     cors
-        Origins whose scripts may read; ``*`` for all.
+        Origins whose scripts may read; ``*`` for all, ``null`` for pages that are files.
     frame
         Origins whose pages may show ours within them; ``*`` for all.
     """
@@ -150,7 +150,7 @@ def header_signal(access: Access) -> Callable[[web.Request, web.StreamResponse],
         if origin is not None:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
-            if origin != ANY and access.token is not None:
+            if origin not in (ANY, NULL) and access.token is not None:  # any page can show a frame of origin null
                 response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
 
     return add_headers
@@ -176,7 +176,7 @@ def _preflight(access: Access, request: web.Request) -> web.Response:
     """Tell a browser whether a page of another origin may ask, and how; no token comes with that question."""
     origin = request.headers.get(hdrs.ORIGIN, "")
     if access.shares_with(origin) is None:
-        named = origin if ORIGIN.fullmatch(origin.lower()) else "https://PAGE"
+        named = origin if origin == NULL or ORIGIN.fullmatch(origin.lower()) else "https://PAGE"
         raise web.HTTPForbidden(text=f"pages of another origin may not read this; cors={named} lets one\n")
     headers: dict[str, str] = {
         hdrs.ACCESS_CONTROL_ALLOW_METHODS: _METHODS,

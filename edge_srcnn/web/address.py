@@ -24,6 +24,9 @@ SOCKET_MODE = 0o660
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 """What a browser calls an origin, in small letters."""
 
+NULL = "null"
+"""What a browser calls the origin of a page that is a file; and of frames that a page shuts off (HTML, 7.1.1)."""
+
 ANY = "*"
 """Stands for every name, and for every origin."""
 

@@ -88,6 +88,16 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def connect(place: Place, trust: Trust, limit_s: float) -> http.client.HTTPConnection:
+    """Make the connection to a page, which the first request opens; ``limit_s`` is for each step of it."""
+    if place.scheme == "unix":
+        return _UnixConnection(place.host, limit_s)
+    if place.scheme == "http":
+        return http.client.HTTPConnection(place.host, place.port, timeout=limit_s)
+    context = trust.pinned_context()
+    return http.client.HTTPSConnection(place.host, place.port, timeout=limit_s, context=context)
+
+
 class ControlClient:
     """Talk to ``/control`` of a page.
 
@@ -135,15 +145,6 @@ class ControlClient:
         """Have the next enhanced picture written to the server's disk, and give its path there."""
         return str(self._ask("POST", "/control/snapshot", limit_s=SNAPSHOT_S).get("file", ""))
 
-    def _connect(self, limit_s: float) -> http.client.HTTPConnection:
-        place = self._place
-        if place.scheme == "unix":
-            return _UnixConnection(place.host, limit_s)
-        if place.scheme == "http":
-            return http.client.HTTPConnection(place.host, place.port, timeout=limit_s)
-        context = self._trust.pinned_context()
-        return http.client.HTTPSConnection(place.host, place.port, timeout=limit_s, context=context)
-
     def _ask(self, method: str, path: str, body: Any = None, *, limit_s: float = TIMEOUT_S) -> dict[str, Any]:
         shown, headers = self._place.shown, {"Accept": "application/json"}
         if self._place.token is not None:
@@ -152,7 +153,7 @@ class ControlClient:
             headers["Content-Type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
         try:
-            connection = self._connect(limit_s)
+            connection = connect(self._place, self._trust, limit_s)
             try:
                 connection.request(method, self._place.path + path, data, headers)
                 answer = connection.getresponse()

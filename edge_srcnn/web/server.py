@@ -16,7 +16,7 @@ from edge_srcnn.errors import CannotWrite, describe
 from edge_srcnn.sinks import Result, Sink, Stream
 from edge_srcnn.system.files import cure_of_shared_file
 from edge_srcnn.web.access import SHORT_TOKEN, Access, check, header_signal
-from edge_srcnn.web.address import Place, is_local
+from edge_srcnn.web.address import ANY, NULL, Place, is_local
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.connections import Connections, Limits
 from edge_srcnn.web.routes import Routes
@@ -111,6 +111,13 @@ class HttpSink(Sink):
         if token is None and not is_local(self._listener):
             log.warning(
                 "%s is open to everybody who reaches it; #token=... or #token_file=... asks for a token", self.address
+            )
+        if token is None and {ANY, NULL} & set(self._access.cors):
+            log.warning(
+                "%s: cors=%s lets every page on the internet read it through the browsers of those who can; "
+                "#token_file=... keeps them out",
+                self.address,
+                ANY if ANY in self._access.cors else NULL,
             )
         if token is not None and len(token) < SHORT_TOKEN:
             log.warning(

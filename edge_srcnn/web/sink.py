@@ -16,7 +16,7 @@ from edge_srcnn.masking import remember_secret
 from edge_srcnn.packages import why_not_imported
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.uri import Uri, flag, read_options, whole_number
-from edge_srcnn.web.address import ANY, ORIGIN, place_of
+from edge_srcnn.web.address import ANY, NULL, ORIGIN, place_of
 
 if TYPE_CHECKING:
     from edge_srcnn.web.proxies import Network
@@ -43,9 +43,9 @@ def options(uri: Uri) -> dict[str, Any]:
     of files $CREDENTIALS_DIRECTORY and its like are filled in.
 
     hosts (names besides this machine's own to answer to; * for every name), proxy (addresses and networks of reverse
-    proxies, whose X-Forwarded-* is believed), prefix (the path to serve below), cors (origins whose scripts may read),
-    frame (origins whose pages may show the page within them), control (may settings be changed; yes where a token is
-    asked for, or only this machine reaches the page).
+    proxies, whose X-Forwarded-* is believed), prefix (the path to serve below), cors (origins whose scripts may read;
+    null for pages that are files), frame (origins whose pages may show the page within them), control (may settings be
+    changed; yes where a token is asked for, or only this machine reaches the page).
 
     connections (in all; 256), per_address (of one address; 64), mode and group (of the socket of unix:; 660).
     """
@@ -69,7 +69,7 @@ def options(uri: Uri) -> dict[str, Any]:
         hosts=_hosts,
         proxy=_networks,
         prefix=_prefix,
-        cors=_origins,
+        cors=_readers,
         frame=_origins,
         control=flag,
         connections=whole_number,
@@ -189,6 +189,23 @@ def _prefix(text: str) -> str:
     if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         raise ValueError("give a path, such as /cam")
     return path
+
+
+def _readers(text: str) -> tuple[str, ...]:
+    """Read origins, of which one may be that of pages that are files."""
+    named = [each.strip().lower() for each in text.split(",")]
+    files = tuple({NULL} & set(named))
+    others = ",".join(each for each in named if each != NULL)
+    found = _origins(others) if others or not files else ()
+    return found if found == (ANY,) else (*found, *files)
+
+
+def read_origin(text: str) -> str:
+    """Read one origin, or ``null``; ``ValueError`` where it is none."""
+    (found,) = _readers(text) if "," not in text and text != ANY else ("",)
+    if not found:
+        raise ValueError("give one origin, such as http://tv.local, or null")
+    return found
 
 
 def _origins(text: str) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ class Ages {
 }
 
 /**
- * Keeps a stream open, and opens it again when it breaks or falls silent.
+ * Keeps a stream open, and opens it again when it breaks or falls silent. A stream of pairs ends each with "enhanced".
  * limitMs tells how long it may be silent; onFrame gets {enhanced: ImageBitmap, other: ImageBitmap or null, view: which
  * the other one is, takenAt, timestamp: seconds since 1970, by the server's clock}.
  */
@@ -95,6 +95,7 @@ class PictureStream {
     this.limitMs = limitMs;
     this.onFrame = onFrame;
     this.error = null; // a text: why there is no stream
+    this.status = null; // of HTTP, with which the stream was refused
     this.lost = false; // the server says that its picture is old
     this.opening = true;
     this.heard = performance.now(); // when something came, or was asked for
@@ -116,7 +117,7 @@ class PictureStream {
     this.stopper?.abort();
     this.waiting = null;
     this.opening = true;
-    this.error = null;
+    this.error = this.status = null;
   }
 
   async follow(view, run) {
@@ -125,7 +126,7 @@ class PictureStream {
       try {
         await this.read(view, run, () => (wait = FIRST_WAIT_MS));
       } catch (error) {
-        if (run === this.run) this.error = said(error);
+        if (run === this.run) [this.error, this.status] = [said(error), error.status ?? null];
       }
       await new Promise((resolve) => setTimeout(resolve, wait));
       wait = Math.min(wait * WAIT_GROWTH, LONGEST_WAIT_MS);
@@ -143,18 +144,18 @@ class PictureStream {
     try {
       const response = await fetch(this.address(view), { signal: stopper.signal, cache: "no-store" });
       listen();
-      if (!response.ok) throw new Error((await response.text()).trim());
+      if (!response.ok) throw await refusal(response);
       const ages = new Ages();
       let other = null;
       for await (const part of partsOf(response.body, listen)) {
         if (run !== this.run) return;
         onPart();
-        this.error = null;
+        this.error = this.status = null;
         this.opening = false;
         this.intervalS = Number(part.headers.get("x-interval")) || 0;
         this.lost = part.headers.get("x-signal") === "lost";
         if (this.lost) continue; // the page has words of its own for that
-        if (part.headers.get("x-view") !== "enhanced") {
+        if (view.endsWith("pair") && part.headers.get("x-view") !== "enhanced") {
           other = part;
         } else {
           const takenAt = ages.takenAt(part);
@@ -198,11 +199,16 @@ async function ask(address, kind, limitMs) {
   const timer = setTimeout(() => stopper.abort(), limitMs);
   try {
     const response = await fetch(address, { signal: stopper.signal, cache: "no-store" });
-    if (!response.ok) throw new Error((await response.text()).trim());
+    if (!response.ok) throw await refusal(response);
     return [response, await response[kind]()];
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The error of an answer that is none; its status tells which. */
+async function refusal(response) {
+  return Object.assign(new Error((await response.text()).trim()), { status: response.status });
 }
 
 function said(error) {
