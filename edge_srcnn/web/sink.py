@@ -194,10 +194,10 @@ def _prefix(text: str) -> str:
 def _readers(text: str) -> tuple[str, ...]:
     """Read origins, of which one may be that of pages that are files."""
     named = [each.strip().lower() for each in text.split(",")]
-    files = tuple({NULL} & set(named))
+    if NULL not in named or ANY in named:
+        return _origins(text)
     others = ",".join(each for each in named if each != NULL)
-    found = _origins(others) if others or not files else ()
-    return found if found == (ANY,) else (*found, *files)
+    return (*(_origins(others) if others else ()), NULL)
 
 
 def read_origin(text: str) -> str:

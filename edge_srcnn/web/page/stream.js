@@ -6,6 +6,7 @@ const FIRST_WAIT_MS = 500;
 const WAIT_GROWTH = 3;
 const LONGEST_WAIT_MS = 10000; // between two tries to open the stream
 const UNANSWERED = "The server does not answer.";
+const ENDED = "The stream has ended.";
 
 /**
  * Gives each part of a body: {headers: Map, began: when they came, bytes: Uint8Array}.
@@ -164,7 +165,7 @@ class PictureStream {
           this.decode();
         }
       }
-      throw new Error("The stream has ended.");
+      throw new Error(ENDED);
     } finally {
       clearInterval(watch);
     }

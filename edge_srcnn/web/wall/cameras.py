@@ -135,7 +135,9 @@ def read_cameras(words: Iterable[tuple[str, str]], token: str | None = None) -> 
             raise UsageError(f"{where}{error}") from error
         for other in cameras:
             if other.address == camera.address:
-                raise UsageError(f"{where}{camera.place.shown}: is there twice")
+                raise UsageError(
+                    f"{where}{camera.place.shown}: is there already, as {other.place.shown}; name each once"
+                )
             if camera.name is not None and camera.name == other.name:
                 raise UsageError(f"{where}{camera.name}: two cameras have this name; give each its own")
         cameras.append(camera)

@@ -3,6 +3,7 @@
 const OLD_MS = 3000; // a picture, or the last word of the camera
 const PATIENCE = 3; // pictures of a slow camera that may be missing,
 const MARGIN_MS = 1000; // and what a server takes to say that they are
+const BLINK_MS = 1500; // a stream that is back by then was never lost
 const STATE_EVERY_MS = 5000;
 const STATE_LIMIT_MS = 3000;
 const PICTURES_MS = 2000; // between single pictures where there is no room for one more stream
@@ -119,7 +120,7 @@ class Tile {
     if (this.following === "") return null;
     const now = performance.now();
     const age = this.takenAt === null ? Infinity : now - this.takenAt;
-    const live = age < this.limitMs() && this.feed.error === null && !this.feed.lost;
+    const live = age < (this.feed.error === null ? this.limitMs() : BLINK_MS) && !this.feed.lost;
     if (live) this.good = Date.now();
     const [signal, text, notice] = live ? this.liveWords() : this.lostWords(now);
     this.write(".status", text);
@@ -144,7 +145,7 @@ class Tile {
     const { error, status, lost } = this.feed;
     const since = `since ${clock(this.good)}`;
     if (status === 401) return ["token", this.token === null ? "Asks for a token" : "Refuses this token", ""];
-    if (error === UNANSWERED) return ["lost", `No answer ${since}`, this.cure()];
+    if (error === UNANSWERED || error === ENDED) return ["lost", `No answer ${since}`, this.cure()];
     if (error !== null) return ["lost", `No picture ${since}`, error];
     if (lost) return ["lost", `No signal ${since}`, ""];
     if (now - this.opened < this.limitMs()) return [this.signal === "token" ? "waiting" : this.signal, this.find(".status").textContent, ""];

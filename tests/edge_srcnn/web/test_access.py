@@ -215,6 +215,10 @@ def test_the_name_that_a_sink_listens_at_is_answered(monkeypatch: pytest.MonkeyP
         (f"token={LONG[:15]}", "http://127.0.0.1:0", ["fewer than 16 characters"]),
         (f"token={LONG[:15]}", "http://0.0.0.0:0", ["fewer than 16 characters"]),
         (f"token={LONG[:16]}", "http://127.0.0.1:0", []),
+        ("cors=null", "http://127.0.0.1:0", ["cors=null lets every page on the internet read it"]),
+        ("cors=*", "http://127.0.0.1:0", ["cors=* lets every page on the internet read it"]),
+        (f"cors=null&token={LONG}", "http://127.0.0.1:0", []),
+        ("cors=http://tv.local", "http://127.0.0.1:0", []),
     ],
 )
 def test_what_lets_too_many_look_is_told_once(
@@ -279,6 +283,10 @@ PREFLIGHT = {"Access_Control_Request_Method": "GET", "Access_Control_Request_Hea
         (f"cors={PAGE}", f"{PAGE}.evil.example", None, None),
         (f"cors={PAGE},https://Cam.example:444/&token={LONG}", SECURE, SECURE, "true"),
         (f"cors={PAGE}:80", PAGE, PAGE, None),
+        ("cors=null", "null", "null", None),
+        (f"cors=null,{PAGE}&token={LONG}", "null", "null", None),  # a page elsewhere can frame one, with the login kept
+        (f"cors=null,{PAGE}&token={LONG}", PAGE, PAGE, "true"),
+        ("cors=null", PAGE, None, None),
         ("cors=*", OTHER, "*", None),
         (f"cors=*&token={LONG}", OTHER, "*", None),
         (f"frame={PAGE}", PAGE, None, None),
@@ -292,7 +300,7 @@ def test_scripts_of_those_origins_may_read_that_are_named(
             answer = get(sink, path, Origin=origin)
             assert answer.headers["Access-Control-Allow-Origin"] == allowed
             assert answer.headers["Access-Control-Allow-Credentials"] == credentials
-            assert answer.headers["Vary"] == ("Origin" if "cors=http" in options else None)
+            assert answer.headers["Vary"] == ("Origin" if "cors=" in options and "cors=*" not in options else None)
         asked = get(sink, "/state", method="OPTIONS", Origin=origin, **PREFLIGHT)
         assert asked.headers["Access-Control-Allow-Origin"] == allowed
         if allowed is None:
@@ -371,8 +379,9 @@ def test_everything_is_below_the_prefix() -> None:
         *("hosts=", "hosts=http://octopi.local", "hosts=octopi.local:80", "hosts=a,,b", "hosts=*,a", "hosts=a b"),
         *("proxy=", "proxy=nginx", "proxy=127.0.0.1,", "proxy=10.0.0.0/33", "proxy=1.2.3"),
         *("prefix=", "prefix=/", "prefix=cam", "prefix=/a//b", "prefix=/../x", "prefix=/a b", "prefix=/%22"),
-        *("cors=", "cors=octopi.local", "cors=http://", "cors=http://a/b", "cors=null", "cors=http://a,*", "cors=//a"),
-        *("cors=http://a;", "frame=http://a b", "frame='none'", "frame=http://u@a", "frame=http://a?x", "frame=http://a:b"),
+        *("cors=", "cors=octopi.local", "cors=http://", "cors=http://a/b", "cors=null,*", "cors=http://a,*"),
+        *("cors=//a", "cors=http://a;", "frame=http://a b", "frame='none'", "frame=http://u@a", "frame=http://a?x"),
+        *("frame=null", "frame=http://a:b"),
         *("connections=0", "per_address=x", "mode=660", "group=www-data"),
     ],
 )  # fmt: skip
