@@ -7,6 +7,7 @@
     │   └── Conflict                       a change makes sense, but not with what is running here
     ├── BadData                   exit 65  the input is there, but it is not what it claims (ValueError)
     │   ├── BadPicture                     a picture cannot be decoded or is out of limits
+    │   ├── NotInSegments                  a video cannot be upscaled in segments, only as a whole
     │   └── ModelError                     a model file cannot be used
     │       ├── NotAModel                  it is no .tflite file at all
     │       ├── ModelTruncated             it ends too early
@@ -80,6 +81,10 @@ class BadData(EdgeSrcnnError, ValueError):
 
 class BadPicture(BadData):
     """Report a picture that cannot be decoded, or is larger than the limit."""
+
+
+class NotInSegments(BadData):
+    """Report a video that cannot be cut where it was planned; as a whole it can be upscaled."""
 
 
 class ModelError(BadData):

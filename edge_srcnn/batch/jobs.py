@@ -20,6 +20,9 @@ VIDEO_SUFFIXES = frozenset(
     {*SUFFIXES, ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}
 )
 
+Sizes = tuple[tuple[int, int], tuple[int, int]]
+"""Width and height of a picture and of its result, in pixels."""
+
 
 @dataclass(frozen=True)
 class Job:

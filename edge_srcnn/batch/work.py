@@ -1,34 +1,23 @@
 """Upscale pictures and videos one after another; a bad one does not stop the others."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from edge_srcnn.batch.jobs import Job, Outcome
-from edge_srcnn.errors import BadData, BadPicture, EdgeSrcnnError, InternalError
+from edge_srcnn.batch.jobs import Job, Outcome, Sizes
+from edge_srcnn.batch.videos import run_video
+from edge_srcnn.errors import BadPicture, EdgeSrcnnError, InternalError
 from edge_srcnn.imaging.animation import ANIMATED
 from edge_srcnn.imaging.temporal import TemporalStrength
-from edge_srcnn.live.capture import Capture
-from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.sinks.images import Encoding, format_of, write_animation, write_picture
-from edge_srcnn.sinks.recovery import remove_stale_parts
-from edge_srcnn.sinks.video import VideoSink
 from edge_srcnn.sources.images import read_animation, read_picture
-from edge_srcnn.sources.video import Video, no_file
+from edge_srcnn.sources.segment_plan import SEGMENT_S
 from edge_srcnn.system.files import remove_stale
 from edge_srcnn.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
-
-Sizes = tuple[tuple[int, int], tuple[int, int]]
-"""Width and height of a picture and of its result, in pixels."""
-
-
-_SHALLOW = (".avi",)
-"""Containers of results that hold no video of 10 bits."""
 
 
 def run_jobs(
@@ -40,6 +29,7 @@ def run_jobs(
     skip_existing: bool = False,
     partial_videos: bool = False,
     temporal: TemporalStrength | None = None,
+    segment_s: float = SEGMENT_S,
     progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
 ) -> Iterator[Outcome]:
     """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others.
@@ -60,6 +50,8 @@ def run_jobs(
         Of videos that are cut off or damaged, take what there is.
     temporal
         How much the frames of videos are averaged over time; None: not at all.
+    segment_s
+        Videos twice as long are upscaled in segments that are at least so long, in seconds.
     progress
         Called for each frame of a video with the job, frames done, and how many there are, if that is known.
 
@@ -97,6 +89,7 @@ def run_job(
     skip_existing: bool = False,
     partial_videos: bool = False,
     temporal: TemporalStrength | None = None,
+    segment_s: float = SEGMENT_S,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Outcome:
     """Do one job, whatever happens; the other parameters are those of ``run_jobs``.
@@ -118,8 +111,14 @@ def run_job(
         if skip_existing and job.target.exists():
             return Outcome(job, 0.0, skipped=True)
         if job.is_video:
-            size, new_size = _run_video(
-                job, upscaler, progress, overwrite=overwrite, partial_videos=partial_videos, temporal=temporal
+            size, new_size = run_video(
+                job,
+                upscaler,
+                progress,
+                overwrite=overwrite,
+                partial=partial_videos,
+                temporal=temporal,
+                segment_s=segment_s,
             )
         else:
             size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
@@ -149,28 +148,3 @@ def _run(job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -
     shape = (height * upscaler.scale, width * upscaler.scale, *pixels.shape[2:])
     write_picture(job.target, shape, upscaler.bands(pixels), picture.metadata, encoding, overwrite=overwrite)
     return (width, height), (shape[1], shape[0])
-
-
-def _run_video(
-    job: Job,
-    upscaler: Upscaler,
-    progress: Callable[[int, int | None], None],
-    *,
-    overwrite: bool,
-    partial_videos: bool,
-    temporal: TemporalStrength | None,
-) -> Sizes:
-    if not os.path.isfile(job.source):
-        raise no_file(job.source)
-    sink = VideoSink(str(job.target), job.target, preset="medium", overwrite=overwrite)  # nothing is written yet
-    for path in remove_stale_parts(job.target):
-        log.info("%s: removed; what wrote it was killed", path)
-    deep = job.target.suffix.lower() not in _SHALLOW
-    source = Video(str(job.source), deep=deep, whole=not partial_videos, partial=partial_videos)
-    frames = source.frames
-    pipeline = Pipeline(Capture.of(source, temporal), upscaler, [sink], strength=upscaler.strength_control)
-    pipeline.run(lambda done: progress(done, frames))
-    state = pipeline.state()
-    if state.size_in is None or state.size_out is None:
-        raise BadData(f"{job.source}: holds no frame that can be decoded")
-    return state.size_in, state.size_out

@@ -163,6 +163,14 @@ class Strength:
         self._asked = None if asked is None else checked_strength(asked)
         self._smooth = None
 
+    def begin_anew(self) -> None:
+        """Forget the frames before: another video comes."""
+        self._smooth, self._frames = None, 0
+
+    def remembers(self, spec: ModelSpec | None) -> bool:
+        """Tell whether the strength of a frame hangs on the frames before it."""
+        return spec is not None and self._fixed(spec) is None
+
     def of_picture(self, luma: UInt8Array, spec: ModelSpec | None) -> float:
         """Choose the strength of a single picture by its luma, uint8 ``[h, w]``."""
         strength = self._fixed(spec)

@@ -135,6 +135,8 @@ class VideoSink(Sink):
         Of a series; None: it is one file.
     require_mount
         As ``RequiredMount`` has it.
+    settings
+        Of x264, in place of ``crf`` and ``preset``.
     """
 
     records = True
@@ -154,9 +156,10 @@ class VideoSink(Sink):
         overwrite: bool = False,
         names: Names | None = None,
         require_mount: bool | str = False,
+        settings: dict[str, str] | None = None,
     ) -> None:
         self.name, self._path, self._encoder = name, path, _ENCODERS[codec]
-        self._settings = {"crf": str(crf), "preset": preset} if codec == "h264" else {}
+        self._settings = settings or ({"crf": str(crf), "preset": preset} if codec == "h264" else {})
         self._segment_s, self._segment_bytes = segment, segment_mb
         self._overwrite = overwrite and names is None
         self._mount = RequiredMount(path.parent, require_mount)

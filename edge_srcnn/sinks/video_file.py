@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from edge_srcnn.imaging.containers import open_file
 from edge_srcnn.imaging.frame import BT601, Colour, Frame
 from edge_srcnn.imaging.pyav import AV_ERRORS, av_frame, hdr_parameters, set_tags, siting_option, writing
 from edge_srcnn.sinks import TIME_BASE, UNKNOWN_RATE
+from edge_srcnn.sinks.key_frames import KEY_FRAME_S, KeyFrames
 from edge_srcnn.sinks.recovery import can_be_played, create_hidden
 from edge_srcnn.sinks.stream_copy import StreamCopy
 from edge_srcnn.system.files import give_name
@@ -25,6 +26,8 @@ from edge_srcnn.system.files import give_name
 _MP4 = frozenset({".mp4", ".mov", ".m4v"})
 _AVI = ".avi"
 _FAST_START = {"movflags": "faststart"}
+# Matroska numbers files and tracks at random by itself
+_SAME_AGAIN = dict.fromkeys(_MP4, _FAST_START) | {".mkv": {"fflags": "+bitexact"}}
 # what was written until a power cut can be played, if packets go to the disk at once
 _AT_ONCE = {"flush_packets": "1"}
 # an encoder in hardware tells with its first packet only what the head of the file must say
@@ -33,13 +36,41 @@ _FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
 _SHORT_CLUSTERS = {"cluster_time_limit": "1000"}
 _DURABLE = dict.fromkeys(_MP4, _FRAGMENTED) | {".mkv": _SHORT_CLUSTERS}
 
+_TIMES_AS_THEY_ARE = {"avoid_negative_ts": "disabled"}
+
 _MOST_DELAY_S = 86_400
 """No encoder holds a picture back for so long."""
 
 _MJPEG, _HARDWARE, _DEEP_ENCODER = "mjpeg", "h264_v4l2m2m", "libx265"
 _BITS_A_PIXEL = Fraction(1, 10)
 _LEAST_BITS = 1_000_000
-_KEY_FRAME_S, _LONGEST_GOP_S = 2, 10
+_LONGEST_GOP_S = 10
+
+
+FILE_SETTINGS = {"crf": "18", "preset": "medium", "threads": "6", "x264-params": "cpu-independent=1"}
+"""Of x264, for the results of files. The number of threads is a part of the result: by itself x264 takes one and a half
+a processor, so that another machine would write other bytes; 6 are those of four processors."""
+
+_X265 = ("log-level=error", "info=0", "frame-threads=2")  # those of four processors, which its title would tell
+
+
+@dataclass(frozen=True)
+class Place:
+    """Say where a part belongs in a longer video, which is joined of such parts.
+
+    Attributes
+    ----------
+    start_s
+        When the first frame of the whole is to be shown, by the whole's clock.
+    aspect
+        Shape of a pixel; None: not said.
+    colour
+        Of the first frame of the whole.
+    """
+
+    start_s: float
+    aspect: Fraction | None
+    colour: Colour
 
 
 class VideoFile:
@@ -63,6 +94,8 @@ class VideoFile:
         Seconds of that file's pictures that another file has already.
     title
         Of the file, which players show; None: that of the file that is copied, if it has one.
+    place
+        Of a part of a longer video, in which frames keep their times; None: it is a whole.
     """
 
     def __init__(
@@ -76,13 +109,16 @@ class VideoFile:
         durable: bool,
         from_s: float = 0.0,
         title: str | None = None,
+        place: Place | None = None,
     ) -> None:
         self.path = path
-        self._title = title
+        self._title, self._place = title, place
         self._encoder, self._options, self._rate = encoder, options, rate or UNKNOWN_RATE
         suffix = path.suffix.lower()
         self._time_base = 1 / self._rate if suffix == _AVI else TIME_BASE  # AVI has no times, only a rate
-        layout = _DURABLE.get(suffix, {}) | _AT_ONCE if durable else _FAST_START if suffix in _MP4 else {}
+        layout = _DURABLE.get(suffix, {}) | _AT_ONCE if durable else _SAME_AGAIN.get(suffix, {})
+        if place is not None:
+            layout = _TIMES_AS_THEY_ARE
         with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.partial, self._file = create_hidden(path)
@@ -114,8 +150,7 @@ class VideoFile:
             if (picture.width, picture.height) != (self._stream.width, self._stream.height):
                 raise CannotWrite(f"{self.path}: the picture's size changed, which a video file cannot say")
             picture.time_base = self._time_base
-            start = 0.0 if self._stream_copy is None else self._stream_copy.video_start_s
-            picture.pts = max(round((frame.time_s - self._first_s + start) / self._time_base), self._last + 1)
+            picture.pts = max(round((frame.time_s - self._first_s + self._start_s) / self._time_base), self._last + 1)
             picture.duration = round(1 / self._rate / self._time_base)
             self._last = picture.pts
             if self._keys is not None and self._keys.is_due(picture.pts):
@@ -150,7 +185,7 @@ class VideoFile:
             return
         with self._file, self._writing():
             try:
-                self._mux(self._stream.encode(None))
+                self._end_encoding()
                 if self._stream_copy is not None:
                     end_s = float(self._last * self._time_base + 1 / self._rate)
                     self._stream_copy.mux_until(end_s if cut else None)
@@ -185,33 +220,46 @@ class VideoFile:
     def _writing(self) -> AbstractContextManager[None]:
         return writing(f"{self.path}: cannot be written")
 
+    @property
+    def _start_s(self) -> float:
+        """Tell when the first picture is to be shown, by the file's clock."""
+        if self._place is not None:
+            return self._place.start_s
+        return 0.0 if self._stream_copy is None else self._stream_copy.video_start_s
+
+    def _end_encoding(self) -> None:
+        self._mux(self._stream.encode(None))
+
     def _begin(self, frame: Frame, picture: Any) -> None:
         encoder, options = self._encoder, self._options | siting_option(frame.siting)
+        colour = frame.colour if self._place is None else self._place.colour
         if frame.luma.dtype != np.uint8:
             encoder = _DEEP_ENCODER
-            options |= {"x265-params": ":".join(["log-level=error", *hdr_parameters(frame.colour)])}
+            options |= {"x265-params": ":".join([*_X265, *hdr_parameters(colour)])}
         stream = self._container.add_stream(encoder, rate=self._rate, options=options)
         stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, picture.format.name
         stream.time_base = self._time_base
         context = stream.codec_context
         context.time_base = self._time_base
         # with a key frame when one is due, the encoder need not care for them
-        gop_s = _KEY_FRAME_S if self._keys is None else _LONGEST_GOP_S
+        gop_s = KEY_FRAME_S if self._keys is None else _LONGEST_GOP_S
         context.gop_size = max(round(self._rate * gop_s), 1)
         if bits := bit_rate(encoder, picture.width, picture.height, self._rate):
             context.bit_rate = bits
-        set_tags(context, frame.colour)
+        set_tags(context, colour)
         if encoder == _DEEP_ENCODER and self.path.suffix.lower() in _MP4:
             context.codec_tag = "hvc1"  # or Apple's players refuse it
         if self._time_base != TIME_BASE:
             context.max_b_frames = 0  # AVI cannot say their order
+        belongs_to = self._place or self._stream_copy
+        if belongs_to is not None and belongs_to.aspect is not None:
+            context.sample_aspect_ratio = belongs_to.aspect
         if self._stream_copy is not None:
-            if self._stream_copy.aspect is not None:
-                context.sample_aspect_ratio = self._stream_copy.aspect
             self._stream_copy.begin(self._container, stream)
         if self._title is not None:
             self._container.metadata["title"] = self._title
-        self._stream, self._first_s, self._size = stream, frame.time_s, frame.size
+        self._stream, self._size = stream, frame.size
+        self._first_s = frame.time_s if self._place is None else 0.0
 
     def _let_go(self) -> None:
         """End the encoder's threads after a failure, free what the disk holds, and keep only what can be played."""
@@ -239,40 +287,6 @@ class VideoFile:
             self._container.mux(packet)
             if key_came:
                 self._save()
-
-
-class KeyFrames:
-    """Tell every 2 seconds that a key frame is due, by the times of the pictures, whatever their rate.
-
-    A picture that stands by itself is what a power cut leaves. What came before it is written when the encoder gives
-    it out.
-
-    Parameters
-    ----------
-    time_base
-        Seconds, the unit of the pictures' times.
-    """
-
-    def __init__(self, time_base: Fraction) -> None:
-        self._every = max(round(_KEY_FRAME_S / time_base), 1)
-        self._last: int | None = None
-        self._awaited: int | None = None
-
-    def is_due(self, pts: int) -> bool:
-        """Tell whether the picture of this time is to be one; called once for each, in order."""
-        if self._last is not None and pts - self._last < self._every:
-            return False
-        self._last = pts
-        if self._awaited is None:  # else the encoder holds back more than 2 s
-            self._awaited = pts
-        return True
-
-    def has_come(self, pts: int) -> bool:
-        """Tell whether the encoder gave out, with the packet of this time, one that was due; true once."""
-        if self._awaited is None or pts < self._awaited:
-            return False
-        self._awaited = None
-        return True
 
 
 def bit_rate(encoder: str, width: int, height: int, rate: Fraction) -> int | None:

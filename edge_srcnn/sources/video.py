@@ -14,7 +14,7 @@ from edge_srcnn.imaging.frame import Frame
 from edge_srcnn.packages import need_pyav
 from edge_srcnn.sources import MAX_PIXELS, Source
 from edge_srcnn.sources.deinterlacer import Deinterlacer
-from edge_srcnn.sources.whole_video import check_structure, what_is_missing
+from edge_srcnn.sources.whole_video import check_structure, tell_missing, what_is_missing
 from edge_srcnn.system.pipes import Pipe, is_fifo
 from edge_srcnn.uri import WITHIN, Uri, pixel_count, read_options, seconds
 
@@ -104,22 +104,22 @@ class Video(Source):
             opened.close()
             found = f"; it holds {'sound and ' if sounds else ''}a cover picture" if covers else ""
             raise BadData(f"{name}: holds no video{found}")
-        self._container, self._stream = opened, stream
+        self._take(opened, stream)
         self._codec = "" if stream.codec_context is None else str(stream.codec_context.name)
         self._deinterlacer: Deinterlacer | None = None
         self._repeats = self._index = 0
         self._siting: tuple[float, float] | None = None
         self.live = False
-        self._stream.thread_type = "AUTO"
         self.rate: Fraction | None = self._stream.average_rate or self._stream.guessed_rate or None
         self.frames: int | None = self._stream.frames or None
         self._pictures = self._decode_all()
         self._set_up()
-        pixels = str(getattr(stream.codec_context, "pix_fmt", ""))
-        if stream.metadata.get("alpha_mode") == "1" or pixels.startswith(
-            ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap")
-        ):
-            log.warning("%s: its transparency is left out", name)
+        self._tell_transparency()
+
+    def _take(self, container: Any, stream: Any) -> None:
+        """Decode this stream of this container, in as many threads as suit it."""
+        self._container, self._stream = container, stream
+        self._stream.thread_type = "AUTO"
 
     def _open(self) -> Any:
         """Open the container."""
@@ -136,6 +136,14 @@ class Video(Source):
 
         self._siting = tagged_siting(self._name)
         self.stream_copy = self._name
+
+    def _tell_transparency(self) -> None:
+        """Warn of what no result shows."""
+        pixels = str(getattr(self._stream.codec_context, "pix_fmt", ""))
+        if self._stream.metadata.get("alpha_mode") == "1" or pixels.startswith(
+            ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap")
+        ):
+            log.warning("%s: its transparency is left out", self._name)
 
     def read(self) -> Frame | None:
         """Decode the next frame; a live stream that ends is lost."""
@@ -180,16 +188,13 @@ class Video(Source):
             return
         count = self._index + self._repeats
         missing = what_is_missing(self._container, self._stream, count, self._last_s, self.rate)
-        if missing and not self._partial:
-            raise BadData(f"{self._name}: {missing}")
-        if missing:
-            log.warning("%s: %s", self._name, missing)
+        tell_missing(self._name, missing, partial=self._partial)
 
     def _decoded(self) -> Iterator[Any]:
         """Decode pictures, without fields."""
         import av
 
-        for packet in self._container.demux(self._stream):
+        for packet in self._packets():
             if not packet.size and packet.pts is not None:  # the picture before stays: Theora, AVI
                 self._repeats += 1
                 continue
@@ -204,6 +209,11 @@ class Video(Source):
                 yield from self._progressive(picture)
         if self._deinterlacer is not None:
             yield from self._deinterlacer.end()
+
+    def _packets(self) -> Iterator[Any]:
+        """Read what is to be decoded."""
+        packets: Iterator[Any] = self._container.demux(self._stream)
+        return packets
 
     def _progressive(self, picture: Any) -> Iterator[Any]:
         if self._deinterlacer is None:

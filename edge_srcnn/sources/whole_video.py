@@ -1,11 +1,14 @@
 """Find out whether all of a video file is there, by its structure and by what it says of itself."""
 
+import logging
 import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from edge_srcnn.errors import BadData
+
+log = logging.getLogger(__name__)
 
 _SHORT_S, _SHORT_SHARE = 0.5, 0.02
 _MISSING_SHARE = 0.05
@@ -69,3 +72,38 @@ def what_is_missing(container: Any, stream: Any, frames: int, last_s: float, rat
         return None
     whole = f"{length_s:.1f} s" if too_short else f"{expected} frames"
     return f"is damaged or was cut off; {frames} frames ({ends_s:.1f} s) of {whole} are there"
+
+
+def tell_missing(name: str, missing: str | None, *, partial: bool) -> None:
+    """Refuse a video of which something is missing; of one that is taken in part, warn."""
+    if missing and not partial:
+        raise BadData(f"{name}: {missing}")
+    if missing:
+        log.warning("%s: %s", name, missing)
+
+
+def check_all_there(name: str, frames: int, last_s: float, rate: Fraction | None, *, partial: bool) -> None:
+    """Compare what came of a video with what its file says of itself, as ``what_is_missing``, and tell the difference.
+
+    Parameters
+    ----------
+    name
+        The file.
+    frames
+        How many were decoded.
+    last_s
+        Time of the last one, by the file's clock.
+    rate
+        Frames a second, where it is known.
+    partial
+        Warn of what is missing, instead of refusing it.
+
+    Raises
+    ------
+    BadData
+        Something is missing.
+    """
+    from edge_srcnn.imaging.containers import open_file, video_stream
+
+    with open_file(name) as container:
+        tell_missing(name, what_is_missing(container, video_stream(container), frames, last_s, rate), partial=partial)

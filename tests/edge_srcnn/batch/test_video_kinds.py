@@ -107,7 +107,7 @@ def test_chroma_lies_where_it_is_tagged(tmp_path, encoder, code, name):
         for plane, ground in ((luma, 16.0), (chroma, 128.0)):
             weights = np.clip(plane - ground, 8, None).sum(axis=axis) - 8.0 * plane.shape[axis]
             places.append(np.average(np.arange(plane.shape[1 - axis]), weights=weights))
-        assert 2 * places[1] + 0.5 + offset == pytest.approx(places[0], abs=0.1), "pixels of the larger luma"
+        assert 2 * places[1] + 0.5 + offset == pytest.approx(places[0], abs=0.15), "pixels of the larger luma"
 
 
 # --- fields, transparency ---
