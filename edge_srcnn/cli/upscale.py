@@ -23,6 +23,8 @@ EXAMPLES = command_examples(
     "edge-srcnn upscale night.mp4 -o large.mp4 --temporal auto",
     "edge-srcnn upscale dark.jpg -o clean.png --scale 1  # noise and blocks removed, same size",
     "edge-srcnn upscale album/ -o large/ --videos --skip-existing",
+    "edge-srcnn upscale album/ -o large/ --videos --dask local:4  # four processes",
+    "edge-srcnn upscale archive/ -o large/ --dask tcp://scheduler:8786  # many machines",
 )
 
 
@@ -64,6 +66,8 @@ def upscale(
             help="Average the frames of videos over time where nothing moves, which takes away noise. (default: off)",
         ),
     ] = None,
+    dask: options.Dask = None,
+    dask_wait: options.DaskWait = 60.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Upscale pictures and videos and sharpen them.
