@@ -9,7 +9,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -192,12 +191,16 @@ def _import(name: str) -> None:
         why = why_not_imported("Dask, which spreads work over processes and machines,", error, "edge-srcnn[cluster]")
         raise Unavailable(f"--dask {name}: {why}") from error
     del distributed
-    quiet = not log.isEnabledFor(logging.DEBUG)
-    levels = dict.fromkeys(_LOGGERS, "critical" if quiet else "info")
-    # workers on this machine get Dask's configuration; a task takes what a picture takes
-    dask.config.set({"logging": levels, "distributed.admin.large-graph-warning-threshold": "1TB"})
+    level = "warning" if log.isEnabledFor(logging.DEBUG) else "critical"
+    dask.config.set(
+        {
+            "logging": dict.fromkeys(_LOGGERS, level),  # workers on this machine get all this, too
+            "distributed.admin.large-graph-warning-threshold": "1TB",  # a task is as large as a picture
+            "distributed.worker.profile.enabled": False,
+        }
+    )
     for each in _LOGGERS:  # what happens to workers and scheduler is told in our words
-        logging.getLogger(each).setLevel(logging.CRITICAL if quiet else logging.INFO)
+        logging.getLogger(each).setLevel(level.upper())
 
 
 def _start_here(count: int, opened: ExitStack) -> "Client":

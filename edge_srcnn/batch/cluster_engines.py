@@ -15,7 +15,8 @@ from edge_srcnn.engine.processor import available_processors
 from edge_srcnn.engine.strength import Strength
 from edge_srcnn.errors import EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.temporal import TemporalStrength
-from edge_srcnn.models.file import parse_model
+from edge_srcnn.models.bundled import checked_scale, find_model, is_auto
+from edge_srcnn.models.file import parse_model, read_model
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import Upscaler, load, open_model
 
@@ -65,6 +66,15 @@ class Recipe:
     token: Token | None = None
     host_threads: Mapping[str, int] = field(default_factory=dict)
     version: str = edge_srcnn.__version__
+
+
+def make_recipe(name: str, options: EngineOptions, *, scale: int, strength: float | str | None) -> Recipe:
+    """Read a model that is to travel; arguments and errors are those of ``load``, and of ``Strength``."""
+    if options.engine == BICUBIC and is_auto(name):
+        return Recipe(None, BICUBIC, checked_scale(scale), options, strength)
+    path = find_model(name, scale)
+    model = read_model(path)
+    return Recipe(path.read_bytes(), str(path), model.spec.scale, options, strength)
 
 
 class Engines:

@@ -18,6 +18,8 @@ from edge_srcnn.batch.cluster_worker import Carried, Done, FileStatus, Task, wor
 from edge_srcnn.batch.jobs import Job, Outcome
 from edge_srcnn.batch.work import remove_stale_results
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError, NoInput, Unavailable, reason
+from edge_srcnn.imaging.temporal import TemporalStrength
+from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.sinks.recovery import remove_stale_parts
 from edge_srcnn.sources.images import read_picture
 from edge_srcnn.sources.video import no_file
@@ -47,39 +49,58 @@ class _Unit:
     bytes: int = 0
 
 
-class Batch(AbstractContextManager["Batch"]):
-    """The jobs of one call, on a cluster.
+def run_jobs_on(
+    cluster: Cluster,
+    recipe: Recipe,
+    jobs: Sequence[Job],
+    encoding: Encoding,
+    *,
+    overwrite: bool,
+    skip_existing: bool = False,
+    partial_videos: bool = False,
+    temporal: TemporalStrength | None = None,
+    progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
+    on_workers: Callable[[int], None] = lambda workers: None,
+) -> Iterator[Outcome]:
+    """Work through the jobs as ``run_jobs`` does, on the workers of a cluster; the other parameters are as there.
 
     Parameters
     ----------
     cluster
         Where they are done.
-    jobs
-        As ``plan_jobs`` made them.
     recipe
-        What they have in common.
-    overwrite, skip_existing
-        See ``run_jobs``.
-    progress
-        Called for frames of a video with the job, frames done, and how many there are, if that is known.
+        The model, and what was asked of the engine.
     on_workers
         Called with the number of workers, now and then.
-    """
 
+    Yields
+    ------
+    What became of each job, in the order in which they end.
+
+    Raises
+    ------
+    Unavailable
+        The scheduler or all workers are gone, or none can do what is asked.
+    CannotWrite
+        The folder of results.
+    """
+    common = replace(recipe, encoding=encoding, partial_videos=partial_videos, temporal=temporal)
+    with _Batch(cluster, jobs, common, overwrite, progress, on_workers) as batch:
+        yield from batch.run(skip_existing=skip_existing)
+
+
+class _Batch(AbstractContextManager["_Batch"]):
     def __init__(
         self,
         cluster: Cluster,
         jobs: Sequence[Job],
         recipe: Recipe,
-        *,
         overwrite: bool,
-        skip_existing: bool = False,
-        progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
-        on_workers: Callable[[int], None] = lambda workers: None,
+        progress: Callable[[Job, int, int | None], None],
+        on_workers: Callable[[int], None],
     ) -> None:
         self._cluster, self._client, self._jobs, self._recipe = cluster, cluster.client, jobs, recipe
-        self._overwrite, self._skip_existing = overwrite, skip_existing
-        self._progress, self._on_workers = progress, on_workers
+        self._overwrite, self._progress, self._on_workers = overwrite, progress, on_workers
         self._name = token_hex(8)
         self._arrived: SimpleQueue[Any] = SimpleQueue()
         self._in_flight: dict[Future[Any], _Unit] = {}
@@ -91,24 +112,12 @@ class Batch(AbstractContextManager["Batch"]):
         self._folders: list[Path] = []
         self._engines: Future[Engines] | None = None
 
-    def run(self) -> Iterator[Outcome]:
-        """Do the jobs; each ends as an ``Outcome``, in the order in which they end.
-
-        Yields
-        ------
-        What became of each job.
-
-        Raises
-        ------
-        Unavailable
-            The scheduler or all workers are gone, or none can do what is asked.
-        CannotWrite
-            The folder of results.
-        """
+    def run(self, *, skip_existing: bool) -> Iterator[Outcome]:
+        """Do the jobs; each ends as an ``Outcome``."""
         remove_stale_results(self._jobs)
         left = []
         for number, job in enumerate(self._jobs):
-            if self._skip_existing and job.target.exists():
+            if skip_existing and job.target.exists():
                 yield Outcome(job, 0.0, skipped=True)
             else:
                 left.append((number, job))

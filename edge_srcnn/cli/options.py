@@ -86,6 +86,19 @@ Strength = Annotated[
         "or at scale 1 in clean ones. (default: 1; at scale 1 auto)",
     ),
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="tcp://HOST:8786|local:N",
+        help="Spread the work over the workers of this Dask scheduler (also tls://, or a scheduler file), or over N "
+        "processes here.",
+    ),
+]
+DaskWait = Annotated[
+    float,
+    typer.Option("--dask-wait", metavar="SECONDS", min=0, help="How long to wait for a worker where there is none."),
+]
 
 
 def _show_all(context: typer.Context, wanted: bool) -> None:

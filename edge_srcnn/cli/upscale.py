@@ -1,7 +1,9 @@
 """``edge-srcnn upscale``: pictures in, larger and sharper pictures out, or cleaner ones of the same size."""
 
+import time
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -13,8 +15,16 @@ from edge_srcnn.errors import BadData, EdgeSrcnnError, UsageError
 from edge_srcnn.uri import one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from rich.progress import Progress
+
     from edge_srcnn.batch.jobs import Job, Outcome
+    from edge_srcnn.engine.options import EngineOptions
     from edge_srcnn.engine.strength import Strength
+    from edge_srcnn.sinks.images import Encoding
+
+    Way = tuple[int, Callable[..., Generator[Outcome]]]
 
 EXAMPLES = command_examples(
     "edge-srcnn upscale photo.jpg -o large.png",
@@ -76,12 +86,10 @@ def upscale(
     Pictures keep metadata, colour profile and transparency; videos keep sound, subtitles and colour tags.
     """
     from edge_srcnn.batch.jobs import plan_jobs
-    from edge_srcnn.batch.work import run_jobs
     from edge_srcnn.engine.strength import Strength
     from edge_srcnn.sinks.images import Encoding
     from edge_srcnn.sources.transform import TEMPORAL
     from edge_srcnn.system.signals import ending_on_signals
-    from edge_srcnn.upscaler import load
 
     check_scale(scale, model)
     if overwrite and skip_existing:
@@ -91,43 +99,114 @@ def upscale(
     jobs = plan_jobs(inputs, output, f".{format.lower().lstrip('.')}" if format else None, videos=videos)
     if temporal is not None and not any(job.is_video for job in jobs):
         raise UsageError(f"--temporal {temporal}: is for videos, and there is none among the inputs (--videos?)")
-    encoding = Encoding(quality, lossless, compression)
     errors: list[EdgeSrcnnError] = []
     asked, control, skipped = engine_options(context.params), Strength(strength), 0
-    with (
-        ending_on_signals(),
-        load(model, asked, scale=2 if scale is None else scale) as upscaler,
-        progress_bar() as bar,
-    ):
-        upscaler.strength_control = control
-        task = bar.add_task("cleaning" if upscaler.scale == 1 else "upscaling", total=len(jobs))
-        frames = None if all(not job.is_video for job in jobs) else bar.add_task("frames", total=None)
-
-        def show_frames(job: "Job", done: int, total: int | None) -> None:
-            if frames is not None:
-                bar.update(frames, description=job.source.name, completed=done, total=total)
-
-        results = run_jobs(
-            jobs,
-            upscaler,
-            encoding,
-            overwrite=overwrite,
-            skip_existing=skip_existing,
-            partial_videos=partial,
-            temporal=TEMPORAL[temporal or "off"],
-            progress=show_frames,
+    factor = 2 if scale is None else scale
+    with ending_on_signals(), progress_bar() as bar:
+        shown = _Shown(bar, jobs)
+        way = (
+            _here(model, asked, factor, control)
+            if dask is None
+            else _on_cluster(dask, dask_wait, model, asked, factor, control, shown.show_workers)
         )
-        for outcome in results:
-            bar.advance(task)
-            skipped += outcome.skipped
-            if outcome.error is not None:
-                errors.append(outcome.error)
-            elif not outcome.skipped and not quiet:
-                say(_line(outcome, control))
+        with way as (own_scale, run):
+            shown.begin("cleaning" if own_scale == 1 else "upscaling")
+            results = run(
+                jobs,
+                Encoding(quality, lossless, compression),
+                overwrite=overwrite,
+                skip_existing=skip_existing,
+                partial_videos=partial,
+                temporal=TEMPORAL[temporal or "off"],
+                progress=shown.show_frames,
+            )
+            with closing(results), _telling(errors):
+                for outcome in results:
+                    shown.advance()
+                    skipped += outcome.skipped
+                    if outcome.error is not None:
+                        errors.append(outcome.error)
+                    elif not outcome.skipped and not quiet:
+                        say(_line(outcome, control))
     if skipped and not quiet:
         say(f"{skipped} of {len(jobs)} results exist already, and were left out")
     if errors:
         _fail(errors, len(jobs))
+
+
+@contextmanager
+def _here(model: str, asked: "EngineOptions", scale: int, control: "Strength") -> "Iterator[Way]":
+    from edge_srcnn.batch.work import run_jobs
+    from edge_srcnn.upscaler import load
+
+    with load(model, asked, scale=scale) as upscaler:
+        upscaler.strength_control = control
+
+        def run(jobs: "Sequence[Job]", encoding: "Encoding", **how: Any) -> "Generator[Outcome]":
+            yield from run_jobs(jobs, upscaler, encoding, **how)
+
+        yield upscaler.scale, run
+
+
+@contextmanager
+def _on_cluster(
+    name: str,
+    wait_s: float,
+    model: str,
+    asked: "EngineOptions",
+    scale: int,
+    control: "Strength",
+    on_workers: "Callable[[int], None]",
+) -> "Iterator[Way]":
+    from edge_srcnn.batch.cluster import open_cluster
+    from edge_srcnn.batch.cluster_engines import make_recipe
+    from edge_srcnn.batch.cluster_jobs import run_jobs_on
+
+    recipe = make_recipe(model, asked, scale=scale, strength=control.asked)
+    with open_cluster(name, wait_s=wait_s) as cluster:
+
+        def run(jobs: "Sequence[Job]", encoding: "Encoding", **how: Any) -> "Generator[Outcome]":
+            yield from run_jobs_on(cluster, recipe, jobs, encoding, on_workers=on_workers, **how)
+
+        yield recipe.scale, run
+
+
+@contextmanager
+def _telling(errors: list[EdgeSrcnnError]) -> "Iterator[None]":
+    """Tell what failed so far before an error ends the whole batch."""
+    try:
+        yield
+    except EdgeSrcnnError:
+        for error in errors:
+            say_error(error)
+        raise
+
+
+class _Shown:
+    """The progress of a batch: results, frames of a video, and on a cluster how many work, and how fast."""
+
+    def __init__(self, bar: "Progress", jobs: "Sequence[Job]") -> None:
+        self._bar, self._jobs, self._workers, self._done, self._what = bar, jobs, 0, 0, ""
+        self._began_s = time.monotonic()
+
+    def begin(self, what: str) -> None:
+        self._what, self._began_s = what, time.monotonic()
+        self._task = self._bar.add_task(what, total=len(self._jobs))
+        videos = any(job.is_video for job in self._jobs)
+        self._frames = self._bar.add_task("frames", total=None) if videos else None
+
+    def advance(self) -> None:
+        self._done += 1
+        self._bar.advance(self._task)
+
+    def show_frames(self, job: "Job", done: int, total: int | None) -> None:
+        if self._frames is not None:
+            self._bar.update(self._frames, description=job.source.name, completed=done, total=total)
+
+    def show_workers(self, workers: int) -> None:
+        rate = self._done / max(time.monotonic() - self._began_s, 1e-9)
+        which = f"{workers} worker{'' if workers == 1 else 's'}"
+        self._bar.update(self._task, description=f"{self._what}, {which}, {rate:.1f}/s")
 
 
 def _line(outcome: "Outcome", control: "Strength") -> str:

@@ -3,9 +3,10 @@
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from pathlib import Path
+from time import sleep
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, Usage
 from edge_srcnn.packages import why_not_imported
 from edge_srcnn.system.native_stderr import quiet_native_code
 
+_HELD, _LET_GO_S = "reference to internal data", (0.001, 0.01, 0.1)
 _DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 
 
@@ -167,7 +169,7 @@ class Interpreter:
     def run(self) -> None:
         """Compute the output from the input."""
         with self._computing():
-            self._interpreter.invoke()
+            _when_let_go(self._interpreter.invoke)
 
     def compute(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Compute ``[h, w, channels]`` to ``[h - 2 radius, w - 2 radius, channels]``; sizes may differ between calls.
@@ -184,15 +186,15 @@ class Interpreter:
         shape = (1, *pixels.shape, 1)[:4]
         if shape != self._shape:
             try:
-                self._interpreter.resize_tensor_input(self._input, shape)
-                self._interpreter.allocate_tensors()
+                _when_let_go(partial(self._interpreter.resize_tensor_input, self._input, shape))
+                _when_let_go(self._interpreter.allocate_tensors)
             except (RuntimeError, ValueError) as error:
                 why = f"engine {self.engine} cannot resize to {shape}: {_first_line(error)}"
                 raise ModelUnsupported(why) from error
             self._shape = shape
         with self._computing():
             self._interpreter.set_tensor(self._input, pixels.reshape(shape))
-            self._interpreter.invoke()
+            _when_let_go(self._interpreter.invoke)
             out: NDArray[Any] = self._interpreter.get_tensor(self._output)
         return out[0, :, :, 0] if pixels.ndim == 2 and out.shape[3] == 1 else out[0]
 
@@ -202,6 +204,22 @@ class Interpreter:
             yield
         except (RuntimeError, ValueError) as error:
             raise self._lost(f"engine {self.engine} failed: {_first_line(error)}") from error
+
+
+def _when_let_go(step: Callable[[], object]) -> None:
+    """Take a step that is refused while an array of the interpreter's memory is held.
+
+    A profiler that samples threads, such as that of Dask's workers, holds our frames, and what is in them, for moments.
+    """
+    for wait_s in _LET_GO_S:
+        try:
+            step()
+            return
+        except RuntimeError as error:
+            if _HELD not in str(error):
+                raise
+        sleep(wait_s)
+    step()
 
 
 def _quantization(details: Any) -> Quantization:

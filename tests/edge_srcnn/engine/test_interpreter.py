@@ -1,5 +1,7 @@
 """The interpreters: which one is chosen, what it tells of a graph, what it computes."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,16 @@ def test_in_place_follows_a_change_of_size(engine, networks):
     network.run()
     assert network.output.shape == (16, 26, 1)
     assert (network.output == 5).all()
+
+
+def test_an_array_that_somebody_lets_go_soon_is_waited_for(engine, networks):
+    network = open_interpreter(engine, write_graph(networks.random(3)))
+    held = [network.input]
+    timer = threading.Timer(0.02, held.clear)  # as a profiler that looks at a frame of ours in another thread
+    timer.start()
+    network.run()
+    timer.join()
+    assert not held
 
 
 @pytest.mark.parametrize("held", ["input", "output"])
