@@ -3,18 +3,22 @@
 Dask schedules, retries, and moves data. What stands here opens and closes its client, and turns its failures into ours.
 """
 
+import asyncio
+import json
 import logging
 import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import edge_srcnn
+from edge_srcnn.batch import cluster_look
+from edge_srcnn.batch.cluster_look import look
 from edge_srcnn.engine.processor import available_processors
-from edge_srcnn.errors import EdgeSrcnnError, NoInput, Unavailable, UsageError, reason
+from edge_srcnn.errors import BadConfiguration, BadData, EdgeSrcnnError, NoInput, Unavailable, UsageError, reason
 from edge_srcnn.packages import why_not_imported
 
 if TYPE_CHECKING:
@@ -26,16 +30,19 @@ T = TypeVar("T")
 
 LOCAL = "local"
 CONNECT_S = 10.0
+_CALL_S = 4.0
 ANSWER_S = 15.0
 WORKERS_S = 60.0
 """How long a batch waits for the first worker, and for another one when all are gone."""
 
 _SAY_S = 3.0
 _MOST_LOCAL = 1024
-_SAME = ("numpy", "cv2", "PIL", "av", "ai_edge_litert", "tifffile")
-"""Packages whose version may change the bytes of results."""
+_OURS = "edge_srcnn"
+_LIBRARIES = ("numpy", "cv2", "PIL", "av", "ai_edge_litert", "tifffile")
+"""Modules whose version may change the bytes of results."""
 
-_LOGGERS = ("distributed", "bokeh", "tornado", "tornado.application")
+_ENCRYPTED = ("tls://", "wss://")
+_LOGGERS = ("distributed", "distributed.client", "bokeh", "tornado", "tornado.application", "asyncio")
 
 
 class Cluster(AbstractContextManager["Cluster"]):
@@ -49,12 +56,14 @@ class Cluster(AbstractContextManager["Cluster"]):
         Dask's.
     resources
         What is closed with it.
+    at_end
+        Of them: what is called when nothing runs any more.
     wait_s
         How long to wait for a worker where there is none.
     """
 
-    def __init__(self, name: str, client: "Client", resources: ExitStack, wait_s: float) -> None:
-        self.name, self.client, self.wait_s = name, client, wait_s
+    def __init__(self, name: str, client: "Client", resources: ExitStack, at_end: ExitStack, wait_s: float) -> None:
+        self.name, self.client, self.at_end, self.wait_s = name, client, at_end, wait_s
         self._resources = resources
 
     def workers(self) -> Mapping[str, tuple[str, int]]:
@@ -88,25 +97,27 @@ class Cluster(AbstractContextManager["Cluster"]):
 
     def check_versions(self) -> None:
         """Refuse workers with another version of edge-srcnn; warn where a library differs."""
-        found = self.ask(lambda: self.client.get_versions(packages=["edge_srcnn", *_SAME]))
-        own = found["client"]["packages"]
-        told = {address: each["packages"] for address, each in found["workers"].items()}
-        version = edge_srcnn.__version__
-        differing = {
-            address: f"has edge-srcnn {packages['edge_srcnn']}" if packages.get("edge_srcnn") else "has no edge-srcnn"
-            for address, packages in told.items()
-            if packages.get("edge_srcnn") != version
-        }
+        told: dict[str, dict[str, str] | Exception] = self.ask(
+            lambda: self.client.run(look, [_OURS, *_LIBRARIES], on_error="return")
+        )
+        own = look([_OURS, *_LIBRARIES])
+        differing = []
+        for address, found in sorted(told.items()):
+            if isinstance(found, Exception):
+                differing.append(f"worker {address} cannot be looked at ({reason(found)}); has it another Python?")
+            elif found.get(_OURS) != own[_OURS]:
+                version = f"edge-srcnn {found[_OURS]}" if _OURS in found else "no edge-srcnn"
+                differing.append(f"worker {address} has {version}")
         if differing:
-            which = "; ".join(f"worker {address} {what}" for address, what in sorted(differing.items()))
-            raise Unavailable(f"--dask {self.name}: {which}; this machine has {version}: install the same on all")
-        for name in _SAME:
-            others = sorted({str(packages[name]) for packages in told.values() if packages.get(name) != own.get(name)})
-            if others:
-                which = ", ".join(sorted(a for a, packages in told.items() if packages.get(name) != own.get(name)))
+            raise Unavailable(
+                f"--dask {self.name}: {'; '.join(differing)}; this machine has {own[_OURS]}: install the same on all"
+            )
+        for name in _LIBRARIES:
+            others = {a: v.get(name, "none") for a, v in told.items() if isinstance(v, dict)}
+            if which := sorted(address for address, version in others.items() if version != own.get(name, "none")):
                 log.warning(
-                    *("%s: %s on worker %s, %s here; results may differ in their bytes", name, ", ".join(others)),
-                    *(which, own.get(name)),
+                    *("%s is %s on worker %s, and %s here; results may differ in their bytes", name, others[which[0]]),
+                    *(", ".join(which), own.get(name, "none")),
                 )
 
     def ask(self, question: Callable[[], T]) -> T:
@@ -170,9 +181,10 @@ def open_cluster(name: str, *, wait_s: float = WORKERS_S) -> Cluster:
         raise NoInput(f"--dask {name}: there is no such scheduler file; give tcp://HOST:8786, a file, or local:4")
     _import(name)
     with mapped(name), ExitStack() as opened:
+        at_end = opened.enter_context(ExitStack())
         client = _start_here(count, opened) if count is not None else _connect(name)
         opened.callback(_close_client, client)
-        return Cluster(name, client, opened.pop_all(), wait_s)
+        return Cluster(name, client, opened.pop_all(), at_end, wait_s)
 
 
 def _local_count(name: str, text: str) -> int:
@@ -185,12 +197,14 @@ def _local_count(name: str, text: str) -> int:
 
 def _import(name: str) -> None:
     try:
+        import cloudpickle
         import dask
         import distributed
     except Exception as error:  # one that was built for other libraries raises anything
         why = why_not_imported("Dask, which spreads work over processes and machines,", error, "edge-srcnn[cluster]")
         raise Unavailable(f"--dask {name}: {why}") from error
     del distributed
+    cloudpickle.register_pickle_by_value(cluster_look)
     level = "warning" if log.isEnabledFor(logging.DEBUG) else "critical"
     dask.config.set(
         {
@@ -199,8 +213,9 @@ def _import(name: str) -> None:
             "distributed.worker.profile.enabled": False,
         }
     )
-    for each in _LOGGERS:  # what happens to workers and scheduler is told in our words
-        logging.getLogger(each).setLevel(level.upper())
+    for each in list(logging.root.manager.loggerDict):  # what happens to workers and scheduler is told in our words
+        if each.partition(".")[0] in _LOGGERS:
+            logging.getLogger(each).setLevel(level.upper())
 
 
 def _start_here(count: int, opened: ExitStack) -> "Client":
@@ -214,6 +229,7 @@ def _start_here(count: int, opened: ExitStack) -> "Client":
         dashboard_address=None,
         memory_limit=0,  # as without Dask
         silence_logs=logging.getLogger("distributed").level,
+        preload=["edge_srcnn.batch.cluster_worker"],
     )
     opened.callback(_close_here, cluster)
     return Client(cluster, timeout=CONNECT_S, set_as_default=False)
@@ -222,10 +238,50 @@ def _start_here(count: int, opened: ExitStack) -> "Client":
 def _connect(name: str) -> "Client":
     from distributed import Client
 
+    address = name if "://" in name else _address_in(Path(name))
+    asyncio.run(_check_scheduler(name, address))  # a client that fails in the middle of this keeps on trying
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions; those that matter are looked at
-        where = {"address": name} if "://" in name else {"scheduler_file": name}
-        return Client(**where, timeout=CONNECT_S, set_as_default=False, name="edge-srcnn")
+        return Client(address, timeout=CONNECT_S, set_as_default=False, name="edge-srcnn")
+
+
+def _address_in(file: Path) -> str:
+    try:
+        address = json.loads(file.read_text())["address"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadData(f"--dask {file}: is no scheduler file, as dask scheduler --scheduler-file writes it") from error
+    return str(address)
+
+
+def _security(name: str, address: str) -> dict[str, Any]:
+    """Read from Dask's configuration what TLS needs, and look at the address."""
+    from distributed import Security
+    from distributed.comm import get_address_host_port
+
+    try:
+        get_address_host_port(address)
+    except ValueError as error:
+        raise UsageError(f"--dask {name}: {reason(error)}; give tcp://HOST:8786 or tls://HOST:8786") from error
+    arguments: dict[str, Any] = Security().get_connection_args("client")
+    if address.startswith(_ENCRYPTED) and arguments.get("ssl_context") is None:
+        raise BadConfiguration(
+            f"--dask {name}: Dask knows no certificates; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, and "
+            "..._TLS__CLIENT__CERT and ..._TLS__CLIENT__KEY beside it, to the names of files"
+        )
+    return arguments
+
+
+async def _check_scheduler(name: str, address: str) -> None:
+    """Find out whether a scheduler answers, and why not."""
+    from distributed import rpc
+
+    scheduler = rpc(address, connection_args=_security(name, address), timeout=_CALL_S)
+    try:
+        found = await asyncio.wait_for(scheduler.identity(), CONNECT_S)
+    finally:
+        await scheduler.close_rpc()
+    if found.get("type") != "Scheduler":
+        raise Unavailable(f"--dask {name}: is a {str(found.get('type')).lower()} of Dask, and no scheduler")
 
 
 def _close_client(client: "Client") -> None:
@@ -250,11 +306,13 @@ def mapped(name: str) -> Iterator[None]:
 
 
 def _told(error: Exception) -> str:
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    if isinstance(cause, ConnectionRefusedError):
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    if any("refused" in str(cause) for cause in causes):  # Dask tells it in a text only
         return "nobody listens there; start one with: dask scheduler"
-    if isinstance(error, TimeoutError | OSError):
-        return f"no scheduler answers within {CONNECT_S:g} s ({reason(cause)})"
+    if isinstance(error, TimeoutError):
+        return f"no scheduler answers within {CONNECT_S:g} s"
+    if isinstance(error, OSError):
+        return f"no scheduler can be reached there ({reason(next(c for c in reversed(causes) if str(c)))})"
     return reason(error)

@@ -123,6 +123,7 @@ class _Batch(AbstractContextManager["_Batch"]):
                 left.append((number, job))
         if not left:
             return
+        self._cluster.at_end.callback(_remove_stale, [job for _, job in left])
         self._prepare([job for _, job in left])
         waiting = iter(left)
         while True:
@@ -298,7 +299,7 @@ class _Batch(AbstractContextManager["_Batch"]):
                 folder.rmdir()
 
 
-def remove_stale_of(jobs: Sequence[Job]) -> None:
+def _remove_stale(jobs: Sequence[Job]) -> None:
     """Remove what workers that were killed left of the results that they were writing."""
     remove_stale_results(jobs)
     for job in jobs:

@@ -4,6 +4,7 @@ import filecmp
 import logging
 import os
 import shutil
+import signal
 import tempfile
 import threading
 import weakref
@@ -133,6 +134,11 @@ class Carried:
                 weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
                 (self._folder / self.name).write_bytes(self._data)
         return self._folder / self.name
+
+
+def dask_setup(worker: Any) -> None:
+    """Leave Ctrl-C to the client when its own worker starts; Dask calls this (``preload``)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Cancelled(BaseException):
