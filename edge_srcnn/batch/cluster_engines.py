@@ -17,7 +17,9 @@ from edge_srcnn.errors import EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.models.bundled import checked_scale, find_model, is_auto
 from edge_srcnn.models.file import parse_model, read_model
+from edge_srcnn.models.spec import ModelSpec
 from edge_srcnn.sinks.images import Encoding
+from edge_srcnn.sources.segment_plan import SEGMENT_S
 from edge_srcnn.upscaler import Upscaler, load, open_model
 
 
@@ -45,7 +47,7 @@ class Recipe:
         What was asked of the engine.
     strength
         What was asked for, see ``Strength``.
-    encoding, temporal, partial_videos
+    encoding, temporal, partial_videos, segment_s
         See ``run_jobs``.
     token
         Beside the results; None: the workers are not to look at the client's files.
@@ -63,9 +65,17 @@ class Recipe:
     encoding: Encoding = field(default_factory=Encoding)
     temporal: TemporalStrength | None = None
     partial_videos: bool = False
+    segment_s: float = SEGMENT_S
     token: Token | None = None
     host_threads: Mapping[str, int] = field(default_factory=dict)
     version: str = edge_srcnn.__version__
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """Describe the model, as an upscaler of this recipe does; None: no network computes."""
+        if self.model is None or self.options.engine == BICUBIC:
+            return None
+        return parse_model(self.model, self.where).spec
 
 
 def make_recipe(name: str, options: EngineOptions, *, scale: int, strength: float | str | None) -> Recipe:

@@ -3,26 +3,30 @@
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from secrets import token_bytes, token_hex
+from secrets import token_hex
 from time import monotonic
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.batch.cluster import Cluster, mapped
-from edge_srcnn.batch.cluster_engines import Engines, Recipe, Token
-from edge_srcnn.batch.cluster_worker import Carried, Done, FileStatus, Task, work
+from edge_srcnn.batch.cluster_engines import Engines, Recipe
+from edge_srcnn.batch.cluster_files import ResultsFolder, read_source, remove_stale_files
+from edge_srcnn.batch.cluster_videos import VideoInParts
+from edge_srcnn.batch.cluster_worker import PROGRESS, Carried, Done, FileStatus, Task, work
 from edge_srcnn.batch.jobs import Job, Outcome
-from edge_srcnn.batch.work import remove_stale_results
-from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError, NoInput, Unavailable, reason
+from edge_srcnn.batch.segments import memory_of
+from edge_srcnn.batch.videos import begin_video
+from edge_srcnn.batch.work import attempt, remove_stale_results
+from edge_srcnn.engine.strength import Strength
+from edge_srcnn.errors import EdgeSrcnnError, InternalError, NotInSegments, Unavailable
 from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.sinks.images import Encoding
-from edge_srcnn.sinks.recovery import remove_stale_parts
-from edge_srcnn.sources.images import read_picture
-from edge_srcnn.sources.video import no_file
+from edge_srcnn.sources.segment_plan import SEGMENT_S
 from edge_srcnn.system.files import write_whole
 
 if TYPE_CHECKING:
@@ -34,19 +38,11 @@ _TASKS_A_THREAD = 3
 """In flight: one that is worked on, and those that wait at the worker."""
 
 _MOST_IN_FLIGHT = 1 << 29
-_MOST_CARRIED = 1 << 30
-"""Bytes of sources that travel: of all that are in flight, unless it is a single one, and of a single one."""
+"""Bytes of sources that travel, unless it is a single one."""
 
-_LOOK_S = 2.0
+_POLL_S, _LOOK_S = 0.5, 2.0
 _RETRIES = 2
 """Of a task whose worker failed in a way that nobody foresaw; Dask counts workers that died by itself."""
-
-
-@dataclass
-class _Unit:
-    task: Task
-    carry: bool
-    bytes: int = 0
 
 
 def run_jobs_on(
@@ -59,6 +55,7 @@ def run_jobs_on(
     skip_existing: bool = False,
     partial_videos: bool = False,
     temporal: TemporalStrength | None = None,
+    segment_s: float = SEGMENT_S,
     progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
     on_workers: Callable[[int], None] = lambda workers: None,
 ) -> Iterator[Outcome]:
@@ -84,9 +81,19 @@ def run_jobs_on(
     CannotWrite
         The folder of results.
     """
-    common = replace(recipe, encoding=encoding, partial_videos=partial_videos, temporal=temporal)
+    common = replace(recipe, encoding=encoding, partial_videos=partial_videos, temporal=temporal, segment_s=segment_s)
     with _Batch(cluster, jobs, common, overwrite, progress, on_workers) as batch:
         yield from batch.run(skip_existing=skip_existing)
+
+
+@dataclass(eq=False)
+class _Unit:
+    """What is sent as one task; ``size`` is that of its source in bytes, if it travels."""
+
+    task: Task
+    video: VideoInParts | None = None
+    carry: bool = False
+    size: int = 0
 
 
 class _Batch(AbstractContextManager["_Batch"]):
@@ -101,15 +108,20 @@ class _Batch(AbstractContextManager["_Batch"]):
     ) -> None:
         self._cluster, self._client, self._jobs, self._recipe = cluster, cluster.client, jobs, recipe
         self._overwrite, self._progress, self._on_workers = overwrite, progress, on_workers
+        self._memory = memory_of(Strength(recipe.strength), recipe.spec, recipe.temporal)
         self._name = token_hex(8)
         self._arrived: SimpleQueue[Any] = SimpleQueue()
         self._in_flight: dict[Future[Any], _Unit] = {}
-        self._again: deque[_Unit] = deque()
+        self._ready: deque[_Unit] = deque()
+        self._ended: deque[Outcome] = deque()
+        self._videos: dict[int, VideoInParts] = {}
+        self._sent_videos: dict[int, Future[Carried]] = {}
         self._carries = False
         self._unfit: dict[str, EdgeSrcnnError] = {}
-        self._workers: dict[str, tuple[str, int]] = {}
-        self._looked_s = self._alone_since_s = 0.0
-        self._folders: list[Path] = []
+        self._workers: Mapping[str, tuple[str, int]] = {}
+        self._looked_s = 0.0
+        self._alone_since_s: float | None = None
+        self._results: ResultsFolder | None = None
         self._engines: Future[Engines] | None = None
 
     def run(self, *, skip_existing: bool) -> Iterator[Outcome]:
@@ -123,78 +135,89 @@ class _Batch(AbstractContextManager["_Batch"]):
                 left.append((number, job))
         if not left:
             return
-        self._cluster.at_end.callback(_remove_stale, [job for _, job in left])
         self._prepare([job for _, job in left])
         waiting = iter(left)
         while True:
-            while self._has_room():
-                unit = self._again.popleft() if self._again else self._next_unit(waiting)
-                if unit is None:
-                    break
-                if (failed := self._submit(unit)) is not None:
-                    yield failed
+            while self._has_room() and (self._ready or self._begin_next(waiting)):
+                if self._ready:
+                    self._send(self._ready.popleft())
+                yield from self._take_ended()
+            yield from self._take_ended()
             if not self._in_flight:
                 return
-            for future in self._wait():
-                unit = self._in_flight.pop(future)
-                if (outcome := self._finish(future, unit)) is not None:
-                    yield outcome
+            future = self._wait()
+            self._finish(future, self._in_flight.pop(future))
+
+    def _take_ended(self) -> Iterator[Outcome]:
+        while self._ended:
+            yield self._ended.popleft()
 
     def _prepare(self, jobs: Sequence[Job]) -> None:
         """Look at the workers, send what all jobs have in common, and leave a token beside the results."""
         self._look(self._cluster.wait_for_workers())
         self._cluster.check_versions()
+        self._cluster.at_end.callback(remove_stale_files, jobs)
+        self._results = ResultsFolder(jobs)
         hosts = [host for host, _ in self._workers.values()]
         threads = {host: sum(n for other, n in self._workers.values() if other == host) for host in hosts}
-        token = self._leave_token(Path(os.path.commonpath([job.target.absolute().parent for job in jobs])))
-        recipe = replace(self._recipe, host_threads=threads, token=token)
+        recipe = replace(self._recipe, host_threads=threads, token=self._results.token)
         with mapped(self._cluster.name):
             self._engines = self._client.submit(Engines, recipe, key=f"engines-{self._name}", retries=_RETRIES)
             self._client.subscribe_topic(self._name, lambda event: self._arrived.put(event[1]))
 
-    def _leave_token(self, folder: Path) -> Token:
-        token = Token(folder / f".edge-srcnn-{self._name}", token_bytes(16))
-        try:
-            missing = [each for each in (folder, *folder.parents) if not each.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-            self._folders = missing
-            self._token = token.path
-            token.path.write_bytes(token.content)
-        except OSError as error:
-            raise CannotWrite(f"{folder}: cannot be written ({reason(error)})") from error
-        return token
-
     def _has_room(self) -> bool:
         threads = sum(n for address, (_, n) in self._workers.items() if address not in self._unfit)
-        flying = sum(unit.bytes for unit in self._in_flight.values())
-        return len(self._in_flight) < max(threads, 1) * _TASKS_A_THREAD and flying < _MOST_IN_FLIGHT
+        size = sum(unit.size for unit in self._in_flight.values())
+        return len(self._in_flight) < max(threads, 1) * _TASKS_A_THREAD and size < _MOST_IN_FLIGHT
 
-    def _next_unit(self, waiting: Iterator[tuple[int, Job]]) -> _Unit | None:
-        for number, job in waiting:
-            status = None
-            with suppress(OSError):
-                status = FileStatus.of(job.source)
-            standing = None
-            if os.path.lexists(job.target):
-                standing = "folder" if job.target.is_dir() else "file"
-            task = Task(number, job, Path.cwd(), status, self._overwrite, standing, self._name)
-            return _Unit(task, self._carries or status is None)
-        return None
+    def _begin_next(self, waiting: Iterator[tuple[int, Job]]) -> bool:
+        """Make the next job ready; False where there is none."""
+        number, job = next(waiting, (0, None))
+        if job is None:
+            return False
+        status = standing = None
+        with suppress(OSError):
+            status = FileStatus.of(job.source)
+        if os.path.lexists(job.target):
+            standing = "folder" if job.target.is_dir() else "file"
+        task = Task(number, job, Path.cwd(), status, self._overwrite, standing, self._name)
+        try:
+            if status is None:
+                attempt(job, lambda: read_source(job))  # which says why
+            if not job.is_video or not self._begin_video(task):
+                self._ready.append(_Unit(task))
+        except EdgeSrcnnError as error:
+            self._ended.append(Outcome(job, 0.0, error=error))
+        return True
 
-    def _submit(self, unit: _Unit) -> Outcome | None:
-        """Send a task; an outcome where that cannot be."""
-        job, carried = unit.task.job, None
-        if unit.carry:
+    def _begin_video(self, task: Task) -> bool:
+        """Make the segments of a long video ready; False: it is a task as a whole."""
+        job, recipe = task.job, self._recipe
+        how = {"overwrite": self._overwrite, "partial": recipe.partial_videos}
+        plan = attempt(job, lambda: begin_video(job, self._memory, segment_s=recipe.segment_s, **how))
+        if plan.is_whole:
+            return False
+        video = VideoInParts(job, plan, recipe, overwrite=self._overwrite)
+        self._videos[task.number] = video
+        for number in sorted(video.missing):
+            self._ready.append(_Unit(replace(task, plan=plan, segment=number), video))
+        if not video.missing:
+            self._join(task, video)
+        return True
+
+    def _send(self, unit: _Unit) -> None:
+        task, carried = unit.task, None
+        if unit.carry or self._carries:
             try:
-                carried = Carried(job.source.name, _read(job))
+                unit.carry, carried = True, self._carried(unit)
             except EdgeSrcnnError as error:
-                return Outcome(job, 0.0, error=error)
-            unit.bytes = carried.__sizeof__()
+                self._fail(unit, error)
+                return
         fit = [address for address in self._workers if address not in self._unfit] if self._unfit else None
         with mapped(self._cluster.name):
             future = self._client.submit(
-                *(work, self._engines, unit.task, carried),
-                key=f"{'video' if job.is_video else 'picture'}-{self._name}-{unit.task.number}-{token_hex(4)}",
+                *(work, self._engines, task, carried),
+                key=f"{'video' if task.job.is_video else 'picture'}-{self._name}-{task.number}-{token_hex(4)}",
                 retries=_RETRIES,
                 workers=fit,
                 allow_other_workers=fit is not None,
@@ -202,75 +225,160 @@ class _Batch(AbstractContextManager["_Batch"]):
             )
         self._in_flight[future] = unit
         future.add_done_callback(self._arrived.put)
-        return None
 
-    def _wait(self) -> Iterator["Future[Any]"]:
+    def _carried(self, unit: _Unit) -> "Carried | Future[Carried]":
+        """Give the source in a form that travels: with the task, or once to each worker for all segments of a video."""
+        number, job = unit.task.number, unit.task.job
+        if number in self._sent_videos:
+            return self._sent_videos[number]
+        data = attempt(job, lambda: read_source(job))
+        unit.size = len(data)
+        if unit.video is None:
+            return Carried(job.source.name, data)
+        key = f"source-{self._name}-{number}"
+        with mapped(self._cluster.name):
+            sent = self._client.submit(Carried, job.source.name, data, key=key, retries=_RETRIES)
+        self._sent_videos[number] = sent
+        return sent
+
+    def _wait(self) -> "Future[Any]":
         """Wait until a task has ended, and look at the cluster meanwhile."""
         while True:
             arrived = None
             with suppress(Empty):
-                arrived = self._arrived.get(timeout=_LOOK_S / 4)
+                arrived = self._arrived.get(timeout=_POLL_S)
             if isinstance(arrived, dict):
-                self._progress(self._jobs[arrived["number"]], arrived["done"], arrived["total"])
+                self._tell(*(arrived[name] for name in PROGRESS))
             elif arrived in self._in_flight:
-                yield arrived
-                return
+                return arrived
             if self._client.status not in ("running", "connecting"):
                 raise self._gone()
             if monotonic() - self._looked_s > _LOOK_S:
                 self._look(self._cluster.workers())
 
-    def _look(self, found: Any) -> None:
-        self._workers, self._looked_s = dict(found), monotonic()
-        self._on_workers(len(self._workers))
-        if self._workers:
-            self._alone_since_s = 0.0
+    def _tell(self, number: int, segment: int | None, done: int, total: int | None) -> None:
+        """Pass on how many frames of a video are done."""
+        job, video = self._jobs[number], self._videos.get(number)
+        if segment is None:
+            self._progress(job, done, total)
+        elif video is not None:
+            video.advance(segment, done)
+            self._progress(job, video.frames, video.plan.frames)
+
+    def _look(self, found: Mapping[str, tuple[str, int]]) -> None:
+        """Take the workers that there are; ``Unavailable`` where there has been none for too long."""
+        self._workers, self._looked_s = found, monotonic()
+        self._on_workers(len(found))
+        if found:
+            self._alone_since_s = None
             return
-        self._alone_since_s = self._alone_since_s or self._looked_s
-        if self._looked_s == self._alone_since_s:
-            name, cure = self._cluster.name, self._cluster.cure()
-            log.warning("--dask %s: all workers are gone; waiting for one (%s)", name, cure)
-        if self._looked_s - self._alone_since_s > self._cluster.wait_s:
-            raise Unavailable(
-                f"--dask {self._cluster.name}: no worker for {self._cluster.wait_s:g} s; what is done is kept, and "
-                "--skip-existing goes on"
-            )
+        name, wait_s = self._cluster.name, self._cluster.wait_s
+        if self._alone_since_s is None:
+            self._alone_since_s = self._looked_s
+            log.warning("--dask %s: all workers are gone; waiting for one (%s)", name, self._cluster.cure())
+        if self._looked_s - self._alone_since_s > wait_s:
+            kept = "what is done is kept, and --skip-existing goes on"
+            raise Unavailable(f"--dask {name}: no worker for {wait_s:g} s; {kept}")
 
-    def _finish(self, future: "Future[Any]", unit: _Unit) -> Outcome | None:
-        """Take what a task came to; None where it is to be done again."""
-        from distributed.scheduler import KilledWorker
-
-        job = unit.task.job
-        if future.status == "cancelled":
-            raise self._gone()
-        with mapped(self._cluster.name):
-            error = future.exception() if future.status == "error" else None
-        if isinstance(error, KilledWorker):
-            deaths = f"{job.source}: several workers died while they had it; is it too large for their memory?"
-            return Outcome(job, 0.0, error=Unavailable(deaths))
-        if error is not None:
-            self._cluster.check_versions()  # a worker with another version may fail at anything
-            return Outcome(job, 0.0, error=InternalError.of(_as_exception(error), str(job.source)))
-        with mapped(self._cluster.name):
-            done: Done = future.result(timeout=_MOST_CARRIED)
+    def _finish(self, future: "Future[Any]", unit: _Unit) -> None:
+        """Take what a task came to."""
+        done = self._result_of(future, unit)
+        if done is None:
+            return
         for text in done.warnings:
             log.warning("%s", text)
         if done.unfit is not None:
             self._leave_out(done.worker, done.unfit)
-            self._again.append(unit)
-            return None
-        if done.outcome is None:
+            self._ready.appendleft(unit)
+        elif done.outcome is None:
             if not self._carries:
                 log.info("worker %s does not see the files; they travel", done.worker)
             self._carries = True
-            self._again.append(replace(unit, carry=True))
+            self._ready.appendleft(unit)
+        elif done.outcome.error is not None:
+            self._fail(unit, done.outcome.error)
+        elif unit.video is not None:
+            self._keep(unit, unit.video, done)
+        else:
+            self._write(unit, done)
+
+    def _result_of(self, future: "Future[Any]", unit: _Unit) -> Done | None:
+        from distributed.scheduler import KilledWorker
+
+        if future.status == "cancelled":
+            raise self._gone()
+        source = unit.task.job.source
+        with mapped(self._cluster.name):
+            error = future.exception() if future.status == "error" else None
+        if isinstance(error, KilledWorker):
+            why = f"{source}: several workers died while they had it; is it too large for their memory?"
+            self._fail(unit, Unavailable(why))
             return None
+        if error is not None:
+            self._cluster.check_versions()  # a worker with another version may fail at anything
+            self._fail(unit, InternalError.of(_as_exception(error), str(source)))
+            return None
+        with mapped(self._cluster.name):
+            done: Done = future.result()
+        return done
+
+    def _fail(self, unit: _Unit, error: EdgeSrcnnError) -> None:
+        """End a job with an error, or do a video as a whole that cannot be cut."""
+        if unit.video is None:
+            self._ended.append(Outcome(unit.task.job, 0.0, error=error))
+            return
+        self._drop(unit.video, unit.task.number)
+        outcome = unit.video.fail(error)
+        if isinstance(error, NotInSegments):
+            log.warning("%s; it is upscaled as a whole", error)
+            self._ready.append(_Unit(replace(unit.task, plan=None, segment=None)))
+        else:
+            self._ended.append(outcome)
+
+    def _drop(self, video: VideoInParts, number: int) -> None:
+        """Let go of all tasks of a video."""
+        self._videos.pop(number, None)
+        self._ready = deque(unit for unit in self._ready if unit.video is not video)
+        futures = [future for future, unit in self._in_flight.items() if unit.video is video]
+        for future in futures:
+            del self._in_flight[future]
+        with mapped(self._cluster.name):
+            self._client.cancel(futures, force=True)
+        self._sent_videos.pop(number, None)
+
+    def _keep(self, unit: _Unit, video: VideoInParts, done: Done) -> None:
+        """Keep a part of a video, and join all when it was the last."""
+        if unit.task.segment is None or done.outcome is None or unit.task.number not in self._videos:
+            return
+        content = done.files[0][1] if done.files else b""
+        try:
+            video.add(unit.task.segment, done.frames, content, done.outcome.strength)
+        except EdgeSrcnnError as error:
+            self._fail(unit, error)
+            return
+        self._progress(video.job, video.frames, video.plan.frames)
+        if not video.missing:
+            self._join(unit.task, video)
+
+    def _join(self, task: Task, video: VideoInParts) -> None:
+        try:
+            self._ended.append(video.join())
+        except NotInSegments as error:
+            self._fail(_Unit(task, video), error)
+            return
+        self._drop(video, task.number)
+
+    def _write(self, unit: _Unit, done: Done) -> None:
+        if done.outcome is None:
+            return
+        job = unit.task.job
         try:
             for name, content in done.files:
                 write_whole(job.target.with_name(name), content, overwrite=self._overwrite)
-        except EdgeSrcnnError as failure:
-            return Outcome(job, done.outcome.seconds, error=failure)
-        return replace(done.outcome, job=job)
+        except EdgeSrcnnError as error:
+            self._fail(unit, error)
+            return
+        self._ended.append(replace(done.outcome, job=job))
 
     def _leave_out(self, worker: str, why: EdgeSrcnnError) -> None:
         if worker not in self._unfit:
@@ -278,7 +386,7 @@ class _Batch(AbstractContextManager["_Batch"]):
             log.warning("worker %s: %s; it gets nothing more", worker, why)
         if not set(self._workers) - set(self._unfit):
             self._look(self._cluster.workers())
-        if not set(self._workers) - set(self._unfit):
+        if self._workers and not set(self._workers) - set(self._unfit):
             raise type(why)(f"--dask {self._cluster.name}: worker {worker}: {why}") from why
 
     def _gone(self) -> Unavailable:
@@ -286,43 +394,19 @@ class _Batch(AbstractContextManager["_Batch"]):
             f"--dask {self._cluster.name}: the scheduler is gone; what is done is kept, and --skip-existing goes on"
         )
 
-    def __exit__(self, *reason: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for video in self._videos.values():
+            video.interrupt(kind, error, traceback)
         with suppress(Exception):  # nobody is there any more to be told
-            self._client.cancel(list(self._in_flight), force=True)
+            self._client.cancel([*self._in_flight, *self._sent_videos.values()], force=True)
             self._client.unsubscribe_topic(self._name)
         self._engines = None
         self._in_flight.clear()
-        with suppress(OSError, AttributeError):
-            self._token.unlink()
-        for folder in self._folders:
-            with suppress(OSError):  # there is something in it
-                folder.rmdir()
-
-
-def _remove_stale(jobs: Sequence[Job]) -> None:
-    """Remove what workers that were killed left of the results that they were writing."""
-    remove_stale_results(jobs)
-    for job in jobs:
-        if job.is_video:
-            for path in remove_stale_parts(job.target):
-                log.info("%s: removed; what wrote it was killed", path)
-
-
-def _read(job: Job) -> bytes:
-    """Read a source that is to travel; the errors are those of a batch on this machine."""
-    with suppress(OSError):
-        if os.path.isfile(job.source):
-            size = job.source.stat().st_size
-            if size > _MOST_CARRIED:
-                raise Unavailable(
-                    f"{job.source}: {size:,} bytes are too many to travel to the workers; let them see its folder, and "
-                    "that of the result, under the same names"
-                )
-            return job.source.read_bytes()
-    if job.is_video:
-        raise no_file(job.source)
-    read_picture(job.source)  # which says what is wrong
-    raise NoInput(f"{job.source}: cannot be read")
+        self._sent_videos.clear()
+        if self._results is not None:
+            self._results.close()
 
 
 def _as_exception(error: BaseException) -> Exception:

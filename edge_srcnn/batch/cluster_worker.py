@@ -17,12 +17,17 @@ from typing import Any
 
 from edge_srcnn.batch.cluster_engines import Engines
 from edge_srcnn.batch.jobs import Job, Outcome
-from edge_srcnn.batch.work import run_job
+from edge_srcnn.batch.segments import Part, make_segment
+from edge_srcnn.batch.work import attempt, run_job
 from edge_srcnn.errors import EdgeSrcnnError, OutputExists
+from edge_srcnn.sources.segment_plan import SegmentPlan
 from edge_srcnn.upscaler import Upscaler
 
 _EVERY_S = 0.5
 """Progress is told no more often."""
+
+PROGRESS = ("number", "segment", "done", "total")
+"""What an event tells: of which job and segment, frames done, and how many there are, if that is known."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Task:
         What was at the result's name when the task was sent: ``file``, ``folder``, or None.
     topic
         Of the events that tell progress.
+    plan, segment
+        Of a long video, and which of its segments; None: all of the job.
     """
 
     number: int
@@ -68,6 +75,8 @@ class Task:
     overwrite: bool
     standing: str | None
     topic: str
+    plan: SegmentPlan | None = None
+    segment: int | None = None
 
     @property
     def local(self) -> Job:
@@ -91,6 +100,8 @@ class Done:
         None: nothing was done, since the worker is ``unfit``, or does not see the files.
     files
         Results that the client is to write.
+    frames
+        Of a segment.
     warnings
         What was logged meanwhile.
     unfit
@@ -100,6 +111,7 @@ class Done:
     worker: str
     outcome: Outcome | None = None
     files: Files = ()
+    frames: int = 0
     warnings: tuple[str, ...] = ()
     unfit: EdgeSrcnnError | None = None
 
@@ -171,12 +183,16 @@ def work(engines: Engines, task: Task, carried: Carried | None) -> Done:
             return Done(worker.address)
         with _warnings() as warnings, engines.take(host, worker.state.nthreads) as upscaler:
             job = _Work(engines, task, upscaler, _Progress(worker, task))
-            outcome, files = job.do() if carried is None else job.do_aside(carried.path())
+            source = task.local.source if carried is None else carried.path()
+            if task.plan is not None and task.segment is not None:
+                outcome, files = job.do_segment(source, task.plan, task.segment)
+            else:
+                outcome, files = job.do() if carried is None else job.do_aside(source)
     except Cancelled:
         return Done(worker.address)
     except EdgeSrcnnError as error:
         return Done(worker.address, unfit=error)
-    return Done(worker.address, outcome, files, tuple(map(job.renamed, warnings)))
+    return Done(worker.address, outcome, files, job.frames, tuple(map(job.renamed, warnings)))
 
 
 def _sees(engines: Engines, task: Task) -> bool:
@@ -202,13 +218,15 @@ class _Progress:
         state = self._worker.state.tasks.get(self._key)
         if state is None or state.state == "cancelled":
             raise Cancelled
-        self._worker.log_event(self._task.topic, {"number": self._task.number, "done": done, "total": total})
+        event = self._task.number, self._task.segment, done, total
+        self._worker.log_event(self._task.topic, dict(zip(PROGRESS, event, strict=True)))
 
 
 class _Work:
     def __init__(self, engines: Engines, task: Task, upscaler: Upscaler, progress: _Progress) -> None:
         self.engines, self.task, self.upscaler, self.progress = engines, task, upscaler, progress
         self.names: dict[str, str] = {}
+        self.frames = 0
 
     def do(self) -> tuple[Outcome, Files]:
         """Work on the client's own files."""
@@ -231,6 +249,28 @@ class _Work:
             found = [path for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)]
             return outcome, tuple((path.name, path.read_bytes()) for path in found)
 
+    def do_segment(self, source: Path, plan: SegmentPlan, number: int) -> tuple[Outcome, Files]:
+        """Work on a segment of a video; the part's file is the client's to join."""
+        began_s, shown, recipe = monotonic(), self.task.job, self.engines.recipe
+        with _temporary_folder() as folder:
+            target = folder / f"{number:05}.nut"
+            self.names |= {str(source): str(shown.source), str(target): str(shown.target)}
+
+            def tell(done: int) -> None:
+                self.progress(done, None)
+
+            def do() -> Part:
+                partial = recipe.partial_videos
+                return make_segment(source, plan, number, self.upscaler, target, partial=partial, progress=tell)
+
+            try:
+                part = attempt(shown, do)
+            except EdgeSrcnnError as error:
+                return Outcome(shown, monotonic() - began_s, error=self._shown(error)), ()
+            self.frames = part.frames
+            outcome = Outcome(shown, monotonic() - began_s, strength=self.upscaler.strength_control.now)
+            return outcome, ((target.name, target.read_bytes()),) if part.frames else ()
+
     def _compare(self, failed: Outcome) -> Outcome:
         """Find out whether a result that came up meanwhile is the one: a worker may die after it has written it."""
         with _temporary_folder() as folder:
@@ -248,14 +288,17 @@ class _Work:
             overwrite=overwrite,
             partial_videos=recipe.partial_videos,
             temporal=recipe.temporal,
+            segment_s=recipe.segment_s,
             progress=self.progress,
         )
         shown = self.task.job
         self.names |= {str(job.source): str(shown.source), str(job.target): str(shown.target)}
         self.names[str(job.target.with_suffix(""))] = str(shown.target.with_suffix(""))  # a second file's begins so
-        if (error := outcome.error) is not None:
-            error.args = tuple(self.renamed(each) if isinstance(each, str) else each for each in error.args)
-        return replace(outcome, job=shown)
+        return replace(outcome, job=shown, error=outcome.error and self._shown(outcome.error))
+
+    def _shown(self, error: EdgeSrcnnError) -> EdgeSrcnnError:
+        error.args = tuple(self.renamed(each) if isinstance(each, str) else each for each in error.args)
+        return error
 
     def renamed(self, text: str) -> str:
         """Give a text in which the files have the names that the user knows."""

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_srcnn import __version__
@@ -50,21 +51,19 @@ def upscale_in_segments(
     EdgeSrcnnError
         As ``make_segment`` and ``join_segments`` raise it.
     """
-    from edge_srcnn.sinks.joined_video import count_frames
-    from edge_srcnn.sinks.video_part import SUFFIX
-
-    key, parts, done = _key(plan, upscaler, partial=partial), list[Part](), 0
+    spec = upscaler.spec
+    made_by = MadeBy(upscaler.engine, spec.graph_sha256 if spec else None, upscaler.scale, upscaler.strength)
+    key, parts, done = part_key(plan, made_by, partial=partial), list[Part](), 0
     with kept_parts(job.target) as folder:
         for segment in plan.segments:
-            path = folder / f"{segment.number:05}-{key}{SUFFIX}"
-            if path.exists() and (frames := count_frames(path)):
-                parts.append(Part(segment.number, path, frames))
-                log.info("%s: segment %d is there already", job.source, segment.number)
-                progress(done + frames, plan.frames)
+            path = part_path(folder, segment.number, key)
+            if (part := find_part(job, segment.number, path)) is not None:
+                parts.append(part)
+                progress(done + part.frames, plan.frames)
             else:
                 parts.append(_made(job, plan, segment.number, upscaler, path, progress, done, partial=partial))
             done += parts[-1].frames
-        _remove_others(folder, {part.path for part in parts})
+        remove_others(folder, (part.path for part in parts))
         return join_segments(job, plan, parts, upscaler.scale, overwrite=overwrite, partial=partial)
 
 
@@ -85,20 +84,47 @@ def _made(
     return make_segment(job.source, plan, number, upscaler, path, partial=partial, progress=tell)
 
 
-def _key(plan: SegmentPlan, upscaler: Upscaler, *, partial: bool) -> str:
+@dataclass(frozen=True)
+class MadeBy:
+    """Say what made a part: engine, digest of the model's graph, scale, and the strength that was asked for."""
+
+    engine: str
+    graph_sha256: str | None
+    scale: int
+    strength: float | str | None
+
+
+def part_key(plan: SegmentPlan, made_by: MadeBy, *, partial: bool) -> str:
     """Digest all that a part's bytes hang on: of an interrupted run those are taken that would come again."""
     import av
 
     from edge_srcnn.sinks.video_file import FILE_SETTINGS
 
-    model = None if upscaler.spec is None else upscaler.spec.graph_sha256
     versions = __version__, av.__version__, av.library_versions
-    how = upscaler.engine, model, upscaler.scale, upscaler.strength, partial, FILE_SETTINGS
+    how = made_by.engine, made_by.graph_sha256, made_by.scale, made_by.strength, partial, FILE_SETTINGS
     return hashlib.blake2b(repr((plan, how, versions)).encode(), digest_size=8).hexdigest()
 
 
-def _remove_others(folder: Path, parts: set[Path]) -> None:
+def part_path(folder: Path, number: int, key: str) -> Path:
+    """Name the part of a segment in the folder of parts."""
+    from edge_srcnn.sinks.video_part import SUFFIX
+
+    return folder / f"{number:05}-{key}{SUFFIX}"
+
+
+def find_part(job: Job, number: int, path: Path) -> Part | None:
+    """Find a part that an interrupted run left."""
+    from edge_srcnn.sinks.joined_video import count_frames
+
+    if not path.exists() or not (frames := count_frames(path)):
+        return None
+    log.info("%s: segment %d is there already", job.source, number)
+    return Part(number, path, frames)
+
+
+def remove_others(folder: Path, parts: Iterable[Path]) -> None:
     """Free the disk of parts that another video or model left, before the result is written."""
+    kept = set(parts)
     for path in folder.iterdir():
-        if path not in parts:
+        if path not in kept:
             path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.packages import need_pyav
 from edge_srcnn.sinks.recovery import remove_stale_parts
 from edge_srcnn.sinks.video import VideoSink
-from edge_srcnn.sources.segment_plan import SEGMENT_S
+from edge_srcnn.sources.segment_plan import SEGMENT_S, SegmentPlan
 from edge_srcnn.sources.video import Video, no_file
 from edge_srcnn.upscaler import Upscaler
 
@@ -60,23 +60,48 @@ def run_video(
     EdgeSrcnnError
         The video cannot be read, or the result cannot be written.
     """
+    memory = memory_of(upscaler.strength_control, upscaler.spec, temporal)
+    plan = begin_video(job, memory, overwrite=overwrite, partial=partial, segment_s=segment_s)
+    if not plan.is_whole:
+        try:
+            return upscale_in_segments(job, plan, upscaler, progress, overwrite=overwrite, partial=partial)
+        except NotInSegments as error:
+            log.warning("%s; it is upscaled as a whole", error)
+    remove_kept_parts(job.target)
+    return _run_whole_video(job, upscaler, progress, overwrite=overwrite, partial=partial, temporal=temporal)
+
+
+def begin_video(job: Job, memory: str | None, *, overwrite: bool, partial: bool, segment_s: float) -> SegmentPlan:
+    """Check that a video is there and may be written, and choose its segments.
+
+    Parameters
+    ----------
+    job
+        The video, and where its result goes.
+    memory
+        Why it must not be cut, see ``memory_of``.
+    overwrite, partial, segment_s
+        See ``run_video``.
+
+    Returns
+    -------
+    The plan; nothing is written yet.
+
+    Raises
+    ------
+    EdgeSrcnnError
+        As ``run_video``.
+    """
     if not os.path.isfile(job.source):
         raise no_file(job.source)
     need_pyav(str(job.source))
     VideoSink(str(job.target), job.target, overwrite=overwrite)  # it may be written
     for path in remove_stale_parts(job.target):
         log.info("%s: removed; what wrote it was killed", path)
-    memory = memory_of(upscaler.strength_control, upscaler.spec, temporal)
     plan = plan_segments(job, memory=memory, partial=partial, every_s=segment_s)
-    if not plan.is_whole:
-        try:
-            return upscale_in_segments(job, plan, upscaler, progress, overwrite=overwrite, partial=partial)
-        except NotInSegments as error:
-            log.warning("%s; it is upscaled as a whole", error)
-    else:
+    if plan.is_whole:
         log.debug("%s: is upscaled as a whole: %s", job.source, plan.whole_because)
-    remove_kept_parts(job.target)
-    return _run_whole_video(job, upscaler, progress, overwrite=overwrite, partial=partial, temporal=temporal)
+    return plan
 
 
 def _run_whole_video(

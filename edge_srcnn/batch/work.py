@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any, TypeVar
 
 from edge_srcnn.batch.jobs import Job, Outcome, Sizes
 from edge_srcnn.batch.videos import run_video
@@ -18,6 +19,8 @@ from edge_srcnn.system.files import remove_stale
 from edge_srcnn.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def run_jobs(
@@ -69,6 +72,7 @@ def run_jobs(
             skip_existing=skip_existing,
             partial_videos=partial_videos,
             temporal=temporal,
+            segment_s=segment_s,
             progress=partial(progress, job),
         )
 
@@ -106,32 +110,33 @@ def run_job(
     What became of it.
     """
     began = time.perf_counter()
-    error: EdgeSrcnnError
+
+    def do() -> Sizes:
+        if not job.is_video:
+            return _run(job, upscaler, encoding, overwrite=overwrite)
+        how: dict[str, Any] = {"partial": partial_videos, "temporal": temporal, "segment_s": segment_s}
+        return run_video(job, upscaler, progress, overwrite=overwrite, **how)
+
     try:
-        if skip_existing and job.target.exists():
+        if skip_existing and attempt(job, job.target.exists):
             return Outcome(job, 0.0, skipped=True)
-        if job.is_video:
-            size, new_size = run_video(
-                job,
-                upscaler,
-                progress,
-                overwrite=overwrite,
-                partial=partial_videos,
-                temporal=temporal,
-                segment_s=segment_s,
-            )
-        else:
-            size, new_size = _run(job, upscaler, encoding, overwrite=overwrite)
-        strength = upscaler.strength_control.now
-        return Outcome(job, time.perf_counter() - began, size, new_size, strength=strength)
-    except EdgeSrcnnError as known:
-        error = known
-    except MemoryError:
-        error = BadPicture(f"{job.source}: too large for this machine's memory; cut it into parts first")
+        size, new_size = attempt(job, do)
+    except EdgeSrcnnError as error:
+        return Outcome(job, time.perf_counter() - began, error=error)
+    return Outcome(job, time.perf_counter() - began, size, new_size, strength=upscaler.strength_control.now)
+
+
+def attempt(job: Job, do: Callable[[], T]) -> T:
+    """Do something for a job; whatever goes wrong comes out as an ``EdgeSrcnnError`` that names its source."""
+    try:
+        return do()
+    except EdgeSrcnnError:
+        raise
+    except MemoryError as error:
+        raise BadPicture(f"{job.source}: too large for this machine's memory; cut it into parts first") from error
     except Exception as unforeseen:  # one input is not to end the others
         log.debug("%s", job.source, exc_info=unforeseen)
-        error = InternalError.of(unforeseen, str(job.source))
-    return Outcome(job, time.perf_counter() - began, error=error)
+        raise InternalError.of(unforeseen, str(job.source)) from unforeseen
 
 
 def _run(job: Job, upscaler: Upscaler, encoding: Encoding, *, overwrite: bool) -> Sizes:
