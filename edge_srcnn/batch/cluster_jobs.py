@@ -59,27 +59,11 @@ def run_jobs_on(
     progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
     on_workers: Callable[[int], None] = lambda workers: None,
 ) -> Iterator[Outcome]:
-    """Work through the jobs as ``run_jobs`` does, on the workers of a cluster; the other parameters are as there.
+    """Work through the jobs as ``run_jobs`` does, on the workers of a cluster; each ends as an ``Outcome``.
 
-    Parameters
-    ----------
-    cluster
-        Where they are done.
-    recipe
-        The model, and what was asked of the engine.
-    on_workers
-        Called with the number of workers, now and then.
-
-    Yields
-    ------
-    What became of each job, in the order in which they end.
-
-    Raises
-    ------
-    Unavailable
-        The scheduler or all workers are gone, or none can do what is asked.
-    CannotWrite
-        The folder of results.
+    ``recipe`` holds the model and what was asked of the engine, ``on_workers`` is called with the number of workers;
+    the other parameters are those of ``run_jobs``. ``Unavailable``: scheduler or workers are gone, or none can do what
+    is asked; ``CannotWrite``: the folder of results.
     """
     common = replace(recipe, encoding=encoding, partial_videos=partial_videos, temporal=temporal, segment_s=segment_s)
     with _Batch(cluster, jobs, common, overwrite, progress, on_workers) as batch:

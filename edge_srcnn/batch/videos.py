@@ -80,8 +80,12 @@ def begin_video(job: Job, memory: str | None, *, overwrite: bool, partial: bool,
         The video, and where its result goes.
     memory
         Why it must not be cut, see ``memory_of``.
-    overwrite, partial, segment_s
-        See ``run_video``.
+    overwrite
+        Replace a result that is there.
+    partial
+        Of a video that is cut off or damaged, take what there is.
+    segment_s
+        Seconds that a segment has at least.
 
     Returns
     -------

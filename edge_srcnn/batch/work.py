@@ -96,19 +96,7 @@ def run_job(
     segment_s: float = SEGMENT_S,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Outcome:
-    """Do one job, whatever happens; the other parameters are those of ``run_jobs``.
-
-    Parameters
-    ----------
-    job
-        One picture or video.
-    progress
-        Called for each frame of a video with the frames done, and how many there are, if that is known.
-
-    Returns
-    -------
-    What became of it.
-    """
+    """Do one job, whatever happens, as ``run_jobs`` does; ``progress`` gets frames done, and how many there are."""
     began = time.perf_counter()
 
     def do() -> Sizes:

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("distributed")
@@ -174,6 +175,66 @@ def test_files_travel_where_workers_do_not_see_them(blind_worker, recipe, textur
     assert results["one"] == results["many"]
     assert contents(folder / "one") == contents(folder / "many")
     assert not list(processes.folder.rglob("result-*"))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    """Eight seconds with a key frame each second, and sound."""
+    pytest.importorskip("av")
+    from tests.edge_srcnn.clips import encode
+
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    noise = np.random.default_rng(5).integers(0, 256, (200, 48, 64), dtype=np.uint8)
+    pictures = (
+        (cv2.blur(each, (5, 5)), np.full((24, 32), 90, np.uint8), np.full((24, 32), 160, np.uint8)) for each in noise
+    )
+    return encode(path, pictures, options={"preset": "ultrafast", "g": "25"}, audio_s=8)
+
+
+@pytest.mark.parametrize("strength", [None, "auto"])
+def test_a_long_video_is_cut_joined_and_the_same_as_on_one_machine(cluster, tmp_path, clip, strength):
+    frames: list[tuple[int, int | None]] = []
+    how = {"overwrite": False, "segment_s": 2.0}
+    wanted = make_recipe(FAST, EngineOptions(threads=1), scale=2, strength=strength)
+    with load_model(FAST, threads=1, strength=strength) as upscaler:
+        list(run_jobs([Job(clip, tmp_path / "one.mp4")], upscaler, ENCODING, **how))
+    jobs = [Job(clip, tmp_path / "many.mp4"), Job(tmp_path / "missing.mp4", tmp_path / "missing-large.mp4")]
+    made, missing = spread(cluster, wanted, jobs, progress=lambda job, *told: frames.append(told), **how)
+    assert made.error is None
+    assert (made.size, made.new_size) == ((64, 48), (128, 96))
+    assert isinstance(missing.error, NoInput)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "many.mp4").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["many.mp4", "one.mp4"]
+    assert strength or frames[-1] == (200, 200)
+
+
+def test_a_long_video_travels_once_and_comes_back_in_parts(blind_worker, recipe, clip):
+    processes, folder = blind_worker
+    (folder / "clip.mp4").write_bytes(clip.read_bytes())
+    jobs, how = [Job(folder / "clip.mp4", folder / "many.mp4")], {"overwrite": False, "segment_s": 2.0}
+    with open_cluster(str(processes.file)) as cluster:
+        assert [each.error for each in spread(cluster, recipe, jobs, **how)] == [None]
+    assert [each.error for each in here([Job(folder / "clip.mp4", folder / "one.mp4")], **how)] == [None]
+    assert (folder / "one.mp4").read_bytes() == (folder / "many.mp4").read_bytes()
+
+
+def test_an_interrupted_video_goes_on_where_it_was(cluster, recipe, tmp_path, clip):
+    jobs, how = [Job(clip, tmp_path / "many.mp4")], {"overwrite": False, "segment_s": 2.0}
+
+    def interrupt(job: Job, done: int, total: int | None) -> None:
+        if done >= 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        spread(cluster, recipe, jobs, progress=interrupt, **how)
+    (kept,) = tmp_path.iterdir()
+    before = {path.name: path.stat().st_mtime_ns for path in kept.glob("0*")}
+    assert before
+    first: list[int] = []
+    (outcome,) = spread(cluster, recipe, jobs, progress=lambda job, done, total: first.append(done), **how)
+    assert outcome.error is None
+    assert first[0] >= 50
+    assert [path.name for path in tmp_path.iterdir()] == ["many.mp4"]
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path, recipe, texture):
