@@ -145,5 +145,5 @@ addEventListener("online", () => tiles.filter((tile) => tile.following !== "").f
 addEventListener("resize", arrange);
 setInterval(update, UPDATE_EVERY_MS);
 arrange();
-const named = tiles.find((tile) => tile.camera.name === decodeURIComponent(location.hash.slice(1)));
+const named = tiles.find((tile) => [tile.camera.name, encodeURIComponent(tile.camera.name)].includes(location.hash.slice(1)));
 if (named) enlarge(named);

@@ -16,7 +16,8 @@ from edge_srcnn.web.wall.check import Seen
 from edge_srcnn.web.wall.page import Look
 from tests.edge_srcnn.web.chromium import PROGRAM, Browser, Tab
 from tests.edge_srcnn.web.relay import Relay
-from tests.edge_srcnn.web.serving import get, wait_until
+from tests.edge_srcnn.web.serving import by_hand, flat, get, wait_until
+from tests.edge_srcnn.web.test_tls import make_certificate
 from tests.edge_srcnn.web.wall.walls import (
     LEVELS,
     SIGNALS,
@@ -24,6 +25,7 @@ from tests.edge_srcnn.web.wall.walls import (
     camera,
     free_port,
     one_server_before,
+    served_by_https,
     watch,
     write_wall,
 )
@@ -88,8 +90,6 @@ def test_a_network_that_falls_silent_is_noticed(browser: Browser, tmp_path: Path
 
 
 def test_a_camera_behind_the_server_that_gives_nothing_is_told(browser: Browser, tmp_path: Path) -> None:
-    from tests.edge_srcnn.web.serving import by_hand, flat
-
     with by_hand("cors=null") as sink:
         sink.write(flat())
 
@@ -201,6 +201,33 @@ def test_many_cameras_on_one_server_leave_connections_free(browser: Browser, tmp
 
         watch(browser, write_wall(tmp_path / "wall.html", *words), steps)
         wait_until(lambda: clients(sink) == 0)
+
+
+def test_certificates_of_their_own_and_mixed_content_are_explained(browser: Browser, tmp_path: Path) -> None:
+    with camera(f"cors=null&{make_certificate(tmp_path, 'pi')}", scheme="https") as sink:
+        own = write_wall(tmp_path / "own.html", sink.address)
+        write_wall(tmp_path / "mixed.html", "http://camera.invalid:8080", sink.address)
+
+        async def steps(tab: Tab) -> None:
+            notice = "tiles[0].find('.notice').textContent"
+            await tab.wait_for(f"{notice}.startsWith('Has it a certificate of its own?')")
+            await tab.send("Security.enable")
+            await tab.send("Security.setIgnoreCertificateErrors", ignore=True)  # as one who accepts them
+            await tab.wait_for(f"{SIGNALS} === 'live'", LONG_S)
+            with served_by_https(tmp_path) as address:
+                await tab.open(f"{address}/mixed.html", 1280, 800)
+                await tab.wait_for(f"{notice}.startsWith('This page came by HTTPS')")
+
+        watch(browser, own, steps)
+
+
+def test_a_camera_is_large_at_once_when_the_address_names_it(browser: Browser, tmp_path: Path) -> None:
+    address = write_wall(tmp_path / "w.html", "A=http://a.invalid", "Front door=http://b.invalid")
+
+    async def steps(tab: Tab) -> None:
+        assert await tab.evaluate("large === tiles[1]")
+
+    watch(browser, f"{address}#Front%20door", steps)
 
 
 def test_keys_move_enlarge_and_go_back(browser: Browser, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import http.client
 import itertools
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import create_server
+from typing import Any
 
 from edge_srcnn.sinks import Sink
 from edge_srcnn.web.wall.cameras import read_cameras
@@ -32,9 +34,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def camera(options: str = "cors=null", port: int = 0, *, name: str | None = None) -> Iterator[Sink]:
+def camera(
+    options: str = "cors=null", port: int = 0, *, name: str | None = None, scheme: str = "http"
+) -> Iterator[Sink]:
     """Serve ten pictures a second, each of another grey."""
-    with by_hand(options, address=f"http://127.0.0.1:{port}", name=name) as sink:
+    with by_hand(options, address=f"{scheme}://127.0.0.1:{port}", name=name) as sink:
         closing_down = threading.Event()
 
         def write() -> None:
@@ -84,6 +88,30 @@ def one_server_before(sink: Sink) -> Iterator[str]:
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def served_by_https(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder, in which ``make_certificate`` left a certificate and its key."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *words: Any) -> None:
+            super().__init__(*words, directory=str(folder))
+
+        def log_message(self, *words: object) -> None:
+            return
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
             thread.join()
