@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_srcnn.cli import options
-from edge_srcnn.cli.console import print_json, print_table, say_warning
+from edge_srcnn.cli.console import print_json, print_table, printable, say_warning
 from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.errors import UsageError, suggest
 
@@ -94,9 +94,10 @@ def wall(
     if json:
         print_json({"page": str(output.resolve()), "cameras": list(map(_record, found, names, seen))})
     elif check:
+        answers = [each.says if each else "" for each in seen]
         rows = [
-            [name, camera.place.shown, each.says if each else ""]
-            for camera, name, each in zip(found, names, seen, strict=True)
+            [printable(name), camera.place.shown, says]
+            for name, camera, says in zip(names, found, answers, strict=True)
         ]
         print_table(["camera", "address", "now"], rows)
     for name, each in zip(names, seen, strict=True):

@@ -1,5 +1,6 @@
 """Which cameras a wall shows: read from words such as ``Garden=http://pi:8080`` and from lists in files."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from edge_srcnn.web.client import Place
 _USUAL_PORTS = {"http": 80, "https": 443}
 _OF_ADDRESSES = ":/?#"  # what stands in addresses, and in front of the = of a name never
 _STREAMS = ("/stream.mjpg", "/snapshot.jpg", "/stream", "/snapshot")
-_COMMENT = "#"
+_COMMENT = re.compile(r"(?:^|\s)#")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def read_camera(word: str, token: str | None = None) -> Camera:
 
 
 def read_list(file: Path) -> Iterator[tuple[str, str]]:
-    """Read a list of cameras, one a line; empty lines and those that begin with # are left out.
+    """Read a list of cameras, one a line; empty lines and comments, from a # on, are left out.
 
     Parameters
     ----------
@@ -104,8 +105,9 @@ def read_list(file: Path) -> Iterator[tuple[str, str]]:
     except UnicodeError as error:
         raise UsageError(f"{file}: not a text; give one camera a line, such as Garden=http://pi:8080") from error
     for number, line in enumerate(lines, 1):
-        if line.strip() and not line.lstrip().startswith(_COMMENT):
-            yield f"{file}, line {number}: ", line.strip()
+        word = _COMMENT.split(line, maxsplit=1)[0].strip()
+        if word:
+            yield f"{file}, line {number}: ", word
 
 
 def read_cameras(words: Iterable[tuple[str, str]], token: str | None = None) -> Sequence[Camera]:

@@ -124,6 +124,16 @@ def test_a_link_is_replaced_and_not_followed(tmp_path):
     assert not (tmp_path / "a.bin").is_symlink()
 
 
+def test_a_private_file_is_its_owners_from_the_first_byte_on(tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes(b"open to all")
+    path.chmod(0o666)
+    with whole_file(path, overwrite=True, private=True) as file:
+        assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600
+        file.write(b"secret")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
 def test_the_file_has_the_permissions_of_any_new_file(tmp_path, mask, mode):
     before = os.umask(mask)

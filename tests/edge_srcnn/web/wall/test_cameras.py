@@ -73,7 +73,7 @@ def test_doubles_are_refused(words: list[str], said: str) -> None:
 
 def test_a_list_has_one_camera_a_line(tmp_path: Path) -> None:
     file = tmp_path / "cameras.txt"
-    file.write_text("# the house\n\nGarden=http://pi1:8080\n  http://pi2:8080  \n")
+    file.write_text("# the house\n\nGarden=http://pi1:8080 # in front\n  http://pi2:8080  \n  # no more\n")
     assert list(read_list(file)) == [
         (f"{file}, line 3: ", "Garden=http://pi1:8080"),
         (f"{file}, line 4: ", "http://pi2:8080"),
