@@ -118,6 +118,7 @@ def test_ten_thousand_cameras_are_ten_thousand_times_one() -> None:
         "MQTT: messages": count * one["mqtt_messages_per_minute"] / 60,
         "MQTT: network": count * one["mqtt_bytes_per_minute"] / 60 * 8 / 1e6,
         "recordings, enhanced": count * recorded / 1e12,
+        "a week of them, on each Pi": recorded * 7 / 1e9,
         "a week of them, in one place": count * recorded * 7 / 1e9 * ASSUMED["gb_month"],
         "an update by apt": count * ASSUMED["deb_mb"] / 1e6,
         "the same within a day": count * ASSUMED["deb_mb"] * 8 / 86400,

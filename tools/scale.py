@@ -119,8 +119,8 @@ class Plan:
                 stages = [spent[f"decode {kind}"], spent["bicubic"], *networks, spent[f"encode {kind}"]]
                 kilobytes = [sizes[f"{way} {kind}"] / 1000 for way in ("in", "out")]
                 rows.append([f"{size} {kind.upper()}", *map(figure, stages + kilobytes)])
-        networks = [f"`{model.removesuffix('-x2')}`" for model in MODELS]
-        return table(["picture, x2", "decode", "bicubic", *networks, "encode", "kB in", "kB out"], rows)
+        names = [f"`{model.removesuffix('-x2')}`" for model in MODELS]
+        return table(["picture, x2", "decode", "bicubic", *names, "encode", "kB in", "kB out"], rows)
 
     def _million(self) -> str:
         rows = []
@@ -147,8 +147,8 @@ class Plan:
             networks = [self.frame_ms(size, model)["network"] for model in CAMERA_MODELS]
             stages = [spent["decode h264"], spent["bicubic"], *networks, spent["encode jpg"], spent["encode h264"]]
             rows.append([size, *map(figure, [*stages, sizes["jpg"] / 1000, sizes["h264"] / 1000])])
-        networks = [f"`{model.removesuffix('-x2-camera')}`" for model in CAMERA_MODELS]
-        head = ["frame, x2", "decode H.264", "bicubic", *networks, "JPEG", "H.264", "kB JPEG", "kB H.264"]
+        names = [f"`{model.removesuffix('-x2-camera')}`" for model in CAMERA_MODELS]
+        head = ["frame, x2", "decode H.264", "bicubic", *names, "JPEG", "H.264", "kB JPEG", "kB H.264"]
         return table(head, rows)
 
     def _year(self) -> str:

@@ -87,6 +87,7 @@ def fleet_rows(plan: Costs) -> Iterator[list[str]]:
         f"{figure(count * day / 1e12)} TB a day",
         f"{figure(day / GB)} GB a day and camera",
     ]
+    yield ["a week of them, on each Pi", f"{figure(7 * day / GB)} GB", "7 days"]
     kept = count * day / GB * 7 * a["gb_month"]
     yield [
         "a week of them, in one place",

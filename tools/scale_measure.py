@@ -9,17 +9,13 @@ usage: python -m tools.scale_measure PICTURES CLIP        (a folder of photograp
 
 import json
 import os
-import re
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -39,6 +35,7 @@ from edge_srcnn.sources import open_source
 from edge_srcnn.sources.images import find_pictures, read_picture
 from edge_srcnn.upscaler import Upscaler, load_model
 from edge_srcnn.web.views import to_jpeg
+from tools.scale_camera import camera
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,8 +46,6 @@ CAMERA_MODELS = tuple(f"{name}-camera" for name in MODELS[:3])
 FORMATS = ("jpg", "png")
 PHOTOGRAPHS, FRAMES, ROUNDS = 4, 12, 6
 PAGE_QUALITY, FILE_QUALITY = 85, 95
-WATCHED_S = 40.0
-CAMERA = "test:size=640x480,fps=15"
 
 
 def photographs(folder: Path, size: tuple[int, int]) -> list[np.ndarray[Any, Any]]:
@@ -195,61 +190,6 @@ def _record(file: Path, results: Sequence[Any], frames: Sequence[Any]) -> None:
         for number, (result, frame) in enumerate(zip(results, frames, strict=True)):
             at = {"index": number, "time_s": number / 15}
             sink.write(Result(replace(result, **at), replace(frame, **at), 2))
-
-
-def camera() -> dict[str, Any]:
-    """Measure what one service tells Prometheus, the broker and a wall, and what memory it takes."""
-    port, broker = _free_port(), _free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "m.conf").write_text(f"listener {broker} 127.0.0.1\nallow_anonymous true\n")
-        run = [sys.executable, "-m", "edge_srcnn", "run", "--source", CAMERA, "--temporal", "weak", "--name", "Garden"]
-        run += ["--sink", f"http://127.0.0.1:{port}", "--sink", f"mqtt://127.0.0.1:{broker}#topic=edge-srcnn/garden"]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        processes = [subprocess.Popen([os.environ.get("MOSQUITTO", "mosquitto"), "-c", f"{folder}/m.conf"])]
-        try:
-            _until(lambda: socket.create_connection(("127.0.0.1", broker), 1).close())
-            processes.append(subprocess.Popen(run, env=environment, stdout=subprocess.DEVNULL))
-            _until(lambda: _get(port, "state"))
-            time.sleep(10)  # what is told once, at the start
-            ask = ["mosquitto_sub", "-p", str(broker), "-t", "edge-srcnn/#", "-F", "%r %l %t", "-W", f"{WATCHED_S:.0f}"]
-            told = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.splitlines()
-            fresh = [line.split()[1:] for line in told if line.startswith("0 ")]
-            metrics, state = _get(port, "metrics").decode(), _get(port, "state")
-        finally:
-            for process in processes:
-                process.terminate()
-                process.wait(20)
-    samples = [line for line in metrics.splitlines() if not line.startswith("#")]
-    memory = re.search(r"^process_resident_memory_bytes (\S+)", metrics, re.MULTILINE)
-    if memory is None:
-        sys.exit("/metrics tells no process_resident_memory_bytes")
-    return {
-        "metric_series": len(samples) + 5,  # Prometheus adds up, scrape_duration_seconds and three more
-        "metrics_bytes": len(metrics),
-        "state_bytes": len(state),
-        "mqtt_messages_per_minute": round(60 * len(fresh) / WATCHED_S, 1),
-        "mqtt_bytes_per_minute": round(60 * sum(int(size) + len(topic) for size, topic in fresh) / WATCHED_S),
-        "memory_mb": round(float(memory[1]) / 1e6),
-    }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-def _get(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
-        return bytes(answer.read())
-
-
-def _until(work: Callable[[], Any]) -> None:
-    for _ in range(300):
-        with suppress(OSError):
-            work()
-            return
-        time.sleep(0.2)
-    work()
 
 
 def whole(folder: Path, size: tuple[int, int]) -> float:
