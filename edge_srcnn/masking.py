@@ -26,6 +26,9 @@ _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,30}://"
 _ADDRESS = re.compile(rf"{_SCHEME}(?:(?![\"'`>](?:[,;:.)\]}}\s]|$)|[,;|]{_SCHEME})\S)*")
 _PUNCTUATION = ":,;.)]}>\"'`"
 
+_STORES = frozenset({"s3", "s3a", "gs", "gcs", "sftp", "ssh", "memory"})
+"""Schemes whose paths may hold ``?`` and ``#`` as any other character."""
+
 _DELIMITERS = re.compile(r"[/?#]")
 _PORT = re.compile(r"(?:[^:]*|\[[^\]]*\])(?::[0-9]*)?")
 _RAW = {"#": "%23", "?": "%3F", "/": "%2F", " ": "%20", "\t": "%09"}
@@ -144,6 +147,8 @@ def _within(text: str) -> str:
 
 def _masked(scheme: str, rest: str) -> str:
     end = _userinfo_end(rest, strict=False)
+    if scheme in _STORES:
+        return (f"{MASK}@" if end else "") + rest[end:]
     before, hash, options = rest[end:].partition("#")
     path, mark, _ = before.partition("?")
     path = _PATH_FIELD.sub(rf"\1={MASK}", path)

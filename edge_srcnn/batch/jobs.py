@@ -1,24 +1,21 @@
 """Find pictures and videos to be upscaled, and choose where each result goes."""
 
-import glob
 import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from edge_srcnn.batch.finding import find_sources, is_folder, is_video
 from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.sinks.images import FORMATS, format_of
 from edge_srcnn.sinks.video import SUFFIXES
-from edge_srcnn.sources.images import visible_files
+from edge_srcnn.stores.address import Location, StoreUrl, read_location
+from edge_srcnn.stores.listing import FILE, FOLDER, kind_of
 from edge_srcnn.uri import PICTURE_SUFFIXES
 
 log = logging.getLogger(__name__)
-
-VIDEO_SUFFIXES = frozenset(
-    {*SUFFIXES, ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}
-)
 
 Sizes = tuple[tuple[int, int], tuple[int, int]]
 """Width and height of a picture and of its result, in pixels."""
@@ -26,7 +23,7 @@ Sizes = tuple[tuple[int, int], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Job:
-    """Name one picture or video to be upscaled, and where its result goes."""
+    """Name one picture or video to be upscaled, and where its result goes, both on this machine."""
 
     source: Path
     target: Path
@@ -34,7 +31,23 @@ class Job:
     @property
     def is_video(self) -> bool:
         """Tell by the name of the source whether it is a video."""
-        return _is_video(self.source)
+        return is_video(self.source)
+
+
+@dataclass(frozen=True)
+class StoreJob:
+    """Name one picture or video of which a side at least is in a store; it is fetched, or its result sent."""
+
+    source: Location
+    target: Location
+
+    @property
+    def is_video(self) -> bool:
+        """Tell by the name of the source whether it is a video."""
+        return is_video(self.source)
+
+
+AnyJob = Job | StoreJob
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,7 @@ class Outcome:
     Sizes are (width, height) in pixels; ``strength`` is that of the picture, or of the last frame.
     """
 
-    job: Job
+    job: AnyJob
     seconds: float
     size: tuple[int, int] | None = None
     new_size: tuple[int, int] | None = None
@@ -53,15 +66,18 @@ class Outcome:
     strength: float = AS_TRAINED
 
 
-def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None, *, videos: bool = False) -> list[Job]:
+def plan_jobs(
+    inputs: Sequence[str], output: Path | str, suffix: str | None = None, *, videos: bool = False
+) -> list[AnyJob]:
     """Find the pictures, and choose where each result goes.
 
     Parameters
     ----------
     inputs
-        Files, folders (searched recursively, but not what is hidden, nor ``output`` inside of them) and globs.
+        Files, folders (searched recursively, but not what is hidden, nor ``output`` inside of them) and globs; paths,
+        or URLs of stores.
     output
-        A folder, made if missing; or, for a single input file, a file with a picture's suffix.
+        A folder, made if missing; or, for a single input file, a file with a picture's suffix. A path or a URL.
     suffix
         Format of the results in a folder (``.png``); None keeps each picture's own.
     videos
@@ -77,79 +93,78 @@ def plan_jobs(inputs: Sequence[str], output: Path, suffix: str | None = None, *,
         A glob matches nothing, or no folder holds a picture.
     UsageError
         Two pictures would have the same result, or one would replace its own source.
+    Unavailable
+        A store cannot be reached, or its library is missing.
     """
     if suffix is not None and suffix not in FORMATS:
         raise UsageError(f"format {suffix.lstrip('.')!r}: use one of {', '.join(sorted({s[1:] for s in FORMATS}))}")
-    to_file = len(inputs) == 1 and bool(output.suffix) and not os.path.isdir(output) and not os.path.isdir(inputs[0])
-    found = [(text, _find(text, output, videos=videos)) for text in inputs]
+    places, folder = [read_location(text) for text in inputs], read_location(output)
+    kind = _kind_of_output(folder)
+    to_file = len(inputs) == 1 and bool(folder.suffix) and kind != FOLDER and not is_folder(places[0])
+    found = [(place, find_sources(place, folder, videos=videos)) for place in places]
     sources = [pair for _, pairs in found for pair in pairs]
     if not sources:
-        raise NoInput(f"{', '.join(inputs)}: no picture in it ({', '.join(sorted(PICTURE_SUFFIXES))})")
-    for text in (text for text, pairs in found if not pairs):
-        log.warning("%s: no picture in it", text)
+        names = ", ".join(str(place) for place in places)
+        raise NoInput(f"{names}: no picture in it ({', '.join(sorted(PICTURE_SUFFIXES))})")
+    for place in (place for place, pairs in found if not pairs):
+        log.warning("%s: no picture in it", place)
     if to_file and len(sources) == 1:
-        _check_target(sources[0][0], output)
-        jobs = [Job(sources[0][0], output)]
+        _check_target(sources[0][0], folder)
+        jobs = [_job(sources[0][0], folder)]
     else:
-        if os.path.isfile(output):
-            raise UsageError(f"{output}: a file, but {len(sources)} pictures are to be written; name a folder")
-        jobs = [Job(source, output / _renamed(relative, suffix)) for source, relative in sources]
-    seen: dict[Path, Path] = {}
+        if kind == FILE:
+            raise UsageError(f"{folder}: a file, but {len(sources)} pictures are to be written; name a folder")
+        jobs = [_job(source, folder / _renamed(relative, suffix)) for source, relative in sources]
+    _check_apart(jobs)
+    return jobs
+
+
+def _job(source: Location, target: Location) -> AnyJob:
+    if isinstance(source, Path) and isinstance(target, Path):
+        return Job(source, target)
+    return StoreJob(source, target)
+
+
+def _kind_of_output(output: Location) -> str | None:
+    if isinstance(output, Path):
+        return FOLDER if os.path.isdir(output) else FILE if os.path.isfile(output) else None
+    if output.is_web:
+        raise UsageError(
+            f"{output}: nothing can be written there; name a folder, or a store such as s3://BUCKET/FOLDER/"
+        )
+    kind = kind_of(output, writing=True)  # asked in any case: a store that refuses does so before anything is computed
+    return FOLDER if output.ends_as_folder else kind
+
+
+def _check_apart(jobs: list[AnyJob]) -> None:
+    seen: dict[Location, Location] = {}
     for job in jobs:
         if job.target in seen:
             raise UsageError(f"{seen[job.target]} and {job.source} would both become {job.target}; name them apart")
         seen[job.target] = job.source
         if _same_file(job.source, job.target):
             raise UsageError(f"{job.source}: the result would replace its source; give another -o")
-    return jobs
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _check_target(source: Path, target: Path) -> None:
+def _check_target(source: Location, target: Location) -> None:
     """Refuse a picture's suffix for a video and the reverse."""
-    if not _is_video(source):
+    if not is_video(source):
         format_of(target)
     elif target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{target}: {source} is a video; end the result in one of {', '.join(SUFFIXES)}")
 
 
-def _same_file(one: Path, other: Path) -> bool:
+def _same_file(one: Location, other: Location) -> bool:
+    if isinstance(one, StoreUrl) or isinstance(other, StoreUrl):
+        return isinstance(one, StoreUrl) and isinstance(other, StoreUrl) and one.same_as(other)
     try:
         return one.samefile(other)
     except OSError:  # one of them is missing, or may not be looked at
         return False
 
 
-def _find(text: str, output: Path, *, videos: bool) -> list[tuple[Path, Path]]:
-    """List the pictures that an argument names, each with the name of its result inside the output folder."""
-    path = Path(text)
-    if os.path.isdir(path):  # Path.is_dir raises where it may not look
-        return [(found, found.relative_to(path)) for found in _find_in_folder(path, output, videos=videos)]
-    if os.path.exists(path) or not glob.has_magic(text):
-        return [(path, Path(path.name))]  # one that is missing fails when its turn comes
-    matches = [Path(m) for m in sorted(glob.glob(text, recursive=True))]
-    known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
-    files = [m for m in matches if os.path.isfile(m) and m.suffix.lower() in known]
-    if not files:
-        raise NoInput(f"{text}: no picture or video matches")
-    return [(found, Path(found.name)) for found in files]
-
-
-def _find_in_folder(folder: Path, output: Path, *, videos: bool) -> list[Path]:
-    files = visible_files(folder, leave_out=output)
-    clips = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
-    wanted = PICTURE_SUFFIXES | VIDEO_SUFFIXES if videos else PICTURE_SUFFIXES
-    if clips and not videos:
-        others = f" and {len(clips) - 1} more" if len(clips) > 1 else ""
-        log.warning("%s%s: videos are left out; give --videos to upscale them, too", clips[0], others)
-    return [path for path in files if path.suffix.lower() in wanted]
-
-
-def _renamed(relative: Path, suffix: str | None) -> Path:
-    if _is_video(relative):
+def _renamed(relative: PurePath, suffix: str | None) -> PurePath:
+    if is_video(relative):
         return relative if relative.suffix.lower() in SUFFIXES else relative.with_suffix(".mkv")
     if suffix is not None:
         return relative.with_suffix(suffix)

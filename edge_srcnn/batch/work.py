@@ -5,9 +5,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
-from edge_srcnn.batch.jobs import Job, Outcome, Sizes
+from edge_srcnn.batch.ahead import run_ahead
+from edge_srcnn.batch.jobs import AnyJob, Job, Outcome, Sizes, StoreJob
+from edge_srcnn.batch.staged import run_staged
 from edge_srcnn.batch.videos import run_video
 from edge_srcnn.errors import BadPicture, EdgeSrcnnError, InternalError
 from edge_srcnn.imaging.animation import ANIMATED
@@ -24,7 +27,7 @@ T = TypeVar("T")
 
 
 def run_jobs(
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     upscaler: Upscaler,
     encoding: Encoding,
     *,
@@ -33,7 +36,7 @@ def run_jobs(
     partial_videos: bool = False,
     temporal: TemporalStrength | None = None,
     segment_s: float = SEGMENT_S,
-    progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
+    progress: Callable[[AnyJob, int, int | None], None] = lambda job, done, total: None,
 ) -> Iterator[Outcome]:
     """Work through the jobs; each ends as an ``Outcome``, whatever happens to the others.
 
@@ -63,29 +66,30 @@ def run_jobs(
     What became of each job, when it has ended.
     """
     remove_stale_results(jobs)
-    for job in jobs:
-        yield run_job(
-            job,
-            upscaler,
-            encoding,
-            overwrite=overwrite,
-            skip_existing=skip_existing,
-            partial_videos=partial_videos,
-            temporal=temporal,
-            segment_s=segment_s,
-            progress=partial(progress, job),
+    how: dict[str, Any] = {"partial_videos": partial_videos, "temporal": temporal, "segment_s": segment_s}
+
+    def do(job: AnyJob, local: AnyJob, *, skip_existing: bool = False) -> Outcome:
+        told = partial(progress, job)
+        return run_job(
+            local, upscaler, encoding, overwrite=overwrite, skip_existing=skip_existing, progress=told, **how
         )
 
+    if any(isinstance(job, StoreJob) for job in jobs):
+        yield from run_ahead(jobs, do, overwrite=overwrite, skip_existing=skip_existing)
+        return
+    for job in jobs:
+        yield do(job, job, skip_existing=skip_existing)
 
-def remove_stale_results(jobs: Iterable[Job]) -> None:
+
+def remove_stale_results(jobs: Iterable[AnyJob]) -> None:
     """Remove what killed processes left of files that they were writing where the results of jobs go."""
-    for folder in {job.target.parent for job in jobs}:
+    for folder in {job.target.parent for job in jobs if isinstance(job.target, Path)}:
         for path in remove_stale(folder):
             log.info("%s: removed; what wrote it was killed", path)
 
 
 def run_job(
-    job: Job,
+    job: AnyJob,
     upscaler: Upscaler,
     encoding: Encoding,
     *,
@@ -97,12 +101,31 @@ def run_job(
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Outcome:
     """Do one job, whatever happens, as ``run_jobs`` does; ``progress`` gets frames done, and how many there are."""
+    how: dict[str, Any] = {"partial": partial_videos, "temporal": temporal, "segment_s": segment_s}
+    if isinstance(job, StoreJob):
+
+        def do_here(local: Job) -> Outcome:
+            return _run_here(local, upscaler, encoding, progress, overwrite=overwrite, skip_existing=False, **how)
+
+        return run_staged(job, do_here, overwrite=overwrite, skip_existing=skip_existing)
+    return _run_here(job, upscaler, encoding, progress, overwrite=overwrite, skip_existing=skip_existing, **how)
+
+
+def _run_here(
+    job: Job,
+    upscaler: Upscaler,
+    encoding: Encoding,
+    progress: Callable[[int, int | None], None],
+    *,
+    overwrite: bool,
+    skip_existing: bool,
+    **how: Any,
+) -> Outcome:
     began = time.perf_counter()
 
     def do() -> Sizes:
         if not job.is_video:
             return _run(job, upscaler, encoding, overwrite=overwrite)
-        how: dict[str, Any] = {"partial": partial_videos, "temporal": temporal, "segment_s": segment_s}
         return run_video(job, upscaler, progress, overwrite=overwrite, **how)
 
     try:

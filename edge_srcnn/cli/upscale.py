@@ -2,7 +2,6 @@
 
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from edge_srcnn.batch.jobs import Job, Outcome
+    from edge_srcnn.batch.jobs import AnyJob, Outcome
     from edge_srcnn.engine.options import EngineOptions
     from edge_srcnn.engine.strength import Strength
     from edge_srcnn.sinks.images import Encoding
@@ -33,6 +32,7 @@ EXAMPLES = command_examples(
     "edge-srcnn upscale night.mp4 -o large.mp4 --temporal auto",
     "edge-srcnn upscale dark.jpg -o clean.png --scale 1  # noise and blocks removed, same size",
     "edge-srcnn upscale album/ -o large/ --videos --skip-existing",
+    "edge-srcnn upscale s3://archive/2024/ -o s3://archive/large/  # from bucket to bucket",
     "edge-srcnn upscale album/ -o large/ --videos --dask local:4  # four processes",
     "edge-srcnn upscale archive/ -o large/ --dask tcp://scheduler:8786  # many machines",
 )
@@ -40,9 +40,14 @@ EXAMPLES = command_examples(
 
 def upscale(
     context: typer.Context,
-    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures, videos, folders of pictures, globs.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN...", help="Pictures, videos, folders of pictures, globs; also URLs (s3://, sftp://)."
+        ),
+    ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="A folder; for a single input also a file.")
+        str, typer.Option("--output", "-o", metavar="OUT", help="A folder, or its URL; for a single input also a file.")
     ],
     scale: options.OwnScale = None,
     model: options.Model = "auto",
@@ -142,7 +147,7 @@ def _here(model: str, asked: "EngineOptions", scale: int, control: "Strength") -
     with load(model, asked, scale=scale) as upscaler:
         upscaler.strength_control = control
 
-        def run(jobs: "Sequence[Job]", encoding: "Encoding", **how: Any) -> "Generator[Outcome]":
+        def run(jobs: "Sequence[AnyJob]", encoding: "Encoding", **how: Any) -> "Generator[Outcome]":
             yield from run_jobs(jobs, upscaler, encoding, **how)
 
         yield upscaler.scale, run
@@ -161,12 +166,16 @@ def _on_cluster(
     from edge_srcnn.batch.cluster import open_cluster
     from edge_srcnn.batch.cluster_engines import make_recipe
     from edge_srcnn.batch.cluster_jobs import run_jobs_on
+    from edge_srcnn.batch.jobs import Job
 
     recipe = make_recipe(model, asked, scale=scale, strength=control.asked)
     with open_cluster(name, wait_s=wait_s) as cluster:
 
-        def run(jobs: "Sequence[Job]", encoding: "Encoding", **how: Any) -> "Generator[Outcome]":
-            yield from run_jobs_on(cluster, recipe, jobs, encoding, on_workers=on_workers, **how)
+        def run(jobs: "Sequence[AnyJob]", encoding: "Encoding", **how: Any) -> "Generator[Outcome]":
+            local = [job for job in jobs if isinstance(job, Job)]
+            if len(local) < len(jobs):
+                raise UsageError(f"--dask {name}: works on paths; leave it out for URLs of stores")
+            yield from run_jobs_on(cluster, recipe, local, encoding, on_workers=on_workers, **how)
 
         yield recipe.scale, run
 
@@ -185,7 +194,7 @@ def _telling(errors: list[EdgeSrcnnError]) -> "Iterator[None]":
 class _Shown:
     """The progress of a batch: results, frames of a video, and on a cluster how many work, and how fast."""
 
-    def __init__(self, bar: "Progress", jobs: "Sequence[Job]") -> None:
+    def __init__(self, bar: "Progress", jobs: "Sequence[AnyJob]") -> None:
         self._bar, self._jobs, self._workers, self._done, self._what = bar, jobs, 0, 0, ""
         self._began_s = time.monotonic()
 
@@ -199,7 +208,7 @@ class _Shown:
         self._done += 1
         self._bar.advance(self._task)
 
-    def show_frames(self, job: "Job", done: int, total: int | None) -> None:
+    def show_frames(self, job: "AnyJob", done: int, total: int | None) -> None:
         if self._frames is not None:
             self._bar.update(self._frames, description=job.source.name, completed=done, total=total)
 

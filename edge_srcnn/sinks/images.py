@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import cv2
 import numpy as np
@@ -71,7 +71,12 @@ class Encoding:
             raise UsageError(f"compression {self.compression}: must be 0 to 9")
 
 
-def format_of(path: Path) -> str:
+class _Named(Protocol):
+    @property
+    def suffix(self) -> str: ...
+
+
+def format_of(path: _Named) -> str:
     """Name the format that a path's suffix asks for; ``UsageError`` where there is none of that suffix."""
     found = FORMATS.get(path.suffix.lower())
     if found is None:
