@@ -126,15 +126,15 @@ def read_location(text: str | Path) -> Location:
     UsageError
         It names no bucket, holds credentials where none belong, or is a stream or a chain of URLs.
     """
-    match = _URL.fullmatch(str(text))
+    match = None if isinstance(text, Path) else _URL.fullmatch(text)
+    if isinstance(text, str) and _CHAIN.search(text):
+        raise UsageError(f"{text}: chains of URLs (::) are not read; name the store alone")
     if isinstance(text, Path) or match is None:
         return Path(text)
     scheme = _SAME.get(match[1].lower(), match[1].lower())
     if scheme in _LOCAL:
         return Path(match[2])
     remember(text)
-    if _CHAIN.search(text):
-        raise UsageError(f"{text}: chains of URLs (::) are not read; name the store alone")
     if scheme in _LIVE:
         raise UsageError(f"{text}: is a live stream; edge-srcnn run --source reads it")
     authority, _, path = match[2].partition("/")

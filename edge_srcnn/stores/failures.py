@@ -24,42 +24,21 @@ from edge_srcnn.stores.address import StoreUrl
 
 _PASSING_CODES = frozenset(
     {
-        "BadDigest",
-        "BandwidthLimitExceeded",
-        "ConditionalRequestConflict",
-        "IncompleteBody",
-        "InternalError",
-        "InvalidPart",
-        "NoSuchUpload",
-        "OperationAborted",
-        "RequestLimitExceeded",
-        "RequestTimeout",
-        "ServiceUnavailable",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequests",
-        "XAmzContentSHA256Mismatch",
-        "429",
-        "500",
-        "502",
-        "503",
-        "504",
+        *("BadDigest", "BandwidthLimitExceeded", "ConditionalRequestConflict", "IncompleteBody"),
+        *("InternalError", "InvalidPart", "NoSuchUpload", "OperationAborted"),
+        *("RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "SlowDown"),
+        *("Throttling", "ThrottlingException", "TooManyRequests", "XAmzContentSHA256Mismatch"),
+        *("429", "500", "502", "503"),
+        *("504",),
     }
 )
 """What S3 says when the same request may be granted later; a server that was restarted has lost the parts it had."""
 
 _REFUSED_CODES = frozenset(
     {
-        "AuthFailure",
-        "ExpiredToken",
-        "InvalidAccessKeyId",
-        "InvalidSecurity",
-        "InvalidToken",
-        "NotSignedUp",
-        "RequestTimeTooSkewed",
-        "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
+        *("AuthFailure", "ExpiredToken", "InvalidAccessKeyId", "InvalidSecurity"),
+        *("InvalidToken", "NotSignedUp", "RequestTimeTooSkewed", "SignatureDoesNotMatch"),
+        *("TokenRefreshRequired",),
     }
 )
 _MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -70,6 +49,10 @@ _PASSING_ERRNOS = frozenset(
     }
 )
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+_NO_KEY, _CLOSED = "No authentication methods available", "Socket is closed"
+_CUT_OFF = re.compile("Authentication (failed: transport shut down|timeout)")
+"""How paramiko tells apart what is of one kind with it."""
+
 _AWS = "see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and ~/.aws"
 _KEYS = {
     "s3": _AWS,
@@ -191,7 +174,7 @@ def _of_botocore(error: BaseException, url: StoreUrl) -> Failure | None:
         return None
     if isinstance(error, library.SSLError):
         return Failure(f"its certificate is not trusted ({_plain(error)}); AWS_CA_BUNDLE names those that are")
-    if isinstance(error, library.HTTPClientError):
+    if isinstance(error, library.HTTPClientError | library.ConnectionError):
         if _is_unknown_host(error):
             return _unknown_host(url, error)
         return Failure(f"cannot be reached ({_plain(error)})", passing=True, kind=Unavailable, answered=False)
@@ -200,6 +183,8 @@ def _of_botocore(error: BaseException, url: StoreUrl) -> Failure | None:
         return Failure(f"there are no credentials ({reason(error)}); {_AWS}{public}", answered=False)
     if isinstance(error, library.ParamValidationError):
         return Failure(f"can be no name in S3 ({_plain(error)})", kind=UsageError, answered=False)
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
+        return Failure(f"{reason(error)}; see AWS_ENDPOINT_URL", kind=BadConfiguration, answered=False)
     if isinstance(error, library.BotoCoreError):
         return Failure(f"{reason(error)}; {_AWS}", kind=BadConfiguration, answered=False)
     return None
@@ -209,22 +194,24 @@ def _of_paramiko(error: BaseException, url: StoreUrl) -> Failure | None:
     library: Any = sys.modules.get("paramiko")
     if library is None:
         return None
+    host, colon, port = url.authority.rpartition("@")[2].partition(":")
     if isinstance(error, importlib.import_module("edge_srcnn.stores.sftp").UnknownHostKey):
-        return Failure(f"{reason(error)}; type: ssh {_host(url)}", kind=Unavailable)
+        way = f"ssh -p {port} {host}" if colon else f"ssh {host}"
+        return Failure(f"{reason(error)}; log in once by hand: {way}", kind=Unavailable)
     if isinstance(error, library.BadHostKeyException):
-        return Failure(
-            f"its key is another than the known one: somebody else may answer; if it was changed, ssh-keygen -R"
-            f" {_host(url)}",
-            kind=Unavailable,
-        )
-    if isinstance(error, library.AuthenticationException):
+        known = f"'[{host}]:{port}'" if colon else host
+        why = "its key is another than the known one, so somebody else may answer"
+        return Failure(f"{why}; if it was changed: ssh-keygen -R {known}", kind=Unavailable)
+    if isinstance(error, library.AuthenticationException) and _CUT_OFF.match(str(error)):
+        return Failure(f"the connection broke ({_plain(error)})", passing=True, kind=Unavailable, answered=False)
+    if isinstance(error, library.AuthenticationException) or str(error) == _NO_KEY:
         return Failure(f"the login is refused ({reason(error)}){_hint(url)}")
     if isinstance(error, library.ssh_exception.NoValidConnectionsError):
         why = "; ".join(sorted({reason(each) for each in error.errors.values()}))
         return Failure(f"cannot be reached ({why})", passing=True, kind=Unavailable, answered=False)
     if isinstance(error, library.ssh_exception.IncompatiblePeer | library.ssh_exception.ConfigParseError):
         return Failure(reason(error), kind=Unavailable)
-    if isinstance(error, library.SSHException | EOFError):
+    if isinstance(error, library.SSHException | EOFError) or str(error) == _CLOSED:
         return Failure(f"the connection broke ({_plain(error)})", passing=True, kind=Unavailable, answered=False)
     return None
 
@@ -274,10 +261,6 @@ def _unknown_host(url: StoreUrl, error: BaseException) -> Failure:
 
 def _hint(url: StoreUrl) -> str:
     return f"; {_KEYS[url.scheme]}" if url.scheme in _KEYS else ""
-
-
-def _host(url: StoreUrl) -> str:
-    return re.sub(r":[0-9]*$", "", url.authority.rpartition("@")[2])
 
 
 def _said(error: BaseException) -> str:

@@ -11,6 +11,9 @@ from edge_srcnn.stores.filesystems import path_of
 from edge_srcnn.stores.retrying import ask
 
 FILE, FOLDER = "file", "folder"
+PAGE = 1000
+"""Objects that S3 lists at a time: its most."""
+
 _MAGIC = frozenset("*?[")
 _EVERYTHING = "**"
 
@@ -42,9 +45,22 @@ def kind_of(url: StoreUrl, *, writing: bool = False) -> str | None:
             if has_code(error, "NoSuchBucket") or (url.scheme == "s3" and not url.path):
                 raise
             return None
+        except PermissionError:
+            if url.scheme != "s3":
+                raise
+            return _listed_kind(filesystem, url)
         return FOLDER if info["type"] == "directory" else FILE
 
     return ask(url, look, writing=writing)
+
+
+def _listed_kind(filesystem: Any, url: StoreUrl) -> str | None:
+    """Ask S3 by a listing: it may be allowed where a look is not, and tells why where it is not, either."""
+    page = filesystem.call_s3("list_objects_v2", Bucket=url.authority, Prefix=url.path, MaxKeys=1)
+    found = [str(entry["Key"]) for entry in page.get("Contents", ())]
+    if url.path in found:
+        return FILE
+    return FOLDER if not url.path or any(key.startswith(f"{url.path.rstrip('/')}/") for key in found) else None
 
 
 def has_pattern(url: StoreUrl) -> bool:
@@ -140,7 +156,7 @@ def _entries(folder: StoreUrl) -> Iterator[tuple[StoreUrl, bool]]:
 def _objects_below(folder: StoreUrl) -> Iterator[StoreUrl]:
     """List S3's objects by their full names, a thousand at a time, without a request for each folder."""
     prefix = f"{folder.path.rstrip('/')}/" if folder.path.rstrip("/") else ""
-    options: dict[str, Any] = {"Bucket": folder.authority, "Prefix": prefix}
+    options: dict[str, Any] = {"Bucket": folder.authority, "Prefix": prefix, "MaxKeys": PAGE}
     while True:
         page = ask(folder, lambda filesystem: filesystem.call_s3("list_objects_v2", **options))
         for entry in page.get("Contents", ()):

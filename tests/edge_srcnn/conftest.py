@@ -29,6 +29,7 @@ from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import Upscaler, load_model
 from tests.edge_srcnn.bundles import environment_of, make_bundle
 from tests.edge_srcnn.networks import Networks, on_bicubic
+from tests.edge_srcnn.stores import servers
 
 Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
@@ -229,3 +230,67 @@ def no_thread_stays():
     while (left := set(threading.enumerate()) - before) and monotonic() < end:
         sleep(0.01)
     assert not left
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """fsspec's store in the memory of this process, empty."""
+    kind = pytest.importorskip("fsspec.implementations.memory").MemoryFileSystem
+    kind.store.clear()
+    kind.pseudo_dirs[:] = [""]
+    yield kind()
+    kind.store.clear()
+    kind.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    """The port of a real S3 server, which has a bucket called bucket."""
+    pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    with servers.s3_server() as port:
+        yield port
+
+
+@pytest.fixture
+def s3(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of the server, whose bucket is empty; this process finds the server by its environment."""
+    from edge_srcnn.stores import filesystems
+
+    for name, value in servers.environment(s3_port).items():
+        monkeypatch.setenv(name, value)
+    made = servers.client(s3_port)
+    for key in servers.keys_of(made, "bucket"):
+        made.delete_object(Bucket="bucket", Key=key)
+    forget_connections()
+    yield made
+    filesystems.close_idle()
+    forget_connections()
+
+
+def forget_connections() -> None:
+    """Let what is opened next see the environment as it is."""
+    import s3fs
+
+    from edge_srcnn.stores import filesystems
+
+    filesystems.close_idle()
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.SshServer]:
+    """A real OpenSSH server; skips where there is none."""
+    pytest.importorskip("paramiko")
+    if servers.SSHD is None:
+        pytest.skip("there is no sshd")
+    from edge_srcnn.stores import filesystems
+
+    folder = tmp_path / "ssh"
+    folder.mkdir()
+    server = servers.SshServer(folder)
+    monkeypatch.setenv("HOME", str(server.home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    yield server
+    filesystems.close_idle()
+    server.stop()

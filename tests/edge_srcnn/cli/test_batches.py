@@ -83,16 +83,17 @@ def test_what_exists_is_skipped_and_the_rest_is_done(upscale, tmp_path, texture)
 
 
 def test_an_input_that_nobody_foresaw_does_not_end_the_others(tmp_path, texture, monkeypatch):
-    from edge_srcnn import batch
+    from edge_srcnn.batch import work
+    from edge_srcnn.batch.jobs import Job
     from edge_srcnn.errors import InternalError
     from edge_srcnn.sinks.images import Encoding
     from edge_srcnn.upscaler import load_model
 
-    jobs = [batch.Job(save(tmp_path / f"{name}.png", texture(8, 9, 3)), tmp_path / f"out/{name}.png") for name in "abc"]
-    read = batch.read_picture
-    monkeypatch.setattr(batch, "read_picture", lambda path: {}["x"] if path.stem == "b" else read(path))
+    jobs = [Job(save(tmp_path / f"{name}.png", texture(8, 9, 3)), tmp_path / f"out/{name}.png") for name in "abc"]
+    read = work.read_picture
+    monkeypatch.setattr(work, "read_picture", lambda path: {}["x"] if path.stem == "b" else read(path))
     with load_model(scale=2, engine="bicubic") as upscaler:
-        outcomes = list(batch.run_jobs(jobs, upscaler, Encoding(), overwrite=False))
+        outcomes = list(work.run_jobs(jobs, upscaler, Encoding(), overwrite=False))
     assert [type(outcome.error) for outcome in outcomes] == [type(None), InternalError, type(None)]
     assert str(outcomes[1].error).startswith(f"{tmp_path / 'b.png'}: a bug of ours: KeyError: 'x' (")
 
