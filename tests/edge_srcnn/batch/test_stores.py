@@ -14,7 +14,6 @@ from edge_srcnn.batch.jobs import Job, plan_jobs
 from edge_srcnn.batch.work import run_job, run_jobs
 from edge_srcnn.errors import BadPicture, CannotWrite, NoInput, OutputExists, Unavailable, UsageError
 from edge_srcnn.sinks.images import Encoding
-from edge_srcnn.stores import retrying
 from edge_srcnn.stores.address import read_location
 
 pytest.importorskip("fsspec")
