@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edge_srcnn.batch.jobs import Job, plan_jobs
+from edge_srcnn.batch.jobs import StoreJob, plan_jobs
 from edge_srcnn.batch.work import run_job, run_jobs
 from edge_srcnn.errors import BadPicture, CannotWrite, NoInput, OutputExists, Unavailable, UsageError
 from edge_srcnn.sinks.images import Encoding
@@ -177,7 +177,7 @@ def test_what_exists_is_skipped_refused_or_replaced(tree, memory, bicubic):
 
 def test_an_existing_file_of_this_machine_is_refused_before_anything_is_fetched(tree, tmp_path, bicubic):
     (tmp_path / "a.png").write_bytes(b"mine")
-    (outcome,) = run([Job(read_location("memory://in/none.png"), tmp_path / "a.png")], bicubic)
+    (outcome,) = run([StoreJob(read_location("memory://in/none.png"), tmp_path / "a.png")], bicubic)
     assert isinstance(outcome.error, OutputExists)
 
 

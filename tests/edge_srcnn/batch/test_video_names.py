@@ -4,7 +4,8 @@ import pytest
 
 pytest.importorskip("av")
 
-from edge_srcnn.batch.jobs import VIDEO_SUFFIXES, plan_jobs
+from edge_srcnn.batch.finding import VIDEO_SUFFIXES
+from edge_srcnn.batch.jobs import plan_jobs
 from edge_srcnn.errors import UsageError
 from tests.edge_srcnn.clips import encode
 from tests.edge_srcnn.videos import soft
