@@ -78,7 +78,7 @@ class Recipe:
         return parse_model(self.model, self.where).spec
 
 
-def make_recipe(name: str, options: EngineOptions, *, scale: int, strength: float | str | None) -> Recipe:
+def make_recipe(name: str | None, options: EngineOptions, *, scale: int, strength: float | str | None) -> Recipe:
     """Read a model that is to travel; arguments and errors are those of ``load``, and of ``Strength``."""
     if options.engine == BICUBIC and is_auto(name):
         return Recipe(None, BICUBIC, checked_scale(scale), options, strength)

@@ -142,12 +142,32 @@ def compare(
 
     The other parameters, and what comes back, are those of ``evaluate``; how the planes became small is not said.
     """
-    figures: dict[str, list[list[float]]] = {method: [] for method in methods}
-    inner = (slice(scale, -scale), slice(scale, -scale))
+    rows = []
     for small, hr in zip(small_planes, hr_planes, strict=True):
-        for method, run in methods.items():
-            result = run(small, scale)
-            figures[method].append([measure(result[inner], hr[inner]) for measure in (psnr, ssim, gmsd, flat_noise)])
-            on_step()
-    means = {method: np.mean(rows, axis=0).tolist() for method, rows in figures.items()}
-    return [Score(name, scale, "", method, *row) for method, row in means.items()]
+        rows.append(measure(small, hr, scale, methods, on_step=on_step))
+    return mean_scores(name, scale, rows)
+
+
+def measure(
+    small: UInt8Array,
+    hr: UInt8Array,
+    scale: int,
+    methods: dict[str, Method],
+    *,
+    on_step: Callable[[], None] = lambda: None,
+) -> dict[str, list[float]]:
+    """Measure what methods make of one small plane: PSNR, SSIM, GMSD and flat noise of each, as ``compare`` does."""
+    inner = (slice(scale, -scale), slice(scale, -scale))
+    figures = {}
+    for method, run in methods.items():
+        result = run(small, scale)
+        figures[method] = [each(result[inner], hr[inner]) for each in (psnr, ssim, gmsd, flat_noise)]
+        on_step()
+    return figures
+
+
+def mean_scores(name: str, scale: int, rows: Sequence[dict[str, list[float]]]) -> list[Score]:
+    """Take the means over the pictures of a set, of which ``measure`` gave a row each: one score a method."""
+    return [
+        Score(name, scale, "", method, *np.mean([row[method] for row in rows], axis=0).tolist()) for method in rows[0]
+    ]

@@ -1,6 +1,7 @@
 """The tree of errors is the one that its docstring draws."""
 
 import os
+import pickle
 import re
 
 import pytest
@@ -83,3 +84,11 @@ def test_the_package_gives_the_root_of_the_tree():
     import edge_srcnn
 
     assert edge_srcnn.EdgeSrcnnError is EdgeSrcnnError
+
+
+@pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.__name__)
+def test_an_error_travels_between_processes(kind):
+    back = pickle.loads(pickle.dumps(kind("a.png: what is wrong")))
+    assert type(back) is kind
+    assert str(back) == "a.png: what is wrong"
+    assert back.exit_code == kind.exit_code

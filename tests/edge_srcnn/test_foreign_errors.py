@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import msgspec
@@ -89,9 +89,9 @@ def exceptions_of(library: str, *only: str) -> list[type[Exception]]:
 
 def made(kind: type[Exception]) -> Exception:
     """Make an exception with the arguments that its class wants."""
-    answer = SimpleNamespace(tell=int, length_remaining=5)
-    few = ((5, "no"), ("no",), ("no", []), ("http://host/",), ("GET", ["POST"]), (1, 2), ())
-    for arguments in (*few, ("no", "no", 5), (answer, b"5")):
+    answer = SimpleNamespace(tell=int, length_remaining=5, address="no")
+    few = ((5, "no"), ("no",), ("no", []), ([],), ("http://host/",), ("GET", ["POST"]), (1, 2), ())
+    for arguments in (*few, ("no", "no", 5), (answer, b"5"), ("no", answer, 5), ("no", {}, {}, {}, 5)):
         try:
             error = kind(*arguments)
             str(error)
@@ -159,6 +159,44 @@ def png_that_claims(width: int, height: int) -> bytes:
     data = out.getvalue()
     head = b"IHDR" + struct.pack(">II", width, height) + data[24:29]
     return data[:12] + head + struct.pack(">I", zlib.crc32(head)) + data[33:]
+
+
+# Dask
+
+
+def a_scheduler_is_reached(patch: pytest.MonkeyPatch, fail: Raise) -> None:
+    from edge_srcnn.batch.cluster import open_cluster
+
+    patch.setattr("distributed.rpc", fail)
+    open_cluster("tcp://127.0.0.1:1")
+
+
+def workers_are_started(patch: pytest.MonkeyPatch, fail: Raise) -> None:
+    from edge_srcnn.batch.cluster import open_cluster
+
+    patch.setattr("distributed.LocalCluster", fail)
+    open_cluster("local:1")
+
+
+def a_scheduler_is_asked(patch: pytest.MonkeyPatch, fail: Raise) -> None:
+    from contextlib import ExitStack
+
+    from edge_srcnn.batch.cluster import Cluster
+
+    client = SimpleNamespace(scheduler_info=fail)
+    Cluster("tcp://127.0.0.1:1", cast(Any, client), ExitStack(), ExitStack(), 1.0).workers()
+
+
+DASKS = ("client", "comm.core", "core", "exceptions", "nanny", "scheduler", "security", "utils", "worker")
+DASKS_OWN = (OSError, TimeoutError, ConnectionRefusedError, ssl.SSLError, ValueError, TypeError, RuntimeError, KeyError)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="Dask is not installed")
+@pytest.mark.parametrize("place", [a_scheduler_is_reached, workers_are_started, a_scheduler_is_asked])
+def test_dask(place: Callable[[pytest.MonkeyPatch, Raise], None]) -> None:
+    kinds = exceptions_of("distributed", *(f"distributed.{name}" for name in DASKS))
+    assert len(kinds) > 10
+    check_mapped([*kinds, *DASKS_OWN], place)
 
 
 # PyAV
