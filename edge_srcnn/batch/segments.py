@@ -145,7 +145,15 @@ def make_segment(
 
     head = _head(plan)
     segment = plan.segments[number]
-    video = SegmentVideo(str(source), segment, first_s=plan.first_s, rate=plan.rate, deep=True, partial=partial)
+    video = SegmentVideo(
+        str(source),
+        segment,
+        first_s=plan.first_s,
+        rate=plan.rate,
+        deep=True,
+        partial=partial,
+        siting=plan.siting,
+    )
     upscaler.strength_control.begin_anew()
     sink = PartSink(target, plan.rate, Place(plan.start_s, plan.aspect, head.colour))
     pipeline = Pipeline(Capture.of(video), upscaler, [sink], strength=upscaler.strength_control)

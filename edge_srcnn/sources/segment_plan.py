@@ -65,6 +65,8 @@ class SegmentPlan:
         Shape of a pixel, upright; None where the file does not say.
     head
         Of the first frame; None where there is one segment.
+    siting
+        Of chroma, where the file's headers tell it.
     digest
         Of all packets and their times.
     """
@@ -78,6 +80,7 @@ class SegmentPlan:
     start_s: float = 0.0
     aspect: Fraction | None = None
     head: VideoHead | None = None
+    siting: tuple[float, float] | None = None
     digest: str = ""
 
     @property
@@ -113,6 +116,7 @@ def plan_video(name: str, *, deep: bool, partial: bool, every_s: float = SEGMENT
         raise no_file(name)
     need_pyav(name)
     from edge_srcnn.imaging.containers import duration_s
+    from edge_srcnn.imaging.pyav import tagged_siting
 
     with mapped(name, under_way=False):
         if not partial:
@@ -120,9 +124,12 @@ def plan_video(name: str, *, deep: bool, partial: bool, every_s: float = SEGMENT
         length_s = duration_s(name)
     if length_s is not None and length_s < 2 * every_s:
         return SegmentPlan(whole_because=f"it is shorter than {2 * every_s:g} s")
-    with closing(SegmentVideo(name, Segment(0), deep=deep, partial=partial)) as video:
+    siting = tagged_siting(name)
+    with closing(SegmentVideo(name, Segment(0), deep=deep, partial=partial, siting=siting)) as video:
         packets = video.scan()
-    plan = SegmentPlan(frames=packets.frames, repeats=packets.repeats, rate=video.rate, digest=packets.digest)
+    plan = SegmentPlan(
+        frames=packets.frames, repeats=packets.repeats, rate=video.rate, siting=siting, digest=packets.digest
+    )
     if fault := packets.fault():
         return replace(plan, whole_because=fault)
     borders = key_frames(packets, every_s)
@@ -137,7 +144,7 @@ def _tried(
     """Cut where decoding can begin: a decoder that begins there gives a picture of the same kind as the first."""
     segments = cut(packets, borders)
     try:
-        with closing(SegmentVideo(name, Segment(0), deep=deep, partial=partial)) as video:
+        with closing(SegmentVideo(name, Segment(0), deep=deep, partial=partial, siting=plan.siting)) as video:
             first = video.picture_at()
         if first is None:
             return replace(plan, whole_because="its first frame cannot be decoded")

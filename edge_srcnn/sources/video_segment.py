@@ -34,6 +34,8 @@ class SegmentVideo(Video):
         Frames of more than 8 bits keep 10.
     partial
         Leave out what is damaged, instead of ending with an error.
+    siting
+        Where the file's headers say that chroma lies; None: they do not.
     """
 
     def __init__(
@@ -45,11 +47,12 @@ class SegmentVideo(Video):
         rate: Fraction | None = None,
         deep: bool = False,
         partial: bool = False,
+        siting: tuple[float, float] | None = None,
     ) -> None:
-        self._segment, self._read_all = segment, False
+        self._segment, self._read_all, self._tagged = segment, False, siting
         super().__init__(name, deep=deep, partial=partial)
         self._first_s, self.rate = first_s, rate or self.rate
-        self.frames, self.stream_copy = segment.frames, None
+        self.frames = segment.frames
 
     def scan(self) -> Packets:
         """Read all packets, instead of ``read``; what is there is to be as long as the file says."""
@@ -78,6 +81,20 @@ class SegmentVideo(Video):
                 if ticks is None or picture.pts == ticks:
                     return picture, self._frame(picture, 0.0)
         return None
+
+    def close(self) -> None:
+        """Wait for the decoder's threads, which are ahead of the segment's end, and close the file."""
+        from edge_srcnn.imaging.pyav import AV_ERRORS
+
+        self.wake()
+        self._pictures.close()
+        with suppress(*AV_ERRORS):  # to free a decoder that works holds Python's lock, which its messages wait for
+            self._stream.codec_context.flush_buffers()
+        super().close()
+
+    def _set_up(self) -> None:
+        """Ask for no headers again: whoever planned has read them."""
+        self._siting, self.stream_copy = self._tagged, None
 
     def _tell_transparency(self) -> None:
         """Warn once a video."""
