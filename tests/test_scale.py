@@ -29,7 +29,7 @@ def rows(name: str) -> dict[str, list[str]]:
     """The rows of a table of the page, by their first cell."""
     text = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", PAGE, re.DOTALL)
     assert text is not None, name
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text[1].splitlines()[2:]]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text[1].strip().splitlines()[2:]]
     return {line[0]: line[1:] for line in lines}
 
 
@@ -91,7 +91,7 @@ def test_the_first_limit_is_the_least_of_all(scale: Any) -> None:
         assert [number(cells[1]), number(cells[2].partition(": ")[2])] == pytest.approx([first, second], rel=ROUNDED)
     size = "640x480"
     spent, sizes = (MEASURED["still"][size][each] for each in ("cpu_ms", "bytes"))
-    limits = next(each for what, _, each in named if what == f"an archive on the disk, {size} JPG, fast-s-x2")
+    limits = next(each for what, _, each in named if what == f"an archive on the disk, {size} JPG, `fast-s`")
     each_ms = spent["decode jpg"] + spent["fast-s-x2"] + spent["encode jpg"]
     assert limits["processor"] == pytest.approx(ASSUMED["cores"] / (each_ms / 1000))
     assert limits["disk"] == pytest.approx(ASSUMED["disk_mb_s"] * 1e6 / (sizes["in jpg"] + sizes["out jpg"]))

@@ -79,7 +79,7 @@ class Plan:
                 stages = self.still_ms(size, kind, model)
                 cpu = {name: 1000 * a["cores"] / ms for name, ms in stages.items()}
                 processor = 1000 * a["cores"] / sum(stages.values())
-                what = f"{size} {kind.upper()}, {model}"
+                what = f"{size} {kind.upper()}, `{model.removesuffix('-x2')}`"
                 disk = {"disk": a["disk_mb_s"] / (come + go), "processor": processor, **cpu}
                 yield f"an archive on the disk, {what}", "pictures", disk
                 network = {"network in": a["net_mb_s"] / come, "network out": a["net_mb_s"] / go}
@@ -90,7 +90,7 @@ class Plan:
             come, go = a[f"camera_mbit_{size}"] / BITS / a["fps"], live["bytes"]["h264"] / MB
             central = {"network in": a["net_mb_s"] / come, "disk": a["disk_mb_s"] / go}
             central["processor"] = 1000 * a["cores"] / sum(stages.values())
-            yield f"cameras in one place, {size}, recorded, fast-m", "frames", {**central, **cpu}
+            yield f"cameras in one place, {size}, recorded, `fast-m`", "frames", {**central, **cpu}
             viewer = {"network out": a["wlan_mb_s"] / (live["bytes"]["jpg"] / MB), "camera": a["fps"]}
             yield f"the page of one Pi by wireless, {size} enhanced, one viewer", "frames", viewer
 
@@ -113,12 +113,12 @@ class Plan:
     def _still(self) -> str:
         rows = []
         for size, measured in self.measured["still"].items():
-            for kind in ("jpg", "png"):
+            for kind, label in (("jpg", "JPG"), ("png", "PNG"), ("png fast", "PNG, `--compression 1`")):
                 spent, sizes = measured["cpu_ms"], measured["bytes"]
                 networks = [self.still_ms(size, kind, model)["network"] for model in MODELS]
                 stages = [spent[f"decode {kind}"], spent["bicubic"], *networks, spent[f"encode {kind}"]]
                 kilobytes = [sizes[f"{way} {kind}"] / 1000 for way in ("in", "out")]
-                rows.append([f"{size} {kind.upper()}", *map(figure, stages + kilobytes)])
+                rows.append([f"{size} {label}", *map(figure, stages + kilobytes)])
         names = [f"`{model.removesuffix('-x2')}`" for model in MODELS]
         return table(["picture, x2", "decode", "bicubic", *names, "encode", "kB in", "kB out"], rows)
 
@@ -193,7 +193,7 @@ def filled(text: str, tables: Mapping[str, str]) -> str:
     """Put tables between their marks, ``<!-- NAME -->`` and ``<!-- end -->``."""
 
     def put(found: re.Match[str]) -> str:
-        return f"<!-- {found[1]} -->\n{tables[found[1]]}\n<!-- end -->"
+        return f"<!-- {found[1]} -->\n\n{tables[found[1]]}\n\n<!-- end -->"
 
     return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", put, text, flags=re.DOTALL)
 

@@ -27,7 +27,7 @@ _LEAST_S, _MOST_S = 0.2, 3600.0
 def wall(
     cameras: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[[NAME=]ADDRESS]...", help="Of each page: http://pi:8080, or Garden=http://pi:8080."),
+        typer.Argument(metavar="[NAME=]ADDRESS", help="Of each page: http://pi:8080, or Garden=http://pi:8080."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The page.")] = Path("wall.html"),
     listed: Annotated[

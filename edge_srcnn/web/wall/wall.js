@@ -36,8 +36,8 @@ function update() {
   if (changes.length) $("told").textContent = changes.join(". ");
   const on = tiles.filter((tile) => tile.following !== "");
   const live = on.filter((tile) => tile.signal === "live").length;
-  const hidden = large === null ? tiles.length - on.length : 0;
-  const text = `${live} of ${on.length} live${hidden ? `, ${hidden} not in view` : ""}`;
+  const hidden = tiles.length - on.length;
+  const text = large ? "" : `${live} of ${on.length} live${hidden ? `, ${hidden} not in view` : ""}`;
   if ($("summary").textContent !== text) $("summary").textContent = text;
   $("summary").classList.toggle("some-lost", on.some((tile) => ["lost", "token"].includes(tile.signal)));
   arrange();
