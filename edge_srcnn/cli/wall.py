@@ -22,6 +22,7 @@ EXAMPLES = command_examples(
 )
 
 _LEAST_S, _MOST_S = 0.2, 3600.0
+_VIEWS = ("enhanced", "bicubic", "camera")
 
 
 def wall(
@@ -43,7 +44,8 @@ def wall(
         str,
         typer.Option(
             "--view",
-            metavar="enhanced|bicubic|camera",
+            metavar="|".join(_VIEWS),
+            autocompletion=lambda: list(_VIEWS),
             help="What tiles show; camera: as it is, which costs the camera no network. A large one is enhanced.",
         ),
     ] = "enhanced",
@@ -70,11 +72,11 @@ def wall(
     from edge_srcnn.web.wall.cameras import read_cameras, read_list
     from edge_srcnn.web.wall.check import check as ask
     from edge_srcnn.web.wall.check import connection_limits
-    from edge_srcnn.web.wall.page import VIEWS, Look, names_of, page
+    from edge_srcnn.web.wall.page import Look, names_of, page
 
-    if view not in VIEWS:
-        close = suggest(view, VIEWS)
-        raise UsageError(f"--view {view}: {f'did you mean {close}? ' if close else ''}give one of {', '.join(VIEWS)}")
+    if view not in _VIEWS:
+        close = suggest(view, _VIEWS)
+        raise UsageError(f"--view {view}: {f'did you mean {close}? ' if close else ''}give one of {', '.join(_VIEWS)}")
     if every is not None and not _LEAST_S <= every <= _MOST_S:
         raise UsageError(f"--every {every:g}: give {_LEAST_S:g} to {_MOST_S:g} seconds")
     token = None if token_file is None else read_token(str(token_file))

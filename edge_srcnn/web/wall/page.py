@@ -14,9 +14,6 @@ from typing import Any
 from edge_srcnn.web.wall.cameras import Camera
 from edge_srcnn.web.wall.check import STREAMS_PER_ORIGIN, Seen
 
-VIEWS = ("enhanced", "bicubic", "camera")
-"""What tiles can show; each is one picture."""
-
 _STYLES, _SCRIPTS = ("wall/wall.css",), ("page/stream.js", "wall/feeds.js", "wall/tile.js", "wall/wall.js")
 _PLAIN_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?")  # the rest a policy cannot name (CSP 3, 2.3.1)
 _IN_SCRIPT = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
@@ -31,13 +28,13 @@ class Look:
     title
         Of the page.
     view
-        What tiles show, one of ``VIEWS``; a large one is always enhanced.
+        What tiles show, as ``/stream.mjpg?view=`` takes it; a large one is always enhanced.
     every_s
         Seconds between two single pictures, which take the place of streams; None: streams.
     """
 
     title: str = "Cameras"
-    view: str = VIEWS[0]
+    view: str = "enhanced"
     every_s: float | None = None
 
 

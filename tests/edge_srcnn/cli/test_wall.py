@@ -77,6 +77,13 @@ def test_a_list_of_cameras_and_no_questions(run_cli, tmp_path: Path, monkeypatch
     assert order == sorted(order) and '"everyMs": 2000' in text
 
 
+def test_views_are_those_that_a_stream_has_one_picture_of():
+    from edge_srcnn.cli.wall import _VIEWS
+    from edge_srcnn.web.views import PARTS
+
+    assert [PARTS[view] for view in _VIEWS] == [(view,) for view in _VIEWS]
+
+
 WRONG = {
     "none": ([], 2, "give the cameras"),
     "no address": (["ftp://pi"], 2, "ftp://pi: give the address of the page"),

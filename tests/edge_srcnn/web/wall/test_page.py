@@ -11,7 +11,7 @@ import pytest
 
 from edge_srcnn.web.wall.cameras import Camera, read_camera
 from edge_srcnn.web.wall.check import Seen
-from edge_srcnn.web.wall.page import VIEWS, Look, names_of, page
+from edge_srcnn.web.wall.page import Look, names_of, page
 
 NASTY = "</script><script>alert(1)</script><!-- \"'&<b>$title \u2028 ${x} \\u003c"
 
@@ -105,13 +105,6 @@ def test_what_was_found_when_it_was_written_is_kept_unless_it_passes() -> None:
 def test_pictures_come_as_often_as_asked(every: float | None, ms: int | None) -> None:
     told = data(made(read_camera("http://a"), every_s=every, view="camera"))
     assert (told["everyMs"], told["view"]) == (ms, "camera")
-
-
-def test_views_are_those_of_the_server() -> None:
-    pytest.importorskip("simplejpeg")
-    from edge_srcnn.web.views import PARTS
-
-    assert [PARTS[view] for view in VIEWS] == [(view,) for view in VIEWS]
 
 
 def test_the_policy_is_escaped_as_an_attribute() -> None:
