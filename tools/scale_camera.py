@@ -26,7 +26,11 @@ def camera() -> dict[str, Any]:
         run = [sys.executable, "-m", "edge_srcnn", "run", "--source", CAMERA, "--temporal", "weak", "--name", "Garden"]
         run += ["--sink", f"http://127.0.0.1:{port}", "--sink", f"mqtt://127.0.0.1:{broker}#topic=edge-srcnn/garden"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        processes = [subprocess.Popen([os.environ.get("MOSQUITTO", "mosquitto"), "-c", f"{folder}/m.conf"])]
+        processes = [
+            subprocess.Popen(
+                [os.environ.get("MOSQUITTO", "mosquitto"), "-c", f"{folder}/m.conf"], stderr=subprocess.DEVNULL
+            )
+        ]
         try:
             _until(lambda: socket.create_connection(("127.0.0.1", broker), 1).close())
             processes.append(subprocess.Popen(run, env=environment, stdout=subprocess.DEVNULL))
