@@ -7,19 +7,21 @@ from pathlib import Path
 from secrets import token_bytes, token_hex
 
 from edge_srcnn.batch.cluster_engines import Token
-from edge_srcnn.batch.jobs import Job
+from edge_srcnn.batch.jobs import AnyJob
 from edge_srcnn.batch.work import remove_stale_results
 from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, reason
 from edge_srcnn.sinks.recovery import remove_stale_parts
 from edge_srcnn.sources.images import read_picture
 from edge_srcnn.sources.video import no_file
+from edge_srcnn.stores.address import Location
+from edge_srcnn.stores.staging import exists
 
 _MOST_CARRIED = 1 << 30
 """Bytes of a source that travels."""
 
 
 class ResultsFolder:
-    """The folder that holds all results, with a token in it by which workers know whether they see it.
+    """The folder of all results that are no store's, with a token in it by which workers know whether they see it.
 
     Parameters
     ----------
@@ -32,8 +34,14 @@ class ResultsFolder:
         The folder cannot be made, or nothing be written there.
     """
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        folder = Path(os.path.commonpath([job.target.absolute().parent for job in jobs]))
+    def __init__(self, jobs: Sequence[AnyJob]) -> None:
+        self.token: Token | None = None
+        self._made = list[Path]()
+        folders = [job.target.absolute().parent for job in jobs if isinstance(job.target, Path)]
+        if folders:
+            self._make(Path(os.path.commonpath(folders)))
+
+    def _make(self, folder: Path) -> None:
         self.token = Token(folder / f".edge-srcnn-{token_hex(8)}", token_bytes(16))
         self._made = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
         try:
@@ -45,14 +53,15 @@ class ResultsFolder:
 
     def close(self) -> None:
         """Remove the token, and folders that stayed empty."""
-        with suppress(OSError):
-            self.token.path.unlink()
+        if self.token is not None:
+            with suppress(OSError):
+                self.token.path.unlink()
         for folder in self._made:
             with suppress(OSError):  # there is something in it
                 folder.rmdir()
 
 
-def read_source(job: Job) -> bytes:
+def read_source(job: AnyJob) -> bytes:
     """Read a source that is to travel.
 
     Parameters
@@ -71,6 +80,8 @@ def read_source(job: Job) -> bytes:
     EdgeSrcnnError
         As a batch on this machine raises it, where it cannot be read.
     """
+    if not isinstance(job.source, Path):
+        raise TypeError(f"{job.source}: is fetched by the workers")
     with suppress(OSError):
         if os.path.isfile(job.source):
             size = job.source.stat().st_size
@@ -86,9 +97,23 @@ def read_source(job: Job) -> bytes:
     raise NoInput(f"{job.source}: cannot be read")
 
 
-def remove_stale_files(jobs: Sequence[Job]) -> None:
+def remove_stale_files(jobs: Sequence[AnyJob]) -> None:
     """Remove what workers that were killed left of the results that they were writing."""
     remove_stale_results(jobs)
     for job in jobs:
-        if job.is_video:
+        if job.is_video and isinstance(job.target, Path):
             remove_stale_parts(job.target)
+
+
+def what_stands_at(target: Location) -> str | None:
+    """Say what is at a result's name already: ``file``, ``folder``, or None."""
+    if isinstance(target, Path):
+        return None if not os.path.lexists(target) else "folder" if target.is_dir() else "file"
+    return "file" if exists(target) else None
+
+
+def place_of(target: Location, name: str) -> Path:
+    """Name a file of a result that is written here: a video may have several."""
+    if not isinstance(target, Path):
+        raise TypeError(f"{target}: is sent by the workers")
+    return target.with_name(name)

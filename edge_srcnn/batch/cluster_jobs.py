@@ -1,24 +1,24 @@
 """Spread a batch over the workers of a Dask cluster: a bounded number of tasks at a time, results as they come."""
 
 import logging
-import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from secrets import token_hex
-from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from edge_srcnn.batch.cluster import Cluster, mapped
+from edge_srcnn.batch.cluster_connection import Cluster, mapped
+from edge_srcnn.batch.cluster_crew import Crew
 from edge_srcnn.batch.cluster_engines import Engines, Recipe
-from edge_srcnn.batch.cluster_files import ResultsFolder, read_source, remove_stale_files
+from edge_srcnn.batch.cluster_files import ResultsFolder, place_of, read_source, remove_stale_files, what_stands_at
+from edge_srcnn.batch.cluster_tasks import PROGRESS, Carried, Done, FileStatus, Task
 from edge_srcnn.batch.cluster_videos import VideoInParts
-from edge_srcnn.batch.cluster_worker import PROGRESS, Carried, Done, FileStatus, Task, work
-from edge_srcnn.batch.jobs import Job, Outcome
+from edge_srcnn.batch.cluster_worker import work
+from edge_srcnn.batch.jobs import AnyJob, Job, Outcome
 from edge_srcnn.batch.segments import memory_of
 from edge_srcnn.batch.videos import begin_video
 from edge_srcnn.batch.work import attempt, remove_stale_results
@@ -27,6 +27,7 @@ from edge_srcnn.errors import EdgeSrcnnError, InternalError, NotInSegments, Unav
 from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.sources.segment_plan import SEGMENT_S
+from edge_srcnn.stores.staging import exists
 from edge_srcnn.system.files import write_whole
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _TASKS_A_THREAD = 3
 _MOST_IN_FLIGHT = 1 << 29
 """Bytes of sources that travel, unless it is a single one."""
 
-_POLL_S, _LOOK_S = 0.5, 2.0
+_POLL_S = 0.5
 _RETRIES = 2
 """Of a task whose worker failed in a way that nobody foresaw; Dask counts workers that died by itself."""
 
@@ -48,7 +49,7 @@ _RETRIES = 2
 def run_jobs_on(
     cluster: Cluster,
     recipe: Recipe,
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     encoding: Encoding,
     *,
     overwrite: bool,
@@ -56,7 +57,7 @@ def run_jobs_on(
     partial_videos: bool = False,
     temporal: TemporalStrength | None = None,
     segment_s: float = SEGMENT_S,
-    progress: Callable[[Job, int, int | None], None] = lambda job, done, total: None,
+    progress: Callable[[AnyJob, int, int | None], None] = lambda job, done, total: None,
     on_workers: Callable[[int], None] = lambda workers: None,
 ) -> Iterator[Outcome]:
     """Work through the jobs as ``run_jobs`` does, on the workers of a cluster; each ends as an ``Outcome``.
@@ -84,10 +85,10 @@ class _Batch(AbstractContextManager["_Batch"]):
     def __init__(
         self,
         cluster: Cluster,
-        jobs: Sequence[Job],
+        jobs: Sequence[AnyJob],
         recipe: Recipe,
         overwrite: bool,
-        progress: Callable[[Job, int, int | None], None],
+        progress: Callable[[AnyJob, int, int | None], None],
         on_workers: Callable[[int], None],
     ) -> None:
         self._cluster, self._client, self._jobs, self._recipe = cluster, cluster.client, jobs, recipe
@@ -101,10 +102,6 @@ class _Batch(AbstractContextManager["_Batch"]):
         self._videos: dict[int, VideoInParts] = {}
         self._sent_videos: dict[int, Future[Carried]] = {}
         self._carries = False
-        self._unfit: dict[str, EdgeSrcnnError] = {}
-        self._workers: Mapping[str, tuple[str, int]] = {}
-        self._looked_s = 0.0
-        self._alone_since_s: float | None = None
         self._results: ResultsFolder | None = None
         self._engines: Future[Engines] | None = None
 
@@ -113,7 +110,7 @@ class _Batch(AbstractContextManager["_Batch"]):
         remove_stale_results(self._jobs)
         left = []
         for number, job in enumerate(self._jobs):
-            if skip_existing and job.target.exists():
+            if skip_existing and exists(job.target):
                 yield Outcome(job, 0.0, skipped=True)
             else:
                 left.append((number, job))
@@ -136,47 +133,42 @@ class _Batch(AbstractContextManager["_Batch"]):
         while self._ended:
             yield self._ended.popleft()
 
-    def _prepare(self, jobs: Sequence[Job]) -> None:
+    def _prepare(self, jobs: Sequence[AnyJob]) -> None:
         """Look at the workers, send what all jobs have in common, and leave a token beside the results."""
-        self._look(self._cluster.wait_for_workers())
-        self._cluster.check_versions()
+        self._crew = Crew(self._cluster, self._on_workers)
         self._cluster.at_end.callback(remove_stale_files, jobs)
         self._results = ResultsFolder(jobs)
-        hosts = [host for host, _ in self._workers.values()]
-        threads = {host: sum(n for other, n in self._workers.values() if other == host) for host in hosts}
-        recipe = replace(self._recipe, host_threads=threads, token=self._results.token)
+        recipe = replace(self._recipe, host_threads=self._crew.host_threads, token=self._results.token)
         with mapped(self._cluster.name):
             self._engines = self._client.submit(Engines, recipe, key=f"engines-{self._name}", retries=_RETRIES)
             self._client.subscribe_topic(self._name, lambda event: self._arrived.put(event[1]))
 
     def _has_room(self) -> bool:
-        threads = sum(n for address, (_, n) in self._workers.items() if address not in self._unfit)
         size = sum(unit.size for unit in self._in_flight.values())
-        return len(self._in_flight) < max(threads, 1) * _TASKS_A_THREAD and size < _MOST_IN_FLIGHT
+        return len(self._in_flight) < self._crew.threads * _TASKS_A_THREAD and size < _MOST_IN_FLIGHT
 
-    def _begin_next(self, waiting: Iterator[tuple[int, Job]]) -> bool:
+    def _begin_next(self, waiting: Iterator[tuple[int, AnyJob]]) -> bool:
         """Make the next job ready; False where there is none."""
         number, job = next(waiting, (0, None))
         if job is None:
             return False
-        status = standing = None
+        status = None
         with suppress(OSError):
-            status = FileStatus.of(job.source)
-        if os.path.lexists(job.target):
-            standing = "folder" if job.target.is_dir() else "file"
-        task = Task(number, job, Path.cwd(), status, self._overwrite, standing, self._name)
+            status = FileStatus.of(job.source) if isinstance(job.source, Path) else None
         try:
-            if status is None:
+            if status is None and isinstance(job.source, Path):
                 attempt(job, lambda: read_source(job))  # which says why
-            if not job.is_video or not self._begin_video(task):
+            standing = attempt(job, lambda: what_stands_at(job.target))
+            task = Task(number, job, Path.cwd(), status, self._overwrite, standing, self._name)
+            if not (job.is_video and isinstance(job, Job) and self._begin_video(task, job)):
                 self._ready.append(_Unit(task))
         except EdgeSrcnnError as error:
             self._ended.append(Outcome(job, 0.0, error=error))
         return True
 
-    def _begin_video(self, task: Task) -> bool:
+    def _begin_video(self, task: Task, job: Job) -> bool:
         """Make the segments of a long video ready; False: it is a task as a whole."""
-        job, recipe = task.job, self._recipe
+        recipe = self._recipe
         how = {"overwrite": self._overwrite, "partial": recipe.partial_videos}
         plan = attempt(job, lambda: begin_video(job, self._memory, segment_s=recipe.segment_s, **how))
         if plan.is_whole:
@@ -191,13 +183,13 @@ class _Batch(AbstractContextManager["_Batch"]):
 
     def _send(self, unit: _Unit) -> None:
         task, carried = unit.task, None
-        if unit.carry or self._carries:
+        if isinstance(task.job.source, Path) and (unit.carry or self._carries or not isinstance(task.job, Job)):
             try:
                 unit.carry, carried = True, self._carried(unit)
             except EdgeSrcnnError as error:
                 self._fail(unit, error)
                 return
-        fit = [address for address in self._workers if address not in self._unfit] if self._unfit else None
+        fit = self._crew.fit
         with mapped(self._cluster.name):
             future = self._client.submit(
                 *(work, self._engines, task, carried),
@@ -237,8 +229,7 @@ class _Batch(AbstractContextManager["_Batch"]):
                 return arrived
             if self._client.status not in ("running", "connecting"):
                 raise self._gone()
-            if monotonic() - self._looked_s > _LOOK_S:
-                self._look(self._cluster.workers())
+            self._crew.look_now_and_then()
 
     def _tell(self, number: int, segment: int | None, done: int, total: int | None) -> None:
         """Pass on how many frames of a video are done."""
@@ -249,21 +240,6 @@ class _Batch(AbstractContextManager["_Batch"]):
             video.advance(segment, done)
             self._progress(job, video.frames, video.plan.frames)
 
-    def _look(self, found: Mapping[str, tuple[str, int]]) -> None:
-        """Take the workers that there are; ``Unavailable`` where there has been none for too long."""
-        self._workers, self._looked_s = found, monotonic()
-        self._on_workers(len(found))
-        if found:
-            self._alone_since_s = None
-            return
-        name, wait_s = self._cluster.name, self._cluster.wait_s
-        if self._alone_since_s is None:
-            self._alone_since_s = self._looked_s
-            log.warning("--dask %s: all workers are gone; waiting for one (%s)", name, self._cluster.cure())
-        if self._looked_s - self._alone_since_s > wait_s:
-            kept = "what is done is kept, and --skip-existing goes on"
-            raise Unavailable(f"--dask {name}: no worker for {wait_s:g} s; {kept}")
-
     def _finish(self, future: "Future[Any]", unit: _Unit) -> None:
         """Take what a task came to."""
         done = self._result_of(future, unit)
@@ -272,7 +248,7 @@ class _Batch(AbstractContextManager["_Batch"]):
         for text in done.warnings:
             log.warning("%s", text)
         if done.unfit is not None:
-            self._leave_out(done.worker, done.unfit)
+            self._crew.leave_out(done.worker, done.unfit)
             self._ready.appendleft(unit)
         elif done.outcome is None:
             if not self._carries:
@@ -358,20 +334,11 @@ class _Batch(AbstractContextManager["_Batch"]):
         job = unit.task.job
         try:
             for name, content in done.files:
-                write_whole(job.target.with_name(name), content, overwrite=self._overwrite)
+                write_whole(place_of(job.target, name), content, overwrite=self._overwrite)
         except EdgeSrcnnError as error:
             self._fail(unit, error)
             return
         self._ended.append(replace(done.outcome, job=job))
-
-    def _leave_out(self, worker: str, why: EdgeSrcnnError) -> None:
-        if worker not in self._unfit:
-            self._unfit[worker] = why
-            log.warning("worker %s: %s; it gets nothing more", worker, why)
-        if not set(self._workers) - set(self._unfit):
-            self._look(self._cluster.workers())
-        if self._workers and not set(self._workers) - set(self._unfit):
-            raise type(why)(f"--dask {self._cluster.name}: worker {worker}: {why}") from why
 
     def _gone(self) -> Unavailable:
         return Unavailable(

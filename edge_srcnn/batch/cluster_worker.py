@@ -2,150 +2,29 @@
 
 import filecmp
 import logging
-import os
-import shutil
 import signal
 import tempfile
-import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from edge_srcnn.batch.cluster_engines import Engines
-from edge_srcnn.batch.jobs import Job, Outcome
+from edge_srcnn.batch.cluster_tasks import PROGRESS, Carried, Done, Files, FileStatus, Task, local_directory
+from edge_srcnn.batch.jobs import Job, Outcome, StoreJob
 from edge_srcnn.batch.segments import Part, make_segment
 from edge_srcnn.batch.work import attempt, run_job
 from edge_srcnn.errors import EdgeSrcnnError, OutputExists
+from edge_srcnn.masking import remember
 from edge_srcnn.sources.segment_plan import SegmentPlan
+from edge_srcnn.stores.address import Location
+from edge_srcnn.stores.staging import fetched
 from edge_srcnn.upscaler import Upscaler
 
 _EVERY_S = 0.5
 """Progress is told no more often."""
-
-PROGRESS = ("number", "segment", "done", "total")
-"""What an event tells: of which job and segment, frames done, and how many there are, if that is known."""
-
-
-@dataclass(frozen=True)
-class FileStatus:
-    """Recognize a file by its size in bytes and the time of its last change in nanoseconds."""
-
-    size: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> "FileStatus":
-        """Look at a file; ``OSError`` where that cannot be."""
-        found = os.stat(path)
-        return cls(found.st_size, found.st_mtime_ns)
-
-
-@dataclass(frozen=True)
-class Task:
-    """Say what a worker is to do.
-
-    Attributes
-    ----------
-    number
-        The job's among all.
-    job
-        As the user named it; messages are about these names.
-    folder
-        The client's working directory.
-    status
-        Of the source; None: it is missing, or is not looked at.
-    overwrite
-        Replace a result that is there.
-    standing
-        What was at the result's name when the task was sent: ``file``, ``folder``, or None.
-    topic
-        Of the events that tell progress.
-    plan, segment
-        Of a long video, and which of its segments; None: all of the job.
-    """
-
-    number: int
-    job: Job
-    folder: Path
-    status: FileStatus | None
-    overwrite: bool
-    standing: str | None
-    topic: str
-    plan: SegmentPlan | None = None
-    segment: int | None = None
-
-    @property
-    def local(self) -> Job:
-        """The job with absolute names."""
-        return Job(self.folder / self.job.source, self.folder / self.job.target)
-
-
-Files = tuple[tuple[str, bytes], ...]
-"""Names and contents."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """Tell what became of a task.
-
-    Attributes
-    ----------
-    worker
-        Its address.
-    outcome
-        None: nothing was done, since the worker is ``unfit``, or does not see the files.
-    files
-        Results that the client is to write.
-    frames
-        Of a segment.
-    warnings
-        What was logged meanwhile.
-    unfit
-        Why the worker cannot do any job of this batch.
-    """
-
-    worker: str
-    outcome: Outcome | None = None
-    files: Files = ()
-    frames: int = 0
-    warnings: tuple[str, ...] = ()
-    unfit: EdgeSrcnnError | None = None
-
-
-class Carried:
-    """A file that travels to a worker, and lies in its folder of temporary files as long as it is needed.
-
-    Parameters
-    ----------
-    name
-        Without folders.
-    data
-        Its content.
-    """
-
-    def __init__(self, name: str, data: bytes) -> None:
-        self.name, self._data = name, data
-        self._folder: Path | None = None
-        self._lock = threading.Lock()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Carried, (self.name, self._data)
-
-    def __sizeof__(self) -> int:
-        return object.__sizeof__(self) + len(self._data)
-
-    def path(self) -> Path:
-        """Write it, unless it is written already, and give its name."""
-        with self._lock:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="source-", dir=_local_directory()))
-                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-                (self._folder / self.name).write_bytes(self._data)
-        return self._folder / self.name
 
 
 def dask_setup(worker: Any) -> None:
@@ -179,15 +58,21 @@ def work(engines: Engines, task: Task, carried: Carried | None) -> Done:
     host = worker.address.partition("://")[2].rpartition(":")[0]
     try:
         engines.check_version()
-        if carried is None and not _sees(engines, task):
+        here = task.here
+        for place in (here.source, here.target):
+            if not isinstance(place, Path):
+                remember(place.text)  # a password may be in it
+        if carried is None and isinstance(here, Job) and not _sees(engines, task, here):
             return Done(worker.address)
         with _warnings() as warnings, engines.take(host, worker.state.nthreads) as upscaler:
             job = _Work(engines, task, upscaler, _Progress(worker, task))
-            source = task.local.source if carried is None else carried.path()
-            if task.plan is not None and task.segment is not None:
+            source = here.source if carried is None else carried.path()
+            if task.plan is not None and task.segment is not None and isinstance(source, Path):
                 outcome, files = job.do_segment(source, task.plan, task.segment)
+            elif isinstance(here.target, Path) and (carried is not None or not isinstance(here, Job)):
+                outcome, files = job.do_aside(source, here.target.name)
             else:
-                outcome, files = job.do() if carried is None else job.do_aside(source)
+                outcome, files = job.do(source, here.target)
     except Cancelled:
         return Done(worker.address)
     except EdgeSrcnnError as error:
@@ -195,10 +80,10 @@ def work(engines: Engines, task: Task, carried: Carried | None) -> Done:
     return Done(worker.address, outcome, files, job.frames, tuple(map(job.renamed, warnings)))
 
 
-def _sees(engines: Engines, task: Task) -> bool:
+def _sees(engines: Engines, task: Task, here: Job) -> bool:
     """Tell whether the source and the folder of results are here what they are for the client."""
     try:
-        return engines.sees_results() and FileStatus.of(task.local.source) == task.status
+        return engines.sees_results() and FileStatus.of(here.source) == task.status
     except OSError:
         return False
 
@@ -228,25 +113,25 @@ class _Work:
         self.names: dict[str, str] = {}
         self.frames = 0
 
-    def do(self) -> tuple[Outcome, Files]:
-        """Work on the client's own files."""
-        outcome = self._run(self.task.local, overwrite=self.task.overwrite)
+    def do(self, source: Location, target: Location) -> tuple[Outcome, Files]:
+        """Write the result where it belongs: on the client's own disk, or in a store."""
+        outcome = self._run(source, target, overwrite=self.task.overwrite)
         if isinstance(outcome.error, OutputExists) and self.task.standing is None:
-            return self._compare(outcome), ()
+            return self._compare(outcome, source, target), ()
         return outcome, ()
 
-    def do_aside(self, source: Path) -> tuple[Outcome, Files]:
+    def do_aside(self, source: Location, name: str) -> tuple[Outcome, Files]:
         """Work in a folder of our own; its files are the client's to write."""
         with _temporary_folder() as folder:
-            target = folder / self.task.job.target.name
+            target = folder / name
             if self.task.standing == "folder":
                 target.mkdir()
             elif self.task.standing and not self.task.overwrite:
                 target.touch()
-            outcome = self._run(Job(source, target), overwrite=self.task.overwrite)
+            outcome = self._run(source, target, overwrite=self.task.overwrite)
             if outcome.error is not None:
                 return outcome, ()
-            found = [path for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)]
+            found = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
             return outcome, tuple((path.name, path.read_bytes()) for path in found)
 
     def do_segment(self, source: Path, plan: SegmentPlan, number: int) -> tuple[Outcome, Files]:
@@ -271,18 +156,17 @@ class _Work:
             outcome = Outcome(shown, monotonic() - began_s, strength=self.upscaler.strength_control.now)
             return outcome, ((target.name, target.read_bytes()),) if part.frames else ()
 
-    def _compare(self, failed: Outcome) -> Outcome:
+    def _compare(self, failed: Outcome, source: Location, target: Location) -> Outcome:
         """Find out whether a result that came up meanwhile is the one: a worker may die after it has written it."""
         with _temporary_folder() as folder:
-            local = self.task.local
-            outcome = self._run(Job(local.source, folder / local.target.name), overwrite=False)
-            same = [_is_same(path, local.target.with_name(path.name)) for path in folder.iterdir()]
+            outcome = self._run(source, folder / target.name, overwrite=False)
+            same = [_is_same(path, target.parent / path.name) for path in folder.iterdir()]
             return outcome if same and all(same) else failed
 
-    def _run(self, job: Job, *, overwrite: bool) -> Outcome:
-        recipe = self.engines.recipe
+    def _run(self, source: Location, target: Location, *, overwrite: bool) -> Outcome:
+        recipe, shown = self.engines.recipe, self.task.job
         outcome = run_job(
-            job,
+            Job(source, target) if isinstance(source, Path) and isinstance(target, Path) else StoreJob(source, target),
             self.upscaler,
             recipe.encoding,
             overwrite=overwrite,
@@ -291,9 +175,9 @@ class _Work:
             segment_s=recipe.segment_s,
             progress=self.progress,
         )
-        shown = self.task.job
-        self.names |= {str(job.source): str(shown.source), str(job.target): str(shown.target)}
-        self.names[str(job.target.with_suffix(""))] = str(shown.target.with_suffix(""))  # a second file's begins so
+        self.names |= {str(source): str(shown.source), str(target): str(shown.target)}
+        if isinstance(target, Path) and isinstance(shown.target, Path):  # a second file's name begins so
+            self.names[str(target.with_suffix(""))] = str(shown.target.with_suffix(""))
         return replace(outcome, job=shown, error=outcome.error and self._shown(outcome.error))
 
     def _shown(self, error: EdgeSrcnnError) -> EdgeSrcnnError:
@@ -307,24 +191,19 @@ class _Work:
         return text
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def _is_same(one: Path, other: Location) -> bool:
     try:
-        return filecmp.cmp(one, other, shallow=False)
-    except OSError:
+        with fetched(other) as found:
+            return filecmp.cmp(one, found, shallow=False)
+    except (OSError, EdgeSrcnnError):
         return False
 
 
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     """Make a folder that is removed; Dask removes those of workers that were killed."""
-    with tempfile.TemporaryDirectory(prefix="result-", dir=_local_directory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="result-", dir=local_directory()) as folder:
         yield Path(folder)
-
-
-def _local_directory() -> str:
-    from distributed import get_worker
-
-    return str(get_worker().local_directory)
 
 
 class _Collected(logging.Handler):

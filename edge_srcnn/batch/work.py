@@ -137,7 +137,7 @@ def _run_here(
     return Outcome(job, time.perf_counter() - began, size, new_size, strength=upscaler.strength_control.now)
 
 
-def attempt(job: Job, do: Callable[[], T]) -> T:
+def attempt(job: AnyJob, do: Callable[[], T]) -> T:
     """Do something for a job; whatever goes wrong comes out as an ``EdgeSrcnnError`` that names its source."""
     try:
         return do()

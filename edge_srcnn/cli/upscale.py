@@ -1,6 +1,7 @@
 """``edge-srcnn upscale``: pictures in, larger and sharper pictures out, or cleaner ones of the same size."""
 
 import time
+from collections import deque
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from edge_srcnn.sinks.images import Encoding
 
     Way = tuple[int, Callable[..., Generator[Outcome]]]
+
+_LOOKS = 8
+"""At a cluster's workers, by which the rate of results is told: those of about a quarter of a minute."""
 
 EXAMPLES = command_examples(
     "edge-srcnn upscale photo.jpg -o large.png",
@@ -166,16 +170,12 @@ def _on_cluster(
     from edge_srcnn.batch.cluster import open_cluster
     from edge_srcnn.batch.cluster_engines import make_recipe
     from edge_srcnn.batch.cluster_jobs import run_jobs_on
-    from edge_srcnn.batch.jobs import Job
 
     recipe = make_recipe(model, asked, scale=scale, strength=control.asked)
     with open_cluster(name, wait_s=wait_s) as cluster:
 
         def run(jobs: "Sequence[AnyJob]", encoding: "Encoding", **how: Any) -> "Generator[Outcome]":
-            local = [job for job in jobs if isinstance(job, Job)]
-            if len(local) < len(jobs):
-                raise UsageError(f"--dask {name}: works on paths; leave it out for URLs of stores")
-            yield from run_jobs_on(cluster, recipe, local, encoding, on_workers=on_workers, **how)
+            yield from run_jobs_on(cluster, recipe, jobs, encoding, on_workers=on_workers, **how)
 
         yield recipe.scale, run
 
@@ -195,11 +195,11 @@ class _Shown:
     """The progress of a batch: results, frames of a video, and on a cluster how many work, and how fast."""
 
     def __init__(self, bar: "Progress", jobs: "Sequence[AnyJob]") -> None:
-        self._bar, self._jobs, self._workers, self._done, self._what = bar, jobs, 0, 0, ""
-        self._began_s = time.monotonic()
+        self._bar, self._jobs, self._done, self._what = bar, jobs, 0, ""
+        self._lately = deque([(time.monotonic(), 0)], _LOOKS)
 
     def begin(self, what: str) -> None:
-        self._what, self._began_s = what, time.monotonic()
+        self._what = what
         self._task = self._bar.add_task(what, total=len(self._jobs))
         videos = any(job.is_video for job in self._jobs)
         self._frames = self._bar.add_task("frames", total=None) if videos else None
@@ -213,7 +213,11 @@ class _Shown:
             self._bar.update(self._frames, description=job.source.name, completed=done, total=total)
 
     def show_workers(self, workers: int) -> None:
-        rate = self._done / max(time.monotonic() - self._began_s, 1e-9)
+        now_s = time.monotonic()
+        (then_s, before), rate = self._lately[0], 0.0
+        if now_s > then_s:
+            rate = (self._done - before) / (now_s - then_s)
+        self._lately.append((now_s, self._done))
         which = f"{workers} worker{'' if workers == 1 else 's'}"
         self._bar.update(self._task, description=f"{self._what}, {which}, {rate:.1f}/s")
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from edge_srcnn.batch.cluster import Cluster, mapped
+from edge_srcnn.batch.cluster_connection import Cluster, mapped
 from edge_srcnn.batch.cluster_engines import Engines, Recipe
 from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation import degrade

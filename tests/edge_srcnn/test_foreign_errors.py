@@ -181,7 +181,7 @@ def workers_are_started(patch: pytest.MonkeyPatch, fail: Raise) -> None:
 def a_scheduler_is_asked(patch: pytest.MonkeyPatch, fail: Raise) -> None:
     from contextlib import ExitStack
 
-    from edge_srcnn.batch.cluster import Cluster
+    from edge_srcnn.batch.cluster_connection import Cluster
 
     client = SimpleNamespace(scheduler_info=fail)
     Cluster("tcp://127.0.0.1:1", cast(Any, client), ExitStack(), ExitStack(), 1.0).workers()

@@ -16,10 +16,13 @@ import pytest
 pytest.importorskip("distributed")
 
 from edge_srcnn.batch import cluster as clusters
-from edge_srcnn.batch.cluster import Cluster, open_cluster
+from edge_srcnn.batch import cluster_connection
+from edge_srcnn.batch.cluster import open_cluster
+from edge_srcnn.batch.cluster_connection import Cluster
 from edge_srcnn.batch.cluster_engines import Engines, Recipe, Token, make_recipe
 from edge_srcnn.batch.cluster_jobs import run_jobs_on
-from edge_srcnn.batch.cluster_worker import FileStatus, Task, work
+from edge_srcnn.batch.cluster_tasks import FileStatus, Task
+from edge_srcnn.batch.cluster_worker import work
 from edge_srcnn.batch.jobs import Job, Outcome, plan_jobs
 from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.engine.options import EngineOptions
@@ -222,7 +225,7 @@ def test_an_interrupted_video_goes_on_where_it_was(cluster, recipe, tmp_path, cl
     jobs, how = [Job(clip, tmp_path / "many.mp4")], {"overwrite": False, "segment_s": 2.0}
 
     def interrupt(job: Job, done: int, total: int | None) -> None:
-        if done >= 50:
+        if list(tmp_path.glob(".*/0*")):  # there is a part
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -235,6 +238,40 @@ def test_an_interrupted_video_goes_on_where_it_was(cluster, recipe, tmp_path, cl
     assert outcome.error is None
     assert first[0] >= 50
     assert [path.name for path in tmp_path.iterdir()] == ["many.mp4"]
+
+
+def test_workers_fetch_from_stores_and_send_to_them(tmp_path, recipe, texture, monkeypatch):
+    for name in ("s3fs", "moto", "flask"):
+        pytest.importorskip(name)
+    from tests.edge_srcnn.stores import servers
+
+    pictures = pictures_in(tmp_path / "in", texture, 2)
+    here(plan_jobs([str(pictures)], tmp_path / "one"), overwrite=False)
+    with servers.s3_server() as port, closing(DaskProcesses(tmp_path, (), servers.environment(port))) as processes:
+        for name, value in servers.environment(port).items():
+            monkeypatch.setenv(name, value)
+        processes.add_worker()
+        s3 = servers.client(port)
+        for path in pictures.iterdir():
+            s3.put_object(Bucket="bucket", Key=f"in/{path.name}", Body=path.read_bytes())
+        s3.put_object(Bucket="bucket", Key="in/bad.jpg", Body=b"no picture")
+        with open_cluster(processes.address) as cluster:
+            for source, target in (
+                ("s3://bucket/in/", "s3://bucket/out/"),
+                ("s3://bucket/in/", str(tmp_path / "many")),
+                (str(pictures), "s3://bucket/from-here/"),
+            ):
+                jobs = plan_jobs([source], target)
+                errors = [str(each.error) for each in spread(cluster, recipe, jobs, overwrite=False) if each.error]
+                assert errors == ["s3://bucket/in/bad.jpg: not a picture that can be read"] * source.startswith("s3")
+            again = spread(cluster, recipe, plan_jobs([str(pictures)], "s3://bucket/out/"), overwrite=False)
+            assert all(isinstance(each.error, OutputExists) for each in again)
+        one = contents(tmp_path / "one")
+        assert contents(tmp_path / "many") == one
+        for folder in ("out", "from-here"):
+            keys = servers.keys_of(s3, "bucket", f"{folder}/")
+            found = {key: s3.get_object(Bucket="bucket", Key=key)["Body"].read() for key in keys}
+            assert found == {f"{folder}/{name}": content for name, content in one.items()}
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path, recipe, texture):
@@ -340,7 +377,8 @@ def test_a_bad_name_is_told_in_one_line(name, kind, said, monkeypatch):
 
 
 def test_somebody_who_says_nothing_is_no_scheduler(monkeypatch):
-    monkeypatch.setattr(clusters, "CONNECT_S", 1.0)
+    for module in (clusters, cluster_connection):
+        monkeypatch.setattr(module, "CONNECT_S", 1.0)
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         pytest.raises(Unavailable, match="no scheduler answers within 1 s"),
