@@ -29,7 +29,7 @@ if len(sys.argv) < 3:
 listed, folder = Path(sys.argv[1]), Path(sys.argv[2])
 broker = sys.argv[3] if len(sys.argv) > 3 else "mqtt://127.0.0.1"
 folder.mkdir(parents=True, exist_ok=True)
-targets, wall = [], []
+targets, wall, known = [], [], set()
 for number, line in enumerate(listed.read_text(encoding="utf-8").splitlines(), 1):
     if not line.strip() or line.startswith("#"):
         continue
@@ -37,7 +37,10 @@ for number, line in enumerate(listed.read_text(encoding="utf-8").splitlines(), 1
     if found is None:
         sys.exit(f"{listed}, line {number}: give a name, two spaces or more, HOST:PORT and a source")
     name, host, port, source = found.group("name", "host", "port", "source")
-    short = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    short = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or f"camera_{number}"
+    if short in known:
+        sys.exit(f"{listed}, line {number}: another camera's files are called {short}, too; choose another name")
+    known.add(short)
     alone = host == "127.0.0.1"  # else others reach it, and have to show the token
     listen = f"{host}:{port}" if alone else f"0.0.0.0:{port}"
     words = {"name": json.dumps(name), "source": json.dumps(source)}  # JSON's strings are TOML's, too

@@ -51,6 +51,12 @@ def test_cameras_that_others_reach_ask_for_a_token(tmp_path: Path) -> None:
     assert (tmp_path / "made" / "cameras.txt").read_text() == 'The "gate"=http://pi3.local:8080\n'
 
 
+def test_every_camera_has_files_of_its_own(tmp_path: Path) -> None:
+    done = configure(tmp_path, "Gate  a:80  test:\n\n門  b:80  test:\ngate!  c:80  test:\n")
+    assert (done.returncode, "line 4" in done.stderr) == (1, True)
+    assert sorted(file.name for file in (tmp_path / "made").glob("*.toml")) == ["camera_3.toml", "gate.toml"]
+
+
 def test_a_line_that_says_too_little_is_told(tmp_path: Path) -> None:
     done = configure(tmp_path, "# all\nGarden pi3.local:8080\n")
     assert (done.returncode, done.stderr.count("\n"), "line 2" in done.stderr) == (1, 1, True)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from edge_srcnn.errors import reason
@@ -21,7 +22,7 @@ STREAMS_PER_ORIGIN = 4
 """Of the six connections that browsers open to one server over HTTP/1.1; two are for single pictures and the state."""
 
 _AT_A_TIME = 32
-_MOST_BYTES = 1_000_000
+_MOST_BYTES, _PART_BYTES = 1_000_000, 65_536
 _LINE = 200
 
 
@@ -78,7 +79,7 @@ def look(camera: Camera, origin: str = NULL) -> Seen:
         try:
             connection.request("GET", f"{camera.place.path}/state", headers=headers)
             answer = connection.getresponse()
-            text = answer.read(_MOST_BYTES).decode(errors="replace")
+            text = _body(answer).decode(errors="replace")
         finally:
             connection.close()
     except ssl.SSLError as error:
@@ -114,6 +115,17 @@ def connection_limits(cameras: Sequence[Camera]) -> list[str]:
         for origin in dict.fromkeys(origins)
         if origins.count(origin) > STREAMS_PER_ORIGIN
     ]
+
+
+def _body(answer: http.client.HTTPResponse) -> bytes:
+    """Read a body that comes in time; ``TimeoutError`` where it trickles."""
+    end_s, parts, size = monotonic() + LIMIT_S, list[bytes](), 0
+    while size < _MOST_BYTES and (part := answer.read1(_PART_BYTES)):
+        parts.append(part)
+        size += len(part)
+        if monotonic() > end_s:
+            raise TimeoutError("timed out")
+    return b"".join(parts)
 
 
 def _silent(problem: str) -> Seen:

@@ -1,7 +1,9 @@
 """Real servers are asked what a browser will get from them."""
 
 import socket
-from contextlib import ExitStack
+import threading
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ pytest.importorskip("prometheus_client")
 
 from edge_srcnn.web.wall.cameras import read_camera, read_cameras
 from edge_srcnn.web.wall.check import check, connection_limits, look
-from tests.edge_srcnn.web.serving import by_hand, pipeline, wait_until
+from tests.edge_srcnn.web.serving import LIMIT_S, by_hand, pipeline, wait_until
 from tests.edge_srcnn.web.test_tls import make_certificate
 from tests.edge_srcnn.web.wall.walls import camera
 
@@ -66,6 +68,28 @@ def test_who_does_not_answer_holds_up_nobody(tmp_path: Path, monkeypatch: pytest
     assert [each.says for each in seen] == ["no answer", "no answer", "no signal", "no answer"]
     assert "timed out" in (seen[0].problem or "") and "refused" in (seen[1].problem or "")
     assert "accept the certificate" in (seen[3].problem or "")
+
+
+def test_what_trickles_or_talks_nonsense_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_srcnn.web.wall.check.LIMIT_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        camera = read_camera(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+        def answer() -> None:
+            with listener.accept()[0] as visitor, suppress(OSError):
+                visitor.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:  # until it hangs up
+                    visitor.sendall(b" ")
+                    time.sleep(0.05)
+            with listener.accept()[0] as visitor:
+                visitor.sendall(b"SSH-2.0-x\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        trickled, nonsense = look(camera), look(camera)
+        thread.join(LIMIT_S)
+    assert "timed out" in (trickled.problem or "") and trickled.says == "no answer"
+    assert nonsense.says == "no answer"
 
 
 def test_what_is_no_camera_is_told() -> None:
