@@ -46,6 +46,8 @@ def differs(state: TrainingState) -> str | None:
     """Say why the same command would not give the same bytes; None where it would."""
     if len(state.lengths) > 1:
         return "this one was continued after a training of another length"
+    if (most := max(state.devices, default=1)) > 1:
+        return f"this one was trained on {most} devices, which add up in another order than one"
     if keras.distribution.list_devices("gpu"):
         return "this one was trained on a GPU, which adds up in any order"
     if threads := os.environ.get(_THREADS):

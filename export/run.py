@@ -33,6 +33,7 @@ from export.job import ExportJob
 from export.packaging import describe, model_card, nearest_bundled, quality_rows
 from export.provenance import report_facts, short_remark, training_facts
 from export.training.checkpoints import TrainingState
+from export.training.devices import ONE_DEVICE, Devices
 from export.training.network import layers_of
 from export.training.plan import is_short
 from export.training.schedule import Progress
@@ -70,6 +71,7 @@ def run_export(
     *,
     on_stage: Callable[[str], None] = lambda stage: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    devices: Devices = ONE_DEVICE,
 ) -> Exported:
     """Run an export; files are written at the very end, each whole or not at all.
 
@@ -81,10 +83,12 @@ def run_export(
         Told what begins.
     on_progress
         Told how far a training is.
+    devices
+        What the training runs on. Other processes than the first only train, and write nothing.
 
     Returns
     -------
-    The files, and how good the models are.
+    The files, and how good the models are; nothing of either in a process that only trains.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def run_export(
     if job.onnx:
         import_onnx()  # what is missing shows before the training
     compiler = find_compiler() if job.edgetpu else None
-    for possible in job.possible:
+    for possible in job.possible if devices.rank == 0 else ():
         for path in (*possible.targets().values(), *((possible.tpu_files.compiled,) if compiler else ())):
             if os.path.exists(path) and not job.overwrite:
                 raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
@@ -108,14 +112,19 @@ def run_export(
     # all that can be wrong with the pictures shows before the training, not after it
     sets = _sets(job, split)
     representative = representative_dataset(split.train, job.architecture, seed=job.plan.seed) if job.int8 else []
-    if job.restart:
+    if job.restart and devices.rank == 0:
         _drop(job.training_folder)
-    layers, state, base_psnr = _obtain_layers(job, split, on_stage, on_progress)
-
+    layers, state, base_psnr = _obtain_layers(job, split, on_stage, on_progress, devices)
     on_stage("quantizing")
+    quantized = layers
+    if job.int8 and (devices.rank == 0 or job.qat_steps):
+        quantized = _quantize(job, split, layers, representative, on_stage, on_progress, devices)
+    devices.close()
+    if devices.rank:
+        return Exported({}, (), split.skipped)
+
     graphs = {"float32": convert(layers, job.architecture)}
     if job.int8:
-        quantized = _quantize(job, split, layers, representative, on_stage, on_progress)
         graphs["int8"] = convert(quantized, job.architecture, representative)
     training = training_facts(job, split, state)
     job, short = named_by_result(job, state, graphs), short_remark(job, state)
@@ -175,7 +184,11 @@ def run_export(
 
 
 def _obtain_layers(
-    job: ExportJob, split: Split, on_stage: Callable[[str], None], on_progress: Callable[[Progress], None]
+    job: ExportJob,
+    split: Split,
+    on_stage: Callable[[str], None],
+    on_progress: Callable[[Progress], None],
+    devices: Devices,
 ) -> tuple[tuple[Layer, ...], TrainingState, float]:
     if job.weights is not None:
         layers = family(job.architecture.family).read_weights(job.weights, job.architecture)
@@ -189,7 +202,9 @@ def _obtain_layers(
             lambda done: on_progress(_share(done)),
         )
     on_stage("training")
-    trained = train(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from)
+    trained = train(
+        *(job.architecture, job.patches, split, job.plan, job.training_folder, on_progress, job.start_from, devices)
+    )
     layers = layers_of(trained.model)
     if job.architecture.plane == LUMA_PLANE:
         layers = centre_flat_fields(layers, job.architecture)
@@ -208,6 +223,7 @@ def _quantize(
     representative: list[Float32Array],
     on_stage: Callable[[str], None],
     on_progress: Callable[[Progress], None],
+    devices: Devices,
 ) -> tuple[Layer, ...]:
     """Bring the weights onto their int8 grids, and train them on there where the job wants it."""
     architecture, seed = job.architecture, job.plan.seed
@@ -217,7 +233,7 @@ def _quantize(
         return quantized
     on_stage("training, quantized")
     folder, plan = job.training_folder / "quantized", fine_tuning_plan(job.plan, job.qat_steps)
-    return fine_tune(quantized, architecture, job.patches, split, plan, representative, folder, on_progress)
+    return fine_tune(quantized, architecture, job.patches, split, plan, representative, folder, on_progress, devices)
 
 
 def _drop(folder: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import typer
 
 USUAL_BACKEND = "tensorflow"
-_ONLY_HERE = {"output", "overwrite", "restart"}
-"""What says where the files go, not what is in them."""
+_ONLY_HERE = {"cache", "cluster", "output", "overwrite", "rank", "restart"}
+"""What says where the files and the other processes are, not what is in them."""
 
 
 def command_again(context: typer.Context, backend: str = USUAL_BACKEND) -> str:

@@ -11,7 +11,10 @@ from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import HelpAll
 from edge_srcnn.errors import UsageError
 from export.cli.arguments import is_given, licence_of, one_of, pair
+from export.cli.devices import ClusterOption, DevicesOption, RankOption, read_devices, training_devices
 from export.cli.packages import need_packages
+from export.cli.supervision import is_supervised, supervise
+from export.training.cluster import read_cluster
 
 EXAMPLES = command_examples(
     "edge-srcnn export --int8 --minutes 5  # trains on the photographs inside scikit-image",
@@ -192,6 +195,9 @@ def export(
         str | None,
         typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. (default: Keras' own)", **RARE),
     ] = None,
+    devices: DevicesOption = "1",
+    cluster: ClusterOption = None,
+    rank: RankOption = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Drop checkpoints; begin anew.", rich_help_panel=OUT)
     ] = False,
@@ -215,6 +221,11 @@ def export(
     if backend is not None:
         one_of("--backend", backend, BACKENDS)
         os.environ["KERAS_BACKEND"] = backend
+    wanted, together = read_devices(devices), read_cluster(cluster, rank)
+    if together is not None and weights is not None:
+        raise UsageError("--cluster: --weights are packaged as they are, and nothing is trained")
+    if together is not None and not is_supervised():
+        raise typer.Exit(supervise())
     from edge_srcnn.system.native_stderr import drop_native_log
 
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
@@ -282,7 +293,8 @@ def export(
         command=command_again(context, keras.backend.backend()),
         called=None if name is None else own_name(name),
     )
-    with training_bar() as (on_stage, on_progress):
-        made = run_export(job, on_stage=on_stage, on_progress=on_progress)
-
-    tell_result(made, scale)
+    with training_devices(wanted, together) as found:
+        with training_bar(shown=found.rank == 0) as (on_stage, on_progress):
+            made = run_export(job, on_stage=on_stage, on_progress=on_progress, devices=found)
+    if found.rank == 0:
+        tell_result(made, scale)

@@ -77,13 +77,21 @@ def spinner(description: str) -> Iterator[None]:
 
 
 @contextmanager
-def training_bar() -> Iterator[tuple[Callable[[str], None], Callable[["TrainingProgress"], None]]]:
+def training_bar(*, shown: bool = True) -> Iterator[tuple[Callable[[str], None], Callable[["TrainingProgress"], None]]]:
     """Show the stage of an export, and how far its training is.
+
+    Parameters
+    ----------
+    shown
+        False: show nothing, as in the processes that only train.
 
     Yields
     ------
     What to call when a stage begins, and when the training went on.
     """
+    if not shown:
+        yield lambda stage: None, lambda progress: None
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
         lines = ProgressLines(lambda line: typer.echo(line, err=True))

@@ -27,19 +27,21 @@ class PatchSampler:
         """Count the places from which patches are cut."""
         return len(self._corners)
 
-    def batch(self, n: int) -> tuple[Float32Array, Float32Array]:
+    def batch(self, n: int, rows: slice = slice(None)) -> tuple[Float32Array, Float32Array]:
         """Cut a batch: planes 0..1 ``[batch, size, size, 1]``, and goals ``[batch, side, side, 1]``.
 
-        Goals are the ground truth in 0..1 or, beside luma planes, the residual in the same unit.
+        Goals are the ground truth in 0..1 or, beside luma planes, the residual in the same unit. ``rows`` are those of
+        the batch that are wanted; they are what they are in the whole of it.
         """
         spec = self._spec
         rng = np.random.default_rng((self._seed, n))
         chosen = self._corners[rng.integers(len(self._corners), size=self._batch)]
         jitter = rng.integers(0, spec.patch_px // 4, size=(self._batch, 2))
         symmetry = rng.integers(8, size=self._batch)
+        chosen, jitter, symmetry = chosen[rows], jitter[rows], symmetry[rows]
         side = spec.patch_px * spec.upsampling
-        x = np.empty((self._batch, spec.size_px, spec.size_px), np.uint8)
-        y = np.empty((self._batch, side, side), np.int16)
+        x = np.empty((len(chosen), spec.size_px, spec.size_px), np.uint8)
+        y = np.empty((len(chosen), side, side), np.int16)
         for i, (number, *corner) in enumerate((chosen + np.pad(jitter, ((0, 0), (1, 0)))).tolist()):
             pair = self._pairs[number]
             top, left = (min(at, side - spec.size_px) for at, side in zip(corner, pair.plane.shape, strict=True))

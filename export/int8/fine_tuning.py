@@ -18,6 +18,7 @@ from export.architectures import Architecture, Layer
 from export.data.pairs import Float32Array, Split
 from export.data.patch_spec import PatchSpec
 from export.training.checkpoints import Checkpoints
+from export.training.devices import ONE_DEVICE, Devices, agree, agree_on_arrays, check_same
 from export.training.network import build_model, convolutions_of, layers_of, set_layers, stack_of
 from export.training.plan import TrainingPlan
 from export.training.schedule import Progress
@@ -72,7 +73,9 @@ def build_fake_quantized(architecture: Architecture, layers: tuple[Layer, ...]) 
     return model
 
 
-def measure_ranges(model: keras.Model, samples: list[Float32Array], range_share: float = 1.0) -> None:
+def measure_ranges(
+    model: keras.Model, samples: list[Float32Array], range_share: float = 1.0, devices: Devices = ONE_DEVICE
+) -> None:
     """Set the step of each hidden layer by the samples, that of the last one to a grey level.
 
     Parameters
@@ -83,12 +86,14 @@ def measure_ranges(model: keras.Model, samples: list[Float32Array], range_share:
         Inputs, float32 ``[1, h, w, u * u]`` in 0..1.
     range_share
         Where the range of a hidden layer ends, as a share of the largest value that the samples bring out.
+    devices
+        Those of the training: what process 0 measures holds for all.
     """
     *hidden, last = convolutions_of(model)
     planes = [stack_of(model).get_layer("centre")(sample) for sample in samples]
     for layer in hidden:
         layer.step.assign(0.0)
-        largest = max(float(keras.ops.max(layer(plane))) for plane in planes)
+        largest = agree(max(float(keras.ops.max(layer(plane))) for plane in planes), devices)
         layer.step.assign(range_share * largest / OUTPUT_STEPS)
         planes = [layer(plane) for plane in planes]
     last.step.assign(1 / OUTPUT_STEPS)
@@ -118,6 +123,7 @@ def fine_tune(
     representative: list[Float32Array],
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    devices: Devices = ONE_DEVICE,
 ) -> tuple[Layer, ...]:
     """Train quantized layers on.
 
@@ -139,6 +145,8 @@ def fine_tune(
         Holds the checkpoints. One of the same layers and settings is continued, another is replaced.
     on_progress
         Told how far the training is, every tenth step and after each evaluation.
+    devices
+        What it is trained on.
 
     Returns
     -------
@@ -149,14 +157,25 @@ def fine_tune(
     BadData, CannotWrite
         The pictures are flat, or a checkpoint is damaged; ``folder`` cannot be written to.
     """
-    model = build_fake_quantized(architecture, layers)
-    samples = representative[:N_RANGE_SAMPLES]
-    began_with = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in layers)
-    checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with), expendable=True)
-    measure_ranges(model, samples, architecture.range_share)
-    trained = fit(
-        *(model, spec, split, plan, checkpoints, on_progress),
-        before_epoch=lambda: measure_ranges(model, samples, architecture.range_share),
-        never_worse=True,
-    )
-    return quantized_layers(trained.model)
+    with devices.scope():
+        layers = _agreed(layers, devices)
+        model = build_fake_quantized(architecture, layers)
+        samples = representative[:N_RANGE_SAMPLES]
+        began_with = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in layers)
+        identity = fingerprint(architecture, spec, split, plan, began_with)
+        check_same(identity, devices)
+        checkpoints = Checkpoints(folder, identity, expendable=True, devices=devices)
+        measure_ranges(model, samples, architecture.range_share, devices)
+        trained = fit(
+            *(model, spec, split, plan, checkpoints, on_progress),
+            before_epoch=lambda: measure_ranges(model, samples, architecture.range_share, devices),
+            never_worse=True,
+            devices=devices,
+        )
+        return quantized_layers(trained.model)
+
+
+def _agreed(layers: tuple[Layer, ...], devices: Devices) -> tuple[Layer, ...]:
+    """Give the layers of process 0: another machine may have rounded a weight the other way."""
+    arrays = agree_on_arrays([array for layer in layers for array in (layer.kernel, layer.bias)], devices)
+    return tuple(Layer(kernel, bias) for kernel, bias in zip(arrays[::2], arrays[1::2], strict=True))

@@ -4,12 +4,14 @@ import json
 import math
 import os
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
 
 from edge_srcnn.errors import BadData, CannotWrite, UsageError
+from export.training.devices import ONE_DEVICE, Devices
 
 STATE_NAME = "training.json"
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
@@ -24,7 +26,8 @@ class TrainingState:
     """Hold what a checkpoint knows besides weights.
 
     ``history`` holds (step, held-out PSNR in dB, mean square error of the training patches). ``rate_factor`` is 1 until
-    the network collapses. ``lengths`` holds the (steps, minutes) that the training was to have, first to last.
+    the network collapses. ``lengths`` holds the (steps, minutes) that the training was to have, first to last; ``devices``
+    the numbers of devices that it ran on.
     """
 
     step: int = 0
@@ -34,6 +37,7 @@ class TrainingState:
     history: tuple[tuple[int, float, float], ...] = ()
     rate_factor: float = 1.0
     lengths: tuple[tuple[int | None, float | None], ...] = ()
+    devices: tuple[int, ...] = ()
 
 
 class Checkpoints:
@@ -47,10 +51,17 @@ class Checkpoints:
         What makes two trainings the same one, see ``export.training.train.fingerprint``.
     expendable
         True: a checkpoint of another training is begun anew. False: it is an error.
+    devices
+        Those of the training. Process 0 alone reads and writes the folder; the others are sent what it reads.
     """
 
-    def __init__(self, folder: Path, fingerprint: str, *, expendable: bool = False) -> None:
+    def __init__(
+        self, folder: Path, fingerprint: str, *, expendable: bool = False, devices: Devices = ONE_DEVICE
+    ) -> None:
         self._folder, self._fingerprint, self._expendable = folder, fingerprint, expendable
+        self._devices = devices
+        if devices.rank:
+            return
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -63,12 +74,14 @@ class Checkpoints:
     def restore(self, model: keras.Model) -> TrainingState:
         """Put the last checkpoint into ``model`` and give its state; a fresh state where there is none."""
         path = self._folder / STATE_NAME
-        if not os.path.isfile(path):
+        text = self._devices.send(_read(path) if self._devices.rank == 0 else b"")
+        if not text:
             return TrainingState()
         try:
-            stored = json.loads(path.read_text())
+            stored = json.loads(text)
             another = stored.pop("fingerprint") != self._fingerprint
             rows = {} if another else {name: tuple(map(tuple, stored[name])) for name in ("history", "lengths")}
+            rows["devices"] = tuple(stored.get("devices", ()))
             state = TrainingState() if another else TrainingState(**{**stored, **rows})
         except UNREADABLE as error:
             raise _damaged(path, error) from error
@@ -85,12 +98,25 @@ class Checkpoints:
     def load(self, model: keras.Model, step: int) -> None:
         """Put the weights of a step into ``model``."""
         try:
-            model.load_weights(self.weights(step))
+            if self._devices.processes == 1:
+                model.load_weights(self.weights(step))
+            else:
+                self._load_sent(model, step)
         except UNREADABLE as error:
             raise _damaged(self.weights(step), error) from error
 
+    def _load_sent(self, model: keras.Model, step: int) -> None:
+        """Put into the network of every process the weights that process 0 reads."""
+        weights = self._devices.send(self.weights(step).read_bytes() if self._devices.rank == 0 else b"")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / self.weights(step).name
+            path.write_bytes(weights)
+            model.load_weights(path)
+
     def save(self, model: keras.Model, state: TrainingState) -> None:
         """Write the weights, then the state that names them, then drop what it no longer names."""
+        if self._devices.rank:
+            return
         partial = self._folder / (STATE_NAME + ".part")
         wanted = ROOM_BASE + ROOM_PER_WEIGHT * model.count_params()
         if shutil.disk_usage(self._folder).free < wanted:  # HDF5 would end the process on a full disk
@@ -105,6 +131,14 @@ class Checkpoints:
         except OSError as error:
             reason = error.strerror or brief(error)
             raise CannotWrite(f"{self._folder}: no checkpoint can be written ({reason})") from error
+
+
+def _read(path: Path) -> bytes:
+    """Read the state of a checkpoint; nothing where there is none."""
+    try:
+        return path.read_bytes() if os.path.isfile(path) else b""
+    except OSError as error:
+        raise _damaged(path, error) from error
 
 
 def _damaged(path: Path, error: Exception) -> BadData:

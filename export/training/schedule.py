@@ -12,6 +12,7 @@ import numpy as np
 from edge_srcnn.errors import EdgeSrcnnError
 from export.data.pairs import Float32Array
 from export.training.checkpoints import Checkpoints, TrainingState
+from export.training.devices import ONE_DEVICE, Devices, agree
 from export.training.plan import TrainingPlan
 
 PREDICT_BATCH = 4
@@ -20,6 +21,9 @@ LEAST_MSE = 1e-5
 
 COLLAPSE_DB = 0.4
 """A held-out PSNR this far below the best means dead units: the best weights come back, at half the rate."""
+
+AGREE_STEPS = 10
+"""Steps after which several processes agree on how many minutes have gone."""
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +90,8 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         Told every tenth step, and after each evaluation.
     before_epoch
         Called when an epoch begins.
+    devices
+        Those of the training; what process 0 measures decides for all.
     """
 
     def __init__(
@@ -96,13 +102,14 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         checkpoints: Checkpoints,
         on_progress: Callable[[Progress], None],
         before_epoch: Callable[[], None],
+        devices: Devices = ONE_DEVICE,
     ) -> None:
         super().__init__()
         self.state = state
         self._plan, self._held_out, self._checkpoints, self._on_progress = plan, held_out, checkpoints, on_progress
-        self._before_epoch = before_epoch
+        self._before_epoch, self._devices = before_epoch, devices
         self._step = state.step
-        self._seconds = state.seconds
+        self._seconds = self._own_seconds = state.seconds
         self._clock = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -117,9 +124,7 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Count the step and its seconds; stop where the plan is done."""
         self._step += 1
-        now = time.monotonic()
-        self._seconds += now - self._clock
-        self._clock = now
+        self._count_seconds()
         done = self._plan.progress(self._step, self._seconds)
         if self._step % 10 == 0:
             psnr = self.state.history[-1][1] if self.state.history else math.nan
@@ -128,6 +133,15 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
             self.model.stop_training = True
             self._keep(logs)
 
+    def _count_seconds(self) -> None:
+        now = time.monotonic()
+        self._own_seconds += now - self._clock
+        self._clock = now
+        if self._devices.processes == 1 or self._plan.minutes is None:
+            self._seconds = self._own_seconds
+        elif self._step % AGREE_STEPS == 0:
+            self._seconds = self._own_seconds = agree(self._own_seconds, self._devices)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Evaluate and save, unless the last step of the training did."""
         if self.state.step != self._step:
@@ -135,7 +149,7 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
     def _keep(self, logs: dict[str, float] | None) -> None:
         """Evaluate the network, go back to its best weights where it collapsed, and save."""
-        psnr = self._held_out.psnr(self.model)
+        psnr = agree(self._held_out.psnr(self.model), self._devices)
         better = psnr > self.state.best_psnr
         collapsed = not psnr >= self.state.best_psnr - COLLAPSE_DB  # nan, too
         if collapsed and not self.state.history:

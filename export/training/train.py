@@ -16,6 +16,7 @@ from export.data.pairs import Float32Array, Pair, Split
 from export.data.patch_spec import PatchSpec
 from export.data.patches import PatchSampler, centre_crops
 from export.training.checkpoints import Checkpoints, TrainingState
+from export.training.devices import ONE_DEVICE, Devices, agree, agree_on_weights, check_batch, check_same, rows_of
 from export.training.losses import mse, taught_psnr
 from export.training.losses import psnr as psnr_loss
 from export.training.network import build_model
@@ -43,6 +44,7 @@ def train(
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     start_from: Path | None = None,
+    devices: Devices = ONE_DEVICE,
 ) -> Trained:
     """Train a network, or go on with a training that was ended.
 
@@ -63,6 +65,8 @@ def train(
     start_from
         Weights (``.weights.h5``) or a model (``.tflite``) of the same architecture to begin with instead of random
         ones; of another scale, all but the last layer.
+    devices
+        What it is trained on; a training goes on with another number of them.
 
     Returns
     -------
@@ -71,14 +75,29 @@ def train(
     Raises
     ------
     UsageError
-        ``folder`` holds the checkpoint of a training with other settings; ``start_from`` lacks the symmetry.
+        ``folder`` holds the checkpoint of a training with other settings; ``start_from`` lacks the symmetry; the
+        devices cannot share a batch.
     BadData
-        The pictures are flat, or a checkpoint or ``start_from`` is damaged.
+        The pictures are flat, or a checkpoint or ``start_from`` is damaged; another process has other pictures.
+    ProcessLost
+        Another process of the training ended.
     NoInput, CannotWrite
         ``start_from`` is missing; ``folder`` cannot be written to.
     EdgeSrcnnError
         The training diverged before it came to anything.
     """
+    check_batch(plan.batch, devices)
+    with devices.scope():
+        model = _begin(architecture, plan, start_from)
+        began_with = start_from.read_bytes() if start_from is not None else b""
+        identity = fingerprint(architecture, spec, split, plan, began_with)
+        check_same(identity, devices)
+        checkpoints = Checkpoints(folder, identity, devices=devices)
+        return fit(model, spec, split, plan, checkpoints, on_progress, devices=devices)
+
+
+def _begin(architecture: Architecture, plan: TrainingPlan, start_from: Path | None) -> keras.Model:
+    """Build a network with the weights that its training begins with."""
     keras.utils.set_random_seed(plan.seed)
     keras.mixed_precision.set_global_policy(plan.precision)
     try:
@@ -91,9 +110,7 @@ def train(
     else:
         begin_with(model, architecture, start_from, plan.expand)
         check_symmetric(model, symmetry, str(start_from))
-    began_with = start_from.read_bytes() if start_from is not None else b""
-    checkpoints = Checkpoints(folder, fingerprint(architecture, spec, split, plan, began_with))
-    return fit(model, spec, split, plan, checkpoints, on_progress)
+    return model
 
 
 def fit(
@@ -106,8 +123,9 @@ def fit(
     before_epoch: Callable[[], None] = lambda: None,
     *,
     never_worse: bool = False,
+    devices: Devices = ONE_DEVICE,
 ) -> Trained:
-    """Train a network that is built already.
+    """Train a network that is built already, in the scope of its devices.
 
     Parameters
     ----------
@@ -127,6 +145,8 @@ def fit(
         Called when an epoch begins.
     never_worse
         True: the weights that it begins with are among those of which the best are kept.
+    devices
+        What it is trained on.
 
     Returns
     -------
@@ -137,12 +157,15 @@ def fit(
     adds = spec.plane == LUMA_PLANE
     held_out = HeldOut(*centre_crops(split.held_out, spec), adds=adds)
     model.compile(optimizer=optimizer)
+    agree_on_weights(model, devices)
     state = checkpoints.restore(model)
+    if devices.count not in state.devices[-1:]:
+        state = replace(state, devices=(*state.devices, devices.count))
     if (length := (plan.steps, plan.minutes)) not in state.lengths[-1:]:
         state = replace(state, lengths=(*state.lengths, length))
     if never_worse and not state.history:
         optimizer.build(model.trainable_variables)  # or it would be missing from the checkpoint
-        psnr = held_out.psnr(model)
+        psnr = agree(held_out.psnr(model), devices)
         state = replace(state, best_psnr=psnr, best_step=0, history=((0, psnr, math.nan),))
         checkpoints.save(model, state)
     taught = any(pair.residual is not None for pair in split.train)
@@ -153,9 +176,9 @@ def fit(
             metrics=[mse],
             jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
         )
-        schedule = Schedule(plan, state, held_out, checkpoints, on_progress, before_epoch)
+        schedule = Schedule(plan, state, held_out, checkpoints, on_progress, before_epoch, devices)
         model.fit(
-            _Batches(sampler, plan.epoch_steps, state.step),
+            _Batches(sampler, plan.epoch_steps, state.step, rows_of(plan.batch, devices)),
             epochs=10**9,  # the schedule stops it
             initial_epoch=state.step // plan.epoch_steps,
             callbacks=[schedule],
@@ -168,17 +191,17 @@ def fit(
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Give Keras the sampler's batches; each epoch goes on where the last one ended."""
+    """Give Keras this process' rows of the sampler's batches; each epoch goes on where the last one ended."""
 
-    def __init__(self, sampler: PatchSampler, epoch_steps: int, first: int) -> None:
+    def __init__(self, sampler: PatchSampler, epoch_steps: int, first: int, rows: slice) -> None:
         super().__init__()
-        self._sampler, self._epoch_steps, self._first = sampler, epoch_steps, first
+        self._sampler, self._epoch_steps, self._first, self._rows = sampler, epoch_steps, first, rows
 
     def __len__(self) -> int:
         return self._epoch_steps
 
     def __getitem__(self, index: int) -> tuple[Float32Array, Float32Array]:
-        return self._sampler.batch(self._first + index)
+        return self._sampler.batch(self._first + index, self._rows)
 
     def on_epoch_end(self) -> None:
         self._first += self._epoch_steps
