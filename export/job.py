@@ -8,6 +8,7 @@ from edge_srcnn.models.bundled import BUNDLED, bundled_models
 from export.architectures import Architecture
 from export.data.degradation import KINDS, check_degradation
 from export.data.patch_spec import PatchSpec, patch_spec
+from export.data.plane_cache import PlaneCache
 from export.edgetpu.form import TpuFiles
 from export.packaging import model_name
 from export.training.plan import TrainingPlan, is_short
@@ -45,6 +46,9 @@ class ExportJob:
         Which models to write.
     onnx
         Whether to write the float32 network as ONNX, too.
+    cache
+        Folder that keeps prepared pictures; None: those that memory does not hold are in ``output``, while they are
+        needed.
     qat_steps
         Steps of quantization-aware fine-tuning after GPTQ; 0 for none.
     edgetpu
@@ -74,6 +78,7 @@ class ExportJob:
     edgetpu: bool = False
     degradation: str = "bicubic"
     patch_px: int | None = None
+    cache: Path | None = None
     qat_steps: int = 0
     restart: bool = False
     overwrite: bool = False
@@ -135,6 +140,13 @@ class ExportJob:
     def patches(self) -> PatchSpec:
         """Describe how patches are cut out of the pictures."""
         return patch_spec(self.architecture, self.patch_px, degradation=self.degradation)
+
+    @property
+    def plane_cache(self) -> PlaneCache:
+        """Say where prepared pictures are kept."""
+        if self.cache is not None:
+            return PlaneCache(self.cache, above=0, is_kept=True)
+        return PlaneCache(self.output)
 
     @property
     def training_folder(self) -> Path:

@@ -107,7 +107,11 @@ def run_export(
 
     on_stage("reading pictures")
     split = load_split(
-        list(job.data), job.patches, seed=job.plan.seed, on_progress=lambda done: on_progress(_share(done))
+        list(job.data),
+        job.patches,
+        seed=job.plan.seed,
+        on_progress=lambda done: on_progress(_share(done)),
+        cache=job.plane_cache,
     )
     # all that can be wrong with the pictures shows before the training, not after it
     sets = _sets(job, split)
@@ -180,6 +184,7 @@ def run_export(
     remarks = tuple(filter(None, (beside_bundled(report), short)))
     write_whole(files["card"], model_card(models[shipped].spec, remarks).encode(), overwrite=job.overwrite)
     write_whole(files["report"], render_report(report).encode(), overwrite=job.overwrite)
+    job.plane_cache.drop()
     return Exported(files, tuple(scores), split.skipped, tpu, remarks)
 
 

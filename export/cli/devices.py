@@ -1,7 +1,8 @@
-"""Read the options that say what a training runs on, and open it."""
+"""Read the options that say what a training runs on and where its pictures lie, and open the devices."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from export.training.devices import Devices
 
 ALL = "all"
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        help="Keep prepared pictures in this folder, mapped into memory. (default: more than 1 GB of them in the output"
+        " folder, until the model is there)",
+        rich_help_panel="Training pictures",
+    ),
+]
 _PANEL: dict[str, Any] = {"rich_help_panel": "Training on several devices and machines"}
 
 DevicesOption = Annotated[

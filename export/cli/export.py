@@ -11,7 +11,7 @@ from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import HelpAll
 from edge_srcnn.errors import UsageError
 from export.cli.arguments import is_given, licence_of, one_of, pair
-from export.cli.devices import ClusterOption, DevicesOption, RankOption, read_devices, training_devices
+from export.cli.devices import CacheOption, ClusterOption, DevicesOption, RankOption, read_devices, training_devices
 from export.cli.packages import need_packages
 from export.cli.supervision import is_supervised, supervise
 from export.training.cluster import read_cluster
@@ -195,6 +195,7 @@ def export(
         str | None,
         typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. (default: Keras' own)", **RARE),
     ] = None,
+    cache: CacheOption = None,
     devices: DevicesOption = "1",
     cluster: ClusterOption = None,
     rank: RankOption = None,
@@ -287,14 +288,17 @@ def export(
         edgetpu=edgetpu,
         degradation=degradation,
         patch_px=patch,
+        cache=cache,
         qat_steps=qat_steps,
         restart=restart,
         overwrite=overwrite,
         command=command_again(context, keras.backend.backend()),
         called=None if name is None else own_name(name),
     )
-    with training_devices(wanted, together) as found:
-        with training_bar(shown=found.rank == 0) as (on_stage, on_progress):
-            made = run_export(job, on_stage=on_stage, on_progress=on_progress, devices=found)
-    if found.rank == 0:
+    with (
+        training_devices(wanted, together) as opened,
+        training_bar(shown=opened.rank == 0) as (on_stage, on_progress),
+    ):
+        made = run_export(job, on_stage=on_stage, on_progress=on_progress, devices=opened)
+    if opened.rank == 0:
         tell_result(made, scale)

@@ -1,4 +1,7 @@
-"""Run this command again in a child, and tell how it ended: JAX aborts a process that lost the others, without a word."""
+"""Run this command again in a child, and tell how it ended.
+
+JAX aborts a process that lost the others, without a word that a user understands.
+"""
 
 import atexit
 import os
@@ -6,8 +9,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from edge_srcnn.errors import EdgeSrcnnError, InternalError
@@ -15,6 +19,9 @@ from export.training.cluster import LOST, ProcessLost
 
 _PARENT = "EDGE_SRCNN_SUPERVISED"
 """Names a descriptor that is at its end when the parent is no more."""
+
+_GRACE_S = 10.0
+"""After a signal, a child that waits for the others inside JAX, and hears nothing, is killed."""
 
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -51,12 +58,15 @@ def supervise() -> int:
     )
     os.close(ends_with_us)
 
+    signalled: list[float] = []
+
     def pass_on(number: int, frame: FrameType | None) -> None:
+        signalled.append(time.monotonic())
         child.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        status = child.wait()
+        status = _wait(child, signalled)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -66,6 +76,15 @@ def supervise() -> int:
     if status in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGBUS):
         raise EdgeSrcnnError(f"the training was ended by {signal.Signals(-status).name}; start all processes again")
     return status if status >= 0 else 128 - status
+
+
+def _wait(child: "subprocess.Popen[bytes]", signalled: list[float]) -> int:
+    """Wait until a child ends; some time after a signal, end it."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(1.0)
+        if signalled and time.monotonic() > signalled[0] + _GRACE_S:
+            child.kill()
 
 
 @contextmanager

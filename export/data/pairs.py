@@ -1,12 +1,18 @@
 """Read folders of pictures, and make training pairs: what the network reads, and the ground truth."""
 
+import hashlib
+import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 
+import edge_srcnn
 from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range, to_8_bits
@@ -14,7 +20,9 @@ from edge_srcnn.installation import how_to_install
 from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.sources.images import find_pictures, read_picture
 from export.data.degradation import degrade, imresize, modcrop
+from export.data.pair import Pair
 from export.data.patch_spec import PatchSpec
+from export.data.plane_cache import PlaneCache
 
 Float32Array = NDArray[np.float32]
 
@@ -40,43 +48,6 @@ LARGE_PX = 400
 """A picture whose short side is at least this is shrunk: photographs hold few sharp edges at full size."""
 
 SHRINK_FACTORS = (0.5, 0.65)
-
-GREY_LEVEL = 64
-"""Goals count in 64ths of a grey level: what teachers put out is no whole number."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Hold what a network reads of one picture, and what it should put out.
-
-    Attributes
-    ----------
-    plane
-        What the network reads, uint8 ``[h, w]``.
-    hr
-        The sharp picture, uint8 ``[h * upsampling, w * upsampling]``.
-    base
-        The bicubic picture, uint8, as large as the ground truth; the plane itself, where the network reads that, and at
-        scale 1.
-    residual
-        What teachers add to the base, int16 in 64ths of a grey level; None: the ground truth is the goal.
-    """
-
-    plane: UInt8Array
-    hr: UInt8Array
-    base: UInt8Array
-    residual: NDArray[np.int16] | None = None
-
-    def goal(self, place: tuple[slice, slice], *, adds: bool) -> NDArray[np.int16]:
-        """Compute what a network should put out at a place of the ground truth, int16 in 64ths of a grey level.
-
-        ``adds``: it puts out what is to be added to the base, not the picture.
-        """
-        base = self.base[place].astype(np.int16) * np.int16(GREY_LEVEL)
-        if self.residual is not None:
-            return self.residual[place] if adds else base + self.residual[place]
-        hr = self.hr[place].astype(np.int16) * np.int16(GREY_LEVEL)
-        return hr - base if adds else hr
 
 
 @dataclass(frozen=True)
@@ -111,6 +82,7 @@ def load_split(
     held_out: float = 0.06,
     seed: int = 0,
     on_progress: Callable[[float], None] = lambda done: None,
+    cache: PlaneCache | None = None,
 ) -> Split:
     """Read pictures, make their pairs, and hold some out from the training.
 
@@ -129,6 +101,8 @@ def load_split(
         Which pictures are held out, and what a random degradation draws, hang on it.
     on_progress
         Is told the share that is done, 0..1.
+    cache
+        Keeps prepared pictures that memory does not hold, for the next training too; None: all stay in memory.
 
     Returns
     -------
@@ -138,26 +112,26 @@ def load_split(
     ------
     NoInput, BadData, Unavailable
         A folder is missing; fewer than two pictures can be used; scikit-image is missing, and no folder is given.
+    CannotWrite
+        The cache cannot be written.
     """
     found = [p for folder in folders for p in find_pictures(folder)] if folders else builtin_photographs()
     paths = list({path.resolve(): path for path in found}.values())  # folders may overlap
     order = np.random.default_rng(seed).permutation(len(paths))
-    usable: list[list[Pair]] = []
-    skipped: list[str] = []
-    for number, index in enumerate(order):
-        on_progress(number / len(paths))
-        path = paths[index]
-        try:
-            pixels = to_8_bits(read_picture(path).pixels)
-        except BadPicture as error:
-            skipped.append(str(error))
-            continue
-        luma = luma_studio_range(pixels) if number % 2 == 0 else luma_full_range(pixels)
-        pairs = list(make_pairs(luma, spec, seed=(seed, number)))
-        if pairs:
-            usable.append(pairs)
-        else:
-            skipped.append(f"{path}: smaller than {spec.least_px} pixels")
+    cache = cache or PlaneCache(Path(), above=sys.maxsize)
+    key = _key([paths[index] for index in order], spec, seed)
+    prepared = cache.read(key)
+    if prepared is None:
+        with cache.writing(key) as writer:
+            skipped: list[str] = []
+            for number, index in enumerate(order):
+                on_progress(number / len(paths))
+                try:
+                    writer.add(_prepare(paths[index], number, spec, seed))
+                except BadPicture as error:
+                    skipped.append(str(error))
+            prepared = writer.finish(tuple(skipped))
+    usable = prepared.pictures
     if len(usable) < 2:
         raise BadData(
             f"{len(usable)} usable pictures of {len(paths)}; training needs 2 or more of {spec.least_px} pixels"
@@ -167,8 +141,26 @@ def load_split(
         train=tuple(pair for pairs in usable[n:] for pair in pairs),
         held_out=tuple(pair for pairs in usable[:n] for pair in pairs[:: spec.versions]),
         n_pictures=len(usable),
-        skipped=tuple(skipped),
+        skipped=prepared.skipped,
     )
+
+
+def _prepare(path: Path, number: int, spec: PatchSpec, seed: int) -> list[Pair]:
+    """Read a picture, and make its pairs; ``BadPicture`` where it cannot be used."""
+    pixels = to_8_bits(read_picture(path).pixels)
+    luma = luma_studio_range(pixels) if number % 2 == 0 else luma_full_range(pixels)
+    pairs = list(make_pairs(luma, spec, seed=(seed, number)))
+    if not pairs:
+        raise BadPicture(f"{path}: smaller than {spec.least_px} pixels")
+    return pairs
+
+
+def _key(paths: list[Path], spec: PatchSpec, seed: int) -> str:
+    """Digest what prepared pictures hang on: files, how they are prepared, and the libraries that decode them."""
+    files = [(str(path.resolve()), status.st_size, status.st_mtime_ns) for path in paths if (status := path.stat())]
+    how = (spec.scale, spec.plane, spec.degradation, spec.versions, spec.least_px, seed)
+    versions = (edge_srcnn.__version__, PIL.__version__, cv2.__version__, np.__version__)
+    return hashlib.sha256(json.dumps([files, how, versions]).encode()).hexdigest()[:16]
 
 
 def make_pairs(luma: UInt8Array, spec: PatchSpec, seed: tuple[int, ...] = (0,)) -> Iterator[Pair]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from edge_srcnn.errors import BadData
 from edge_srcnn.models.spec import LUMA_PLANE
-from export.data.pairs import GREY_LEVEL, Float32Array, Pair
+from export.data.pair import GREY_LEVEL, Pair
+from export.data.pairs import Float32Array
 from export.data.patch_spec import PatchSpec
 
 Scalar = TypeVar("Scalar", bound=np.generic)

@@ -13,7 +13,8 @@ from edge_srcnn.models.file import GOLDEN_SHAPE
 from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.system.native_stderr import quiet_native_code
 from export.architectures import Architecture, Layer
-from export.data.pairs import Float32Array, Pair
+from export.data.pair import Pair
+from export.data.pairs import Float32Array
 from export.int8.trace import TRACE_ENGINE, trace
 
 INPUT_SCALE = 1 / 255

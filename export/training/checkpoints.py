@@ -26,8 +26,8 @@ class TrainingState:
     """Hold what a checkpoint knows besides weights.
 
     ``history`` holds (step, held-out PSNR in dB, mean square error of the training patches). ``rate_factor`` is 1 until
-    the network collapses. ``lengths`` holds the (steps, minutes) that the training was to have, first to last; ``devices``
-    the numbers of devices that it ran on.
+    the network collapses. ``lengths`` holds the (steps, minutes) that the training was to have, first to last;
+    ``devices`` the numbers of devices that it ran on.
     """
 
     step: int = 0
@@ -116,6 +116,8 @@ class Checkpoints:
     def save(self, model: keras.Model, state: TrainingState) -> None:
         """Write the weights, then the state that names them, then drop what it no longer names."""
         if self._devices.rank:
+            with tempfile.TemporaryDirectory() as nowhere:  # JAX lets no process read distributed weights alone
+                model.save_weights(Path(nowhere) / self.weights(state.step).name)
             return
         partial = self._folder / (STATE_NAME + ".part")
         wanted = ROOM_BASE + ROOM_PER_WEIGHT * model.count_params()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -20,6 +21,7 @@ JOIN_S = 300
 HEARTBEAT_S = 30
 """A process that was silent for so long is lost, and all others end."""
 
+_STDOUT = 1
 _FLAG = "xla_force_host_platform_device_count"
 _LOST = re.compile(r"gloo|nccl|coordination|heartbeat|barrier|UNAVAILABLE|DEADLINE_EXCEEDED", re.IGNORECASE)
 """What JAX says in errors that another process, or the network, is to blame for."""
@@ -41,6 +43,8 @@ class JaxDevices:
         self.rank, self.processes = jax.process_index(), jax.process_count()
         names = [f"{device.platform}:{device.id}" for device in devices]
         self._distribution = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+        with _quiet_stdout():
+            self.send(b"connected")
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -63,7 +67,7 @@ class JaxDevices:
         """Wait for the other processes, and part from them."""
         if self.processes > 1:
             with self._telling():
-                jax.distributed.shutdown()
+                jax.distributed.shutdown()  # type: ignore[no-untyped-call]  # JAX gives it no types
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -100,7 +104,7 @@ def open_jax_devices(wanted: int | None, cluster: Cluster | None) -> Devices:
     """
     if wanted and wanted > 1 and _FLAG not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):  # JAX runs already, on what it was given first
-            jax.config.update("jax_num_cpu_devices", wanted)
+            jax.config.update("jax_num_cpu_devices", wanted)  # type: ignore[no-untyped-call]  # JAX gives it no types
     if cluster is not None:
         _join(cluster)
     here = jax.local_devices()
@@ -119,8 +123,23 @@ def open_jax_devices(wanted: int | None, cluster: Cluster | None) -> Devices:
     return JaxDevices([device for devices in each for device in devices], remark)
 
 
+@contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Drop what native code writes to standard output: Gloo tells of its connections."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(_STDOUT), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, _STDOUT)
+        yield
+    finally:
+        os.dup2(kept, _STDOUT)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _join(cluster: Cluster) -> None:
     """Meet the other processes."""
+    jax.config.update("jax_enable_preemption_service", False)  # type: ignore[no-untyped-call]  # it swallows SIGTERM
     try:
         if cluster.address is None:
             jax.distributed.initialize(
@@ -140,5 +159,5 @@ def _join(cluster: Cluster) -> None:
     except ValueError as error:
         raise UsageError(f"--cluster auto: no scheduler tells of other processes here ({error})") from error
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise ProcessLost(f"the processes did not meet at {cluster.address or 'the address of SLURM'} ({reason})") from error
+        where = cluster.address or "the address that the scheduler tells"
+        raise ProcessLost(f"the processes did not meet at {where} ({str(error).splitlines()[0]})") from error

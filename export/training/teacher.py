@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from edge_srcnn.engine.interpreter import Interpreter, open_interpreter
 from edge_srcnn.engine.processor import available_processors
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import CannotWrite, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import Model, read_model
 from edge_srcnn.models.spec import BICUBIC_PLANE
 from edge_srcnn.system.files import whole_file
 from export.architectures import Architecture
-from export.data.pairs import GREY_LEVEL, Float32Array, Pair, Split
+from export.data.pair import GREY_LEVEL, Pair
+from export.data.pairs import Float32Array, Split
 from export.data.patches import d4_transform
 
 _ENGINE = "litert"
@@ -85,16 +86,19 @@ def teach(
     sizes = [pair.base.size for pair in split.train]
     levels = _kept(path, sum(sizes))
     if levels is None:
-        levels = np.empty(sum(sizes), np.int16)
         interpreters = [(open_interpreter(_ENGINE, model.graph, available_processors()), model) for model in teachers]
         done = 0
-        for pair, size in zip(split.train, sizes, strict=True):
-            lessons = [lesson for each in interpreters for lesson in _lessons(*each, pair)]
-            levels[done : done + size] = np.rint(np.mean(lessons, axis=0) * GREY_LEVEL).ravel()
-            done += size
-            on_progress(done / len(levels))
         with whole_file(path, overwrite=True) as file:
-            np.save(file, levels)
+            header = {"descr": "<i2", "fortran_order": False, "shape": (sum(sizes),)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for pair, size in zip(split.train, sizes, strict=True):
+                lessons = [lesson for each in interpreters for lesson in _lessons(*each, pair)]
+                file.write(np.rint(np.mean(lessons, axis=0) * GREY_LEVEL).astype("<i2").tobytes())
+                done += size
+                on_progress(done / sum(sizes))
+        levels = _kept(path, sum(sizes))
+    if levels is None:
+        raise CannotWrite(f"{path}: what was written cannot be read")
     ends = np.cumsum(sizes)
     taught = tuple(
         replace(pair, residual=levels[end - size : end].reshape(pair.base.shape))

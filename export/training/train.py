@@ -12,7 +12,8 @@ import keras
 
 from edge_srcnn.models.spec import LUMA_PLANE
 from export.architectures import Architecture
-from export.data.pairs import Float32Array, Pair, Split
+from export.data.pair import Pair
+from export.data.pairs import Float32Array, Split
 from export.data.patch_spec import PatchSpec
 from export.data.patches import PatchSampler, centre_crops
 from export.training.checkpoints import Checkpoints, TrainingState

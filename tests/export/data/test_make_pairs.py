@@ -13,7 +13,8 @@ from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.spec import BICUBIC_PLANE, LUMA_PLANE
 from export.data.degradation import cv2_bicubic, degrade, imresize, matlab_bicubic
-from export.data.pairs import Pair, load_split, make_pairs
+from export.data.pair import Pair
+from export.data.pairs import load_split, make_pairs
 from export.data.patch_spec import PatchSpec
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from edge_srcnn.errors import BadData, UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.spec import LUMA_PLANE
-from export.data.pairs import Pair
+from export.data.pair import Pair
 from export.data.patch_spec import PatchSpec
 from export.data.patches import PatchSampler, centre_crops
 

@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter as LiteRt
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.imaging.luma import UInt8Array
 from export.architectures import Architecture, Layer, find_architecture
-from export.data.pairs import Pair
+from export.data.pair import Pair
 from export.int8.convert import convert, representative_dataset
 from export.training.network import build_model, build_stack, layers_of, set_layers
 from tests.export.layers import random_layers

@@ -10,7 +10,8 @@ from edge_srcnn.errors import BadData
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.file import GOLDEN_SHAPE
 from export.architectures import find_architecture
-from export.data.pairs import Float32Array, Pair
+from export.data.pair import Pair
+from export.data.pairs import Float32Array
 from export.int8 import convert as quantization
 from export.int8.convert import representative_dataset
 

@@ -14,7 +14,8 @@ from edge_srcnn.models.file import read_model
 from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.upscaler import open_model
 from export.architectures import find_architecture
-from export.data.pairs import GREY_LEVEL, Pair, Split, make_pairs
+from export.data.pair import GREY_LEVEL, Pair
+from export.data.pairs import Split, make_pairs
 from export.data.patch_spec import patch_spec
 from export.data.patches import PatchSampler, d4_transform
 from export.job import ExportJob

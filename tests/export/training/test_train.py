@@ -11,7 +11,8 @@ import pytest
 
 from edge_srcnn.errors import BadData, NoInput
 from export.architectures import find_architecture
-from export.data.pairs import Pair, Split
+from export.data.pair import Pair
+from export.data.pairs import Split
 from export.data.patches import centre_crops
 from export.training.network import build_model, layers_of, set_layers
 from export.training.plan import TrainingPlan
