@@ -136,9 +136,9 @@ class Checkpoints:
 
 
 def _read(path: Path) -> bytes:
-    """Read the state of a checkpoint; nothing where there is none."""
+    """Read the state of a checkpoint, after an empty line; nothing at all where there is none."""
     try:
-        return path.read_bytes() if os.path.isfile(path) else b""
+        return b"\n" + path.read_bytes() if os.path.isfile(path) else b""
     except OSError as error:
         raise _damaged(path, error) from error
 
