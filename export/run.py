@@ -1,12 +1,11 @@
 """Run an export from beginning to end: pictures, training, quantization, evaluation, files."""
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_srcnn.errors import CannotWrite, OutputExists
+from edge_srcnn.errors import OutputExists
 from edge_srcnn.exchange.onnx_file import import_onnx
 from edge_srcnn.exchange.onnx_writer import write_onnx
 from edge_srcnn.imaging.bicubic import base_name
@@ -32,8 +31,8 @@ from export.int8.trace import LayerNoise, layer_noise
 from export.job import ExportJob
 from export.packaging import describe, model_card, nearest_bundled, quality_rows
 from export.provenance import report_facts, short_remark, training_facts
-from export.training.checkpoints import TrainingState
-from export.training.devices import ONE_DEVICE, Devices
+from export.training.checkpoints import TrainingState, drop_checkpoints
+from export.training.devices import ONE_DEVICE, Devices, check_batch
 from export.training.network import layers_of
 from export.training.plan import is_short
 from export.training.schedule import Progress
@@ -97,6 +96,7 @@ def run_export(
     EdgeSrcnnError
         The training diverged, or the converter failed.
     """
+    check_batch(job.plan.batch, devices)
     if job.onnx:
         import_onnx()  # what is missing shows before the training
     compiler = find_compiler() if job.edgetpu else None
@@ -117,7 +117,7 @@ def run_export(
     sets = _sets(job, split)
     representative = representative_dataset(split.train, job.architecture, seed=job.plan.seed) if job.int8 else []
     if job.restart and devices.rank == 0:
-        _drop(job.training_folder)
+        drop_checkpoints(job.training_folder)
     layers, state, base_psnr = _obtain_layers(job, split, on_stage, on_progress, devices)
     on_stage("quantizing")
     quantized = layers
@@ -239,15 +239,6 @@ def _quantize(
     on_stage("training, quantized")
     folder, plan = job.training_folder / "quantized", fine_tuning_plan(job.plan, job.qat_steps)
     return fine_tune(quantized, architecture, job.patches, split, plan, representative, folder, on_progress, devices)
-
-
-def _drop(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise CannotWrite(f"{folder}: cannot be removed ({error.strerror})") from error
 
 
 def _sets(job: ExportJob, split: Split) -> dict[str, list[UInt8Array]]:

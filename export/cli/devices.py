@@ -1,5 +1,6 @@
 """Read the options that say what a training runs on and where its pictures lie, and open the devices."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,13 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_srcnn.errors import UsageError
-from export.cli.supervision import leave_at_once
-from export.training.cluster import Cluster
+from export.cli.arguments import one_of
+from export.cli.supervision import is_supervised, leave_at_once, supervise
+from export.training.cluster import Cluster, read_cluster
 
 if TYPE_CHECKING:
     from export.training.devices import Devices
 
 ALL = "all"
+BACKENDS = ("tensorflow", "jax", "torch")
+RARE: dict[str, Any] = {"rich_help_panel": "Rare: --help-all", "hidden": True}
+"""How an option is shown by ``--help-all`` alone."""
+
+BackendOption = Annotated[
+    str | None,
+    typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. (default: Keras' own)", **RARE),
+]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", help="float32, or mixed_bfloat16 (faster where the processor has it).", **RARE)
+]
 CacheOption = Annotated[
     Path | None,
     typer.Option(
@@ -51,6 +64,13 @@ RankOption = Annotated[
 ]
 
 
+def take_backend(backend: str | None) -> None:
+    """Let Keras take a back end, before it is imported; ``UsageError`` where it has none of that name."""
+    if backend is not None:
+        one_of("--backend", backend, BACKENDS)
+        os.environ["KERAS_BACKEND"] = backend
+
+
 def read_devices(text: str) -> int | None:
     """Read ``--devices``: a number, or None for ``all``; ``UsageError`` where it is something else."""
     if text == ALL:
@@ -58,6 +78,28 @@ def read_devices(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"--devices {text!r}: give a number from 1 on, or {ALL}")
     return int(text)
+
+
+def read_processes(cluster: str | None, rank: str | None, *, trains: bool) -> Cluster | None:
+    """Read ``--cluster`` and ``--rank``; where they are given, run this command again in a child, and end with it.
+
+    Parameters
+    ----------
+    cluster, rank
+        As they were given.
+    trains
+        False: there is nothing to train together, which is a ``UsageError``.
+
+    Returns
+    -------
+    The processes, in the child; None where this one trains alone.
+    """
+    together = read_cluster(cluster, rank)
+    if together is not None and not trains:
+        raise UsageError("--cluster: --weights are packaged as they are, and nothing is trained")
+    if together is not None and not is_supervised():
+        raise typer.Exit(supervise())
+    return together
 
 
 @contextmanager
@@ -76,7 +118,7 @@ def training_devices(wanted: int | None, cluster: Cluster | None) -> Iterator["D
     The devices. Where the block fails in one of several processes, it ends without waiting for the others.
     """
     from edge_srcnn.cli.console import say_warning
-    from export.training.devices import open_devices
+    from export.training.devices import check_backend, open_devices
 
     if cluster is None:
         found = open_devices(wanted)
@@ -84,6 +126,7 @@ def training_devices(wanted: int | None, cluster: Cluster | None) -> Iterator["D
             say_warning(f"--devices {wanted}: {found.remark}")
         yield found
         return
+    check_backend(cluster)
     with leave_at_once():
         if cluster.address is not None:
             say_warning(f"process {cluster.rank} of {cluster.processes}: meeting the others at {cluster.address}")

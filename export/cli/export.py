@@ -1,9 +1,8 @@
 """Make a packaged int8 network of photographs: the command ``edge-srcnn export``."""
 
 import logging
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,25 +10,34 @@ from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import HelpAll
 from edge_srcnn.errors import UsageError
 from export.cli.arguments import is_given, licence_of, one_of, pair
-from export.cli.devices import CacheOption, ClusterOption, DevicesOption, RankOption, read_devices, training_devices
+from export.cli.devices import (
+    RARE,
+    BackendOption,
+    CacheOption,
+    ClusterOption,
+    DevicesOption,
+    PrecisionOption,
+    RankOption,
+    read_devices,
+    read_processes,
+    take_backend,
+    training_devices,
+)
 from export.cli.packages import need_packages
-from export.cli.supervision import is_supervised, supervise
-from export.training.cluster import read_cluster
 
 EXAMPLES = command_examples(
     "edge-srcnn export --int8 --minutes 5  # trains on the photographs inside scikit-image",
     "edge-srcnn export --int8 --scale 3 --data photos/ --minutes 30 -o models/",
     "edge-srcnn export --int8 --arch fast-m --data photos/ --steps 20000  # a network for live pictures",
     "edge-srcnn export --int8 --arch fast-s --scale 1 --degradation camera  # cleans, at the same size",
+    "edge-srcnn export --int8 --devices 4 --data photos/  # on four GPUs",
     "edge-srcnn export --int8 --edgetpu  # for Coral's Edge TPU too; exit status 69 without its compiler",
     "edge-srcnn export --int8 --weights trained_SRCNN_weights.h5 --arch srcnn-915",
     "edge-srcnn export --int8 --weights espcn.onnx --data photos/  # a network that others trained",
     more="More options: edge-srcnn export --help-all",
 )
 MAKE, DATA, TRAIN, OUT = "What to make", "Training pictures", "Training", "Result"
-RARE: dict[str, Any] = {"rich_help_panel": "Rare: --help-all", "hidden": True}
 DEFAULT_MINUTES = 12.0
-BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def export(
@@ -185,16 +193,11 @@ def export(
         int,
         typer.Option("--qat-steps", min=0, help="Then train the quantized network on, for so many batches.", **RARE),
     ] = 0,
-    precision: Annotated[
-        str, typer.Option("--precision", help="float32, or mixed_bfloat16 (faster where the processor has it).", **RARE)
-    ] = "float32",
+    precision: PrecisionOption = "float32",
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same seed, the same patches.", **RARE)
     ] = 0,
-    backend: Annotated[
-        str | None,
-        typer.Option("--backend", help="Keras back end: tensorflow, jax or torch. (default: Keras' own)", **RARE),
-    ] = None,
+    backend: BackendOption = None,
     cache: CacheOption = None,
     devices: DevicesOption = "1",
     cluster: ClusterOption = None,
@@ -219,14 +222,8 @@ def export(
     help_all: HelpAll = False,
 ) -> None:
     """Train a network, quantize it, evaluate it, and package it. A training that is killed goes on where it stopped."""
-    if backend is not None:
-        one_of("--backend", backend, BACKENDS)
-        os.environ["KERAS_BACKEND"] = backend
-    wanted, together = read_devices(devices), read_cluster(cluster, rank)
-    if together is not None and weights is not None:
-        raise UsageError("--cluster: --weights are packaged as they are, and nothing is trained")
-    if together is not None and not is_supervised():
-        raise typer.Exit(supervise())
+    take_backend(backend)
+    wanted, together = read_devices(devices), read_processes(cluster, rank, trains=weights is None)
     from edge_srcnn.system.native_stderr import drop_native_log
 
     if not logging.getLogger().isEnabledFor(logging.DEBUG):

@@ -135,6 +135,16 @@ class Checkpoints:
             raise CannotWrite(f"{self._folder}: no checkpoint can be written ({reason})") from error
 
 
+def drop_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of a training; ``CannotWrite`` where the system refuses."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise CannotWrite(f"{folder}: cannot be removed ({error.strerror})") from error
+
+
 def _read(path: Path) -> bytes:
     """Read the state of a checkpoint, after an empty line; nothing at all where there is none."""
     try:

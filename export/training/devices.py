@@ -97,20 +97,25 @@ def open_devices(wanted: int | None, cluster: Cluster | None = None) -> Devices:
     """
     if wanted == 1 and cluster is None:
         return ONE_DEVICE
-    backend = keras.backend.backend()
-    if backend == "jax":
+    check_backend(cluster)
+    if keras.backend.backend() == "jax":
         from export.training.jax_devices import open_jax_devices
 
         return open_jax_devices(wanted, cluster)
-    if cluster is not None:
+    from export.training.tensorflow_devices import open_tensorflow_devices
+
+    return open_tensorflow_devices(wanted)
+
+
+def check_backend(cluster: Cluster | None) -> None:
+    """Raise ``UsageError`` where Keras' back end cannot train on several devices, or in several processes."""
+    backend = keras.backend.backend()
+    if cluster is not None and backend != "jax":
         raise UsageError(
             f"--cluster: Keras trains in several processes on JAX alone, not on {backend}; give --backend jax"
         )
-    if backend == "tensorflow":
-        from export.training.tensorflow_devices import open_tensorflow_devices
-
-        return open_tensorflow_devices(wanted)
-    raise UsageError(f"--devices: Keras trains on several devices on TensorFlow and JAX, not on {backend}")
+    if backend not in ("jax", "tensorflow"):
+        raise UsageError(f"--devices: Keras trains on several devices on TensorFlow and JAX, not on {backend}")
 
 
 def check_batch(batch: int, devices: Devices) -> None:

@@ -54,6 +54,15 @@ def test_a_missing_folder_ends_with_66_and_one_line(tmp_path: Path) -> None:
         (["--minutes", "-1"], "--steps and --minutes must be more than 0"),
         (["--minutes", "nan"], "--steps and --minutes must be more than 0"),
         (["--minutes", "1", "--steps", "5"], "give either --steps or --minutes"),
+        (["--devices", "none"], "--devices 'none': give a number from 1 on, or all"),
+        (["--devices", "0"], "--devices '0': give a number from 1 on, or all"),
+        (["--cluster", "here"], "--cluster 'here': give HOST:PORT of process 0, such as 10.0.0.1:4711, or auto"),
+        (["--cluster", "10.0.0.1:4711"], "--cluster needs --rank K/N: process K, from 0 on, of N"),
+        (["--rank", "0/2"], "--rank 0/2: give --cluster HOST:PORT too, the address of process 0"),
+        (
+            ["--cluster", "10.0.0.1:4711", "--rank", "0/2", "--weights", "w.h5"],
+            "--cluster: --weights are packaged as they are, and nothing is trained",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -74,6 +83,24 @@ def test_options_that_make_no_sense_at_all_end_with_2(cli: Cli, arguments: list[
     ended = cli("export", *arguments)
     assert ended.status == 2
     assert arguments[0] in ended.err
+
+
+def test_several_processes_on_tensorflow_end_with_2_and_one_line(tmp_path: Path) -> None:
+    together = ("--cluster", "127.0.0.1:4711", "--rank", "0/2", "--backend", "tensorflow")
+    done = run("export", "--int8", *together, "-o", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "edge-srcnn: --cluster: Keras trains in several processes on JAX alone, not on tensorflow; give --backend jax\n"
+    )
+
+
+def test_a_batch_that_the_devices_cannot_share_ends_with_2(tmp_path: Path) -> None:
+    done = run("export", "--int8", "--devices", "2", "--batch", "63", "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "--devices 2: 2 virtual devices of one processor: to try it out, for they are no faster than one",
+        "edge-srcnn: --batch 63: 2 devices share it; give a multiple, such as 64",
+    ]
 
 
 def test_weights_of_another_shape_end_with_65_and_the_options_that_fit(

@@ -177,7 +177,5 @@ def test_only_an_address_of_this_machine_is_loopback(address: str, *, loopback: 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="told of TensorFlow")
 def test_several_processes_need_jax() -> None:
-    with pytest.raises(
-        UsageError, match="--cluster: Keras trains in several processes on JAX alone, not on tensorflow"
-    ):
+    with pytest.raises(UsageError, match=r"--cluster: .* on JAX alone, not on tensorflow"):
         open_devices(1, Cluster("127.0.0.1:1", 0, 2))
