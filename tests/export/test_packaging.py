@@ -219,3 +219,9 @@ def test_the_same_command_gives_the_same_bytes_where_nothing_keeps_it_from_that(
 ) -> None:
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     assert differs(TrainingState(lengths=((9, None),))) is None
+    assert differs(TrainingState(lengths=((9, None),), devices=(1,))) is None
+
+
+@pytest.mark.parametrize("devices", [(2,), (1, 2), (2, 1)])
+def test_several_devices_keep_the_same_command_from_the_same_bytes(devices: tuple[int, ...]) -> None:
+    assert "trained on 2 devices" in (differs(TrainingState(lengths=((9, None),), devices=devices)) or "")

@@ -33,6 +33,7 @@ from dataclasses import replace
 from pathlib import Path
 from edge_srcnn.errors import UsageError
 from export.data.pairs import load_split
+from export.provenance import differs
 from export.training.devices import ONE_DEVICE, open_devices
 from export.training.network import layers_of
 from export.training.train import train
@@ -60,6 +61,7 @@ for name, trained in {
     "two, then one": run("shrinks", devices, ONE_DEVICE),
 }.items():
     found[name] = {"history": trained.state.history, "devices": trained.state.devices, "layers": layers(trained)}
+    found[name]["differs"] = differs(trained.state)
 try:
     open_devices(64)
 except UsageError as error:
@@ -91,6 +93,7 @@ def test_two_devices_train_the_network_of_one_and_it_goes_on_with_either(
     assert told["remark"].startswith("2 virtual devices of one processor")
     assert told["too many"].startswith("--devices 64: ")
     assert "runs already, on 2" in told["too many"]
+    assert ["2 devices" in (run["differs"] or "") for run in told["found"].values()] == [False, True, True, True]
     one, *others = told["found"].values()
     assert [run["devices"] for run in told["found"].values()] == [[1], [2], [1, 2], [2, 1]]
     for run in others:
