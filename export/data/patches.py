@@ -59,9 +59,7 @@ def centre_crops(
     Returns planes ``[n, c + 2 halo, c + 2 halo, 1]``, HR planes and bicubic pictures ``[n, c', c', 1]``, where ``c'``
     is ``crop_px``, or what the smallest pair allows, and ``c`` is that in pixels of the plane.
     """
-    whole = crop_px // spec.upsampling + 2 * spec.halo_px
-    size = min(whole, *(side for pair in pairs for side in pair.plane.shape))
-    cut = replace(spec, patch_px=(size - 2 * spec.halo_px) // spec.block_px * spec.block_px)
+    cut = replace(spec, patch_px=common_crop_px(pairs, spec, crop_px) // spec.upsampling)
     crops = []
     for pair in pairs:
         top, left = ((side - cut.size_px) // 2 for side in pair.plane.shape)
@@ -70,6 +68,13 @@ def centre_crops(
     to_unit = np.float32(1 / 255)
     planes, hr_planes, bases = (np.stack(planes)[..., None] * to_unit for planes in zip(*crops, strict=True))
     return planes, hr_planes, bases
+
+
+def common_crop_px(pairs: tuple[Pair, ...], spec: PatchSpec, crop_px: int = 128) -> int:
+    """Find the side of crops, in pixels of the ground truth, that ``centre_crops`` cuts of any of some pairs alike."""
+    whole = crop_px // spec.upsampling + 2 * spec.halo_px
+    size: int = min(whole, *(side for pair in pairs for side in pair.plane.shape))
+    return (size - 2 * spec.halo_px) // spec.block_px * spec.block_px * spec.upsampling
 
 
 def _unit(levels: NDArray[np.generic], white: int = 255) -> Float32Array:

@@ -3,14 +3,19 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_srcnn.errors import EdgeSrcnnError
+from edge_srcnn.models.spec import LUMA_PLANE
+from export.data.pair import Pair
 from export.data.pairs import Float32Array
+from export.data.patch_spec import PatchSpec
+from export.data.patches import centre_crops, common_crop_px
 from export.training.checkpoints import Checkpoints, TrainingState
 from export.training.devices import ONE_DEVICE, Devices, agree
 from export.training.plan import TrainingPlan
@@ -39,38 +44,45 @@ class Progress:
 
 
 class HeldOut:
-    """Measure the PSNR of networks, and of the base, on the held-out crops, float32 ``[n, h, w, 1]`` in 0..1.
+    """Measure the PSNR of networks, and of the base, on the centres of held-out pictures.
+
+    They are cut anew each time, a few at once: there may be more of them than memory holds.
 
     Parameters
     ----------
-    x
-        What the network reads.
-    hr
-        The ground truth.
-    base
-        The bicubic pictures, as large as the ground truth; at scale 1, the input.
-    adds
-        True: what a network puts out is added to ``base``.
+    pairs
+        The held-out pictures.
+    spec
+        How patches are cut for the network.
     """
 
-    def __init__(self, x: Float32Array, hr: Float32Array, base: Float32Array, *, adds: bool) -> None:
-        self._x, self._hr, self._base, self._adds = x, hr, base, adds
-        self.base_psnr = self._psnr(base)
+    def __init__(self, pairs: tuple[Pair, ...], spec: PatchSpec) -> None:
+        self._pairs, self._spec, self._adds = pairs, spec, spec.plane == LUMA_PLANE
+        self._crop_px = common_crop_px(pairs, spec)
+        self.base_psnr = _mean_psnr([_mse(base, hr) for _, hr, base in self._crops()])
 
     def psnr(self, model: keras.Model) -> float:
         """Measure the mean PSNR of a network in dB."""
-        n = len(self._x)
-        out = [
-            keras.ops.convert_to_numpy(model(self._x[i : i + PREDICT_BATCH], training=False))
-            for i in range(0, n, PREDICT_BATCH)
-        ]
-        pictures = np.concatenate(out)
-        return self._psnr(self._base + pictures if self._adds else pictures)
+        found = []
+        for x, hr, base in self._crops():
+            out = keras.ops.convert_to_numpy(model(x, training=False))
+            found.append(_mse(base + out if self._adds else out, hr))
+        return _mean_psnr(found)
 
-    def _psnr(self, pictures: Float32Array) -> float:
-        error = np.clip(pictures, 0.0, 1.0).astype(np.float64) - self._hr
-        mse = np.maximum(np.mean(error * error, axis=(1, 2, 3)), LEAST_MSE)
-        return float(np.mean(-10.0 * np.log10(mse)))
+    def _crops(self) -> Iterator[tuple[Float32Array, Float32Array, Float32Array]]:
+        for first in range(0, len(self._pairs), PREDICT_BATCH):
+            yield centre_crops(self._pairs[first : first + PREDICT_BATCH], self._spec, self._crop_px)
+
+
+def _mse(pictures: Float32Array, hr: Float32Array) -> NDArray[np.float64]:
+    """Compute the mean square error of each of some pictures ``[n, h, w, 1]`` in 0..1."""
+    error = np.clip(pictures, 0.0, 1.0).astype(np.float64) - hr
+    return np.asarray(np.mean(error * error, axis=(1, 2, 3)))
+
+
+def _mean_psnr(errors: list[NDArray[np.float64]]) -> float:
+    """Compute the mean PSNR in dB of all pictures, some of whose errors each array holds."""
+    return float(np.mean(-10.0 * np.log10(np.maximum(np.concatenate(errors), LEAST_MSE))))
 
 
 class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

@@ -10,12 +10,11 @@ from typing import Any
 
 import keras
 
-from edge_srcnn.models.spec import LUMA_PLANE
 from export.architectures import Architecture
 from export.data.pair import Pair
 from export.data.pairs import Float32Array, Split
 from export.data.patch_spec import PatchSpec
-from export.data.patches import PatchSampler, centre_crops
+from export.data.patches import PatchSampler
 from export.training.checkpoints import Checkpoints, TrainingState
 from export.training.devices import ONE_DEVICE, Devices, agree, agree_on_weights, check_batch, check_same, rows_of
 from export.training.losses import mse, taught_psnr
@@ -155,8 +154,7 @@ def fit(
     """
     optimizer = make_optimizer(plan)
     sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed)
-    adds = spec.plane == LUMA_PLANE
-    held_out = HeldOut(*centre_crops(split.held_out, spec), adds=adds)
+    held_out = HeldOut(split.held_out, spec)
     model.compile(optimizer=optimizer)
     agree_on_weights(model, devices)
     state = checkpoints.restore(model)
