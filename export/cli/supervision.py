@@ -58,10 +58,10 @@ def supervise() -> int:
     )
     os.close(ends_with_us)
 
-    signalled: list[float] = []
+    signalled: list[tuple[float, int]] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        signalled.append(time.monotonic())
+        signalled.append((time.monotonic(), number))
         child.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -71,6 +71,8 @@ def supervise() -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
         os.close(ours)
+    if status < 0 and signalled:
+        return 128 + signalled[0][1]
     if status == -signal.SIGABRT:
         raise ProcessLost(LOST)
     if status in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGBUS):
@@ -78,12 +80,12 @@ def supervise() -> int:
     return status if status >= 0 else 128 - status
 
 
-def _wait(child: "subprocess.Popen[bytes]", signalled: list[float]) -> int:
+def _wait(child: "subprocess.Popen[bytes]", signalled: list[tuple[float, int]]) -> int:
     """Wait until a child ends; some time after a signal, end it."""
     while True:
         with suppress(subprocess.TimeoutExpired):
             return child.wait(1.0)
-        if signalled and time.monotonic() > signalled[0] + _GRACE_S:
+        if signalled and time.monotonic() > signalled[0][0] + _GRACE_S:
             child.kill()
 
 
