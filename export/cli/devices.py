@@ -85,8 +85,10 @@ def read_processes(cluster: str | None, rank: str | None, *, trains: bool) -> Cl
 
     Parameters
     ----------
-    cluster, rank
-        As they were given.
+    cluster
+        HOST:PORT or ``auto``, as it was given.
+    rank
+        K/N, as it was given.
     trains
         False: there is nothing to train together, which is a ``UsageError``.
 
