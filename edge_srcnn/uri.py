@@ -24,6 +24,7 @@ _QUERY = re.compile(r"\?(?=[A-Za-z_]+=)")  # a question mark in a glob is none
 _COMMA = re.compile(r",(?![0-9])")  # between options; that between two numbers belongs to a value
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9}|/[1-9][0-9]{0,8})?")  # an exponent would take hours to compute
 _LEAST_PIXELS = 1000
+_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az", "sftp", "ssh", "ftp", "smb", "memory"})
 _Kind = TypeVar("_Kind", bound="Kind")
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
@@ -282,6 +283,11 @@ def find_kind(uri: Uri, kinds: Sequence[_Kind], role: str) -> _Kind:
     for kind in kinds:
         if uri.scheme in (kind.schemes or (kind.name,)) if uri.scheme else kind.opens(uri):
             return kind
+    if uri.scheme in _STORES:
+        raise UsageError(
+            f"{uri.text}: no {role} is in a store; edge-srcnn upscale reads and writes {uri.scheme}://, and"
+            " edge-srcnn run records into a folder"
+        )
     few = ", ".join(kind.example for kind in kinds[:4])
     raise UsageError(f"{uri.text}: no {role} is called {uri.scheme!r}; give one such as {few}")
 

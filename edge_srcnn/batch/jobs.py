@@ -99,6 +99,12 @@ def plan_jobs(
     if suffix is not None and suffix not in FORMATS:
         raise UsageError(f"format {suffix.lstrip('.')!r}: use one of {', '.join(sorted({s[1:] for s in FORMATS}))}")
     places, folder = [read_location(text) for text in inputs], read_location(output)
+    for each in dict.fromkeys(place.store for place in (*places, folder) if isinstance(place, StoreUrl)):
+        if each.has_password:
+            log.warning(
+                "%s: everybody on this machine can read the password in it (ps shows the command); a key keeps it out",
+                each,
+            )
     kind = _kind_of_output(folder)
     to_file = len(inputs) == 1 and bool(folder.suffix) and kind != FOLDER and not is_folder(places[0])
     found = [(place, find_sources(place, folder, videos=videos)) for place in places]

@@ -46,6 +46,11 @@ class StoreUrl:
         return replace(self, path="")
 
     @property
+    def server(self) -> "StoreUrl":
+        """Give what answers for the store: a host; for all buckets of a kind it is the same."""
+        return replace(self, authority="" if self.scheme in _BUCKETS else self.authority, path="")
+
+    @property
     def name(self) -> str:
         """Give the last part of the path."""
         return self._pure.name
@@ -69,6 +74,11 @@ class StoreUrl:
     def ends_as_folder(self) -> bool:
         """Tell whether it is written as a folder, or names no more than the store."""
         return not self.path or self.path.endswith("/")
+
+    @property
+    def has_password(self) -> bool:
+        """Tell whether a password stands in it."""
+        return ":" in self.authority.rpartition("@")[0]
 
     @property
     def is_web(self) -> bool:
@@ -134,7 +144,6 @@ def read_location(text: str | Path) -> Location:
     scheme = _SAME.get(match[1].lower(), match[1].lower())
     if scheme in _LOCAL:
         return Path(match[2])
-    remember(text)
     if scheme in _LIVE:
         raise UsageError(f"{text}: is a live stream; edge-srcnn run --source reads it")
     authority, _, path = match[2].partition("/")
@@ -142,13 +151,10 @@ def read_location(text: str | Path) -> Location:
         _check_bucket(text, scheme, authority)
     elif "@" in match[2]:
         _check_login(text, scheme, authority)
-    return StoreUrl(scheme, authority, path)
-
-
-def is_url(text: str) -> bool:
-    """Tell whether a text names something in a store."""
-    match = _URL.fullmatch(text)
-    return match is not None and match[1].lower() not in _LOCAL
+    url = StoreUrl(scheme, authority, path)
+    if url.has_password or url.is_web:  # a user's name alone is no secret, and stands in paths, too
+        remember(text)
+    return url
 
 
 def _check_bucket(text: str, scheme: str, bucket: str) -> None:

@@ -146,4 +146,4 @@ def _once(url: StoreUrl, action: Callable[[Any], _Answer]) -> _Answer:
 
 def _health_of(url: StoreUrl) -> _Health:
     with _stores_lock:
-        return _stores.setdefault(url.store, _Health(str(url.store)))
+        return _stores.setdefault(url.server, _Health(str(url.store)))

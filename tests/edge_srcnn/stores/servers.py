@@ -77,8 +77,9 @@ def keys_of(s3: Any, bucket: str, prefix: str = "") -> list[str]:
 class Proxy:
     """A way to a server on this machine; it breaks with all that is on it, and is there again."""
 
-    def __init__(self, server_port: int) -> None:
+    def __init__(self, server_port: int, delay_s: float = 0.0) -> None:
         self.connections = 0
+        self._delay_s = delay_s
         self._server_port = server_port
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -122,7 +123,8 @@ class Proxy:
 
     def _copy(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
-            while data := one.recv(65536):
+            while data := one.recv(1 << 20):
+                sleep(self._delay_s)
                 other.sendall(data)
         for each in (one, other):
             with suppress(OSError):
