@@ -203,8 +203,8 @@ def try_sftp(folder: Path, count: int, expected: dict[str, bytes], here_s: float
         found = {name: (out / name).read_bytes() for name in names()}
     finally:
         ssh.stop()
-    leftovers = [path for path in out.rglob("*") if path.name not in expected]
-    return tell("SFTP", status, seconds, memory, run, reader, found, expected, here_s, leftovers)
+    unfinished = [path for path in out.rglob("*") if path.name not in expected]
+    return tell("SFTP", status, seconds, memory, run, reader, found, expected, here_s, unfinished)
 
 
 def try_far_away(folder: Path, rclone: str, count: int, here_s: float, delay_s: float) -> None:
@@ -235,19 +235,19 @@ def tell(
     found: dict[str, bytes],
     expected: dict[str, bytes],
     here_s: float,
-    leftovers: list[Any],
+    unfinished: list[Any],
 ) -> bool:
     equal = sum(found.get(name) == data for name, data in expected.items())
     warnings = [line for line in run.said.splitlines() if line.startswith(("WARNING", "edge-srcnn:"))]
     say(
         f"{name}: exit {status}, {len(found)} results, {equal} of {len(expected)} byte-equal, {len(reader.half)} half"
-        f" objects in {reader.reads} reads, {len(leftovers)} leftovers; {seconds:.1f} s with {AWAY_S:.0f} s away"
+        f" objects in {reader.reads} reads, {len(unfinished)} unfinished; {seconds:.1f} s with {AWAY_S:.0f} s away"
         f" ({here_s:.1f} s from folder to folder), {memory:.0f} MB, {run.peak_bytes / 1e6:.0f} MB of temporary files,"
         f" {len(list(run.temporary.iterdir()))} left"
     )
-    for line in [*warnings, *reader.half, *map(str, leftovers)]:
+    for line in [*warnings, *reader.half, *map(str, unfinished)]:
         say(f"  {line}")
-    return status == 0 and equal == len(expected) == len(found) and not reader.half and not leftovers
+    return status == 0 and equal == len(expected) == len(found) and not reader.half and not unfinished
 
 
 def _made(folder: Path) -> Path:

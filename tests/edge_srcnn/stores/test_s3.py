@@ -24,6 +24,11 @@ pytestmark = pytest.mark.slow
 ODD = ("a b.png", "c#1.png", "d?x=1.png", "e%20.png", "f+é.png", "g[1].png", "h*.png", "i&j.png", "k'l\".png")
 
 
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(sending, "PART_BYTES", 5 * 2**20)  # the least that S3 takes
+
+
 def put(s3, key, data=b"x"):
     s3.put_object(Bucket="bucket", Key=key, Body=data)
 
@@ -78,7 +83,7 @@ def test_what_stands_under_a_name(s3):
         assert kind_of(read_location(text)) == expected, text
 
 
-@pytest.mark.parametrize("size", [1000, 20 * 2**20], ids=["one request", "in parts"])
+@pytest.mark.parametrize("size", [1000, 11 * 2**20], ids=["one request", "in parts"])
 def test_an_object_appears_whole_and_replaces_none_by_accident(s3, tmp_path, size):
     path = tmp_path / "a.bin"
     path.write_bytes(bytes(range(256)) * (size // 256))
@@ -205,7 +210,7 @@ def test_a_server_that_is_away_for_a_while_loses_nothing(s3, way, tmp_path, text
 
 def test_an_upload_in_parts_that_is_cut_off_leaves_no_parts(s3, way, tmp_path, monkeypatch):
     path = tmp_path / "a.bin"
-    path.write_bytes(b"abcdefgh" * (40 * 2**17))  # 40 MiB: five parts
+    path.write_bytes(b"abcdefgh" * (16 * 2**17))  # 16 MiB: four parts
     seen = []
     relative_update = sending.Progress.relative_update
 
@@ -218,7 +223,7 @@ def test_an_upload_in_parts_that_is_cut_off_leaves_no_parts(s3, way, tmp_path, m
 
     monkeypatch.setattr(sending.Progress, "relative_update", cut_once)
     send(path, read_location("s3://bucket/out/a.bin"), overwrite=False)
-    assert len(seen) > 5
+    assert len(seen) > 4
     assert get(s3, "out/a.bin") == path.read_bytes()
     assert uploads(s3) == []
 
@@ -227,7 +232,7 @@ def test_an_upload_that_is_cancelled_leaves_no_parts(s3, tmp_path, monkeypatch):
     from edge_srcnn.stores.failures import Cancelled
 
     path = tmp_path / "a.bin"
-    path.write_bytes(b"abcdefgh" * (40 * 2**17))
+    path.write_bytes(b"abcdefgh" * (16 * 2**17))
     stop = threading.Event()
     monkeypatch.setattr(sending.Progress, "set_size", lambda self, size: stop.set())
     with pytest.raises(Cancelled):
