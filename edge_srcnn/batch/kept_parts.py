@@ -99,4 +99,4 @@ def _tell(target: Path, folder: Path) -> None:
         folder.rmdir()
         return
     done = sum(not path.name.startswith(".") for path in folder.iterdir())
-    log.warning("%s: %d parts of it are kept in %s; the same command goes on with them", target, done, folder)
+    log.warning("%s: parts that are done (%d) are kept in %s; the same command goes on with them", target, done, folder)
