@@ -109,13 +109,25 @@ def _start_here(count: int, opened: ExitStack) -> "Client":
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
         memory_limit=0,  # as without Dask
         silence_logs=logging.getLogger("distributed").level,
         preload=["edge_srcnn.batch.cluster_worker"],
+        security=_own_security(),
     )
     opened.callback(_close_here, cluster)
     return Client(cluster, timeout=CONNECT_S, set_as_default=False)
+
+
+def _own_security() -> Any:
+    """Make certificates that only the processes of this batch have; without the library for it, other users get in."""
+    from distributed import Security
+
+    try:
+        return Security.temporary()
+    except ImportError:  # cryptography
+        return None
 
 
 def _connect(name: str) -> "Client":

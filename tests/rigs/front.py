@@ -23,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_srcnn.batch.cluster import open_cluster
 from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.inference import TiledInference
@@ -69,6 +70,7 @@ def model_file(runs: Path, name: str) -> Path:
 
 def train(runs: Path, names: Sequence[str], wanted: argparse.Namespace) -> None:
     """Train those networks whose models are missing; one that was cut off goes on where it stopped."""
+    commands = []
     for name in names:
         file = model_file(runs, name)
         if file.exists():
@@ -79,9 +81,20 @@ def train(runs: Path, names: Sequence[str], wanted: argparse.Namespace) -> None:
             ("--evaluate", wanted.evaluate),
             ("--teacher", wanted.teacher),
         ):
-            command += [word for folder in folders for word in (option, folder)]
-        command += ["--precision", wanted.precision, "--output", str(file.parent)]
-        subprocess.run([sys.executable, "-m", "edge_srcnn", *command], check=True, env=_environment())
+            command += [word for folder in folders for word in (option, str(Path(folder).resolve()))]
+        command += ["--precision", wanted.precision, "--output", str(file.parent.resolve())]
+        commands.append([sys.executable, "-m", "edge_srcnn", *command])
+    if wanted.dask is None:
+        for command in commands:
+            subprocess.run(command, check=True, env=_environment())
+        return
+    with open_cluster(wanted.dask) as cluster:  # a network on each worker; times are taken here alone
+        cluster.wait_for_workers()
+        done = [
+            cluster.client.submit(subprocess.run, command, check=True, cwd=ROOT, pure=False, retries=1)
+            for command in commands
+        ]
+        cluster.client.gather(done)
 
 
 def quality(runs: Path, name: str) -> dict[str, Any]:
@@ -205,6 +218,9 @@ def main() -> None:
     parser.add_argument("--evaluate", nargs="+", default=[])
     parser.add_argument(
         "--teacher", nargs="+", default=[], help="float32 .tflite of larger networks; all learn from them"
+    )
+    parser.add_argument(
+        "--dask", help="train on these workers, as of upscale --dask; they have this Python, RUNS and pictures, too"
     )
     parser.add_argument("--docs", type=Path, default=ROOT / "docs")
     wanted = parser.parse_intermixed_args()
