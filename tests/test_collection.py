@@ -11,6 +11,7 @@ STREAM = ("aiohttp", "simplejpeg", "prometheus_client")
 VIDEO = ("av", "requests", "urllib3")
 ONNX = ("onnx", "onnxruntime", "tensorflow")
 MQTT = ("paho",)
+CLUSTER = ("distributed", "dask", "cloudpickle")
 STORES = ("fsspec", "s3fs", "paramiko", "botocore", "moto")
 LITERT = ("ai_edge_litert",)
 
@@ -24,7 +25,7 @@ sys.exit(pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", "-p", "
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", [STREAM + VIDEO + MQTT, STORES, LITERT, ONNX], ids="+".join)
+@pytest.mark.parametrize("names", [STREAM + VIDEO + MQTT, STORES + CLUSTER, LITERT, ONNX], ids="+".join)
 def test_tests_can_be_collected_without(names):
     done = subprocess.run(
         [sys.executable, "-c", COLLECT.format(names=names)], cwd=ROOT, capture_output=True, text=True, check=False

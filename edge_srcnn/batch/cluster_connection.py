@@ -79,9 +79,13 @@ class Cluster(AbstractContextManager["Cluster"]):
 
     def check_versions(self) -> None:
         """Refuse workers with another version of edge-srcnn; warn where a library differs."""
-        told: dict[str, dict[str, str] | Exception] = self.ask(
-            lambda: self.client.run(look, [_OURS, *_LIBRARIES], on_error="return")
-        )
+        try:
+            told: dict[str, dict[str, str] | Exception] = self.ask(
+                lambda: self.client.run(look, [_OURS, *_LIBRARIES], on_error="return")
+            )
+        except Unavailable as error:  # one that hangs is no reason to wait: each task looks at the version, too
+            log.warning("%s", error)
+            return
         own = look([_OURS, *_LIBRARIES])
         differing = []
         for address, found in sorted(told.items()):
