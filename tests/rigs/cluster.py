@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # in place of this folder, in which a name hides a library
 
 from edge_srcnn.batch.cluster import open_cluster  # noqa: E402  # the root of the repository must come first
 from edge_srcnn.batch.cluster_engines import make_recipe  # noqa: E402
