@@ -64,8 +64,10 @@ ROUNDS = 9
 
 
 def model_file(runs: Path, name: str) -> Path:
-    """Where the training of a network leaves its model."""
-    return runs / f"fast-{name}-x{SCALE}.tflite"
+    """Find the model of a training, however its length has it called; where there is none, the usual name."""
+    usual = runs / f"fast-{name}-x{SCALE}.tflite"
+    named = (usual.with_stem(f"{usual.stem}{after}") for after in ("-short", "-own"))
+    return next((path for path in named if path.exists()), usual)
 
 
 def train(runs: Path, names: Sequence[str], wanted: argparse.Namespace) -> None:
