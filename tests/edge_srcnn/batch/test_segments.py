@@ -110,7 +110,7 @@ def test_a_video_that_begins_amid_its_first_group_is_cut_where_its_edit_list_say
 
 @pytest.mark.parametrize("turn", ["clockwise", "mirrored"])
 def test_a_turned_video_is_upright_in_all_segments(tmp_path, upscaled, turn):
-    source = make(tmp_path / "in.mp4", "-i", clip(tmp_path, "h264"), "-c", "copy")
+    source = make(tmp_path / "turned.mp4", "-i", clip(tmp_path, "h264"), "-c", "copy")
     put_display_matrix(source, *ORIENTATIONS[turn])
     sizes = {(frame.width, frame.height) for frame in decode(upscaled(source, ".mp4"))}
     assert sizes == {(96, 128) if turn == "clockwise" else (128, 96)}
