@@ -4,46 +4,33 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from secrets import token_hex
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
-from edge_srcnn.batch.cluster_connection import Cluster, mapped
+
+from edge_srcnn.batch.cluster_connection import Cluster
 from edge_srcnn.batch.cluster_crew import Crew
-from edge_srcnn.batch.cluster_engines import Engines, Recipe
+from edge_srcnn.batch.cluster_engines import Recipe
 from edge_srcnn.batch.cluster_files import ResultsFolder, place_of, read_source, remove_stale_files, what_stands_at
-from edge_srcnn.batch.cluster_tasks import PROGRESS, Carried, Done, FileStatus, Task
+from edge_srcnn.batch.cluster_tasks import Done, FileStatus, Task
 from edge_srcnn.batch.cluster_videos import VideoInParts
-from edge_srcnn.batch.cluster_worker import work
+from edge_srcnn.batch.cluster_window import Unit, Window
 from edge_srcnn.batch.jobs import AnyJob, Job, Outcome
 from edge_srcnn.batch.segments import memory_of
 from edge_srcnn.batch.videos import begin_video
 from edge_srcnn.batch.work import attempt, remove_stale_results
 from edge_srcnn.engine.strength import Strength
-from edge_srcnn.errors import EdgeSrcnnError, InternalError, NotInSegments, Unavailable
+from edge_srcnn.errors import EdgeSrcnnError, NotInSegments
 from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.sources.segment_plan import SEGMENT_S
 from edge_srcnn.stores.staging import exists
 from edge_srcnn.system.files import write_whole
 
-if TYPE_CHECKING:
-    from distributed import Future
 
 log = logging.getLogger(__name__)
-
-_TASKS_A_THREAD = 3
-"""In flight: one that is worked on, and those that wait at the worker."""
-
-_MOST_IN_FLIGHT = 1 << 29
-"""Bytes of sources that travel, unless it is a single one."""
-
-_POLL_S = 0.5
-_RETRIES = 2
-"""Of a task whose worker failed in a way that nobody foresaw; Dask counts workers that died by itself."""
 
 
 def run_jobs_on(
@@ -71,16 +58,6 @@ def run_jobs_on(
         yield from batch.run(skip_existing=skip_existing)
 
 
-@dataclass(eq=False)
-class _Unit:
-    """What is sent as one task; ``size`` is that of its source in bytes, if it travels."""
-
-    task: Task
-    video: VideoInParts | None = None
-    carry: bool = False
-    size: int = 0
-
-
 class _Batch(AbstractContextManager["_Batch"]):
     def __init__(
         self,
@@ -91,19 +68,15 @@ class _Batch(AbstractContextManager["_Batch"]):
         progress: Callable[[AnyJob, int, int | None], None],
         on_workers: Callable[[int], None],
     ) -> None:
-        self._cluster, self._client, self._jobs, self._recipe = cluster, cluster.client, jobs, recipe
+        self._cluster, self._jobs, self._recipe = cluster, jobs, recipe
         self._overwrite, self._progress, self._on_workers = overwrite, progress, on_workers
         self._memory = memory_of(Strength(recipe.strength), recipe.spec, recipe.temporal)
         self._name = token_hex(8)
-        self._arrived: SimpleQueue[Any] = SimpleQueue()
-        self._in_flight: dict[Future[Any], _Unit] = {}
-        self._ready: deque[_Unit] = deque()
+        self._ready: deque[Unit] = deque()
         self._ended: deque[Outcome] = deque()
         self._videos: dict[int, VideoInParts] = {}
-        self._sent_videos: dict[int, Future[Carried]] = {}
-        self._carries = False
         self._results: ResultsFolder | None = None
-        self._engines: Future[Engines] | None = None
+        self._window: Window | None = None
 
     def run(self, *, skip_existing: bool) -> Iterator[Outcome]:
         """Do the jobs; each ends as an ``Outcome``."""
@@ -116,36 +89,37 @@ class _Batch(AbstractContextManager["_Batch"]):
                 left.append((number, job))
         if not left:
             return
-        self._prepare([job for _, job in left])
+        window = self._window = self._prepared([job for _, job in left])
         waiting = iter(left)
         while True:
-            while self._has_room() and (self._ready or self._begin_next(waiting)):
+            while window.has_room and (self._ready or self._begin_next(waiting)):
                 if self._ready:
-                    self._send(self._ready.popleft())
+                    self._send(window, self._ready.popleft())
                 yield from self._take_ended()
             yield from self._take_ended()
-            if not self._in_flight:
+            if not len(window):
                 return
-            future = self._wait()
-            self._finish(future, self._in_flight.pop(future))
+            self._finish(window, *window.take())
 
     def _take_ended(self) -> Iterator[Outcome]:
         while self._ended:
             yield self._ended.popleft()
 
-    def _prepare(self, jobs: Sequence[AnyJob]) -> None:
-        """Look at the workers, send what all jobs have in common, and leave a token beside the results."""
+    def _prepared(self, jobs: Sequence[AnyJob]) -> Window:
+        """Look at the workers, leave a token beside the results, and send what all jobs have in common."""
         self._crew = Crew(self._cluster, self._on_workers)
         self._cluster.at_end.callback(remove_stale_files, jobs)
         self._results = ResultsFolder(jobs)
         recipe = replace(self._recipe, host_threads=self._crew.host_threads, token=self._results.token)
-        with mapped(self._cluster.name):
-            self._engines = self._client.submit(Engines, recipe, key=f"engines-{self._name}", retries=_RETRIES)
-            self._client.subscribe_topic(self._name, lambda event: self._arrived.put(event[1]))
+        return Window(self._cluster, self._crew, recipe, self._name, self._tell)
 
-    def _has_room(self) -> bool:
-        size = sum(unit.size for unit in self._in_flight.values())
-        return len(self._in_flight) < self._crew.threads * _TASKS_A_THREAD and size < _MOST_IN_FLIGHT
+    def _send(self, window: Window, unit: Unit) -> None:
+        try:
+            carried = window.pack(unit)
+        except EdgeSrcnnError as error:
+            self._fail(unit, error)
+            return
+        window.send(unit, carried)
 
     def _begin_next(self, waiting: Iterator[tuple[int, AnyJob]]) -> bool:
         """Make the next job ready; False where there is none."""
@@ -161,7 +135,7 @@ class _Batch(AbstractContextManager["_Batch"]):
             standing = attempt(job, lambda: what_stands_at(job.target))
             task = Task(number, job, Path.cwd(), status, self._overwrite, standing, self._name)
             if not (job.is_video and isinstance(job, Job) and self._begin_video(task, job)):
-                self._ready.append(_Unit(task))
+                self._ready.append(Unit(task))
         except EdgeSrcnnError as error:
             self._ended.append(Outcome(job, 0.0, error=error))
         return True
@@ -176,60 +150,10 @@ class _Batch(AbstractContextManager["_Batch"]):
         video = VideoInParts(job, plan, recipe, overwrite=self._overwrite)
         self._videos[task.number] = video
         for number in sorted(video.missing):
-            self._ready.append(_Unit(replace(task, plan=plan, segment=number), video))
+            self._ready.append(Unit(replace(task, plan=plan, segment=number), video))
         if not video.missing:
             self._join(task, video)
         return True
-
-    def _send(self, unit: _Unit) -> None:
-        task, carried = unit.task, None
-        if isinstance(task.job.source, Path) and (unit.carry or self._carries or not isinstance(task.job, Job)):
-            try:
-                unit.carry, carried = True, self._carried(unit)
-            except EdgeSrcnnError as error:
-                self._fail(unit, error)
-                return
-        fit = self._crew.fit
-        with mapped(self._cluster.name):
-            future = self._client.submit(
-                *(work, self._engines, task, carried),
-                key=f"{'video' if task.job.is_video else 'picture'}-{self._name}-{task.number}-{token_hex(4)}",
-                retries=_RETRIES,
-                workers=fit,
-                allow_other_workers=fit is not None,
-                pure=False,
-            )
-        self._in_flight[future] = unit
-        future.add_done_callback(self._arrived.put)
-
-    def _carried(self, unit: _Unit) -> "Carried | Future[Carried]":
-        """Give the source in a form that travels: with the task, or once to each worker for all segments of a video."""
-        number, job = unit.task.number, unit.task.job
-        if number in self._sent_videos:
-            return self._sent_videos[number]
-        data = attempt(job, lambda: read_source(job))
-        unit.size = len(data)
-        if unit.video is None:
-            return Carried(job.source.name, data)
-        key = f"source-{self._name}-{number}"
-        with mapped(self._cluster.name):
-            sent = self._client.submit(Carried, job.source.name, data, key=key, retries=_RETRIES)
-        self._sent_videos[number] = sent
-        return sent
-
-    def _wait(self) -> "Future[Any]":
-        """Wait until a task has ended, and look at the cluster meanwhile."""
-        while True:
-            arrived = None
-            with suppress(Empty):
-                arrived = self._arrived.get(timeout=_POLL_S)
-            if isinstance(arrived, dict):
-                self._tell(*(arrived[name] for name in PROGRESS))
-            elif arrived in self._in_flight:
-                return arrived
-            if self._client.status not in ("running", "connecting"):
-                raise self._gone()
-            self._crew.look_now_and_then()
 
     def _tell(self, number: int, segment: int | None, done: int, total: int | None) -> None:
         """Pass on how many frames of a video are done."""
@@ -240,10 +164,10 @@ class _Batch(AbstractContextManager["_Batch"]):
             video.advance(segment, done)
             self._progress(job, video.frames, video.plan.frames)
 
-    def _finish(self, future: "Future[Any]", unit: _Unit) -> None:
+    def _finish(self, window: Window, unit: Unit, done: Done | EdgeSrcnnError) -> None:
         """Take what a task came to."""
-        done = self._result_of(future, unit)
-        if done is None:
+        if isinstance(done, EdgeSrcnnError):
+            self._fail(unit, done)
             return
         for text in done.warnings:
             log.warning("%s", text)
@@ -251,9 +175,9 @@ class _Batch(AbstractContextManager["_Batch"]):
             self._crew.leave_out(done.worker, done.unfit)
             self._ready.appendleft(unit)
         elif done.outcome is None:
-            if not self._carries:
+            if not window.carries:
                 log.info("worker %s does not see the files; they travel", done.worker)
-            self._carries = True
+            window.carries = True
             self._ready.appendleft(unit)
         elif done.outcome.error is not None:
             self._fail(unit, done.outcome.error)
@@ -262,27 +186,7 @@ class _Batch(AbstractContextManager["_Batch"]):
         else:
             self._write(unit, done)
 
-    def _result_of(self, future: "Future[Any]", unit: _Unit) -> Done | None:
-        from distributed.scheduler import KilledWorker
-
-        if future.status == "cancelled":
-            raise self._gone()
-        source = unit.task.job.source
-        with mapped(self._cluster.name):
-            error = future.exception() if future.status == "error" else None
-        if isinstance(error, KilledWorker):
-            why = f"{source}: several workers died while they had it; is it too large for their memory?"
-            self._fail(unit, Unavailable(why))
-            return None
-        if error is not None:
-            self._cluster.check_versions()  # a worker with another version may fail at anything
-            self._fail(unit, InternalError.of(_as_exception(error), str(source)))
-            return None
-        with mapped(self._cluster.name):
-            done: Done = future.result()
-        return done
-
-    def _fail(self, unit: _Unit, error: EdgeSrcnnError) -> None:
+    def _fail(self, unit: Unit, error: EdgeSrcnnError) -> None:
         """End a job with an error, or do a video as a whole that cannot be cut."""
         if unit.video is None:
             self._ended.append(Outcome(unit.task.job, 0.0, error=error))
@@ -291,7 +195,7 @@ class _Batch(AbstractContextManager["_Batch"]):
         outcome = unit.video.fail(error)
         if isinstance(error, NotInSegments):
             log.warning("%s; it is upscaled as a whole", error)
-            self._ready.append(_Unit(replace(unit.task, plan=None, segment=None)))
+            self._ready.append(Unit(replace(unit.task, plan=None, segment=None)))
         else:
             self._ended.append(outcome)
 
@@ -299,14 +203,10 @@ class _Batch(AbstractContextManager["_Batch"]):
         """Let go of all tasks of a video."""
         self._videos.pop(number, None)
         self._ready = deque(unit for unit in self._ready if unit.video is not video)
-        futures = [future for future, unit in self._in_flight.items() if unit.video is video]
-        for future in futures:
-            del self._in_flight[future]
-        with mapped(self._cluster.name):
-            self._client.cancel(futures, force=True)
-        self._sent_videos.pop(number, None)
+        if self._window is not None:
+            self._window.drop(video, number)
 
-    def _keep(self, unit: _Unit, video: VideoInParts, done: Done) -> None:
+    def _keep(self, unit: Unit, video: VideoInParts, done: Done) -> None:
         """Keep a part of a video, and join all when it was the last."""
         if unit.task.segment is None or done.outcome is None or unit.task.number not in self._videos:
             return
@@ -324,11 +224,11 @@ class _Batch(AbstractContextManager["_Batch"]):
         try:
             self._ended.append(video.join())
         except NotInSegments as error:
-            self._fail(_Unit(task, video), error)
+            self._fail(Unit(task, video), error)
             return
         self._drop(video, task.number)
 
-    def _write(self, unit: _Unit, done: Done) -> None:
+    def _write(self, unit: Unit, done: Done) -> None:
         if done.outcome is None:
             return
         job = unit.task.job
@@ -340,25 +240,12 @@ class _Batch(AbstractContextManager["_Batch"]):
             return
         self._ended.append(replace(done.outcome, job=job))
 
-    def _gone(self) -> Unavailable:
-        return Unavailable(
-            f"--dask {self._cluster.name}: the scheduler is gone; what is done is kept, and --skip-existing goes on"
-        )
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for video in self._videos.values():
             video.interrupt(kind, error, traceback)
-        with suppress(Exception):  # nobody is there any more to be told
-            self._client.cancel([*self._in_flight, *self._sent_videos.values()], force=True)
-            self._client.unsubscribe_topic(self._name)
-        self._engines = None
-        self._in_flight.clear()
-        self._sent_videos.clear()
+        if self._window is not None:
+            self._window.close()
         if self._results is not None:
             self._results.close()
-
-
-def _as_exception(error: BaseException) -> Exception:
-    return error if isinstance(error, Exception) else RuntimeError(str(error))
