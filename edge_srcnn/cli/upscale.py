@@ -167,9 +167,9 @@ def _on_cluster(
     control: "Strength",
     on_workers: "Callable[[int], None]",
 ) -> "Iterator[Way]":
-    from edge_srcnn.batch.cluster import open_cluster
-    from edge_srcnn.batch.cluster_engines import make_recipe
-    from edge_srcnn.batch.cluster_jobs import run_jobs_on
+    from edge_srcnn.batch.cluster.engines import make_recipe
+    from edge_srcnn.batch.cluster.jobs import run_jobs_on
+    from edge_srcnn.batch.cluster.start import open_cluster
 
     recipe = make_recipe(model, asked, scale=scale, strength=control.asked)
     with open_cluster(name, wait_s=wait_s) as cluster:

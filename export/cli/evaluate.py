@@ -152,8 +152,8 @@ def _evaluate_on_cluster(
     strength: str | None,
     engine: str,
 ) -> "tuple[list[str], list[list[Score]]]":
-    from edge_srcnn.batch.cluster import open_cluster
-    from edge_srcnn.batch.cluster_engines import Recipe, make_recipe
+    from edge_srcnn.batch.cluster.engines import Recipe, make_recipe
+    from edge_srcnn.batch.cluster.start import open_cluster
     from edge_srcnn.cli.console import progress_bar
     from edge_srcnn.engine.options import EngineOptions
     from edge_srcnn.engine.strength import Strength

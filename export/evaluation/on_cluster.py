@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from edge_srcnn.batch.cluster_connection import Cluster, mapped
-from edge_srcnn.batch.cluster_engines import Engines, Recipe
+from edge_srcnn.batch.cluster.connection import Cluster, mapped
+from edge_srcnn.batch.cluster.engines import Engines, Recipe
 from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation import degrade
 from export.evaluation.evaluate import DEGRADES, Score, baselines, mean_scores, measure, method_of

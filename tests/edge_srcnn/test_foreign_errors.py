@@ -165,14 +165,14 @@ def png_that_claims(width: int, height: int) -> bytes:
 
 
 def a_scheduler_is_reached(patch: pytest.MonkeyPatch, fail: Raise) -> None:
-    from edge_srcnn.batch.cluster import open_cluster
+    from edge_srcnn.batch.cluster.start import open_cluster
 
     patch.setattr("distributed.rpc", fail)
     open_cluster("tcp://127.0.0.1:1")
 
 
 def workers_are_started(patch: pytest.MonkeyPatch, fail: Raise) -> None:
-    from edge_srcnn.batch.cluster import open_cluster
+    from edge_srcnn.batch.cluster.start import open_cluster
 
     patch.setattr("distributed.LocalCluster", fail)
     open_cluster("local:1")
@@ -181,7 +181,7 @@ def workers_are_started(patch: pytest.MonkeyPatch, fail: Raise) -> None:
 def a_scheduler_is_asked(patch: pytest.MonkeyPatch, fail: Raise) -> None:
     from contextlib import ExitStack
 
-    from edge_srcnn.batch.cluster_connection import Cluster
+    from edge_srcnn.batch.cluster.connection import Cluster
 
     client = SimpleNamespace(scheduler_info=fail)
     Cluster("tcp://127.0.0.1:1", cast(Any, client), ExitStack(), ExitStack(), 1.0).workers()

@@ -26,9 +26,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0] = str(ROOT)  # in place of this folder, in which a name hides a library
 
-from edge_srcnn.batch.cluster import open_cluster  # noqa: E402  # the root of the repository must come first
-from edge_srcnn.batch.cluster_engines import make_recipe  # noqa: E402
-from edge_srcnn.batch.cluster_jobs import run_jobs_on  # noqa: E402
+from edge_srcnn.batch.cluster.engines import make_recipe  # noqa: E402
+from edge_srcnn.batch.cluster.jobs import run_jobs_on  # noqa: E402
+from edge_srcnn.batch.cluster.start import open_cluster  # noqa: E402  # the root of the repository must come first
 from edge_srcnn.batch.jobs import plan_jobs  # noqa: E402
 from edge_srcnn.engine.options import EngineOptions  # noqa: E402
 from edge_srcnn.sinks.images import Encoding  # noqa: E402

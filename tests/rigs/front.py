@@ -23,7 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_srcnn.batch.cluster import open_cluster
+from edge_srcnn.batch.cluster.start import open_cluster
 from edge_srcnn.engine.backends import backend_named
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.engine.inference import TiledInference

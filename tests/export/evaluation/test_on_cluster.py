@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from edge_srcnn.batch.cluster import open_cluster
-from edge_srcnn.batch.cluster_engines import make_recipe
+from edge_srcnn.batch.cluster.engines import make_recipe
+from edge_srcnn.batch.cluster.start import open_cluster
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.upscaler import load_model

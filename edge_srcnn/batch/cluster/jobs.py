@@ -9,14 +9,13 @@ from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 
-
-from edge_srcnn.batch.cluster_connection import Cluster
-from edge_srcnn.batch.cluster_crew import Crew
-from edge_srcnn.batch.cluster_engines import Recipe
-from edge_srcnn.batch.cluster_files import ResultsFolder, place_of, read_source, remove_stale_files, what_stands_at
-from edge_srcnn.batch.cluster_tasks import Done, FileStatus, Task
-from edge_srcnn.batch.cluster_videos import VideoInParts
-from edge_srcnn.batch.cluster_window import Unit, Window
+from edge_srcnn.batch.cluster.connection import Cluster
+from edge_srcnn.batch.cluster.crew import Crew
+from edge_srcnn.batch.cluster.engines import Recipe
+from edge_srcnn.batch.cluster.files import ResultsFolder, place_of, read_source, remove_stale_files, what_stands_at
+from edge_srcnn.batch.cluster.tasks import Done, FileStatus, Task
+from edge_srcnn.batch.cluster.videos import VideoInParts
+from edge_srcnn.batch.cluster.window import Unit, Window
 from edge_srcnn.batch.jobs import AnyJob, Job, Outcome
 from edge_srcnn.batch.segments import memory_of
 from edge_srcnn.batch.videos import begin_video
@@ -28,7 +27,6 @@ from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.sources.segment_plan import SEGMENT_S
 from edge_srcnn.stores.staging import exists
 from edge_srcnn.system.files import write_whole
-
 
 log = logging.getLogger(__name__)
 

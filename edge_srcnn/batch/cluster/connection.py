@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
-from edge_srcnn.batch.cluster_look import look
+from edge_srcnn.batch.cluster.look import look
 from edge_srcnn.errors import EdgeSrcnnError, Unavailable, reason
 
 if TYPE_CHECKING:

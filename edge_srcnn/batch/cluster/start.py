@@ -12,8 +12,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_srcnn.batch import cluster_look
-from edge_srcnn.batch.cluster_connection import CONNECT_S, LOCAL, Cluster, mapped
+from edge_srcnn.batch.cluster import look
+from edge_srcnn.batch.cluster.connection import CONNECT_S, LOCAL, Cluster, mapped
 from edge_srcnn.engine.processor import available_processors
 from edge_srcnn.errors import BadConfiguration, BadData, NoInput, Unavailable, UsageError, reason
 from edge_srcnn.packages import why_not_imported
@@ -87,7 +87,7 @@ def _import(name: str) -> None:
         why = why_not_imported("Dask, which spreads work over processes and machines,", error, "edge-srcnn[cluster]")
         raise Unavailable(f"--dask {name}: {why}") from error
     del distributed
-    cloudpickle.register_pickle_by_value(cluster_look)
+    cloudpickle.register_pickle_by_value(look)
     level = "warning" if log.isEnabledFor(logging.DEBUG) else "critical"
     dask.config.set(
         {
@@ -113,7 +113,7 @@ def _start_here(count: int, opened: ExitStack) -> "Client":
         scheduler_kwargs={"dashboard": False},
         memory_limit=0,  # as without Dask
         silence_logs=logging.getLogger("distributed").level,
-        preload=["edge_srcnn.batch.cluster_worker"],
+        preload=["edge_srcnn.batch.cluster.worker"],
         security=_own_security(),
     )
     opened.callback(_close_here, cluster)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes, token_hex
 
-from edge_srcnn.batch.cluster_engines import Token
+from edge_srcnn.batch.cluster.engines import Token
 from edge_srcnn.batch.jobs import AnyJob
 from edge_srcnn.batch.work import remove_stale_results
 from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, reason

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from time import monotonic
 from types import TracebackType
 
-from edge_srcnn.batch.cluster_engines import Recipe
+from edge_srcnn.batch.cluster.engines import Recipe
 from edge_srcnn.batch.jobs import Job, Outcome
 from edge_srcnn.batch.kept_parts import kept_parts
 from edge_srcnn.batch.long_videos import MadeBy, find_part, part_key, part_path, remove_others

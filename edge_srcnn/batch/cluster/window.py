@@ -8,13 +8,13 @@ from queue import Empty, SimpleQueue
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from edge_srcnn.batch.cluster_connection import Cluster, mapped
-from edge_srcnn.batch.cluster_crew import Crew
-from edge_srcnn.batch.cluster_engines import Engines, Recipe
-from edge_srcnn.batch.cluster_files import read_source
-from edge_srcnn.batch.cluster_tasks import PROGRESS, Carried, Done, Task
-from edge_srcnn.batch.cluster_videos import VideoInParts
-from edge_srcnn.batch.cluster_worker import work
+from edge_srcnn.batch.cluster.connection import Cluster, mapped
+from edge_srcnn.batch.cluster.crew import Crew
+from edge_srcnn.batch.cluster.engines import Engines, Recipe
+from edge_srcnn.batch.cluster.files import read_source
+from edge_srcnn.batch.cluster.tasks import PROGRESS, Carried, Done, Task
+from edge_srcnn.batch.cluster.videos import VideoInParts
+from edge_srcnn.batch.cluster.worker import work
 from edge_srcnn.batch.jobs import Job
 from edge_srcnn.batch.work import attempt
 from edge_srcnn.errors import EdgeSrcnnError, InternalError, Unavailable

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
-from edge_srcnn.batch.cluster_connection import Cluster
+from edge_srcnn.batch.cluster.connection import Cluster
 from edge_srcnn.errors import EdgeSrcnnError, Unavailable
 
 log = logging.getLogger(__name__)

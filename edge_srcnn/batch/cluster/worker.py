@@ -11,8 +11,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from edge_srcnn.batch.cluster_engines import Engines
-from edge_srcnn.batch.cluster_tasks import PROGRESS, Carried, Done, Files, FileStatus, Task, local_directory
+from edge_srcnn.batch.cluster.engines import Engines
+from edge_srcnn.batch.cluster.tasks import PROGRESS, Carried, Done, Files, FileStatus, Task, local_directory
 from edge_srcnn.batch.jobs import Job, Outcome, StoreJob
 from edge_srcnn.batch.segments import Part, make_segment
 from edge_srcnn.batch.work import attempt, run_job
