@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[0] = str(ROOT)  # in place of this folder, in which a name hides a library
+sys.path.insert(0, str(ROOT))
 
 from edge_srcnn.batch.cluster.engines import make_recipe  # noqa: E402
 from edge_srcnn.batch.cluster.jobs import run_jobs_on  # noqa: E402

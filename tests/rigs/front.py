@@ -40,7 +40,7 @@ from edge_srcnn.upscaler import read_named
 from export.architectures.fast import LADDER
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[0] = str(ROOT)  # in place of this folder, in which a name hides a library
+sys.path.insert(0, str(ROOT))
 
 from tests.rigs.front_page import (  # noqa: E402  # the root of the repository must come first
     HEIGHT,

@@ -1,7 +1,7 @@
 """Figures of trainings on several devices, and of training sets larger than memory. Prints Markdown.
 
-usage: python tests/rigs/distributed.py devices FOLDER [--steps 600] [--backend tensorflow]
-       python tests/rigs/distributed.py memory FOLDER [--million-pixels 230]
+usage: python tests/rigs/training_devices.py devices FOLDER [--steps 600] [--backend tensorflow]
+       python tests/rigs/training_devices.py memory FOLDER [--million-pixels 230]
 
 ``devices`` trains fast-s x2 on the pictures of a folder: on one device, on two, in two processes on loopback (JAX
 only), and half on one number of devices and half on another; each line says how far the held-out PSNR of its last
