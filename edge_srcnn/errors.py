@@ -33,11 +33,10 @@ Foreign exceptions are mapped once, where they enter: Pillow's in ``sources.imag
 the interpreter's in ``engine.interpreter``, PyAV's in ``sources.video`` and ``imaging.pyav.writing``, the cameras' in
 ``sources.picamera2``, ``sources.libcamera`` and ``sources.v4l2``, those of requests and urllib3 in
 ``sources.http_transport``, paho-mqtt's in ``sinks.mqtt_connection``, those of onnx in ``exchange.onnx_file`` and
-``exchange.onnx_constants``, Dask's in ``batch.cluster``, those of fsspec, botocore and paramiko in ``stores.failures``,
+``exchange.onnx_constants``, Dask's in ``batch.cluster``, those of fsspec, botocore and paramiko in ``batch.stores``,
 aiohttp's there and in ``web.server``, http.client's in ``web.client`` and ``web.wall.check``, msgspec's and tomllib's
-in ``service``.
-``tests/edge_srcnn/test_foreign_errors.py`` and ``tests/edge_srcnn/stores/test_failures.py`` prove that none is left
-out.
+in ``service``. ``tests/edge_srcnn/test_foreign_errors.py`` and ``tests/edge_srcnn/batch/stores/test_failures.py`` prove
+that none is left out.
 """
 
 import traceback

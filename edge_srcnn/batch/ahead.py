@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from edge_srcnn.batch.jobs import AnyJob, Job, Outcome
 from edge_srcnn.batch.staged import Prepared, do_prepared, finish, prepare
+from edge_srcnn.batch.stores.filesystems import close_idle
 from edge_srcnn.live.threads import in_thread
-from edge_srcnn.stores.filesystems import close_idle
 
 PICTURES_AHEAD = 4
 """Pictures that are fetched ahead, and results that are on their way; of videos, which fill disks, one each."""

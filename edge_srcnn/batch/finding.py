@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
+from edge_srcnn.batch.stores.address import Location, StoreUrl
+from edge_srcnn.batch.stores.listing import FILE, FOLDER, files_below, files_matching, has_pattern, kind_of
 from edge_srcnn.errors import NoInput
 from edge_srcnn.sinks.video import SUFFIXES
 from edge_srcnn.sources.images import visible_files
-from edge_srcnn.stores.address import Location, StoreUrl
-from edge_srcnn.stores.listing import FILE, FOLDER, files_below, files_matching, has_pattern, kind_of
 from edge_srcnn.uri import PICTURE_SUFFIXES
 
 log = logging.getLogger(__name__)

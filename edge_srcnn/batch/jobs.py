@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from edge_srcnn.batch.finding import find_sources, is_folder, is_video
+from edge_srcnn.batch.stores.address import Location, StoreUrl, read_location
+from edge_srcnn.batch.stores.listing import FILE, FOLDER, kind_of
 from edge_srcnn.engine.postprocess import AS_TRAINED
 from edge_srcnn.errors import EdgeSrcnnError, NoInput, UsageError
 from edge_srcnn.sinks.images import FORMATS, format_of
 from edge_srcnn.sinks.video import SUFFIXES
-from edge_srcnn.stores.address import Location, StoreUrl, read_location
-from edge_srcnn.stores.listing import FILE, FOLDER, kind_of
 from edge_srcnn.uri import PICTURE_SUFFIXES
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge_srcnn.batch.jobs import AnyJob, Job, Outcome, StoreJob
+from edge_srcnn.batch.stores.failures import Cancelled
+from edge_srcnn.batch.stores.sending import send
+from edge_srcnn.batch.stores.staging import exists, fetch, local_name, refuse_to_replace, working_folder
 from edge_srcnn.errors import EdgeSrcnnError, InternalError
-from edge_srcnn.stores.failures import Cancelled
-from edge_srcnn.stores.sending import send
-from edge_srcnn.stores.staging import exists, fetch, local_name, refuse_to_replace, working_folder
 
 log = logging.getLogger(__name__)
 

@@ -292,8 +292,8 @@ def export(
         command=command_again(context, keras.backend.backend()),
         called=None if name is None else own_name(name),
     )
-    devices = training_devices(wanted, together)
-    with devices as opened, training_bar(shown=opened.rank == 0) as (on_stage, on_progress):
+    chosen = training_devices(wanted, together)
+    with chosen as opened, training_bar(shown=opened.rank == 0) as (on_stage, on_progress):
         made = run_export(job, on_stage=on_stage, on_progress=on_progress, devices=opened)
     if opened.rank == 0:
         tell_result(made, scale)

@@ -27,9 +27,9 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.upscaler import Upscaler, load_model
+from tests.edge_srcnn.batch.stores import servers
 from tests.edge_srcnn.bundles import environment_of, make_bundle
 from tests.edge_srcnn.networks import Networks, on_bicubic
-from tests.edge_srcnn.stores import servers
 
 Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
@@ -255,7 +255,7 @@ def s3_port() -> Iterator[int]:
 @pytest.fixture
 def s3(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of the server, whose bucket is empty; this process finds the server by its environment."""
-    from edge_srcnn.stores import filesystems
+    from edge_srcnn.batch.stores import filesystems
 
     for name, value in servers.environment(s3_port).items():
         monkeypatch.setenv(name, value)
@@ -272,7 +272,7 @@ def forget_connections() -> None:
     """Let what is opened next see the environment as it is."""
     import s3fs
 
-    from edge_srcnn.stores import filesystems
+    from edge_srcnn.batch.stores import filesystems
 
     filesystems.close_idle()
     s3fs.S3FileSystem.clear_instance_cache()
@@ -284,7 +284,7 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.Ssh
     pytest.importorskip("paramiko")
     if servers.SSHD is None:
         pytest.skip("there is no sshd")
-    from edge_srcnn.stores import filesystems
+    from edge_srcnn.batch.stores import filesystems
 
     folder = tmp_path / "ssh"
     folder.mkdir()

@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tests.edge_srcnn.stores import servers
+from tests.edge_srcnn.batch.stores import servers
 
 LARGE = 3
 """Pictures whose results are so large that they go up in parts."""

@@ -8,13 +8,13 @@ from secrets import token_bytes, token_hex
 
 from edge_srcnn.batch.cluster.engines import Token
 from edge_srcnn.batch.jobs import AnyJob
+from edge_srcnn.batch.stores.address import Location
+from edge_srcnn.batch.stores.staging import exists
 from edge_srcnn.batch.work import remove_stale_results
 from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, reason
 from edge_srcnn.sinks.recovery import remove_stale_parts
 from edge_srcnn.sources.images import read_picture
 from edge_srcnn.sources.video import no_file
-from edge_srcnn.stores.address import Location
-from edge_srcnn.stores.staging import exists
 
 _MOST_CARRIED = 1 << 30
 """Bytes of a source that travels."""

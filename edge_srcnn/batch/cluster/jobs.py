@@ -18,6 +18,7 @@ from edge_srcnn.batch.cluster.videos import VideoInParts
 from edge_srcnn.batch.cluster.window import Unit, Window
 from edge_srcnn.batch.jobs import AnyJob, Job, Outcome
 from edge_srcnn.batch.segments import memory_of
+from edge_srcnn.batch.stores.staging import exists
 from edge_srcnn.batch.videos import begin_video
 from edge_srcnn.batch.work import attempt, remove_stale_results
 from edge_srcnn.engine.strength import Strength
@@ -25,7 +26,6 @@ from edge_srcnn.errors import EdgeSrcnnError, NotInSegments
 from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.sinks.images import Encoding
 from edge_srcnn.sources.segment_plan import SEGMENT_S
-from edge_srcnn.stores.staging import exists
 from edge_srcnn.system.files import write_whole
 
 log = logging.getLogger(__name__)

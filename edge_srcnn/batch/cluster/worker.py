@@ -15,12 +15,12 @@ from edge_srcnn.batch.cluster.engines import Engines
 from edge_srcnn.batch.cluster.tasks import PROGRESS, Carried, Done, Files, FileStatus, Task, local_directory
 from edge_srcnn.batch.jobs import Job, Outcome, StoreJob
 from edge_srcnn.batch.segments import Part, make_segment
+from edge_srcnn.batch.stores.address import Location
+from edge_srcnn.batch.stores.staging import fetched
 from edge_srcnn.batch.work import attempt, run_job
 from edge_srcnn.errors import EdgeSrcnnError, OutputExists
 from edge_srcnn.masking import remember
 from edge_srcnn.sources.segment_plan import SegmentPlan
-from edge_srcnn.stores.address import Location
-from edge_srcnn.stores.staging import fetched
 from edge_srcnn.upscaler import Upscaler
 
 _EVERY_S = 0.5

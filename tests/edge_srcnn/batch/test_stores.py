@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.batch.jobs import StoreJob, plan_jobs
+from edge_srcnn.batch.stores.address import read_location
 from edge_srcnn.batch.work import run_job, run_jobs
 from edge_srcnn.errors import BadPicture, CannotWrite, NoInput, OutputExists, Unavailable, UsageError
 from edge_srcnn.sinks.images import Encoding
-from edge_srcnn.stores.address import read_location
 
 pytest.importorskip("fsspec")
 
@@ -247,7 +247,7 @@ def test_a_full_temporary_folder_is_told(tree, small_disk, monkeypatch, memory, 
 
 
 def test_a_missing_library_is_told_with_what_installs_it(monkeypatch):
-    from edge_srcnn.stores import filesystems
+    from edge_srcnn.batch.stores import filesystems
 
     filesystems.close_idle()
     monkeypatch.setitem(sys.modules, "fsspec", None)

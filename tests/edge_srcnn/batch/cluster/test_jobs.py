@@ -164,7 +164,7 @@ def test_an_interrupted_video_goes_on_where_it_was(cluster, recipe, tmp_path, cl
 def test_workers_fetch_from_stores_and_send_to_them(tmp_path, recipe, texture, monkeypatch):
     for name in ("s3fs", "moto", "flask"):
         pytest.importorskip(name)
-    from tests.edge_srcnn.stores import servers
+    from tests.edge_srcnn.batch.stores import servers
 
     pictures = pictures_in(tmp_path / "in", texture, 2)
     here(plan_jobs([str(pictures)], tmp_path / "one"), overwrite=False)

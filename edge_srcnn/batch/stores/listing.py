@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+from edge_srcnn.batch.stores.address import StoreUrl
+from edge_srcnn.batch.stores.failures import has_code
+from edge_srcnn.batch.stores.filesystems import path_of
+from edge_srcnn.batch.stores.retrying import ask
 from edge_srcnn.errors import NoInput, UsageError
-from edge_srcnn.stores.address import StoreUrl
-from edge_srcnn.stores.failures import has_code
-from edge_srcnn.stores.filesystems import path_of
-from edge_srcnn.stores.retrying import ask
 
 FILE, FOLDER = "file", "folder"
 PAGE = 1000

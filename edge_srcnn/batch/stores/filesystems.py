@@ -6,10 +6,10 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from edge_srcnn.batch.stores.address import StoreUrl
 from edge_srcnn.errors import Unavailable, UsageError, reason, suggest
 from edge_srcnn.installation import how_to_install
 from edge_srcnn.packages import why_not_imported
-from edge_srcnn.stores.address import StoreUrl
 
 _OURS = ("s3", "sftp")
 """Stores whose libraries the extra brings."""
@@ -106,7 +106,7 @@ def _class_of(url: StoreUrl) -> Any:
     try:
         fsspec = importlib.import_module("fsspec")
         if url.scheme == "sftp":
-            return importlib.import_module("edge_srcnn.stores.sftp").Sftp
+            return importlib.import_module("edge_srcnn.batch.stores.sftp").Sftp
         return fsspec.get_filesystem_class(url.scheme)
     except ImportError as error:
         raise Unavailable(f"{url.store}: {_why_missing(url.scheme, error)}") from error

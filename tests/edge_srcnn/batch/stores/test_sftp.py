@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.batch.jobs import plan_jobs
+from edge_srcnn.batch.stores import retrying
+from edge_srcnn.batch.stores.address import read_location
+from edge_srcnn.batch.stores.sending import send
 from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.errors import CannotWrite, NoInput, OutputExists, Unavailable
 from edge_srcnn.sinks.images import Encoding
-from edge_srcnn.stores import retrying
-from edge_srcnn.stores.address import read_location
-from edge_srcnn.stores.sending import send
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +56,7 @@ def test_a_file_takes_its_name_at_the_end_and_replaces_none_by_accident(ssh, tmp
 
 
 def test_a_name_that_is_taken_at_the_last_moment_is_not_replaced(ssh, tmp_path):
-    from edge_srcnn.stores import filesystems
+    from edge_srcnn.batch.stores import filesystems
 
     url = read_location(f"{ssh.url}{tmp_path}/x")
     server = filesystems.take(url)
@@ -69,7 +69,7 @@ def test_a_name_that_is_taken_at_the_last_moment_is_not_replaced(ssh, tmp_path):
 
 
 def test_a_folder_of_the_home_is_written_with_a_tilde(ssh, tmp_path, bicubic, texture):
-    from edge_srcnn.stores.listing import kind_of
+    from edge_srcnn.batch.stores.listing import kind_of
 
     assert kind_of(read_location(f"{ssh.url}/~/")) == "folder"
     assert kind_of(read_location(f"{ssh.url}/~/no such file")) is None

@@ -6,6 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from edge_srcnn.batch.stores import retrying
+from edge_srcnn.batch.stores.address import read_location
+from edge_srcnn.batch.stores.failures import read_failure
 from edge_srcnn.errors import (
     BadConfiguration,
     CannotWrite,
@@ -15,9 +18,6 @@ from edge_srcnn.errors import (
     Unavailable,
     UsageError,
 )
-from edge_srcnn.stores import retrying
-from edge_srcnn.stores.address import read_location
-from edge_srcnn.stores.failures import read_failure
 from tests.edge_srcnn.test_foreign_errors import causes, exceptions_of, is_ours
 
 pytest.importorskip("fsspec")

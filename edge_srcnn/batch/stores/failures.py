@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from edge_srcnn.batch.stores.address import StoreUrl
 from edge_srcnn.errors import (
     BadConfiguration,
     CannotWrite,
@@ -20,7 +21,6 @@ from edge_srcnn.errors import (
     UsageError,
     reason,
 )
-from edge_srcnn.stores.address import StoreUrl
 
 _PASSING_CODES = frozenset(
     {
@@ -195,7 +195,7 @@ def _of_paramiko(error: BaseException, url: StoreUrl) -> Failure | None:
     if library is None:
         return None
     host, colon, port = url.authority.rpartition("@")[2].partition(":")
-    if isinstance(error, importlib.import_module("edge_srcnn.stores.sftp").UnknownHostKey):
+    if isinstance(error, importlib.import_module("edge_srcnn.batch.stores.sftp").UnknownHostKey):
         way = f"ssh -p {port} {host}" if colon else f"ssh {host}"
         return Failure(f"{reason(error)}; log in once by hand: {way}", kind=Unavailable)
     if isinstance(error, library.BadHostKeyException):

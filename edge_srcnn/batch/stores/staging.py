@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from edge_srcnn.batch.stores.address import Location, StoreUrl
+from edge_srcnn.batch.stores.filesystems import path_of
+from edge_srcnn.batch.stores.listing import kind_of
+from edge_srcnn.batch.stores.progress import Progress
+from edge_srcnn.batch.stores.retrying import ask
+from edge_srcnn.batch.stores.sending import send
 from edge_srcnn.errors import CannotWrite, NoInput, OutputExists, reason
-from edge_srcnn.stores.address import Location, StoreUrl
-from edge_srcnn.stores.filesystems import path_of
-from edge_srcnn.stores.listing import kind_of
-from edge_srcnn.stores.progress import Progress
-from edge_srcnn.stores.retrying import ask
-from edge_srcnn.stores.sending import send
 
 _PREFIX = "edge-srcnn-store-"
 _LOCK = ".lock"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_srcnn.batch.stores.address import StoreUrl, read_location
 from edge_srcnn.errors import UsageError
-from edge_srcnn.stores.address import StoreUrl, read_location
 
 
 @pytest.mark.parametrize(

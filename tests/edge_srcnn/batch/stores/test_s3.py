@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from edge_srcnn.batch.jobs import plan_jobs
+from edge_srcnn.batch.stores import listing, retrying, sending
+from edge_srcnn.batch.stores.address import read_location
+from edge_srcnn.batch.stores.listing import files_below, kind_of
+from edge_srcnn.batch.stores.sending import send
+from edge_srcnn.batch.stores.staging import fetched, sent
 from edge_srcnn.batch.work import run_jobs
 from edge_srcnn.errors import CannotWrite, NoInput, OutputExists, Unavailable, UsageError
 from edge_srcnn.sinks.images import Encoding
-from edge_srcnn.stores import listing, retrying, sending
-from edge_srcnn.stores.address import read_location
-from edge_srcnn.stores.listing import files_below, kind_of
-from edge_srcnn.stores.sending import send
-from edge_srcnn.stores.staging import fetched, sent
-from tests.edge_srcnn.stores import servers
+from tests.edge_srcnn.batch.stores import servers
 
 pytestmark = pytest.mark.slow
 
@@ -131,7 +131,7 @@ def test_nothing_is_sent_of_a_block_that_fails(s3):
 def test_what_a_store_refuses_is_told_in_one_line(s3, monkeypatch, text, environment, reading, told):
     import s3fs
 
-    from edge_srcnn.stores import filesystems
+    from edge_srcnn.batch.stores import filesystems
 
     monkeypatch.setattr(retrying, "FIRST_PATIENCE_S", 0.0)
     monkeypatch.setattr(retrying, "_stores", {})
@@ -151,7 +151,7 @@ def test_credentials_that_are_refused_are_told(tmp_path, monkeypatch):
     pytest.importorskip("moto.server")
     import s3fs
 
-    from edge_srcnn.stores import filesystems
+    from edge_srcnn.batch.stores import filesystems
 
     with servers.s3_server(INITIAL_NO_AUTH_ACTION_COUNT="1") as port:  # moto checks keys once the bucket is made
         for name, value in servers.environment(port).items():
@@ -170,7 +170,7 @@ def way(s3, s3_port, monkeypatch):
     """A way to the server that can break."""
     import s3fs
 
-    from edge_srcnn.stores import filesystems
+    from edge_srcnn.batch.stores import filesystems
 
     monkeypatch.setattr(retrying, "_stores", {})
     with servers.proxy(s3_port) as proxy:
@@ -229,7 +229,7 @@ def test_an_upload_in_parts_that_is_cut_off_leaves_no_parts(s3, way, tmp_path, m
 
 
 def test_an_upload_that_is_cancelled_leaves_no_parts(s3, tmp_path, monkeypatch):
-    from edge_srcnn.stores.failures import Cancelled
+    from edge_srcnn.batch.stores.failures import Cancelled
 
     path = tmp_path / "a.bin"
     path.write_bytes(b"abcdefgh" * (16 * 2**17))

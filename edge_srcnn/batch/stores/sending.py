@@ -8,12 +8,12 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from edge_srcnn.batch.stores.address import StoreUrl
+from edge_srcnn.batch.stores.failures import Incomplete, has_code
+from edge_srcnn.batch.stores.filesystems import path_of
+from edge_srcnn.batch.stores.progress import Progress
+from edge_srcnn.batch.stores.retrying import ask
 from edge_srcnn.errors import OutputExists
-from edge_srcnn.stores.address import StoreUrl
-from edge_srcnn.stores.failures import Incomplete, has_code
-from edge_srcnn.stores.filesystems import path_of
-from edge_srcnn.stores.progress import Progress
-from edge_srcnn.stores.retrying import ask
 
 log = logging.getLogger(__name__)
 

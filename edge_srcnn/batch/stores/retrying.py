@@ -6,10 +6,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeVar
 
+from edge_srcnn.batch.stores import filesystems
+from edge_srcnn.batch.stores.address import StoreUrl
+from edge_srcnn.batch.stores.failures import Cancelled, Failure, read_failure
 from edge_srcnn.errors import EdgeSrcnnError
-from edge_srcnn.stores import filesystems
-from edge_srcnn.stores.address import StoreUrl
-from edge_srcnn.stores.failures import Cancelled, Failure, read_failure
 from edge_srcnn.system.backoff import Backoff
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 import threading
 
-from edge_srcnn.stores.failures import Cancelled
+from edge_srcnn.batch.stores.failures import Cancelled
 
 
 class Progress:
