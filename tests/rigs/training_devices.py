@@ -1,7 +1,7 @@
 """Figures of trainings on several devices, and of training sets larger than memory. Prints Markdown.
 
 usage: python tests/rigs/training_devices.py devices FOLDER [--steps 600] [--backend tensorflow]
-       python tests/rigs/training_devices.py memory FOLDER [--million-pixels 230]
+       python tests/rigs/training_devices.py memory FOLDER [--million-pixels 230] [--limit-mb 1000 ...]
 
 ``devices`` trains fast-s x2 on the pictures of a folder: on one device, on two, in two processes on loopback (JAX
 only), and half on one number of devices and half on another; each line says how far the held-out PSNR of its last
@@ -9,6 +9,7 @@ evaluation is from that of the first line, and at most over the curve. Two devic
 
 ``memory`` writes photographs until they hold so many pixels, cut out of the pictures of the folder, and trains on them
 from memory and from the cache, in turns; each in a process of its own, which tells its memory and steps a second.
+With ``--limit-mb`` from the cache alone, in a control group that gets no more memory than that (root).
 """
 
 import argparse
@@ -19,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +37,30 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def in_process(backend: str, *words: object) -> "subprocess.Popen[str]":
-    """Start this file with other words."""
+def in_process(backend: str, *words: object, group: Path | None = None) -> "subprocess.Popen[str]":
+    """Start this file with other words, in a control group."""
     env = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, __file__, *map(str, words)]
+    if group is not None:
+        command = ["sh", "-c", f'echo $$ >"{group}/cgroup.procs" && exec "$@"', "sh", *command]
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@contextmanager
+def limited(megabytes: int) -> Iterator[Path | None]:
+    """Make a control group that gets no more memory, files that are mapped or cached included; None: it cannot be."""
+    first = Path("/sys/fs/cgroup/memory")
+    group = (first if first.is_dir() else Path("/sys/fs/cgroup")) / f"edge-srcnn-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / ("memory.limit_in_bytes" if first.is_dir() else "memory.max")).write_text(str(megabytes * 10**6))
+    except OSError:
+        yield None
+        return
+    try:
+        yield group
+    finally:
+        group.rmdir()
 
 
 def answer(process: "subprocess.Popen[str]") -> Any:
@@ -133,8 +155,8 @@ def train_here(words: list[str]) -> None:
     say(json.dumps({"history": history, "rate": (told[-1][0] - middle[0]) / seconds if seconds else 0.0}))
 
 
-def figures_of_memory(data: Path, million_pixels: int) -> None:
-    """Print what a training takes from memory and from the cache."""
+def figures_of_memory(data: Path, million_pixels: int, limits: list[int]) -> None:
+    """Print what a training takes from memory and from the cache, or from the cache within limits in MB."""
     from PIL import Image
 
     from edge_srcnn.sources.images import find_pictures
@@ -153,8 +175,15 @@ def figures_of_memory(data: Path, million_pixels: int) -> None:
         say("| | pixels of ground truth | places | prepared in | anonymous | RSS | RSS at most | steps/s |")
         say("|---|---|---|---|---|---|---|---|")
         cache = Path(temporary) / "cache"
-        for name, where in (("memory", ""), ("cache, made", cache), ("memory", ""), ("cache, read", cache)):
-            told = answer(in_process("tensorflow", "measure", folder, where))
+        rows: list[tuple[str, Path | str, int]] = [("memory", "", 0), ("cache, made", cache, 0)] * (not limits)
+        rows += [("memory", "", 0), ("cache, read", cache, 0)] * (not limits)
+        rows += [(f"cache, with {limit} MB in all", cache, limit) for limit in limits]
+        for name, where, limit in rows:
+            with limited(limit) if limit else nullcontext() as group:
+                if limit and group is None:
+                    say(f"{name}: no control group of memory can be made here")
+                    continue
+                told = answer(in_process("tensorflow", "measure", folder, where, group=group))
             mega = {key: f"{told[key] / 1e6:.0f} MB" for key in ("anonymous", "rss", "most")}
             say(
                 f"| {name} | {told['pixels'] / 1e6:.0f} million | {told['places']:,} | {told['seconds']:.0f} s"
@@ -216,10 +245,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--backend", default="tensorflow", choices=("tensorflow", "jax"))
     parser.add_argument("--million-pixels", type=int, default=230)
+    parser.add_argument("--limit-mb", type=int, nargs="+", default=[], help="try the cache within so much memory")
     words = parser.parse_args()
     if words.what == "devices":
         return figures_of_devices(words.folder, words.steps, words.backend)
-    return figures_of_memory(words.folder, words.million_pixels)
+    return figures_of_memory(words.folder, words.million_pixels, words.limit_mb)
 
 
 if __name__ == "__main__":
