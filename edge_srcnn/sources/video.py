@@ -194,7 +194,7 @@ class Video(Source):
         """Decode pictures, without fields."""
         import av
 
-        for packet in self._packets():
+        for packet in self._stream_packets():
             if not packet.size and packet.pts is not None:  # the picture before stays: Theora, AVI
                 self._repeats += 1
                 continue
@@ -210,7 +210,7 @@ class Video(Source):
         if self._deinterlacer is not None:
             yield from self._deinterlacer.end()
 
-    def _packets(self) -> Iterator[Any]:
+    def _stream_packets(self) -> Iterator[Any]:
         """Read what is to be decoded."""
         packets: Iterator[Any] = self._container.demux(self._stream)
         return packets

@@ -115,9 +115,9 @@ class SegmentVideo(Video):
             elif begin is None or picture.pts >= begin:
                 yield picture
 
-    def _packets(self) -> Iterator[Any]:
+    def _stream_packets(self) -> Iterator[Any]:
         begin, left = self._segment.begin, self._segment.packets
-        for packet in super()._packets() if begin is None else self._from_key_frame(begin):
+        for packet in super()._stream_packets() if begin is None else self._from_key_frame(begin):
             left -= 1
             self._read_all = left <= 0
             yield packet
@@ -137,7 +137,7 @@ class SegmentVideo(Video):
             elif not self._seek(begin - round(margin_s * ticks)):
                 continue
             is_found = False
-            for packet in super()._packets():
+            for packet in super()._stream_packets():
                 if not is_found and packet.dts is not None and packet.dts > begin + _BEYOND_S * ticks:
                     break
                 is_found = is_found or (packet.pts == begin and packet.size == self._segment.key_bytes)
@@ -152,7 +152,7 @@ class SegmentVideo(Video):
         from edge_srcnn.imaging.pyav import AV_ERRORS
 
         with suppress(*AV_ERRORS):
-            next(iter(super()._packets())).decode()
+            next(iter(super()._stream_packets())).decode()
             self._stream.codec_context.flush_buffers()
 
     def _seek(self, ticks: int) -> bool:

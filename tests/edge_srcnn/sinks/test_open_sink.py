@@ -90,7 +90,7 @@ def test_a_name_is_one_line_of_letters(name, said):
         camera_name(name)
 
 
-@pytest.mark.parametrize("name", ["ftp://host/x", "screen:", "test:"])
+@pytest.mark.parametrize("name", ["gopher://host/x", "screen:", "test:"])
 def test_an_unknown_kind_is_refused_with_examples(name):
     with pytest.raises(UsageError, match=f"no sink is called '{name.split(':')[0]}'") as raised:
         open_sink(name)

@@ -12,12 +12,18 @@ def test_a_test_card():
     assert [frame.index for frame in source] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", ["webcam:0", "ftp://host/clip.mp4", "files:x", "null:"])
+@pytest.mark.parametrize("name", ["webcam:0", "gopher://host/clip.mp4", "files:x", "null:"])
 def test_an_unknown_kind_is_refused_with_examples(name):
     with pytest.raises(UsageError, match=f"no source is called '{name.split(':')[0]}'") as raised:
         open_source(name)
     assert "/dev/video0" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs", "sftp", "ftp"])
+def test_who_names_a_store_is_told_which_command_reads_it(scheme):
+    with pytest.raises(UsageError, match=f"no source is in a store; edge-srcnn upscale reads and writes {scheme}://"):
+        open_source(f"{scheme}://bucket/clip.mp4")
 
 
 def test_an_empty_name_is_refused():
