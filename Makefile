@@ -25,8 +25,8 @@ demo: $(RUNTIME)/.made  ## upscale a test card, then go live on a moving one (DE
 	$(RUNTIME)/bin/edge-srcnn demo -o edge-srcnn-demo.png
 	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--sink null: --seconds $(DEMO_SECONDS))
 
-# Three at a time: the workstation's side and the engine compute; services, pages and cameras mostly wait.
-WAITING := $(addprefix tests/edge_srcnn/,service sinks sources web)
+# Three at a time: the workstation's side and the engine compute; services, pages, cameras, clusters and stores mostly wait.
+WAITING := $(addprefix tests/edge_srcnn/,batch delegates service sinks sources web)
 side_by_side = @logs=$$(mktemp -d); \
 	$(DEV)/bin/python $(1) tests/export >$$logs/export 2>&1 & export=$$!; \
 	$(DEV)/bin/python $(1) $(WAITING) >$$logs/waiting 2>&1 & waiting=$$!; \
