@@ -187,7 +187,8 @@ The last four columns are shares of what packed `srcnn-915` takes. Bold: no othe
   others 3x3. `b2`: on blocks of 2x2 pixels.
 - MAC: multiplications for each pixel of the result.
 - No dB: not trained yet. `c16d9`, `c24d5` and `c32d3` were quantized by an earlier version. Made anew, three
-  others trained alike to the digit (held out) and gained 0.03 to 0.09 dB on Set5 in int8: theirs are too low by as much.
+  others were trained alike to the digit (held out), and gained 0.03 to 0.09 dB on Set5 in int8: theirs are too low by
+  as much.
 - Set5, Set14: PSNR in dB of the int8 model, MATLAB's bicubic as degradation. Held out: training pictures that were kept
   back, float.
 - ms: CPU time of a frame of luma, 640x480 to 1280x960, one thread, the least of {rounds}, all networks in turns.
