@@ -50,8 +50,8 @@ make_tree() { # SUITE ARCHITECTURE: Debian as a small installation has it, which
 
 packages=${PACKAGES:-$work/packages}
 need readelf binutils
-[ -n "${PACKAGES:-}" ] || DEB="--fast --output $packages $(printf '%s\n' "$@" | grep -v lint | paste -sd' ')"
-[ -n "${PACKAGES:-}" ] || make --no-print-directory deb DEB="$DEB"
+built=$(printf '%s\n' "$@" | sed '/^lint$/d' | paste -sd' ')
+[ -n "${PACKAGES:-}" ] || make --no-print-directory deb DEB="--fast --output $packages ${built:-amd64}"
 
 for what; do
   case $what in
