@@ -3,7 +3,6 @@
 One machine works as a cluster does, so that the results are the same, byte for byte.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -22,7 +21,6 @@ from edge_srcnn.live.pipeline import Pipeline
 from edge_srcnn.models.spec import ModelSpec
 from edge_srcnn.sinks import TIME_BASE
 from edge_srcnn.sources.segment_plan import SEGMENT_S, SegmentPlan, VideoHead, plan_video
-from edge_srcnn.sources.video import no_file
 from edge_srcnn.sources.video_segment import SegmentVideo
 from edge_srcnn.sources.whole_video import check_all_there
 from edge_srcnn.upscaler import Upscaler
@@ -85,8 +83,6 @@ def plan_segments(job: Job, *, memory: str | None, partial: bool = False, every_
     NoInput, BadData, SourceLost, Unavailable
         As upscaling the video raises them.
     """
-    if not os.path.isfile(job.source):
-        raise no_file(job.source)
     if memory is not None:
         return SegmentPlan(whole_because=memory)
     if not is_deep(job):

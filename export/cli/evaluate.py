@@ -1,6 +1,5 @@
 """Evaluate models beside bicubic by the field's protocol: the command ``edge-srcnn evaluate``."""
 
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -188,7 +187,7 @@ def _print_grid(found: "list[list[Score]]", scale: int, methods: "Sequence[str]"
     else:
         models = [method for method in methods if method not in baselines(scale)]
         cells = []
-        for condition, scores in zip(cycle(conditions), found, strict=False):
+        for condition, scores in zip(conditions * (len(found) // len(conditions)), found, strict=True):
             psnr = {score.method: score.psnr for score in scores}
             gains = [f"{psnr[model] - psnr[base]:+.2f}" for model in models]
             cells.append([scores[0].set, *condition.cells(), f"{psnr[base]:.2f}", *gains])

@@ -5,15 +5,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from edge_srcnn.batch.cluster.connection import Cluster, mapped
+from edge_srcnn.batch.cluster.connection import RETRIES, Cluster, host_of, mapped
+from edge_srcnn.batch.cluster.crew import Crew
 from edge_srcnn.batch.cluster.engines import Engines, Recipe
 from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation import degrade
 from export.evaluation.evaluate import DEGRADES, Score, baselines, mean_scores, measure, method_of
 from export.evaluation.grid import Condition, spoil
-
-_TASKS_A_THREAD = 3
-_RETRIES = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def measure_picture(engines: dict[str, Engines], hr: UInt8Array, picture: Pictur
     from distributed import get_worker
 
     worker, methods = get_worker(), baselines(picture.scale)
-    host = worker.address.partition("://")[2].rpartition(":")[0]
+    host = host_of(worker.address)
     if isinstance(picture.how, Condition):
         small = spoil(hr, picture.scale, picture.how, picture.number)
     else:
@@ -103,15 +101,13 @@ def evaluate_on(
     """
     from distributed import as_completed
 
-    hosts = list(cluster.wait_for_workers().values())
-    cluster.check_versions()
-    threads = {host: sum(n for other, n in hosts if other == host) for host, _ in hosts}
+    crew = Crew(cluster)
     client, rows = cluster.client, dict[tuple[str, str, int], dict[str, list[float]]]()
     with mapped(cluster.name):
-        common = {method: replace(recipe, host_threads=threads) for method, recipe in recipes.items()}
-        engines = client.submit(open_all, common, pure=False, retries=_RETRIES)
+        common = {method: replace(recipe, host_threads=crew.host_threads) for method, recipe in recipes.items()}
+        engines = client.submit(open_all, common, pure=False, retries=RETRIES)
         planes = {
-            (name, number): client.submit(keep, hr, pure=False, retries=_RETRIES)
+            (name, number): client.submit(keep, hr, pure=False, retries=RETRIES)
             for name, hr_planes in sets.items()
             for number, hr in enumerate(hr_planes, 1)
         }
@@ -120,11 +116,11 @@ def evaluate_on(
 
         def send(name: str, number: int, how: str | Condition) -> object:
             hr, picture = planes[name, number], Picture(number, scale, how)
-            future = client.submit(measure_picture, engines, hr, picture, pure=False, retries=_RETRIES)
+            future = client.submit(measure_picture, engines, hr, picture, pure=False, retries=RETRIES)
             places[future] = name, str(how), number
             return future
 
-        first = islice(waiting, sum(n for _, n in hosts) * _TASKS_A_THREAD)
+        first = islice(waiting, crew.most_in_flight)
         ended = as_completed([send(*each) for each in first], loop=client.loop)
         for future in ended:
             rows[places.pop(future)] = future.result()

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LOCAL = "local"
+RETRIES = 2
+"""Of a task whose worker failed in a way that nobody foresaw; Dask counts workers that died by itself."""
+
 CONNECT_S = 10.0
 ANSWER_S = 15.0
 
@@ -52,7 +55,7 @@ class Cluster(AbstractContextManager["Cluster"]):
         """Ask for the workers: host and threads by address; ``Unavailable`` where the scheduler does not answer."""
         found = self.ask(self.client.scheduler_info)["workers"]
         return {
-            address: (address.partition("://")[2].rpartition(":")[0], about["nthreads"])
+            address: (host_of(address), about["nthreads"])
             for address, about in found.items()
             if about["status"] != "closed"
         }
@@ -133,6 +136,11 @@ class Cluster(AbstractContextManager["Cluster"]):
 
     def __exit__(self, *reason: object) -> None:
         self.close()
+
+
+def host_of(address: str) -> str:
+    """Give the host in a worker's address."""
+    return address.partition("://")[2].rpartition(":")[0]
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from edge_srcnn.errors import EdgeSrcnnError, Unavailable
 log = logging.getLogger(__name__)
 
 _LOOK_S = 2.0
+_TASKS_A_THREAD = 3
+"""In flight: one that is worked on, and those that wait at the worker."""
 
 
 class Crew:
@@ -23,7 +25,7 @@ class Crew:
         Called with their number.
     """
 
-    def __init__(self, cluster: Cluster, on_workers: Callable[[int], None]) -> None:
+    def __init__(self, cluster: Cluster, on_workers: Callable[[int], None] = lambda workers: None) -> None:
         self._cluster, self._on_workers = cluster, on_workers
         self._unfit: dict[str, EdgeSrcnnError] = {}
         self._alone_since_s: float | None = None
@@ -33,9 +35,10 @@ class Crew:
         cluster.check_versions()
 
     @property
-    def threads(self) -> int:
-        """How many tasks can be worked on at a time; 1 at least."""
-        return max(sum(n for address, (_, n) in self._workers.items() if address not in self._unfit), 1)
+    def most_in_flight(self) -> int:
+        """How many tasks may be sent before one has ended."""
+        threads = sum(n for address, (_, n) in self._workers.items() if address not in self._unfit)
+        return max(threads, 1) * _TASKS_A_THREAD
 
     @property
     def host_threads(self) -> dict[str, int]:

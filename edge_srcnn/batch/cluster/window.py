@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from edge_srcnn.batch.cluster.connection import Cluster, mapped
+from edge_srcnn.batch.cluster.connection import RETRIES, Cluster, mapped
 from edge_srcnn.batch.cluster.crew import Crew
 from edge_srcnn.batch.cluster.engines import Engines, Recipe
 from edge_srcnn.batch.cluster.files import read_source
@@ -22,15 +22,10 @@ from edge_srcnn.errors import EdgeSrcnnError, InternalError, Unavailable
 if TYPE_CHECKING:
     from distributed import Future
 
-_TASKS_A_THREAD = 3
-"""In flight: one that is worked on, and those that wait at the worker."""
-
 _MOST_IN_FLIGHT = 1 << 29
 """Bytes of sources that travel, unless it is a single one."""
 
 _POLL_S = 0.5
-_RETRIES = 2
-"""Of a task whose worker failed in a way that nobody foresaw; Dask counts workers that died by itself."""
 
 
 @dataclass(eq=False)
@@ -80,7 +75,7 @@ class Window:
         self._in_flight: dict[Future[Any], Unit] = {}
         self._sent_videos: dict[int, Future[Carried]] = {}
         with mapped(cluster.name):
-            self._engines = self._client.submit(Engines, recipe, key=f"engines-{name}", retries=_RETRIES)
+            self._engines = self._client.submit(Engines, recipe, key=f"engines-{name}", retries=RETRIES)
             self._client.subscribe_topic(name, lambda event: self._arrived.put(event[1]))
 
     def __len__(self) -> int:
@@ -90,7 +85,7 @@ class Window:
     def has_room(self) -> bool:
         """Whether one more task may be sent."""
         size = sum(unit.size for unit in self._in_flight.values())
-        return len(self) < self._crew.threads * _TASKS_A_THREAD and size < _MOST_IN_FLIGHT
+        return len(self) < self._crew.most_in_flight and size < _MOST_IN_FLIGHT
 
     def pack(self, unit: Unit) -> "Carried | Future[Carried] | None":
         """Read the source of a task that has to travel; ``EdgeSrcnnError`` where that cannot be done."""
@@ -107,7 +102,7 @@ class Window:
             future = self._client.submit(
                 *(work, self._engines, task, carried),
                 key=f"{'video' if task.job.is_video else 'picture'}-{self._name}-{task.number}-{token_hex(4)}",
-                retries=_RETRIES,
+                retries=RETRIES,
                 workers=fit,
                 allow_other_workers=fit is not None,
                 pure=False,
@@ -150,7 +145,7 @@ class Window:
             return Carried(job.source.name, data)
         key = f"source-{self._name}-{number}"
         with mapped(self._cluster.name):
-            sent = self._client.submit(Carried, job.source.name, data, key=key, retries=_RETRIES)
+            sent = self._client.submit(Carried, job.source.name, data, key=key, retries=RETRIES)
         self._sent_videos[number] = sent
         return sent
 

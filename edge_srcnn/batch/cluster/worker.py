@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from edge_srcnn.batch.cluster.connection import host_of
 from edge_srcnn.batch.cluster.engines import Engines
 from edge_srcnn.batch.cluster.tasks import PROGRESS, Carried, Done, Files, FileStatus, Task, local_directory
 from edge_srcnn.batch.jobs import Job, Outcome, StoreJob
@@ -55,7 +56,7 @@ def work(engines: Engines, task: Task, carried: Carried | None) -> Done:
     from distributed import get_worker
 
     worker = get_worker()
-    host = worker.address.partition("://")[2].rpartition(":")[0]
+    host = host_of(worker.address)
     try:
         engines.check_version()
         here = task.here
