@@ -13,6 +13,8 @@ DEMO_SOURCE ?= test:
 DEMO_SINK ?= http://127.0.0.1:0
 DEMO_SECONDS ?= $(shell [ -t 0 ] || echo 5) # nobody is there to end it
 RIGS ?= arm64 picamera2 vivid streams systemd tf25 pictures proxies debian container home_assistant octoprint
+# Where the environment forbids bytecode, each of the tests' thousands of processes would compile all it imports.
+export PYTHONDONTWRITEBYTECODE :=
 SOURCES := pyproject.toml edge_srcnn/__init__.py
 
 .PHONY: help demo quick test test-runtime test-tflite test-pi coverage check format lines docs pictures lock deb release clean

@@ -1,18 +1,19 @@
 """Describe an export: what to make, of what, and which files that gives."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import NoInput, OutputExists, UsageError
 from edge_srcnn.models.bundled import BUNDLED, bundled_models
 from export.architectures import Architecture
 from export.data.degradation import KINDS, check_degradation
 from export.data.patch_spec import PatchSpec, patch_spec
 from export.data.plane_cache import PlaneCache
+from export.edgetpu.compiler import find_compiler
 from export.edgetpu.form import TpuFiles
 from export.packaging import model_name
-from export.training.plan import TrainingPlan, is_short
-from export.training.symmetry import SYMMETRIES, check_filters
+from export.training.plan import SYMMETRIES, TrainingPlan, check_filters, is_short
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,28 @@ class ExportJob:
         for option, path in (("--start-from", self.start_from), ("--weights", self.weights)):
             if self.restart and path is not None and self.training_folder.resolve() in path.resolve().parents:
                 raise UsageError(f"{option} {path}: --restart would drop it; give another -o")
+
+    def check_files(self) -> None:
+        """Look for what will be read, and for what will be written.
+
+        Raises
+        ------
+        NoInput
+            A folder or a file is missing.
+        OutputExists
+            A result is there already, and must not be replaced.
+        """
+        for folder in (*self.data, *self.evaluate_on):
+            if not os.path.isdir(folder):
+                raise NoInput(f"{folder}: no such folder")
+        for path in (self.weights, self.start_from, *self.teachers):
+            if path is not None and not os.path.isfile(path):
+                raise NoInput(f"{path}: no such file")
+        compiler = find_compiler() if self.edgetpu else None
+        for possible in self.possible if not self.overwrite else ():
+            for path in (*possible.targets().values(), *((possible.tpu_files.compiled,) if compiler else ())):
+                if os.path.exists(path):
+                    raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
 
     @property
     def network_name(self) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 
-import keras
 import numpy as np
 
 import edge_srcnn
@@ -106,6 +105,8 @@ def describe(
 
 def _versions(training: Training) -> dict[str, str]:
     coded = ("av",) if training.degradation == CAMERA_VIDEO else ()
+    import keras  # takes seconds, and names are made here, too
+
     names = dict.fromkeys((*_VERSIONED, keras.backend.backend(), *coded))
     return {name: metadata.version(name) for name in names}
 

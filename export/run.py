@@ -1,11 +1,9 @@
 """Run an export from beginning to end: pictures, training, quantization, evaluation, files."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_srcnn.errors import OutputExists
 from edge_srcnn.exchange.onnx_file import import_onnx
 from edge_srcnn.exchange.onnx_writer import write_onnx
 from edge_srcnn.imaging.bicubic import base_name
@@ -100,10 +98,8 @@ def run_export(
     if job.onnx:
         import_onnx()  # what is missing shows before the training
     compiler = find_compiler() if job.edgetpu else None
-    for possible in job.possible if devices.rank == 0 else ():
-        for path in (*possible.targets().values(), *((possible.tpu_files.compiled,) if compiler else ())):
-            if os.path.exists(path) and not job.overwrite:
-                raise OutputExists(f"{path}: exists already; give --overwrite to replace it")
+    if devices.rank == 0:
+        job.check_files()
 
     on_stage("reading pictures")
     split = load_split(

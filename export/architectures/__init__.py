@@ -49,7 +49,7 @@ class Architecture:
     muon_rate
         Peak of Muon's learning rate that suits the network.
     symmetry
-        One of ``export.training.symmetry.SYMMETRIES``: the one that suits the network.
+        One of ``export.training.plan.SYMMETRIES``: the one that suits the network.
     expand
         Channels between the two kernels whose product each kernel is in training; 0: no such thing.
     patch_px

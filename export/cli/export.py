@@ -1,6 +1,7 @@
 """Make a packaged int8 network of photographs: the command ``edge-srcnn export``."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -224,24 +225,15 @@ def export(
     """Train a network, quantize it, evaluate it, and package it. A training that is killed goes on where it stopped."""
     take_backend(backend)
     wanted, together = read_devices(devices), read_processes(cluster, rank, trains=weights is None)
-    from edge_srcnn.system.native_stderr import drop_native_log
-
-    if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        drop_native_log()  # TensorFlow talks from its import to its exit
     need_packages("export", backend)
-    import keras
-
     from edge_srcnn.models.bundled import bundled_models, own_name
     from export.architectures import find_architecture
     from export.architectures.imported import SUFFIXES, of_file
     from export.cli.command import command_again
     from export.cli.progress import training_bar
-    from export.cli.result import tell_result
     from export.data.degradation import DEGRADATIONS
     from export.job import ExportJob
-    from export.run import run_export
-    from export.training.plan import OPTIMIZERS, TrainingPlan, usual_rate
-    from export.training.symmetry import SYMMETRIES
+    from export.training.plan import OPTIMIZERS, SYMMETRIES, TrainingPlan, usual_rate
 
     one_of("--degradation", degradation, DEGRADATIONS)
     one_of("--form", form or "residual", ("residual", "direct"))
@@ -289,9 +281,22 @@ def export(
         qat_steps=qat_steps,
         restart=restart,
         overwrite=overwrite,
-        command=command_again(context, keras.backend.backend()),
         called=None if name is None else own_name(name),
     )
+    if together is None:
+        job.check_files()
+
+    # Keras takes seconds: it comes when all that is wrong with the options is told.
+    from edge_srcnn.system.native_stderr import drop_native_log
+
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        drop_native_log()  # TensorFlow talks from its import to its exit
+    import keras
+
+    from export.cli.result import tell_result
+    from export.run import run_export
+
+    job = replace(job, command=command_again(context, keras.backend.backend()))
     chosen = training_devices(wanted, together)
     with chosen as opened, training_bar(shown=opened.rank == 0) as (on_stage, on_progress):
         made = run_export(job, on_stage=on_stage, on_progress=on_progress, devices=opened)

@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 
-from export.training.plan import TrainingPlan
-from export.training.symmetry import SYMMETRIES, SymmetricGradients
+from export.training.plan import SYMMETRIES, TrainingPlan
+from export.training.symmetry import SymmetricGradients
 
 ADAM_SHARE = 0.1
 """Adam's learning rate beside Muon's."""

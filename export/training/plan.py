@@ -13,6 +13,44 @@ SHORT_STEPS, SHORT_STEPS_BEGUN = 5000, 1000
 """A training of fewer steps is short; the second holds for one that begins with trained weights, or has a teacher."""
 
 
+SQUARE = tuple(range(8))
+"""The elements of D4, as ``export.data.patches.d4_transform`` counts them."""
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Name a subgroup of D4; the identity comes first."""
+
+    name: str
+    elements: tuple[int, ...]
+
+    @property
+    def order(self) -> int:
+        """Count the elements of the group, which are the filters of a set."""
+        return len(self.elements)
+
+
+SYMMETRIES = {
+    symmetry.name: symmetry
+    for symmetry in (
+        Symmetry("none", SQUARE[:1]),
+        Symmetry("flips", SQUARE[::2]),
+        Symmetry("square", SQUARE),
+    )
+}
+"""By name: no symmetry; left and right, top and bottom; these and quarter turns."""
+
+
+def check_filters(symmetry: Symmetry, architecture: Architecture) -> None:
+    """Raise UsageError where a network's filters do not make up whole sets."""
+    filters = [outputs for _, outputs in architecture.layers[:-1]]
+    if any(n % symmetry.order for n in filters):
+        raise UsageError(
+            f"--symmetry {symmetry.name}: filters come in sets of {symmetry.order}, not {','.join(map(str, filters))};"
+            " give other filters, or --symmetry none"
+        )
+
+
 def is_short(steps: int, *, begun: bool) -> bool:
     """Tell whether so few steps leave a network worse than it can be (``docs/numbers.md``)."""
     return steps < (SHORT_STEPS_BEGUN if begun else SHORT_STEPS)
@@ -38,7 +76,7 @@ class TrainingPlan:
     epoch_steps
         Steps between two checkpoints, each with an evaluation on the held-out pictures.
     symmetry
-        One of ``export.training.symmetry.SYMMETRIES``: what the network's filters are, and stay.
+        One of ``SYMMETRIES``: what the network's filters are, and stay.
     expand
         Channels between the two kernels whose product each kernel is in training, see
         ``export.training.expansion``; 0: none.

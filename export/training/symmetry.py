@@ -6,7 +6,6 @@ patch teaches there what else all of its symmetric copies would have to teach.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt, prod, sqrt
 from typing import Any
@@ -16,48 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_srcnn.errors import UsageError
-from export.architectures import Architecture
 from export.data.patches import d4_transform
-
-SQUARE = tuple(range(8))
-"""The elements of D4, as ``export.data.patches.d4_transform`` counts them."""
+from export.training.plan import Symmetry
 
 LEAST_DIFFERENCE = 1e-3
 """Share of its norm by which a kernel may miss its symmetry: more than any sum in float32 does."""
-
-
-@dataclass(frozen=True)
-class Symmetry:
-    """Name a subgroup of D4; the identity comes first."""
-
-    name: str
-    elements: tuple[int, ...]
-
-    @property
-    def order(self) -> int:
-        """Count the elements of the group, which are the filters of a set."""
-        return len(self.elements)
-
-
-SYMMETRIES = {
-    symmetry.name: symmetry
-    for symmetry in (
-        Symmetry("none", SQUARE[:1]),
-        Symmetry("flips", SQUARE[::2]),
-        Symmetry("square", SQUARE),
-    )
-}
-"""By name: no symmetry; left and right, top and bottom; these and quarter turns."""
-
-
-def check_filters(symmetry: Symmetry, architecture: Architecture) -> None:
-    """Raise UsageError where a network's filters do not make up whole sets."""
-    filters = [outputs for _, outputs in architecture.layers[:-1]]
-    if any(n % symmetry.order for n in filters):
-        raise UsageError(
-            f"--symmetry {symmetry.name}: filters come in sets of {symmetry.order}, not {','.join(map(str, filters))};"
-            " give other filters, or --symmetry none"
-        )
 
 
 def averaged(weights: Sequence[Any], symmetry: Symmetry) -> list[Any]:

@@ -21,10 +21,10 @@ from export.training.losses import mse, taught_psnr
 from export.training.losses import psnr as psnr_loss
 from export.training.network import build_model
 from export.training.optimizer import make_optimizer
-from export.training.plan import TrainingPlan
+from export.training.plan import SYMMETRIES, TrainingPlan
 from export.training.schedule import HeldOut, Progress, Schedule
 from export.training.start_from import begin_with
-from export.training.symmetry import SYMMETRIES, begin_symmetric, check_symmetric
+from export.training.symmetry import begin_symmetric, check_symmetric
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.bundled import find_model
 from export.architectures import find_architecture
 from export.training.network import build_model
+from export.training.plan import SYMMETRIES
 from export.training.start_from import begin_with
-from export.training.symmetry import SYMMETRIES, check_symmetric
+from export.training.symmetry import check_symmetric
 from tests.export.cli.commands import Cli, Process, run
 from tests.export.layers import published
 

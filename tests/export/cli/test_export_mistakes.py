@@ -1,5 +1,7 @@
 """``edge-srcnn export`` and mistakes: exit statuses, and one line that says what to do."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,3 +154,26 @@ def test_an_interrupt_ends_with_130(cli: Cli, tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("export.run.run_export", interrupt)
     assert cli("export", "-o", tmp_path / "out").status == 130
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--data", "nowhere"],
+        ["--evaluate", "nowhere"],
+        ["--weights", "nowhere.h5"],
+        ["--start-from", "nowhere.tflite"],
+        ["--teacher", "nowhere.tflite"],
+        ["--arch", "fast-q"],
+        ["--symmetry", "square", "--filters", "12,4"],
+        ["--int8", "--steps", "9", "--name", "there", "-o", "."],
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_told_before_keras_is_loaded_which_takes_seconds(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "there.tflite").touch()
+    code = "import sys; from edge_srcnn.cli import main\ntry: main()\nfinally: print('keras' in sys.modules)"
+    command = [sys.executable, "-c", code, "export", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode != 0
+    assert (done.stdout, done.stderr.count("\n")) == ("False\n", 1)

@@ -13,15 +13,8 @@ from export.architectures import Architecture, find_architecture
 from export.data.pairs import Split, load_split
 from export.data.patch_spec import patch_spec
 from export.training.network import build_model
-from export.training.symmetry import (
-    SQUARE,
-    SYMMETRIES,
-    Symmetry,
-    averaged,
-    begin_symmetric,
-    check_filters,
-    check_symmetric,
-)
+from export.training.plan import SQUARE, SYMMETRIES, Symmetry, check_filters
+from export.training.symmetry import averaged, begin_symmetric, check_symmetric
 from export.training.train import train
 from tests.export.trainings import PLAN, weight_files
 
