@@ -12,9 +12,10 @@ import edge_srcnn
 from edge_srcnn.engine.options import EngineOptions
 from edge_srcnn.models.bundled import bundled_models
 from edge_srcnn.models.file import GOLDEN_SHAPE, Model, digest, golden_plane, read_model
-from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO, ModelSpec, Quality, Training
+from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO, SETTLED, ModelSpec, Quality, Training
 from edge_srcnn.upscaler import open_model
 from export.architectures import Architecture, family
+from export.data.degradation import CODED
 
 GOLDEN_ENGINE = "litert"
 """The golden output is LiteRT's (XNNPACK): its bytes are the same on x86-64 and Arm."""
@@ -22,6 +23,7 @@ GOLDEN_ENGINE = "litert"
 _SMALL = {
     BICUBIC: "by MATLAB's bicubic",
     CAMERA: "by a camera's lens, sensor, noise, mosaic, sharpening and JPEG, drawn by chance",
+    SETTLED: "by MATLAB's bicubic, with what noise and codecs leave in the mean over time, drawn by chance",
 }
 
 _GOOD_FOR = {
@@ -35,6 +37,9 @@ less than the `bicubic` model does where there is nothing but noise, and invents
 Good for what a camera delivers live, before and after the mean over time that stands in front of it: soft or sharp,
 noisy or settled, coded as JPEG or H.264 or not at all. It takes away what noise and codec have put there, sharpens what
 is left, and invents no detail.""",
+    SETTLED: """\
+Good for a camera with a sharp lens that stands still, behind the mean over time: what has come to rest gains more than
+by the `camera` model. What moves keeps its noise, and a soft lens stays soft. It invents no detail.""",
 }
 
 _CLEANS = """\
@@ -104,7 +109,7 @@ def describe(
 
 
 def _versions(training: Training) -> dict[str, str]:
-    coded = ("av",) if training.degradation == CAMERA_VIDEO else ()
+    coded = ("av",) if training.degradation in CODED else ()
     import keras  # takes seconds, and names are made here, too
 
     names = dict.fromkeys((*_VERSIONED, keras.backend.backend(), *coded))

@@ -16,7 +16,7 @@ from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.blocking import estimate_blocking
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.imaging.noise import SMOOTH_SHARE, SMOOTHEST_SHARE, estimate_noise
-from edge_srcnn.models.spec import CAMERA, CAMERA_VIDEO, ModelSpec
+from edge_srcnn.models.spec import CAMERA, CAMERA_VIDEO, SETTLED, ModelSpec
 
 AUTO = "auto"
 """In place of a strength: as trained, and less where that suits the picture better."""
@@ -91,7 +91,7 @@ def strength_for(faults: Faults | None, spec: ModelSpec | None) -> float:
         return max(cleaned, _share(noise, _NOISY)) if faults.told else cleaned
     if spec.trained_on == CAMERA_VIDEO:
         return AS_TRAINED  # it takes noise away: more of it is no reason to do less
-    limits = _CAMERA if spec.trained_on == CAMERA else _CLEAN
+    limits = _CAMERA if spec.trained_on in (CAMERA, SETTLED) else _CLEAN
     beyond = max(noise * noise - limits.known * limits.known, 0.0)
     return max(AS_TRAINED - beyond / (limits.fade * limits.fade), 0.0)
 

@@ -19,6 +19,9 @@ BICUBIC, CAMERA = "bicubic", "camera"
 CAMERA_VIDEO = "camera-video"
 """As a camera's stream delivers them: noise from none to much, codecs, and the mean over time."""
 
+SETTLED = "settled"
+"""What is left of noise and codecs in a sharp picture after the mean over time of a camera that stands still."""
+
 BICUBIC_PLANE, LUMA_PLANE = "bicubic", "luma"
 """Planes that a network reads: the bicubically upscaled luma, or the luma as the camera gave it."""
 

@@ -36,8 +36,8 @@ def evaluate(
         str,
         typer.Option(
             "--degrade",
-            help="How pictures are downscaled: matlab, cv2, camera (lens, noise, mosaic, JPEG), or camera-video (more"
-            " noise, H.264, the mean over time); --scale 1 needs one of the latter two.",
+            help="How pictures are downscaled: matlab, cv2, camera (lens, noise, mosaic, JPEG), camera-video (more"
+            " noise, H.264, the mean over time), or settled (that mean alone); --scale 1 needs one of the last three.",
         ),
     ] = "matlab",
     grid: Annotated[

@@ -111,8 +111,9 @@ def export(
         str,
         typer.Option(
             "--degradation",
-            help="How training pictures are downscaled: bicubic, cv2, camera (lens, noise, mosaic, JPEG by chance), or"
-            " camera-video (more noise, H.264, the mean over time). --scale 1 needs one of the latter two.",
+            help="How training pictures are downscaled: bicubic, cv2, camera (lens, noise, mosaic, JPEG by chance),"
+            " camera-video (more noise, H.264, the mean over time), or settled (that mean alone, a sharp lens). --scale"
+            " 1 needs one of the last three.",
             rich_help_panel=DATA,
         ),
     ] = "bicubic",

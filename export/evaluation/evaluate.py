@@ -18,14 +18,14 @@ from edge_srcnn.imaging.luma import UInt8Array, luma_studio_range, to_8_bits
 from edge_srcnn.imaging.metrics import psnr, ssim
 from edge_srcnn.sources.images import find_pictures, read_picture
 from edge_srcnn.upscaler import Upscaler
+from export.data.degradation import DEGRADATIONS, imresize, modcrop
 from export.data.degradation import degrade as downscale
-from export.data.degradation import imresize, modcrop
 from export.evaluation.metrics import flat_noise, gmsd
 
 Method = Callable[[UInt8Array, int], UInt8Array]
 """Upscales a small luma plane by a factor."""
 
-DEGRADES = {"matlab": "bicubic", "cv2": "cv2", "camera": "camera", "camera-video": "camera-video"}
+DEGRADES = {"matlab": "bicubic"} | {name: name for name in DEGRADATIONS if name != "bicubic"}
 """The degradations of ``export.data.degradation`` by the names that the literature has for them."""
 
 

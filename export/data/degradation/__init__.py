@@ -6,11 +6,11 @@ import numpy as np
 
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO
+from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO, SETTLED
 from edge_srcnn.packages import need_pyav
 from export.data.degradation.camera import camera
 from export.data.degradation.resize import cv2_bicubic, imresize, matlab_bicubic, modcrop
-from export.data.degradation.video import camera_video
+from export.data.degradation.video import camera_video, settled
 
 __all__ = [
     "DEGRADATIONS",
@@ -32,11 +32,15 @@ DEGRADATIONS: dict[str, Degradation] = {
     "cv2": cv2_bicubic,
     CAMERA: camera,
     CAMERA_VIDEO: camera_video,
+    SETTLED: settled,
 }
 """Degradations that a network can be trained against; each maps (plane, scale, generator) to the small plane."""
 
-RANDOM = frozenset({CAMERA, CAMERA_VIDEO})
+RANDOM = frozenset({CAMERA, CAMERA_VIDEO, SETTLED})
 """Those of them that draw from the generator: one picture has as many small ones as are asked for."""
+
+CODED = frozenset({CAMERA_VIDEO, SETTLED})
+"""Those of them that need x264, which PyAV brings."""
 
 KINDS = {CAMERA_VIDEO: CAMERA}
 """Degradations that make models of a kind that another one has given its name to, and which are evaluated by that."""
@@ -53,7 +57,7 @@ def check_degradation(option: str, name: str, scale: int, degradation: str) -> N
     if scale == 1 and degradation in RESIZING:
         others = " or ".join(each for each in DEGRADATIONS if each not in RESIZING)
         raise UsageError(f"{option} {name}: changes nothing at --scale 1; give {option} {others}")
-    if degradation == CAMERA_VIDEO:
+    if degradation in CODED:
         need_pyav(f"{option} {name}")
 
 

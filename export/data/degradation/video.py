@@ -76,6 +76,21 @@ AT_ITS_SIZE = StreamFaults(ordinary_share=0.1, sharp_share=0.9)
 """For scale 1: a picture that is sharp and clean already is to stay as it is, so most are sharp."""
 
 
+SETTLED = StreamFaults(
+    ordinary_share=0.0,
+    sharp_share=1.0,
+    sigma=(0.0, 15.0),
+    clean_share=0.1,
+    jpeg_share=0.6,
+    h264_share=0.2,
+    jpeg_quality=(60, 96),
+    crf=(18, 30),
+    single_share=0.15,
+    frames=(8, 32),
+)
+"""What a sharp lens shows of a place that stays still: hardly ever a single frame."""
+
+
 def camera_video(
     plane: UInt8Array, scale: int, rng: np.random.Generator, faults: StreamFaults | None = None
 ) -> UInt8Array:
@@ -123,6 +138,11 @@ def camera_video(
         code = list
     frames = code([shoot(rng) for _ in range(n)])
     return frames[-1] if single else mean_over_time(frames)
+
+
+def settled(plane: UInt8Array, scale: int, rng: np.random.Generator) -> UInt8Array:
+    """Take the mean over time of a still scene before a sharp lens: ``[h, w]`` to ``[h // scale, w // scale]``."""
+    return camera_video(plane, scale, rng, SETTLED)
 
 
 def mean_over_time(frames: Sequence[UInt8Array]) -> UInt8Array:

@@ -18,7 +18,7 @@ from export.data.degradation import (
     matlab_bicubic,
 )
 from export.data.degradation.camera import camera
-from export.data.degradation.video import camera_video
+from export.data.degradation.video import camera_video, settled
 
 pytest.importorskip("av")
 
@@ -33,6 +33,7 @@ def test_degradations_are_known_by_name() -> None:
         ("cv2", cv2_bicubic),
         ("camera", camera),
         ("camera-video", camera_video),
+        ("settled", settled),
     ]
 
 
