@@ -30,6 +30,7 @@ from edge_srcnn.upscaler import Upscaler, load_model
 from tests.edge_srcnn.batch.stores import servers
 from tests.edge_srcnn.bundles import environment_of, make_bundle
 from tests.edge_srcnn.networks import Networks, on_bicubic
+from tests.edge_srcnn.warm_start import WarmStart
 
 Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
@@ -152,15 +153,24 @@ def cli_environment(empty_cache: Path) -> dict[str, str]:
     return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb", "PYTHONDONTWRITEBYTECODE": ""}
 
 
+@pytest.fixture(scope="session")
+def warm_start(cli_environment: dict[str, str]) -> Iterator[WarmStart]:
+    with WarmStart(cli_environment) as started:
+        yield started
+
+
 @pytest.fixture
-def run_cli(tmp_path: Path, cli_environment: dict[str, str]) -> RunCli:
-    """Run ``edge-srcnn`` in ``tmp_path``, in a process of its own."""
+def run_cli(tmp_path: Path, cli_environment: dict[str, str], warm_start: WarmStart) -> RunCli:
+    """Run ``edge-srcnn`` in ``tmp_path``, in a process of its own; one that starts anew where it is to be special."""
 
     def run(
         *arguments: object, extra_env: dict[str, str] | None = None, timeout: float = 120, **options: Any
     ) -> "subprocess.CompletedProcess[str]":
+        words = [*map(str, arguments)]
+        if not (extra_env or options):
+            return warm_start.run(words, tmp_path, cli_environment, timeout)
         return subprocess.run(
-            [sys.executable, "-m", "edge_srcnn", *map(str, arguments)],
+            [sys.executable, "-m", "edge_srcnn", *words],
             capture_output=True,
             text=True,
             errors="surrogateescape",
