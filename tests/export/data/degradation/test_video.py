@@ -11,7 +11,15 @@ from edge_srcnn.errors import Unavailable
 from edge_srcnn.imaging.luma import UInt8Array
 from export.data.degradation.camera import camera
 from export.data.degradation.resize import matlab_bicubic
-from export.data.degradation.video import AT_ITS_SIZE, ORDINARY, StreamFaults, camera_video, mean_over_time
+from export.data.degradation.video import (
+    AT_ITS_SIZE,
+    ORDINARY,
+    SETTLED,
+    StreamFaults,
+    camera_video,
+    mean_over_time,
+    settled,
+)
 
 pytest.importorskip("av")
 pytestmark = pytest.mark.slow
@@ -55,6 +63,20 @@ def test_at_scale_1_more_pictures_are_sharp_than_above(draw: Draw) -> None:
     assert np.array_equal(shot(plane, 3, scale=1), shot(plane, 3, scale=1, faults=AT_ITS_SIZE))
     assert np.array_equal(shot(plane, 3, scale=2), shot(plane, 3, scale=2, faults=ORDINARY))
     assert AT_ITS_SIZE.ordinary_share < ORDINARY.ordinary_share and AT_ITS_SIZE.sharp_share > ORDINARY.sharp_share
+
+
+def test_what_is_settled_is_sharp_and_nearly_without_noise(draw: Draw) -> None:
+    plane = draw(2)
+    sharp = matlab_bicubic(plane, 2).astype(float)
+    assert np.array_equal(settled(plane, 2, np.random.default_rng(3)), shot(plane, 3, faults=SETTLED))
+
+    def errors(faults: StreamFaults) -> list[float]:
+        noise = replace(faults, clean_share=0, jpeg_share=0, h264_share=0)
+        return [float(np.std(shot(plane, seed, faults=noise) - sharp)) for seed in range(40)]
+
+    rest, single = errors(SETTLED), errors(replace(SETTLED, single_share=1))
+    assert np.median(rest) < 0.4 * np.median(single)
+    assert max(rest) > 4, "some are single frames: what moves passes as it is"
 
 
 def test_some_pictures_are_those_of_a_single_camera(draw: Draw) -> None:
