@@ -19,6 +19,8 @@ from export.training.train import train
 TINY = find_architecture("srcnn-915", filters=(4, 2))
 SPEC = PatchSpec(scale=2, halo_px=6, patch_px=16)
 PLAN = TrainingPlan(steps=6, batch=4, epoch_steps=2)
+QUICK = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+"""Environment of a process that trains a few steps: compiling would take most of its time."""
 
 
 class Killed(BaseException):

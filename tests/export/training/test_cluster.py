@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("jax")
+
+from tests.export.trainings import QUICK
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +72,7 @@ def start() -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(*words: str | Path) -> "subprocess.Popen[str]":
-        env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
+        env = {**os.environ, **QUICK, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
         pipe = subprocess.PIPE
         process = subprocess.Popen([sys.executable, *map(str, words)], env=env, stdout=pipe, stderr=pipe, text=True)
         started.append(process)

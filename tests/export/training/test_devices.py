@@ -21,7 +21,7 @@ from export.data.pairs import Split
 from export.data.patches import PatchSampler
 from export.training.cluster import Cluster, read_cluster
 from export.training.devices import ONE_DEVICE, OneDevice, check_batch, check_same, open_devices, rows_of
-from tests.export.trainings import PLAN, SPEC
+from tests.export.trainings import PLAN, QUICK, SPEC
 
 HAS_JAX = find_spec("jax") is not None
 BACKENDS = ("tensorflow", *(("jax",) if HAS_JAX else ()))
@@ -73,7 +73,7 @@ def in_process(backend: str, script: str, *arguments: str | Path) -> "subprocess
     return subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **QUICK, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
