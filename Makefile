@@ -27,22 +27,16 @@ demo: $(RUNTIME)/.made  ## upscale a test card, then go live on a moving one (DE
 	$(RUNTIME)/bin/edge-srcnn demo -o edge-srcnn-demo.png
 	$(RUNTIME)/bin/edge-srcnn run --source "$(DEMO_SOURCE)" --sink "$(DEMO_SINK)" $(if $(DEMO_SECONDS),--sink null: --seconds $(DEMO_SECONDS))
 
-# Three at a time: the workstation's side and the engine compute; services, pages, cameras, clusters and stores mostly wait.
-WAITING := $(addprefix tests/edge_srcnn/,batch delegates service sinks sources web)
-side_by_side = @logs=$$(mktemp -d); \
-	$(DEV)/bin/python $(1) tests/export >$$logs/export 2>&1 & export=$$!; \
-	$(DEV)/bin/python $(1) $(WAITING) >$$logs/waiting 2>&1 & waiting=$$!; \
-	$(DEV)/bin/python $(1) tests $(addprefix --ignore=,tests/export $(WAITING)); status=$$?; \
-	wait $$waiting || status=$$?; wait $$export || status=$$?; cat $$logs/waiting $$logs/export; rm -r $$logs; exit $$status
+SIDE_BY_SIDE := tools/side_by_side.sh $(DEV)/bin/
 
 quick: $(DEV)/.made  ## run the fast tests of every room: under a minute
-	$(call side_by_side,-m pytest -q -m "not slow")
+	$(SIDE_BY_SIDE)python -m pytest -q -m "not slow"
 
 test: $(DEV)/.made  ## run all tests, those that train and convert included (TESTS=folder: some)
 ifneq ($(TESTS),)
 	$(DEV)/bin/python -m pytest $(TESTS)
 else
-	$(call side_by_side,-m pytest)
+	$(SIDE_BY_SIDE)python -m pytest
 endif
 
 test-runtime: $(RUNTIME_TEST)/.made  ## run the runtime's tests in an environment without TensorFlow (PYTEST='-m "not slow"': the fast ones)
@@ -56,7 +50,7 @@ test-pi:  ## the rigs: emulated Raspberry Pi 3, 4 and 5, libcamera's virtual cam
 
 coverage: $(DEV)/.made  ## run all tests, and show the lines and branches that none reaches
 	$(DEV)/bin/coverage erase
-	$(call side_by_side,-m coverage run -m pytest)
+	$(SIDE_BY_SIDE)coverage run -m pytest
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report
 	@$(DEV)/bin/coverage json --quiet -o - | $(DEV)/bin/python tools/coverage_figures.py

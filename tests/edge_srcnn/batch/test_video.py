@@ -33,6 +33,7 @@ CLIPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="EDGE_SRCNN_DATA is not set")
 @pytest.mark.parametrize("name", CLIPS)
 def test_a_real_video_keeps_frames_times_colours_and_sound(tmp_path, upscale, name):

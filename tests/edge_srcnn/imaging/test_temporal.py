@@ -264,6 +264,7 @@ def test_deep_frames_pass_as_they_are():
     assert mean.noise is None
 
 
+@pytest.mark.slow
 def test_memory_stays_flat():
     camera = Camera(texture((64, 64)), (2, 2))
     frames, mean = [camera.frame() for _ in range(7)], TemporalMean()
