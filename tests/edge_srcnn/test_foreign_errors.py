@@ -191,6 +191,7 @@ DASKS = ("client", "comm.core", "core", "exceptions", "nanny", "scheduler", "sec
 DASKS_OWN = (OSError, TimeoutError, ConnectionRefusedError, ssl.SSLError, ValueError, TypeError, RuntimeError, KeyError)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="Dask is not installed")
 @pytest.mark.parametrize("place", [a_scheduler_is_reached, workers_are_started, a_scheduler_is_asked])
 def test_dask(place: Callable[[pytest.MonkeyPatch, Raise], None]) -> None:
@@ -304,6 +305,7 @@ PYAVS_OWN = (ValueError, RuntimeError, NotImplementedError, IndexError, OSError)
 """Built-in ones that PyAV raises where it asks FFmpeg nothing."""
 
 
+@pytest.mark.slow
 @NEEDS_AV
 @pytest.mark.parametrize("place", PYAV_PLACES, ids=lambda place: place.__name__)
 def test_pyav(place: Callable[[Scene], None], clip: Path, tmp_path: Path) -> None:
@@ -374,6 +376,7 @@ HTTP_PLACES = (
 )
 
 
+@pytest.mark.slow
 @NEEDS_AV
 @pytest.mark.parametrize("place", HTTP_PLACES)
 def test_requests_and_the_libraries_below_it(place: str) -> None:

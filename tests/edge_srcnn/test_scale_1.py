@@ -87,6 +87,7 @@ def test_where_nothing_is_added_every_byte_stays(request, monkeypatch, dtype, sh
     assert (np.vstack([band for _, band in upscaler.bands(picture)]) == picture).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plane", PLANES)
 @pytest.mark.parametrize("levels", [7, -9])
 @pytest.mark.parametrize("dtype", DEPTHS)
@@ -213,6 +214,7 @@ def _frame(luma, subsampling, siting=CENTRE):
     return Frame(luma, chroma, Colour(False, 1, 1, 13), 5, 0.25, 1.5, siting)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subsampling", [None, (1, 1), (1, 2), (2, 2)])
 @pytest.mark.parametrize("siting", [CENTRE, LEFT, TOP_LEFT, (0.0, 0.5)])
 @pytest.mark.parametrize("size", [(12, 16), (13, 15)])

@@ -119,6 +119,7 @@ def test_the_network_brings_the_test_card_a_decibel_nearer_to_the_ground_truth(e
     assert psnr(sharp, luma_full_range(card)) > psnr(soft, luma_full_range(card)) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_network_beats_bicubic_by_a_decibel_on_set5(data_folder, upscalers, scale, family):

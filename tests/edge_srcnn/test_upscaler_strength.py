@@ -59,6 +59,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize(
     ("way", "banded"), [*((way, False) for way in WAYS), *((way, True) for way in WAYS if way != "isolated")]
@@ -82,6 +83,7 @@ def test_strength_0_is_bicubic_on_every_way(loaded, texture, monkeypatch, way, b
         assert (region.upscale_frame(each).luma == plain.upscale_frame(each).luma).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_has_the_same_bytes_at_any_strength(loaded, texture, way):
     luma, colour, options = texture(40, 56), texture(40, 56, 3), {"name": "fast-s-x2"} | WAYS[way]

@@ -107,6 +107,7 @@ def test_flat_fields_stay_flat(name: str) -> None:
         assert np.mean(list(flat_fields(upscaler))) < ROUNDING / 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [*product(CLEAN, [ramps, beside_edges, along_edges])])
 def test_no_more_energy_has_the_grids_period_than_rounding_makes(
     name: str, kind: Callable[[Upscaler], Iterator[float]]

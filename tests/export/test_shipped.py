@@ -118,6 +118,7 @@ def test_int8_costs_next_to_nothing(spec: ModelSpec) -> None:
         assert quality.psnr > quality.bicubic_psnr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="EDGE_SRCNN_DATA names no benchmark pictures")
 def test_its_quality_is_what_it_says(path: Path, spec: ModelSpec) -> None:
     """On Set5, as ``edge-srcnn evaluate`` measures it."""

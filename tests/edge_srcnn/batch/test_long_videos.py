@@ -105,6 +105,7 @@ def test_fields_make_a_video_one_segment(tmp_path):
     assert "fields" in str(plan.whole_because)
 
 
+@pytest.mark.slow
 @needs_ffmpeg
 def test_a_size_that_changes_amid_a_segment_lets_the_video_be_done_as_a_whole(tmp_path, bicubic, caplog):
     parts = [
@@ -181,6 +182,7 @@ def test_a_video_that_was_interrupted_goes_on_at_its_segment(tmp_path, long, bic
     assert not hidden(tmp_path)
 
 
+@pytest.mark.slow
 def test_parts_of_another_strength_are_not_taken(tmp_path, long, upscalers):
     upscaler = upscalers(2)
     target = tmp_path / "out.mp4"

@@ -53,6 +53,7 @@ def test_a_real_video_keeps_frames_times_colours_and_sound(tmp_path, upscale, na
     check_pictures(source, tmp_path / f"out{suffix}", 3.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="EDGE_SRCNN_DATA is not set")
 def test_a_real_video_of_mpeg4_in_avi(tmp_path, upscale):
     path = Path(DATA or "") / "video" / "bgslibrary_video.avi"

@@ -32,6 +32,7 @@ def upscaled(clip, target, bicubic, strength):
     return [planes(frame)[0] for frame in decode(target)]
 
 
+@pytest.mark.slow
 def test_noise_falls_in_every_frame_after_the_first_ones(tmp_path, clip, bicubic):
     plain, less = (
         upscaled(clip, tmp_path / f"{strength}.mkv", bicubic, strength) for strength in (None, TemporalStrength.NORMAL)
@@ -69,6 +70,7 @@ def test_each_frame_is_what_the_mean_makes_of_all_frames_before_it(clip, bicubic
         assert np.array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "options", "said"),
     [

@@ -14,6 +14,7 @@ from tests.edge_srcnn.cli.recordings import CARD, END_S, FAST, QUICK, files
 from tests.edge_srcnn.clips import decode, encode, flat, planes
 
 
+@pytest.mark.slow
 def test_statistics_as_one_json_document(run_cli):
     done = run_cli("run", "-i", f"{CARD},fps=max,frames=40", "-o", "null:", "--sink", "null:", "--json", *FAST)
     assert (done.returncode, done.stderr) == (0, "")

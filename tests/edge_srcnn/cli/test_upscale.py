@@ -26,6 +26,7 @@ def photos(tmp_path: Path, texture) -> Path:
     return tmp_path / "photos"
 
 
+@pytest.mark.slow
 def test_a_picture_becomes_the_one_that_the_api_computes(run_cli, tmp_path, photos):
     done = run_cli("upscale", "photos/a.png", "-o", "large.png", "--scale", "3")
     assert (done.returncode, done.stderr) == (0, "")
@@ -35,6 +36,7 @@ def test_a_picture_becomes_the_one_that_the_api_computes(run_cli, tmp_path, phot
     assert (read_picture(tmp_path / "large.png").pixels == expected).all()
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_a_folder_of_the_same_structure(run_cli, tmp_path, photos):
     done = run_cli("upscale", "photos", "-o", "large", "--format", "png", "--quiet", "-e", "bicubic")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

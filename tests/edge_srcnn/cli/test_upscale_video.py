@@ -11,6 +11,7 @@ from tests.edge_srcnn.cli.recordings import BAD_DATA, FAST, files, partial, wait
 from tests.edge_srcnn.clips import encode, flat
 
 
+@pytest.mark.slow
 def test_upscale_tells_of_a_video_in_one_line(run_cli, tmp_path):
     encode(tmp_path / "in.mp4", [flat((90, 100, 110), 48, 64)] * 5)
     done = run_cli("upscale", "in.mp4", "-o", "out.mp4", *FAST)
@@ -19,6 +20,7 @@ def test_upscale_tells_of_a_video_in_one_line(run_cli, tmp_path):
     assert done.stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_upscale_of_a_video_that_was_cut_off_is_one_line_and_leaves_nothing_behind(run_cli, tmp_path):
     path = encode(tmp_path / "in.mp4", [flat((20 + n, 100, 110), 48, 64) for n in range(50)])
     path.write_bytes(path.read_bytes()[:-700])  # into the index, which is at the end

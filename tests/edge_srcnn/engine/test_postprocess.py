@@ -64,6 +64,7 @@ def times(change: int, strength: float) -> int:
     return round(Fraction(change) * Fraction(str(strength)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", QUANTIZATIONS, ids=str)
 def test_every_int8_residual_is_added_at_every_strength(quantization):
     output, out = Output(quantization, residual=True, width=256), np.empty((256, 256), np.uint8)
@@ -77,6 +78,7 @@ def test_every_int8_residual_is_added_at_every_strength(quantization):
             assert out[raw + 128].tolist() == [clipped(grey + change) for grey in range(256)], (strength, raw)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", QUANTIZATIONS, ids=str)
 def test_a_direct_network_goes_a_part_of_the_way_to_its_picture(quantization):
     output, out = Output(quantization, residual=False, width=256), np.empty((256, 256), np.uint8)

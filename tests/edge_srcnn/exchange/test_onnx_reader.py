@@ -36,6 +36,7 @@ def check(path, foreign, *, shrunk=0, white=1, clipped=False, **options):
     assert wanted.std() > 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_computes_what_onnxruntime_computes(tmp_path, name):
     b = Builder()
@@ -52,6 +53,7 @@ def test_a_network_computes_what_onnxruntime_computes(tmp_path, name):
     check(path, foreign, shrunk=SHRUNK_PX.get(name, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opset", range(11, onnx.defs.onnx_opset_version() + 1))
 def test_every_opset_from_11_on_is_read(tmp_path, opset):
     b = Builder(constants="Constant" if opset % 2 else "initializer")
@@ -71,6 +73,7 @@ def test_an_older_opset_is_refused(tmp_path):
         read_network(b.save(tmp_path / "a.onnx", opset=10))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "saved"),
     [

@@ -210,6 +210,7 @@ def test_a_file_that_ends_too_early_is_refused(tmp_path, keep):
         read_network(path)
 
 
+@pytest.mark.slow
 def test_damaged_bytes_are_refused_or_read_and_never_crash(tmp_path):
     path = a_file(tmp_path)
     data, rng = path.read_bytes(), np.random.default_rng(1)

@@ -111,6 +111,7 @@ def test_what_is_turned_four_times_or_mirrored_twice_is_as_it_was():
             assert_colours_fit(again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SUBSAMPLINGS)
 @pytest.mark.parametrize("siting", [CENTRE, LEFT, TOP_LEFT, (0.5, -0.5)])
 def test_a_crop_is_exact_and_its_colours_stay_at_their_places(kind, siting):

@@ -55,6 +55,7 @@ def averaged(camera, frames, mean=None):
 # what stands still
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strength", "share"), [("weak", 1 / 8), ("normal", 1 / 32), ("strong", 1 / 64)])
 def test_noise_falls_as_that_of_a_recursive_mean(strength, share):
     mean, camera = TemporalMean(TemporalStrength(strength)), Camera(texture())
@@ -64,6 +65,7 @@ def test_noise_falls_as_that_of_a_recursive_mean(strength, share):
     assert np.sqrt(0.6 * settled**2) < error(out.luma, camera.luma) < np.hypot(first, 0.3)
 
 
+@pytest.mark.slow
 def test_more_strength_leaves_less_noise():
     left = [
         error(averaged(Camera(texture()), 250, TemporalMean(each))[0][-1].luma, texture()) for each in TemporalStrength
@@ -157,6 +159,7 @@ def test_where_light_is_switched_the_mean_follows_in_the_same_frame():
         assert error(out.luma, camera.luma) < 1.02 * error(frame.luma, camera.luma)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, -1])
 def test_light_that_drifts_by_a_level_in_five_frames_is_followed(step):
     base = texture((240, 320))
@@ -194,6 +197,7 @@ def coded(index, camera, errors, gop=30):
     return Frame(plane, None, Colour(), index, index / 15, index / 15)
 
 
+@pytest.mark.slow
 def test_intra_frames_do_not_reset_what_is_still():
     camera, mean = Camera(texture((240, 320))), TemporalMean()
     out = [mean.filter(coded(index, camera, 4)) for index in range(240)]

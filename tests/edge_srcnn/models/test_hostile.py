@@ -93,6 +93,7 @@ def test_control_characters_inside_of_the_training_are_refused_too(model_bytes):
         parse_model(resealed(model_bytes, change), "m")
 
 
+@pytest.mark.slow
 def test_what_is_compressed_is_not_unpacked(model_bytes):
     bomb = resealed(model_bytes, lambda facts: None, zipfile.ZIP_DEFLATED, golden=bytes(200_000_000))
     assert len(bomb) < 1_000_000

@@ -134,6 +134,7 @@ def test_what_is_cancelled_while_it_opens_is_closed_when_it_is_open(monkeypatch)
     asyncio.run(asyncio.wait_for(main(), 10))
 
 
+@pytest.mark.slow
 def test_a_loop_that_is_left_early_leaves_no_thread():
     async def main():
         async for frame in edge_srcnn.astream(LIVE, engine="bicubic"):

@@ -87,6 +87,7 @@ def test_an_engine_of_its_own_process_and_the_ones_below_it_have_the_same_model(
     assert models == [CAMERA_MODEL, CAMERA_MODEL, None]  # the last is bicubic alone
 
 
+@pytest.mark.slow
 @in_this_process
 def test_a_reload_that_goes_from_a_card_to_a_camera_and_back_changes_the_model():
     with made(CARD) as service:

@@ -48,6 +48,7 @@ def reload(service, **changes):
     service.reload(lambda: replace(service.config, **changes))
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_too_noisy_for_the_model_is_sharpened_less_and_a_card_is_not():
     with made(ANY_CAMERA) as service:
         assert shown(service, CLEAN, 1) == 1

@@ -31,6 +31,7 @@ def test_every_frame_comes_in_order_and_in_its_time(tmp_path, suffix):
     assert np.diff(times) == pytest.approx(1001 / 30000, abs=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
 @pytest.mark.parametrize("options", ["", "&segment=60"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "m4v", "avi"])

@@ -35,6 +35,7 @@ def corners() -> np.ndarray:
     return np.rint(lab * [2.55, 1, 1] + [0, 128, 128]).clip(0, 255)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".jpg", ".tif"])
 @pytest.mark.parametrize("ink", INKS)
 def test_cmyk_is_read_through_its_profile(tmp_path, suffix, ink, caplog):

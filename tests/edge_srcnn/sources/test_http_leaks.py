@@ -33,6 +33,7 @@ def refused(client):
     client.answer("404 Not Found", b"x" * 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("camera", [stream, still, torn, refused], ids=lambda camera: camera.__name__)
 def test_what_asked_a_camera_is_gone_when_that_is_closed(camera):
     with serving(camera) as host:

@@ -169,6 +169,7 @@ def test_something_else_from_elsewhere_is_refused(compile_: Cli) -> None:
     assert compile_(NAME, "--compiled", "nowhere.tflite")[0] == 66
 
 
+@pytest.mark.slow
 def test_a_model_of_others_is_compiled_as_it_is(compile_: Cli, tmp_path: Path) -> None:
     shape = (1, 8, 8, 4)
     tensors = [flatbuffers.tensor("in", shape), flatbuffers.tensor("out", shape)]
@@ -198,6 +199,7 @@ def test_check_only_compiles_and_writes_nothing(compile_: Cli, tmp_path: Path) -
     ]
 
 
+@pytest.mark.slow
 def test_json_is_one_document_even_where_it_ends_badly(compile_: Cli, tmp_path: Path) -> None:
     status, out, _ = compile_(NAME, "--json")
     assert (status, json.loads(out)["ready"]) == (69, "srcnn-915-x2-tpu.tflite")

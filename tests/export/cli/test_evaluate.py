@@ -133,6 +133,7 @@ def test_mistakes_end_with_one_line_and_their_status(
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["--data", "x", "--scale", "5"]])
 def test_options_that_make_no_sense_at_all_end_with_2(evaluate: Cli, arguments: list[str]) -> None:
     assert evaluate(*arguments)[0] == 2

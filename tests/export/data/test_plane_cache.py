@@ -58,6 +58,7 @@ def never(*_: object, **__: object) -> list[Pair]:
     pytest.fail("a picture was prepared again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_batches_and_fingerprint_are_those_from_memory(
     spec: PatchSpec, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -110,6 +111,7 @@ DAMAGE: dict[str, Damage] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_cache_is_told_and_made_again(
     damage: Damage, photographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -231,6 +231,7 @@ def test_at_scale_1_the_baseline_is_the_input_as_it_comes(draw: Draw) -> None:
     assert (score.method, score.psnr) == ("input", psnr(spoiled[1:-1, 1:-1], hr[1:-1, 1:-1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "scale"), PUBLISHED)
 def test_matlabs_bicubic_reaches_its_published_figure(data_folder: Path, name: str, scale: int) -> None:
     hr_planes = read_ground_truths(data_folder / "eval" / name, scale)
@@ -240,6 +241,7 @@ def test_matlabs_bicubic_reaches_its_published_figure(data_folder: Path, name: s
         assert score.ssim == pytest.approx(PUBLISHED_SSIM[name, scale], abs=0.002)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "least_db"), [(2, 36.30), (3, 32.30), (4, 30.00)])
 def test_shipped_models_reach_the_original_srcnn_on_set5(data_folder: Path, scale: int, least_db: float) -> None:
     # Dong et al. (2015): the float 9-1-5 reaches 36.34 / 32.39 / 30.08 dB

@@ -114,6 +114,7 @@ def test_text_from_outside_is_escaped_wherever_it_goes(report: Report) -> None:
     assert f"{HOSTILE}, ground truth" in [image["alt"] for image in page.all("img")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bundled", "state", "verdict"),
     [

@@ -112,6 +112,7 @@ def test_the_direct_form_becomes_int8_too(name: str, small: Any, draw: Draw) -> 
 # --- the float32 graph ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "architecture",
     [
