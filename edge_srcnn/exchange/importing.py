@@ -55,6 +55,7 @@ class Foreign:
     scale: int
 
 
+@np.errstate(all="ignore")  # what is no finite number is refused at the end
 def read_network(path: Path, scale: int | None = None, white: int = 1) -> Foreign:
     """Read a network from an ONNX or TFLite file.
 

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edge_srcnn.errors import BadData, ModelUnsupported, reason
 from edge_srcnn.exchange.chain import Chain, QuantizedChain, Value
 from edge_srcnn.exchange.onnx_attributes import attributes_of
@@ -49,8 +47,7 @@ def read_onnx(path: Path, white: float) -> tuple[Chain, Value] | QuantizedChain:
     """
     model: Any = open_onnx(path)
     try:
-        with np.errstate(all="ignore"):  # what is no number shows at the end
-            return _read(model, white)
+        return _read(model, white)
     except ModelUnsupported as error:
         raise ModelUnsupported(f"{path}: {error}") from error
 

@@ -4,17 +4,24 @@ What it starts is a process of its own, with its own arguments, folder, environm
 ``python -m edge_srcnn`` from the beginning. What imports are like is not seen there: tests of that start anew.
 """
 
+import atexit
+import gc
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
+from typing import Any
 
 PACKAGES = (
     *("numpy", "cv2", "PIL.Image", "typer._adapters", "rich.progress", "pydantic.json_schema", "tflite", "tifffile"),
@@ -36,9 +43,7 @@ class WarmStart:
     def __enter__(self) -> "WarmStart":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._ours.close()
         self._process.wait(10)
 
@@ -69,7 +74,7 @@ def _content(fd: int) -> str:
         return file.read()
 
 
-def serve(requests: socket.socket) -> dict[str, object] | None:
+def serve(requests: socket.socket) -> dict[str, Any] | None:
     """Fork a process for each request, which returns it there; None when nobody is left who asks."""
     while True:
         data, fds, _, _ = socket.recv_fds(requests, MOST_BYTES, 4)
@@ -94,21 +99,39 @@ def serve(requests: socket.socket) -> dict[str, object] | None:
     for fd, standard in zip(fds, (0, 1, 2), strict=True):
         os.dup2(fd, standard)
         os.close(fd)
-    request: dict[str, object] = json.loads(data.decode(errors="surrogateescape"))
+    request: dict[str, Any] = json.loads(data.decode(errors="surrogateescape"))
     return request
 
 
-if __name__ == "__main__":
-    import runpy
-    from importlib import import_module
+def run_main(request: dict[str, Any]) -> int:
+    """Do what ``python -m edge_srcnn`` does; its exit status."""
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv[1:] = request["arguments"]
+    try:
+        runpy.run_module("edge_srcnn", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        sys.stderr.write(f"{ended.code}\n")
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
 
+
+if __name__ == "__main__":
     for name in (*PACKAGES, *OWN):
         with suppress(ImportError):  # some are optional
             import_module(name)
+    gc.freeze()
     wanted = serve(socket.socket(fileno=int(sys.argv[1])))
     if wanted is not None:
-        os.chdir(str(wanted["folder"]))
-        os.environ.clear()
-        os.environ.update(wanted["environment"])  # type: ignore[call-overload]  # of the test's own making
-        sys.argv[1:] = wanted["arguments"]  # type: ignore[assignment]  # likewise
-        runpy.run_module("edge_srcnn", run_name="__main__", alter_sys=True)
+        status = run_main(wanted)
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as at every exit
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # to take down what was imported takes longer than most commands

@@ -220,3 +220,14 @@ def test_damaged_bytes_are_refused_or_read_and_never_crash(tmp_path):
             read_network(path)
         except Exception as error:
             assert isinstance(error, BadData), repr(error)
+
+
+@pytest.mark.parametrize("bits", [0x7F800001, 0x7FC00000, 0x7F800000, 0xFF800000], ids=hex)
+def test_a_weight_that_is_no_finite_number_is_refused_in_one_line_and_without_a_warning(tmp_path, bits):
+    path = written(tmp_path / "net.tflite", espcn)
+    data = path.read_bytes()
+    weight = np.float32(network(espcn).get_weights()[0].reshape(-1)[0]).tobytes()
+    assert data.count(weight) == 1
+    path.write_bytes(data.replace(weight, bits.to_bytes(4, "little")))
+    with pytest.raises(ModelUnsupported, match=r"net\.tflite: a weight is no finite number$"):
+        read_network(path)
