@@ -79,13 +79,13 @@ AT_ITS_SIZE = StreamFaults(ordinary_share=0.1, sharp_share=0.9)
 SETTLED = StreamFaults(
     ordinary_share=0.0,
     sharp_share=1.0,
-    sigma=(0.0, 15.0),
-    clean_share=0.1,
+    sigma=(0.0, 14.0),
+    clean_share=0.2,
     jpeg_share=0.6,
     h264_share=0.2,
-    jpeg_quality=(60, 96),
-    crf=(18, 30),
-    single_share=0.15,
+    jpeg_quality=(75, 97),
+    crf=(18, 29),
+    single_share=0.1,
     frames=(8, 32),
 )
 """What a sharp lens shows of a place that stays still: hardly ever a single frame."""
