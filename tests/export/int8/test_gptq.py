@@ -56,6 +56,7 @@ def test_every_weight_lies_on_its_channels_grid_and_the_largest_is_127_steps(rou
         assert np.abs(np.rint(steps)).max(axis=(0, 1, 2)) == pytest.approx(STEPS)
 
 
+@pytest.mark.slow
 def test_outputs_stay_nearer_than_with_nearest_rounding(rounded: tuple[Layer, ...]) -> None:
     layers, samples = random_layers(ARCHITECTURE), smooth_samples()
     assert (
