@@ -168,6 +168,7 @@ def _milliseconds(ms: float, *, estimated: bool) -> str:
 def _notes(sets: list[str], timing: dict[str, Any] | None) -> Iterator[str]:
     """Explain the columns."""
     yield "for: what made the pictures small; --model auto takes camera for cameras, and at x1 for all pictures."
+    yield "settled: a camera that stands still before a still scene, averaged over time; taken by its name alone."
     if sets:
         told = "PSNR of luma in dB, int8, of pictures downscaled so; and the gain over bicubic."
         yield f"{', '.join(sets)}: {told} x1: of pictures that a camera spoiled; over these."
