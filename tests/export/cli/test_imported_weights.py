@@ -16,7 +16,7 @@ from edge_srcnn.exchange.onnx_writer import Form, write_onnx
 from edge_srcnn.models.file import read_model
 from tests.edge_srcnn.exchange import onnx_networks
 from tests.edge_srcnn.exchange.onnx_files import Builder
-from tests.export.cli.commands import run
+from tests.export.cli.commands import Cli
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
@@ -29,21 +29,21 @@ def psnr_of(stdout: str) -> dict[str, float]:
 
 @pytest.mark.parametrize(("name", "options"), [("fast-s-x2", []), ("srcnn-915-x3", ["--scale", "3"])])
 def test_a_float_network_in_onnx_becomes_int8_and_loses_next_to_nothing(
-    tmp_path: Path, pictures: Path, name: str, options: list[str]
+    cli: Cli, tmp_path: Path, pictures: Path, name: str, options: list[str]
 ) -> None:
     trained = read_model(MODELS / f"{name}-float32.tflite")
     path = tmp_path / "net.onnx"
     path.write_bytes(write_onnx(trained, Form(whole=name.startswith("fast"))))
-    done = run("export", "--int8", "--onnx", "--weights", path, "--data", pictures, "-o", tmp_path / "out", *options)
-    assert done.returncode == 0, done.stderr
+    done = cli("export", "--int8", "--onnx", "--weights", path, "--data", pictures, "-o", tmp_path / "out", *options)
+    assert done.status == 0, done.err
     scale = trained.spec.scale
     model = read_model(tmp_path / f"out/net-x{scale}.tflite")
     assert (model.spec.family, model.spec.quantization, model.spec.scale) == ("imported", "int8", scale)
     assert (model.spec.layers, model.spec.residual) == (trained.spec.layers, True)
     assert model.spec.training.licence == UNKNOWN_LICENCE
-    psnr = psnr_of(done.stdout)
+    psnr = psnr_of(done.out)
     assert psnr["int8"] > psnr["float32"] - 0.1
-    assert "the bundled " in done.stdout
+    assert "the bundled " in done.out
     assert "A network that others trained (`net.onnx`), for x" in (tmp_path / f"out/net-x{scale}.md").read_text()
     again = read_network(tmp_path / f"out/net-x{scale}.onnx", scale if options else None)
     for one, other in zip(read_network(path, scale).network.graph.layers, again.network.graph.layers, strict=True):
@@ -51,13 +51,13 @@ def test_a_float_network_in_onnx_becomes_int8_and_loses_next_to_nothing(
     onnx.checker.check_model(onnx.load(tmp_path / f"out/net-x{scale}.onnx"))
 
 
-def test_a_model_that_was_imported_becomes_int8(tmp_path: Path, pictures: Path) -> None:
+def test_a_model_that_was_imported_becomes_int8(cli: Cli, tmp_path: Path, pictures: Path) -> None:
     b = Builder()
     onnx_networks.anchor(b)
     b.save(tmp_path / "anchor.onnx")
-    assert run("models", "import", tmp_path / "anchor.onnx", "-o", tmp_path / "anchor.tflite").returncode == 0
-    done = run("export", "--weights", tmp_path / "anchor.tflite", "--data", pictures, "-o", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
+    assert cli("models", "import", tmp_path / "anchor.onnx", "-o", tmp_path / "anchor.tflite").status == 0
+    done = cli("export", "--weights", tmp_path / "anchor.tflite", "--data", pictures, "-o", tmp_path / "out")
+    assert done.status == 0, done.err
     assert read_model(tmp_path / "out/anchor-x2.tflite").spec.residual is False
 
 
@@ -77,13 +77,12 @@ def test_a_model_that_was_imported_becomes_int8(tmp_path: Path, pictures: Path) 
     ],
 )
 def test_a_mistake_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, told: str
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, told: str
 ) -> None:
     b = Builder()
     onnx_networks.dcr(b)
     b.save(tmp_path / "net.onnx")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    done = run("export", "--int8", *words)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1), done.stderr
-    assert told in done.stderr
+    done = cli("export", "--int8", *words)
+    assert (done.status, done.out, done.err.count("\n")) == (code, "", 1), done.err
+    assert told in done.err
