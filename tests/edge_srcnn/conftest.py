@@ -34,8 +34,8 @@ from tests.edge_srcnn.warm_start import WarmStart
 
 Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
-READ_LATE = ("EDGE_SRCNN_", "XDG_CACHE_HOME")
-"""What names of variables begin with that nothing reads when it is imported."""
+READ_LATE = ("EDGE_SRCNN_", "XDG_CACHE_HOME", "COLUMNS", "PYTHONPATH")
+"""What names of variables begin with that nothing reads when it is imported, or that a warm start takes as well."""
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 Upscalers = Callable[..., Upscaler]

@@ -109,6 +109,12 @@ def run_main(request: dict[str, Any]) -> int:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv[1:] = request["arguments"]
+    folders = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    if added := [folder for folder in folders if folder and folder not in sys.path]:
+        sys.path[:0] = added
+        sys.modules.pop("sitecustomize", None)
+        with suppress(ModuleNotFoundError):
+            import_module("sitecustomize")  # as at every start
     try:
         runpy.run_module("edge_srcnn", run_name="__main__", alter_sys=True)
     except SystemExit as ended:
