@@ -79,13 +79,13 @@ AT_ITS_SIZE = StreamFaults(ordinary_share=0.1, sharp_share=0.9)
 SETTLED = StreamFaults(
     ordinary_share=0.0,
     sharp_share=1.0,
-    sigma=(0.0, 14.0),
-    clean_share=0.2,
+    sigma=(0.0, 10.0),
+    clean_share=0.3,
     jpeg_share=0.6,
-    h264_share=0.2,
-    jpeg_quality=(75, 97),
+    h264_share=0.15,
+    jpeg_quality=(80, 98),
     crf=(18, 29),
-    single_share=0.1,
+    single_share=0.06,
     frames=(8, 32),
 )
 """What a sharp lens shows of a place that stays still: hardly ever a single frame."""
