@@ -1,19 +1,16 @@
 """Convert between PyAV's frames and ours: planes as they are where that is possible, tags as H.273 has them."""
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import av
-import av.logging
 import numpy as np
-from av.bitstream import BitStreamFilterContext
 from av.sidedata.sidedata import Type as SideData
 
 from edge_srcnn.errors import BadData, CannotWrite, EdgeSrcnnError, reason
 from edge_srcnn.imaging.colour import Chroma, resample_chroma
-from edge_srcnn.imaging.containers import open_file, side_data_of, video_stream
+from edge_srcnn.imaging.containers import side_data_of
 from edge_srcnn.imaging.frame import BT601, BT709, CENTRE, LEFT, TOP_LEFT, UNSPECIFIED, Colour, Frame
 from edge_srcnn.imaging.luma import LEVELS_VIDEO, Samples
 
@@ -41,13 +38,10 @@ _DEEP_STEP, _DEEP_MOST = 64, 1023  # levels of ours, which are those of 8 bits t
 _CENTRED = frozenset({"mjpeg", "mjpegb", "jpeg2000", "mpeg1video", "png", "webp", "gif", "rawvideo", "huffyuv"})
 """Codecs whose chroma lies in the middle of its pixels of luma; that of the others lies to the left."""
 
-_SITINGS = (LEFT, CENTRE, TOP_LEFT, (0.0, -0.5), (-0.5, 0.5), (0.0, 0.5))
+SITINGS = (LEFT, CENTRE, TOP_LEFT, (0.0, -0.5), (-0.5, 0.5), (0.0, 0.5))
 """By the codes of ITU-T H.273, ChromaLocType."""
 
 _SITING_NAMES = ("left", "center", "topleft", "top", "bottomleft", "bottom")  # FFmpeg's, in the same order
-_SITING_TAG = re.compile(r"chroma_sample_loc_type_top_field\s+[01]+ = ([0-5])\b")
-_AV1_SITING_TAG = re.compile(r"chroma_sample_position\s+[01]+ = ([12])\b")
-_AV1_SITINGS = {"1": LEFT, "2": TOP_LEFT}
 
 
 def planes_of(frame: Any, *, deep: bool = False) -> tuple[Samples, Chroma | None]:
@@ -81,36 +75,6 @@ def planes_of(frame: Any, *, deep: bool = False) -> tuple[Samples, Chroma | None
         frame = frame.reformat(format=_nearest(frame.format))
     luma, *chroma = (_deep_pixels(plane) if is_deep else _pixels(plane) for plane in frame.planes)
     return luma, (chroma[0], chroma[1]) if chroma else None
-
-
-def tagged_siting(path: str) -> tuple[float, float] | None:
-    """Read where a file's headers say that chroma lies, as ``Frame.siting``; None where they do not.
-
-    PyAV shows no such tag, but FFmpeg's trace of H.264, HEVC and AV1 headers does.
-
-    Parameters
-    ----------
-    path
-        A video file.
-
-    Returns
-    -------
-    Across and down, in pixels of luma.
-    """
-    before = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        with av.logging.Capture() as lines, open_file(path) as container, suppress(*AV_ERRORS):
-            stream = video_stream(container)
-            trace = BitStreamFilterContext("trace_headers", stream)
-            trace.filter(next(iter(container.demux(stream))))
-    finally:
-        av.logging.set_level(before)
-    text = "\n".join(line for _, _, line in lines)
-    if found := _SITING_TAG.search(text):
-        return _SITINGS[int(found[1])]
-    found = _AV1_SITING_TAG.search(text)
-    return _AV1_SITINGS[found[1]] if found else None
 
 
 def siting_of(frame: Any, codec: str, tag: tuple[float, float] | None = None) -> tuple[float, float]:
@@ -203,7 +167,7 @@ def _matrix_for_rgb(frame: Any) -> int | None:
 
 def siting_option(siting: tuple[float, float]) -> dict[str, str]:
     """Name the siting of chroma for an encoder; {} where the format has no name for it."""
-    named = dict(zip(_SITINGS, _SITING_NAMES, strict=True))
+    named = dict(zip(SITINGS, _SITING_NAMES, strict=True))
     return {"chroma_sample_location": named[siting]} if siting in named else {}
 
 

@@ -115,8 +115,8 @@ def plan_video(name: str, *, deep: bool, partial: bool, every_s: float = SEGMENT
     if not os.path.isfile(name):
         raise no_file(name)
     need_pyav(name)
+    from edge_srcnn.imaging.chroma_siting import tagged_siting
     from edge_srcnn.imaging.containers import duration_s
-    from edge_srcnn.imaging.pyav import tagged_siting
 
     with mapped(name, under_way=False):
         if not partial:

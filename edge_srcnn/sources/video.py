@@ -132,7 +132,7 @@ class Video(Source):
 
     def _set_up(self) -> None:
         """Take note of what is known of the stream, before the first frame."""
-        from edge_srcnn.imaging.pyav import tagged_siting
+        from edge_srcnn.imaging.chroma_siting import tagged_siting
 
         self._siting = tagged_siting(self._name)
         self.stream_copy = self._name
