@@ -72,7 +72,7 @@ def spec(path: Path) -> ModelSpec:
 FAMILIES = "srcnn-915", "srcnn-955", "fast-s", "fast-m", "fast-l"
 FAMILIES_FOR_CAMERAS = "srcnn-915", "fast-s", "fast-m", "fast-l"
 SHIPPED = {f"{family}-x{scale}" for family in (*FAMILIES, "fast-xl") for scale in (2, 3, 4)}
-SHIPPED |= {f"{family}-x2-camera" for family in FAMILIES_FOR_CAMERAS}
+SHIPPED |= {*(f"{family}-x2-camera" for family in FAMILIES_FOR_CAMERAS), "fast-l-x2-settled"}
 CLEANING = {"fast-s-x1-camera", "fast-m-x1-camera"}
 
 
