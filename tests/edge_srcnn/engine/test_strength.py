@@ -14,6 +14,7 @@ from edge_srcnn.models.file import read_model
 CLEAN = read_model(BUNDLED / "srcnn-915-x2.tflite").spec
 CAMERA = replace(CLEAN, degradation="camera")
 CLEANING = read_model(BUNDLED / "fast-s-x1-camera.tflite").spec
+SETTLED = read_model(BUNDLED / "fast-l-x2-settled.tflite").spec
 VIDEO = replace(CAMERA, training=replace(CAMERA.training, degradation="camera-video"))
 FLAT = np.full((32, 32), 90, np.uint8)
 NOISY = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
@@ -40,7 +41,7 @@ def test_anything_else_is_refused_with_what_to_give(asked):
     assert strength.asked == 0.5
 
 
-@pytest.mark.parametrize("spec", [CLEAN, CAMERA], ids=["clean", "camera"])
+@pytest.mark.parametrize("spec", [CLEAN, CAMERA, SETTLED], ids=["clean", "camera", "settled"])
 def test_the_strength_falls_with_the_noise_from_1_to_0(spec):
     found = [strength_for(Faults(noise / 10), spec) for noise in range(400)]
     assert found[0] == 1.0
@@ -50,7 +51,7 @@ def test_the_strength_falls_with_the_noise_from_1_to_0(spec):
 
 def test_a_model_for_cameras_knows_more_noise_than_one_for_clean_pictures():
     some, much = Faults(5.0), Faults(12.0)
-    assert strength_for(some, CAMERA) == 1.0
+    assert strength_for(some, CAMERA) == strength_for(some, SETTLED) == 1.0
     assert strength_for(some, CLEAN) < 0.5
     assert strength_for(some, replace(CLEAN, degradation="cv2")) == strength_for(some, CLEAN)
     of_streams = replace(CAMERA, training=replace(CAMERA.training, degradation="camera-video"))
