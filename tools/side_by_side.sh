@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
-# Runs the tests in four processes side by side, and prints what each says when it has ended: what trains and converts;
-# what serves, records and waits; batches, engines and delegates; commands and all else.
+# Runs the tests in five processes side by side, and prints what each says when it has ended: what trains and converts;
+# what serves and records; threads that mostly wait; batches, engines and delegates; commands and all else.
 #
 # usage (in the repository's root): tools/side_by_side.sh PYTHON -m pytest [OPTION...]
 set -u
 rooms() { printf "tests/edge_srcnn/%s\n" "$@"; }
-mapfile -t waiting < <(rooms service sinks sources web)
-mapfile -t engines < <(rooms batch delegates engine exchange live)
+mapfile -t serving < <(rooms service sinks sources web)
+mapfile -t waiting < <(rooms live system python)
+mapfile -t engines < <(rooms batch delegates engine exchange)
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 pids=()
 "$@" tests/export >"$logs/1" 2>&1 & pids+=($!)
-"$@" "${waiting[@]}" >"$logs/2" 2>&1 & pids+=($!)
-"$@" "${engines[@]}" >"$logs/3" 2>&1 & pids+=($!)
-"$@" tests --ignore=tests/export "${waiting[@]/#/--ignore=}" "${engines[@]/#/--ignore=}"
+"$@" "${serving[@]}" >"$logs/2" 2>&1 & pids+=($!)
+"$@" "${waiting[@]}" >"$logs/3" 2>&1 & pids+=($!)
+"$@" "${engines[@]}" >"$logs/4" 2>&1 & pids+=($!)
+elsewhere=(tests/export "${serving[@]}" "${waiting[@]}" "${engines[@]}")
+"$@" tests "${elsewhere[@]/#/--ignore=}"
 status=$?
 for pid in "${pids[@]}"; do
   wait "$pid" || status=$?
