@@ -29,7 +29,7 @@ demo: $(RUNTIME)/.made  ## upscale a test card, then go live on a moving one (DE
 
 SIDE_BY_SIDE := tools/side_by_side.sh $(DEV)/bin/
 
-quick: $(DEV)/.made  ## run the fast tests of every room: under a minute
+quick: $(DEV)/.made  ## run the fast tests of every room: about a minute
 	$(SIDE_BY_SIDE)python -m pytest -q -m "not slow"
 
 test: $(DEV)/.made  ## run all tests, those that train and convert included (TESTS=folder: some)
