@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs the tests in five processes side by side, and prints what each says when it has ended: what trains and converts;
-# the service and what it writes; cameras, pages and threads, which wait; batches, engines and delegates; all else.
+# the service, what it reads and writes; pages and threads, which wait; batches, engines and delegates; all else.
 #
 # usage (in the repository's root): tools/side_by_side.sh PYTHON -m pytest [OPTION...]
 set -u
 rooms() { printf "tests/edge_srcnn/%s\n" "$@"; }
-mapfile -t serving < <(rooms service sinks)
-mapfile -t waiting < <(rooms sources web live system python)
+mapfile -t serving < <(rooms service sinks sources)
+mapfile -t waiting < <(rooms web live system python)
 mapfile -t engines < <(rooms batch delegates engine exchange)
 
 logs=$(mktemp -d)
