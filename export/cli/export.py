@@ -1,6 +1,5 @@
 """Make a packaged int8 network of photographs: the command ``edge-srcnn export``."""
 
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +23,7 @@ from export.cli.devices import (
     take_backend,
     training_devices,
 )
-from export.cli.packages import need_packages
+from export.cli.packages import import_keras, need_packages
 
 EXAMPLES = command_examples(
     "edge-srcnn export --int8 --minutes 5  # trains on the photographs inside scikit-image",
@@ -287,13 +286,7 @@ def export(
     if together is None:
         job.check_files()
 
-    # Keras takes seconds: it comes when all that is wrong with the options is told.
-    from edge_srcnn.system.native_stderr import drop_native_log
-
-    if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        drop_native_log()  # TensorFlow talks from its import to its exit
-    import keras
-
+    keras = import_keras()  # takes seconds: it comes when all that is wrong with the options is told
     from export.cli.result import tell_result
     from export.run import run_export
 

@@ -1,6 +1,9 @@
 """What the workstation's commands need beside the runtime: said before anything begins, with what installs it."""
 
+import logging
+from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from edge_srcnn.errors import Unavailable
 from edge_srcnn.installation import how_to_install
@@ -24,6 +27,15 @@ def need_packages(command: str, backend: str | None = None) -> None:
         raise Unavailable(f"{command} needs {', '.join(missing)}: {how_to_install('edge-srcnn[export]')}")
     if backend is not None and not _is_there(backend):
         raise Unavailable(f"{command} needs {backend}: {how_to_install(backend)}")
+
+
+def import_keras() -> Any:
+    """Import Keras, and drop what TensorFlow says from its import to its exit, unless debugging."""
+    from edge_srcnn.system.native_stderr import drop_native_log
+
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        drop_native_log()
+    return import_module("keras")
 
 
 def _is_there(name: str) -> bool:
