@@ -109,9 +109,9 @@ def describe(
 
 
 def _versions(training: Training) -> dict[str, str]:
-    coded = ("av",) if training.degradation in CODED else ()
     import keras  # takes seconds, and names are made here, too
 
+    coded = ("av",) if training.degradation in CODED else ()
     names = dict.fromkeys((*_VERSIONED, keras.backend.backend(), *coded))
     return {name: metadata.version(name) for name in names}
 

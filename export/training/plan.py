@@ -13,6 +13,16 @@ SHORT_STEPS, SHORT_STEPS_BEGUN = 5000, 1000
 """A training of fewer steps is short; the second holds for one that begins with trained weights, or has a teacher."""
 
 
+def is_short(steps: int, *, begun: bool) -> bool:
+    """Tell whether so few steps leave a network worse than it can be (``docs/numbers.md``)."""
+    return steps < (SHORT_STEPS_BEGUN if begun else SHORT_STEPS)
+
+
+def usual_rate(optimizer: str, architecture: Architecture) -> float:
+    """Give the peak of the learning rate that suits an optimizer and a network."""
+    return ADAM_RATE if optimizer == "adam" else architecture.muon_rate
+
+
 SQUARE = tuple(range(8))
 """The elements of D4, as ``export.data.patches.d4_transform`` counts them."""
 
@@ -49,16 +59,6 @@ def check_filters(symmetry: Symmetry, architecture: Architecture) -> None:
             f"--symmetry {symmetry.name}: filters come in sets of {symmetry.order}, not {','.join(map(str, filters))};"
             " give other filters, or --symmetry none"
         )
-
-
-def is_short(steps: int, *, begun: bool) -> bool:
-    """Tell whether so few steps leave a network worse than it can be (``docs/numbers.md``)."""
-    return steps < (SHORT_STEPS_BEGUN if begun else SHORT_STEPS)
-
-
-def usual_rate(optimizer: str, architecture: Architecture) -> float:
-    """Give the peak of the learning rate that suits an optimizer and a network."""
-    return ADAM_RATE if optimizer == "adam" else architecture.muon_rate
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -30,13 +29,10 @@ from edge_srcnn.upscaler import Upscaler, load_model
 from tests.edge_srcnn.batch.stores import servers
 from tests.edge_srcnn.bundles import environment_of, make_bundle
 from tests.edge_srcnn.networks import Networks, on_bicubic
-from tests.edge_srcnn.warm_start import WarmStart
+from tests.edge_srcnn.warm_start import WarmStart, run_command
 
 Texture = Callable[..., UInt8Array]
 Reseal = Callable[..., bytes]
-READ_LATE = ("EDGE_SRCNN_", "XDG_CACHE_HOME", "COLUMNS", "PYTHONPATH")
-"""What names of variables begin with that nothing reads when it is imported, or that a warm start takes as well."""
-
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 Upscalers = Callable[..., Upscaler]
 Inferences = Callable[..., TiledInference]
@@ -166,23 +162,8 @@ def warm_start(cli_environment: dict[str, str]) -> Iterator[WarmStart]:
 def run_cli(tmp_path: Path, cli_environment: dict[str, str], warm_start: WarmStart) -> RunCli:
     """Run ``edge-srcnn`` in ``tmp_path``, in a process of its own; one that starts anew where it is to be special."""
 
-    def run(
-        *arguments: object, extra_env: dict[str, str] | None = None, timeout: float = 120, **options: Any
-    ) -> "subprocess.CompletedProcess[str]":
-        words = [*map(str, arguments)]
-        environment = {**cli_environment, **(extra_env or {})}
-        if not options and all(name.startswith(READ_LATE) for name in extra_env or ()):
-            return warm_start.run(words, tmp_path, environment, timeout)
-        return subprocess.run(
-            [sys.executable, "-m", "edge_srcnn", *words],
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=timeout,
-            cwd=tmp_path,
-            env=environment,
-            **options,
-        )
+    def run(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+        return run_command(warm_start, tmp_path, cli_environment, [*map(str, arguments)], **options)
 
     return run
 

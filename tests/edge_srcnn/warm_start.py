@@ -30,6 +30,9 @@ PACKAGES = (
 OWN = ("edge_srcnn.cli.upscale", "edge_srcnn.cli.run", "edge_srcnn.batch.jobs", "edge_srcnn.batch.work")
 MOST_BYTES = 1 << 20
 
+READ_LATE = ("EDGE_SRCNN_", "XDG_CACHE_HOME", "COLUMNS", "PYTHONPATH")
+"""What names of variables begin with that nothing reads when it is imported, or that a warm start takes as well."""
+
 
 class WarmStart:
     """Start commands that inherit the imports of one process, which ends with this one."""
@@ -52,7 +55,7 @@ class WarmStart:
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end; ``subprocess.TimeoutExpired``, after it was killed, where it takes too long."""
         request = json.dumps({"arguments": list(arguments), "folder": str(folder), "environment": dict(environment)})
-        told, tells = socket.socketpair()
+        told, tells = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # two answers never run together
         with TemporaryFile() as out, TemporaryFile() as err, open(os.devnull) as nothing, told:
             with tells:
                 fds = [nothing.fileno(), out.fileno(), err.fileno(), tells.fileno()]
@@ -66,6 +69,32 @@ class WarmStart:
                 raise subprocess.TimeoutExpired(list(arguments), timeout) from None
             texts = [_content(file.fileno()) for file in (out, err)]
         return subprocess.CompletedProcess(list(arguments), status, *texts)
+
+
+def run_command(
+    warm: WarmStart,
+    folder: Path,
+    environment: Mapping[str, str],
+    arguments: Sequence[str],
+    *,
+    extra_env: Mapping[str, str] | None = None,
+    timeout: float = 120,
+    **options: Any,
+) -> "subprocess.CompletedProcess[str]":
+    """Run ``edge-srcnn`` to its end in a process of its own; one that starts anew where it is to be special."""
+    full = {**environment, **(extra_env or {})}
+    if not options and all(name.startswith(READ_LATE) for name in extra_env or ()):
+        return warm.run(arguments, folder, full, timeout)
+    return subprocess.run(
+        [sys.executable, "-m", "edge_srcnn", *arguments],
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=timeout,
+        cwd=folder,
+        env=full,
+        **options,
+    )
 
 
 def _content(fd: int) -> str:

@@ -73,9 +73,10 @@ class Recorder(Sink):
 
     def __init__(self, name="recorder"):
         self.name, self.fault = name, None
-        self.results, self.begun, self.closed = [], 0, 0
+        self.results, self.tried, self.begun, self.closed = [], 0, 0, 0
 
     def begin(self, stream):
+        self.tried += 1
         if self.fault is not None:
             raise self.fault
         self.begun += 1
