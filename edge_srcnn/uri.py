@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.masking import MASK, find_raw_character, is_secret_option, remember, without_secrets
+from edge_srcnn.errors.masking import MASK, find_raw_character, is_secret_option, remember, without_secrets
 
 MAX_SIDE = 16384
 

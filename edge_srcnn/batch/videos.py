@@ -12,11 +12,11 @@ from edge_srcnn.errors import BadData, NotInSegments
 from edge_srcnn.imaging.temporal import TemporalStrength
 from edge_srcnn.live.capture import Capture
 from edge_srcnn.live.pipeline import Pipeline
-from edge_srcnn.packages import need_pyav
 from edge_srcnn.sinks.recovery import remove_stale_parts
 from edge_srcnn.sinks.video import VideoSink
 from edge_srcnn.sources.segment_plan import SEGMENT_S, SegmentPlan
 from edge_srcnn.sources.video import Video, no_file
+from edge_srcnn.system.packages import need_pyav
 from edge_srcnn.upscaler import Upscaler
 
 log = logging.getLogger(__name__)

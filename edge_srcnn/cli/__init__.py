@@ -18,8 +18,8 @@ from edge_srcnn.cli import compare, ctl, exchange, first_steps, measure, run, se
 from edge_srcnn.cli.console import PrintableFormatter, say_error
 from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.errors import CannotWrite, EdgeSrcnnError, InternalError, Unavailable
-from edge_srcnn.masking import SecretsFilter, without_secrets
-from edge_srcnn.packages import numpy_clash
+from edge_srcnn.errors.masking import SecretsFilter, without_secrets
+from edge_srcnn.system.packages import numpy_clash
 from edge_srcnn.system.standard_streams import flush_stdout, guard_standard_streams, stdout_problem
 
 COMMAND_GROUP = "edge_srcnn.commands"

@@ -10,7 +10,7 @@ from edge_srcnn.cli.console import print_json, print_table
 from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import Json, Model
 from edge_srcnn.errors import Unavailable
-from edge_srcnn.installation import NO_32_BIT
+from edge_srcnn.system.installation import NO_32_BIT
 
 if TYPE_CHECKING:
     from edge_srcnn.measure.doctor import LiveModel

@@ -13,7 +13,7 @@ from edge_srcnn.cli.console import print_json, print_table, say_warning
 from edge_srcnn.cli.examples import command_examples
 from edge_srcnn.cli.options import Json
 from edge_srcnn.errors import BadConfiguration
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

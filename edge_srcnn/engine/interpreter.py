@@ -17,8 +17,8 @@ from edge_srcnn.engine.graph import Graph, Quantization
 from edge_srcnn.engine.shared_library import load_library
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.errors import DelegateLost, ModelUnsupported, Unavailable, UsageError
-from edge_srcnn.packages import why_not_imported
 from edge_srcnn.system.native_stderr import quiet_native_code
+from edge_srcnn.system.packages import why_not_imported
 
 _HELD, _LET_GO_S = "reference to internal data", (0.001, 0.01, 0.1)
 _DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")

@@ -6,7 +6,7 @@ from typing import Any
 
 from edge_srcnn.errors import BadData, Unavailable, reason
 from edge_srcnn.exchange import read_bytes
-from edge_srcnn.packages import why_not_imported
+from edge_srcnn.system.packages import why_not_imported
 
 
 def import_onnx() -> Any:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from time import monotonic
 
 from edge_srcnn.errors import EdgeSrcnnError, describe, is_retryable
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 from edge_srcnn.sinks import Result, Sink, Stream, kind_of
 from edge_srcnn.system.backoff import Backoff
 from edge_srcnn.uri import parse_uri

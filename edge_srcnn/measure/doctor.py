@@ -12,10 +12,10 @@ from edge_srcnn.engine.plan import Plan
 from edge_srcnn.engine.processor import available_processors, this_processor
 from edge_srcnn.engine.tuning_cache import TuningCache
 from edge_srcnn.errors import EdgeSrcnnError
-from edge_srcnn.installation import is_32_bit
 from edge_srcnn.measure import FRAME_PX
 from edge_srcnn.models.bundled import bundled_models, find_model, live_ladder
 from edge_srcnn.models.file import read_model
+from edge_srcnn.system.installation import is_32_bit
 from edge_srcnn.upscaler import load_model
 
 INT8_FEATURES = (

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from edge_srcnn.errors import BadConfiguration, EdgeSrcnnError, suggest
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 from edge_srcnn.service.changes import CHANGEABLE, UNSET
 from edge_srcnn.service.secret_files import AddressFiles
 from edge_srcnn.service.settings import SETTINGS, TABLES, Config, take, take_text

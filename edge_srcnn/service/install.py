@@ -12,10 +12,10 @@ from pathlib import Path
 
 import edge_srcnn
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
-from edge_srcnn.installation import DEBIAN, how_to_install, installation
 from edge_srcnn.service import systemctl
 from edge_srcnn.service.ownership import running_program
 from edge_srcnn.system.files import write_whole
+from edge_srcnn.system.installation import DEBIAN, how_to_install, installation
 
 TEMPLATE = "edge-srcnn@.service"
 SYSUSERS, TMPFILES = "edge-srcnn.sysusers", "edge-srcnn.tmpfiles"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_srcnn.errors import BadConfiguration, BadData, EdgeSrcnnError, NoInput, reason
-from edge_srcnn.masking import holds_secret
+from edge_srcnn.errors.masking import holds_secret
 
 USER = "edge-srcnn"
 """Whom the service runs as; its group may read."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from edge_srcnn.masking import SecretsFilter, without_secrets
+from edge_srcnn.errors.masking import SecretsFilter, without_secrets
 
 _ABSTRACT = "@"
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from edge_srcnn.errors import NoInput, Unavailable, UsageError, reason
-from edge_srcnn.masking import remember_secret
-from edge_srcnn.packages import why_not_imported
+from edge_srcnn.errors.masking import remember_secret
 from edge_srcnn.sinks import camera_name
 from edge_srcnn.system.certificates import Trust, fingerprint
 from edge_srcnn.system.files import cure_of_shared_file
+from edge_srcnn.system.packages import why_not_imported
 from edge_srcnn.uri import Uri, flag, one_of, read_options, seconds, whole_number
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import unicodedata
 from hashlib import sha256
 from typing import Any
 
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 from edge_srcnn.system.temperature import processor_temperature_c
 
 ROOT = "edge-srcnn"

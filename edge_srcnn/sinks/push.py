@@ -8,8 +8,8 @@ from typing import Any
 
 from edge_srcnn.errors import CannotWrite
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.packages import need_pyav
 from edge_srcnn.sinks import TIME_BASE, UNKNOWN_RATE, Result, Sink, Stream
+from edge_srcnn.system.packages import need_pyav
 from edge_srcnn.system.worker_process import Child
 from edge_srcnn.uri import Uri, one_of, read_options, seconds, whole_number
 

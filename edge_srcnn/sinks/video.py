@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import CannotWrite, OutputExists, UsageError
-from edge_srcnn.packages import need_pyav
 from edge_srcnn.sinks import TIME_TOLERANCE_S, Result, Sink, Stream
 from edge_srcnn.sinks.recording_names import Names, Numbers, Times, check_folder, is_timed, without_codes
 from edge_srcnn.sinks.recordings import Rotation
 from edge_srcnn.sinks.recovery import is_begun, recover_recordings
 from edge_srcnn.system.mounts import RequiredMount, required_mount
+from edge_srcnn.system.packages import need_pyav
 from edge_srcnn.uri import Uri, flag, megabytes, one_of, read_options, seconds, whole_number
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import SourceLost
 from edge_srcnn.imaging.jpeg import SOI, JpegWalk
-from edge_srcnn.packages import need_pyav
 from edge_srcnn.sources import MAX_PIXELS, Source, check_pixels
 from edge_srcnn.sources.network_video import NetworkVideo
 from edge_srcnn.system.certificates import Trust, fingerprint
+from edge_srcnn.system.packages import need_pyav
 from edge_srcnn.uri import Uri, flag, pixel_count, read_options, seconds
 
 if TYPE_CHECKING:  # it needs requests, which may be missing

@@ -14,7 +14,7 @@ from requests.sessions import SessionRedirectMixin
 from requests.utils import urldefragauth
 
 from edge_srcnn.errors import SourceLost, UsageError
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 from edge_srcnn.sources.http_transport import Answer, Transport, cause_of, choose_auth, mapped
 from edge_srcnn.system.certificates import Trust, why_untrusted
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_srcnn.errors import NoInput, Unavailable, UsageError, reason
 from edge_srcnn.imaging.frame import BT601, BT709, BT2020, UNSPECIFIED, Colour
-from edge_srcnn.packages import why_not_imported
+from edge_srcnn.system.packages import why_not_imported
 from edge_srcnn.uri import flag
 
 Bounds = tuple[Any, Any, Any]

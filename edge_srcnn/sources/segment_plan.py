@@ -10,11 +10,11 @@ import numpy as np
 
 from edge_srcnn.errors import NotInSegments, SourceLost
 from edge_srcnn.imaging.frame import Colour, Frame
-from edge_srcnn.packages import need_pyav
 from edge_srcnn.sources.packet_scan import Packets, Segment, cut, key_frames
 from edge_srcnn.sources.video import mapped, no_file
 from edge_srcnn.sources.video_segment import SegmentVideo
 from edge_srcnn.sources.whole_video import check_structure
+from edge_srcnn.system.packages import need_pyav
 
 SEGMENT_S = 20.0
 """A segment has at least so many seconds. Another number would give other bytes."""

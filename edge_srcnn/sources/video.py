@@ -11,10 +11,10 @@ from typing import Any
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, NoInput, SourceLost, reason
 from edge_srcnn.imaging.frame import Frame
-from edge_srcnn.packages import need_pyav
 from edge_srcnn.sources import MAX_PIXELS, Source
 from edge_srcnn.sources.deinterlacer import Deinterlacer
 from edge_srcnn.sources.whole_video import check_structure, tell_missing, what_is_missing
+from edge_srcnn.system.packages import need_pyav
 from edge_srcnn.system.pipes import Pipe, is_fifo
 from edge_srcnn.uri import WITHIN, Uri, pixel_count, read_options, seconds
 

@@ -1,1 +1,1 @@
-"""Reach the operating system: files, pipes, processes, signals, temperature."""
+"""Reach the operating system: files, pipes, processes, signals, temperature, installed libraries."""

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from edge_srcnn.errors import EdgeSrcnnError
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 
 START_S = 30.0
 """A slow computer takes so long to import what the work needs."""

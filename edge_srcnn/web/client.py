@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable, UsageError, reason
-from edge_srcnn.masking import remember, remember_secret, without_secrets
+from edge_srcnn.errors.masking import remember, remember_secret, without_secrets
 from edge_srcnn.sinks.control import Setting
 from edge_srcnn.system.certificates import TRUST, Trust
 

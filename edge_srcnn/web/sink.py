@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_srcnn.errors import NoInput, Unavailable, UsageError
-from edge_srcnn.installation import how_to_install
-from edge_srcnn.masking import remember_secret
-from edge_srcnn.packages import why_not_imported
+from edge_srcnn.errors.masking import remember_secret
 from edge_srcnn.sinks import camera_name
+from edge_srcnn.system.installation import how_to_install
+from edge_srcnn.system.packages import why_not_imported
 from edge_srcnn.uri import Uri, flag, read_options, whole_number
 from edge_srcnn.web.address import ANY, NULL, ORIGIN, place_of
 

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 from edge_srcnn.system.temperature import processor_temperature_c
 from edge_srcnn.web.broadcast import Broadcast
 from edge_srcnn.web.openapi import PROJECT

@@ -59,7 +59,7 @@ def evaluate(
     PSNR and SSIM: more is better. GMSD (damage to edges) and flat noise (grey levels in the flattest parts): less is.
     """
     from edge_srcnn.cli.console import print_table
-    from edge_srcnn.packages import need_pyav
+    from edge_srcnn.system.packages import need_pyav
     from edge_srcnn.upscaler import load_model
     from export.data.degradation import check_degradation
     from export.evaluation.evaluate import DEGRADES, baselines, method_of, read_sets

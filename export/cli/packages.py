@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from edge_srcnn.errors import Unavailable
-from edge_srcnn.installation import how_to_install
+from edge_srcnn.system.installation import how_to_install
 
 PACKAGES = ("h5py", "keras", "matplotlib", "skimage", "tensorflow")
 """Modules that the extra ``export`` brings."""

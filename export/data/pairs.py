@@ -16,9 +16,9 @@ import edge_srcnn
 from edge_srcnn.errors import BadData, BadPicture, NoInput, Unavailable
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.imaging.luma import UInt8Array, luma_full_range, luma_studio_range, to_8_bits
-from edge_srcnn.installation import how_to_install
 from edge_srcnn.models.spec import LUMA_PLANE
 from edge_srcnn.sources.images import find_pictures, read_picture
+from edge_srcnn.system.installation import how_to_install
 from export.data.degradation import degrade, imresize, modcrop
 from export.data.pair import Pair
 from export.data.patch_spec import PatchSpec

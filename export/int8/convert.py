@@ -8,9 +8,9 @@ import numpy as np
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.errors import BadData, EdgeSrcnnError, Unavailable
 from edge_srcnn.imaging.tiles import to_blocks
-from edge_srcnn.installation import how_to_install
 from edge_srcnn.models.file import GOLDEN_SHAPE
 from edge_srcnn.models.spec import LUMA_PLANE
+from edge_srcnn.system.installation import how_to_install
 from edge_srcnn.system.native_stderr import quiet_native_code
 from export.architectures import Architecture, Layer
 from export.data.pair import Pair

@@ -16,7 +16,7 @@ from edge_srcnn.batch.cluster import look
 from edge_srcnn.batch.cluster.connection import CONNECT_S, LOCAL, Cluster, mapped
 from edge_srcnn.engine.processor import available_processors
 from edge_srcnn.errors import BadConfiguration, BadData, NoInput, Unavailable, UsageError, reason
-from edge_srcnn.packages import why_not_imported
+from edge_srcnn.system.packages import why_not_imported
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -20,7 +20,7 @@ from edge_srcnn.batch.stores.address import Location
 from edge_srcnn.batch.stores.staging import fetched
 from edge_srcnn.batch.work import attempt, run_job
 from edge_srcnn.errors import EdgeSrcnnError, OutputExists
-from edge_srcnn.masking import remember
+from edge_srcnn.errors.masking import remember
 from edge_srcnn.sources.segment_plan import SegmentPlan
 from edge_srcnn.upscaler import Upscaler
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import urlsplit
 
 from edge_srcnn.errors import UsageError
-from edge_srcnn.masking import find_raw_character, remember, without_secrets
+from edge_srcnn.errors.masking import find_raw_character, remember, without_secrets
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _CHAIN = re.compile(r"(?:^[A-Za-z][A-Za-z0-9+.-]*::)|(?:::[A-Za-z][A-Za-z0-9+.-]*://)")

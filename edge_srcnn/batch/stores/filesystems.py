@@ -8,8 +8,8 @@ from typing import Any
 
 from edge_srcnn.batch.stores.address import StoreUrl
 from edge_srcnn.errors import Unavailable, UsageError, reason, suggest
-from edge_srcnn.installation import how_to_install
-from edge_srcnn.packages import why_not_imported
+from edge_srcnn.system.installation import how_to_install
+from edge_srcnn.system.packages import why_not_imported
 
 _OURS = ("s3", "sftp")
 """Stores whose libraries the extra brings."""

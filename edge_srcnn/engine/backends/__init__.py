@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from edge_srcnn.engine.graph import Graph
 from edge_srcnn.errors import Unavailable, UsageError
-from edge_srcnn.installation import how_to_install
 from edge_srcnn.models.edgetpu import TpuForm
 from edge_srcnn.models.file import Model
+from edge_srcnn.system.installation import how_to_install
 
 AUTO = "auto"
 BICUBIC = "bicubic"

@@ -7,7 +7,7 @@ import numpy as np
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.luma import UInt8Array
 from edge_srcnn.models.spec import BICUBIC, CAMERA, CAMERA_VIDEO, SETTLED
-from edge_srcnn.packages import need_pyav
+from edge_srcnn.system.packages import need_pyav
 from export.data.degradation.camera import camera
 from export.data.degradation.resize import cv2_bicubic, imresize, matlab_bicubic, modcrop
 from export.data.degradation.video import camera_video, settled

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from edge_srcnn.imaging.luma import UInt8Array
-from edge_srcnn.packages import need_pyav
+from edge_srcnn.system.packages import need_pyav
 
 RATE = 25
 _NEUTRAL = 128

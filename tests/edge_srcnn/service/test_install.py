@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from edge_srcnn.errors import CannotWrite, Unavailable, UsageError
-from edge_srcnn.installation import DEBIAN, Installation
 from edge_srcnn.service import install as module
 from edge_srcnn.service import systemctl
 from edge_srcnn.service.install import EXAMPLE, PLACES, TEMPLATE, command, install, installed, shipped, uninstall
+from edge_srcnn.system.installation import DEBIAN, Installation
 
 UNITS = Path("etc/systemd/system")
 CONFIGURATION = Path("etc/edge-srcnn/default.toml")

@@ -10,7 +10,7 @@ pytest.importorskip("av")
 pytest.importorskip("requests")
 
 from edge_srcnn.errors import BadPicture, SourceLost, UsageError
-from edge_srcnn.masking import SecretsFilter
+from edge_srcnn.errors.masking import SecretsFilter
 from edge_srcnn.sources import open_source
 from tests.edge_srcnn.sources.frames import SOON_S, collect
 from tests.edge_srcnn.sources.raw_server import MULTIPART, jpeg, part, serving, take

@@ -13,7 +13,7 @@ pytest.importorskip("simplejpeg")
 pytest.importorskip("prometheus_client")
 
 from edge_srcnn.errors import CannotWrite, NoInput, Unavailable, UsageError
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 from edge_srcnn.sinks import Stream, open_sink
 from edge_srcnn.uri import parse_uri
 from edge_srcnn.web.address import Address, address_of, is_local, url

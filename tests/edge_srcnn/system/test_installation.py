@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import edge_srcnn
-from edge_srcnn import installation
-from edge_srcnn.installation import CONTAINER, DEBIAN, PIP, PIPX, UV, Installation, find_installation
-from edge_srcnn.packages import numpy_clash
+from edge_srcnn.system import installation
+from edge_srcnn.system.installation import CONTAINER, DEBIAN, PIP, PIPX, UV, Installation, find_installation
+from edge_srcnn.system.packages import numpy_clash
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 DEB = f"sudo apt install --reinstall ./edge-srcnn_{edge_srcnn.__version__}_{ARCHITECTURE}.deb"
@@ -68,7 +68,7 @@ def test_what_is_broken_is_installed_again(copy, cure):
 
 def test_the_debian_package_s_numpy_is_never_replaced(monkeypatch):
     monkeypatch.setattr(installation, "installation", lambda: Installation(DEBIAN))
-    monkeypatch.setattr("edge_srcnn.packages._culprit", lambda errors: "libcamera")
+    monkeypatch.setattr("edge_srcnn.system.packages._culprit", lambda errors: "libcamera")
     said = numpy_clash(ValueError("numpy.dtype size changed, may indicate binary incompatibility"))
     assert "sudo apt full-upgrade; the Debian package brings its own numpy" in str(said)
     assert "pip" not in str(said)

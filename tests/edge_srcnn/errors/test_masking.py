@@ -8,9 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from edge_srcnn import masking
-from edge_srcnn.errors import BadConfiguration, CannotWrite, EdgeSrcnnError, InternalError, describe
-from edge_srcnn.masking import SecretsFilter, holds_secret, remember, remember_secret, without_secrets
+from edge_srcnn.errors import BadConfiguration, CannotWrite, EdgeSrcnnError, InternalError, describe, masking
+from edge_srcnn.errors.masking import SecretsFilter, holds_secret, remember, remember_secret, without_secrets
 
 
 @pytest.fixture(autouse=True)

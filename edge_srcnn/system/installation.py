@@ -119,7 +119,7 @@ def is_32_bit() -> bool:
 @cache
 def installation() -> Installation:
     """Find out how this copy was installed: from what installers leave beside it."""
-    return find_installation(Path(sys.prefix), Path(__file__).parent.parent)
+    return find_installation(Path(sys.prefix), Path(__file__).parents[2])
 
 
 def find_installation(prefix: Path, home: Path) -> Installation:

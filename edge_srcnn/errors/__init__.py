@@ -44,7 +44,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import ClassVar
 
-from edge_srcnn.masking import without_secrets
+from edge_srcnn.errors.masking import without_secrets
 
 
 class EdgeSrcnnError(Exception):

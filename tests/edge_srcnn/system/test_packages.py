@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_srcnn import packages
 from edge_srcnn.engine.backends import BACKENDS, backend_named
 from edge_srcnn.engine.edgetpu import report_edgetpu
-from edge_srcnn.installation import how_to_install
-from edge_srcnn.packages import numpy_clash, why_not_imported
+from edge_srcnn.system import packages
+from edge_srcnn.system.installation import how_to_install
+from edge_srcnn.system.packages import numpy_clash, why_not_imported
 from tests.edge_srcnn.machine import SLOWER
 
 CLASHES = {

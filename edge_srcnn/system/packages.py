@@ -8,7 +8,7 @@ from importlib import metadata
 from types import TracebackType
 
 from edge_srcnn.errors import Unavailable, reason
-from edge_srcnn.installation import how_to_install, in_image
+from edge_srcnn.system.installation import how_to_install, in_image
 
 _SIGNS = re.compile(
     r"size changed, may indicate binary incompatibility"
