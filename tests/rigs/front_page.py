@@ -186,9 +186,7 @@ The last four columns are shares of what packed `srcnn-915` takes. Bold: no othe
 - The name is the network. `c16d4`: 16 channels, 4 convolutions before the last one. The first is 5x5 (`k3`: 3x3), all
   others 3x3. `b2`: on blocks of 2x2 pixels.
 - MAC: multiplications for each pixel of the result.
-- No dB: not trained yet. `c16d9` and `c24d5` were quantized by an earlier version. Made anew, three
-  others were trained alike to the digit (held out), and gained 0.03 to 0.09 dB on Set5 in int8: theirs are too low by
-  as much.
+- No dB: not trained yet.
 - Set5, Set14: PSNR in dB of the int8 model, MATLAB's bicubic as degradation. Held out: training pictures that were kept
   back, float.
 - ms: CPU time of a frame of luma, 640x480 to 1280x960, one thread, the least of {rounds}, all networks in turns.
