@@ -6,7 +6,8 @@ DEV := $(VENVS)/dev
 RUNTIME_TEST := $(VENVS)/test
 TOOLS := $(VENVS)/tools
 TFLITE := $(VENVS)/tflite
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+# What is imported is compiled then; TensorFlow alone has thousands of modules that nothing imports.
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 DEB_PYTHONS ?= 3.11 3.13
 DEB ?= amd64 arm64
 DEMO_SOURCE ?= test:
