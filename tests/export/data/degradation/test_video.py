@@ -58,11 +58,17 @@ def test_without_faults_it_is_interpolation(draw: Draw) -> None:
     assert np.array_equal(shot(draw(0), faults=FAULTLESS), matlab_bicubic(draw(0), 2))
 
 
-def test_at_scale_1_more_pictures_are_sharp_than_above(draw: Draw) -> None:
+def test_at_scale_1_more_pictures_are_sharp_than_above_and_fewer_clean(draw: Draw) -> None:
     plane = draw(0)
     assert np.array_equal(shot(plane, 3, scale=1), shot(plane, 3, scale=1, faults=AT_ITS_SIZE))
     assert np.array_equal(shot(plane, 3, scale=2), shot(plane, 3, scale=2, faults=ORDINARY))
     assert AT_ITS_SIZE.ordinary_share < ORDINARY.ordinary_share and AT_ITS_SIZE.sharp_share > ORDINARY.sharp_share
+
+    def as_they_are(faults: StreamFaults) -> int:
+        uncoded = replace(faults, ordinary_share=0, sharp_share=1, jpeg_share=0, h264_share=0, single_share=1)
+        return sum(np.array_equal(shot(plane, seed, scale=1, faults=uncoded), plane) for seed in range(60))
+
+    assert as_they_are(AT_ITS_SIZE) < as_they_are(ORDINARY) / 2
 
 
 def test_what_is_settled_is_sharp_and_nearly_without_noise(draw: Draw) -> None:
