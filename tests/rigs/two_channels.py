@@ -40,18 +40,18 @@ Sample = tuple[Plane, Plane, Plane]
 
 def sequence(large: Plane, thing: Plane | None, sigma: float, quality: int, seed: int) -> Iterator[Sample]:
     """Give each frame of a scene as a camera has it, and the mean with those before it."""
-    truths = []
+    shown = []
     for index in range(FRAMES):
-        truth = large.copy()
+        hr = large.copy()
         if thing is not None:
             left = abs(START - SPEED * index)
-            across = truth[TOP : TOP + THING, left : left + THING]
+            across = hr[TOP : TOP + THING, left : left + THING]
             across[...] = thing[: across.shape[0], : across.shape[1]]
-        truths.append(truth)
+        shown.append(hr)
     mean = TemporalMean()
-    for index, plane in enumerate(camera([half(each) for each in truths], even(sigma), quality, seed)):
+    for index, plane in enumerate(camera([half(each) for each in shown], even(sigma), quality, seed)):
         frame = Frame(plane, None, Colour(), index, index / 15, 0.0)
-        yield mean.filter(frame).luma.copy(), plane, truths[index]
+        yield mean.filter(frame).luma.copy(), plane, shown[index]
 
 
 def training_samples(seed: int) -> list[Sample]:

@@ -79,10 +79,10 @@ def test_at_scale_1_less_noise_counts_where_no_grain_of_the_scene_can_be_in_it()
 
 def test_at_scale_1_blocks_are_cleaned_whatever_the_noise():
     for noise in (0.0, 2.0, 9.0):
-        assert strength_for(Faults(noise, told=False, blocking=7.75), CLEANING) == 1.0
-        assert strength_for(Faults(noise, told=True, blocking=7.75), CLEANING) == 1.0
+        assert strength_for(Faults(noise, told=False, blocking=8.0), CLEANING) == 1.0
+        assert strength_for(Faults(noise, told=True, blocking=8.0), CLEANING) == 1.0
     assert strength_for(Faults(0.0, told=False, blocking=4.0), CLEANING) == 0.0
-    assert strength_for(Faults(3.75, told=False, blocking=4.0), CLEANING) == 1.0
+    assert strength_for(Faults(4.0, told=False, blocking=4.0), CLEANING) == 1.0
     assert strength_for(Faults(0.0, told=False, blocking=9.0), CLEAN) == 1.0
 
 
