@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the tests in five processes side by side, and prints what each says when it has ended: what trains and converts;
-# the service, what it reads and writes; pages and threads, which wait; batches, engines and delegates; all else.
+# Runs the tests in six processes side by side, and prints what each says when it has ended: what trains; what converts
+# and measures; the service, what it reads and writes; pages and threads, which wait; batches, engines and delegates; all
+# else.
 #
 # usage (in the repository's root): tools/side_by_side.sh PYTHON -m pytest [OPTION...]
 set -u
@@ -12,7 +13,8 @@ mapfile -t engines < <(rooms batch delegates engine exchange)
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 pids=()
-"$@" tests/export >"$logs/1" 2>&1 & pids+=($!)
+"$@" tests/export/training >"$logs/1" 2>&1 & pids+=($!)
+"$@" tests/export --ignore=tests/export/training >"$logs/5" 2>&1 & pids+=($!)
 "$@" "${serving[@]}" >"$logs/2" 2>&1 & pids+=($!)
 "$@" "${waiting[@]}" >"$logs/3" 2>&1 & pids+=($!)
 "$@" "${engines[@]}" >"$logs/4" 2>&1 & pids+=($!)
