@@ -252,19 +252,29 @@ def check_a_camera_that_says_it_is_disconnected_is_lost_at_once() -> None:
         assert time.monotonic() - began < 1
 
 
+def wait_for(*, exists: bool) -> None:
+    """Wait until the device is there, or is not."""
+    end = time.monotonic() + 3
+    while os.path.exists(DEVICE) != exists and time.monotonic() < end:
+        time.sleep(0.05)
+
+
 def check_a_camera_that_is_unplugged_is_lost_and_found_again() -> None:
     with camera("&timeout=2") as source:
         iterator = iter(source)
         next(iterator)
         began = time.monotonic()
-        threading.Thread(target=(DRIVER / "unbind").write_text, args=("vivid.0",)).start()
+        unplugging = threading.Thread(target=(DRIVER / "unbind").write_text, args=("vivid.0",))
+        unplugging.start()
         expect(SourceLost, lambda: list(iterator), "unplugged")
         assert time.monotonic() - began < 3
-    expect(NoInput, lambda: open_source(DEVICE), "no such camera")
-    (DRIVER / "bind").write_text("vivid.0")
-    end = time.monotonic() + 3
-    while not os.path.exists(DEVICE) and time.monotonic() < end:
-        time.sleep(0.05)
+    unplugging.join(10)
+    wait_for(exists=False)  # the kernel takes the device's name away in a thread of its own
+    try:
+        expect(NoInput, lambda: open_source(DEVICE), "no such camera")
+    finally:
+        (DRIVER / "bind").write_text("vivid.0")
+        wait_for(exists=True)
     with camera() as source:
         assert shows_the_bars(take(source, 1)[0])
 
