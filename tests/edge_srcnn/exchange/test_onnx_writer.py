@@ -12,7 +12,6 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 import onnx
-import onnxruntime
 
 from edge_srcnn.engine.build import network_of
 from edge_srcnn.errors import UsageError
@@ -23,7 +22,7 @@ from edge_srcnn.models.file import Model, read_model
 from edge_srcnn.models.spec import BICUBIC_PLANE
 from edge_srcnn.upscaler import open_model
 from tests.edge_srcnn.exchange.chains import inner, run_chain
-from tests.edge_srcnn.exchange.onnx_files import Builder
+from tests.edge_srcnn.exchange.onnx_files import Builder, open_session
 from tests.edge_srcnn.exchange.onnx_networks import NETWORKS
 
 ROOT = Path(__file__).parents[3]
@@ -42,7 +41,7 @@ def bundled(name: str) -> Model:
 
 def run(data: bytes, plane: np.ndarray) -> np.ndarray:
     """What onnxruntime makes of uint8 ``[h, w]``, in grey levels."""
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session = open_session(data)
     (result,) = session.run(None, {"luma": plane[None, None].astype(np.float32) / np.float32(255)})
     return result[0, 0] * 255
 
