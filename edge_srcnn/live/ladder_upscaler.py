@@ -236,12 +236,13 @@ class LadderUpscaler(SwitchingUpscaler):
             self._seen.begin_anew(None)  # what trying it took from the live picture does not count
             return
         self._seen = LoadWindow()
-        before, self._upscaler = self._upscaler, made.upscaler
-        threading.Thread(target=before.close, name="close engine", daemon=True).start()
         if made.step is None:
             self._governor.begin(made.index)
         else:
             self._governor.take(made.step, self._clock())
+        before, self._upscaler = self._upscaler, made.upscaler  # whoever sees the model can see the step to it
+        threading.Thread(target=before.close, name="close engine", daemon=True).start()
+        if made.step is not None:
             level = logging.INFO if made.step.direction == UP else logging.WARNING
             log.log(level, "%s: %s", self._models[made.step.index], made.step)
 
