@@ -240,11 +240,10 @@ class LadderUpscaler(SwitchingUpscaler):
             self._governor.begin(made.index)
         else:
             self._governor.take(made.step, self._clock())
-        before, self._upscaler = self._upscaler, made.upscaler  # whoever sees the model can see the step to it
-        threading.Thread(target=before.close, name="close engine", daemon=True).start()
-        if made.step is not None:
             level = logging.INFO if made.step.direction == UP else logging.WARNING
             log.log(level, "%s: %s", self._models[made.step.index], made.step)
+        before, self._upscaler = self._upscaler, made.upscaler  # last: whoever sees the model can see the step to it
+        threading.Thread(target=before.close, name="close engine", daemon=True).start()
 
 
 @dataclass(frozen=True)
