@@ -4,15 +4,23 @@ Where nothing changes downwards, neither may the result: then the last layer's k
 for every row of sub-pixels; across likewise. The rig moves the last layer of a float network there by the least change
 of its outputs, and measures it before and after: PSNR in dB, and the energies of ``tests/export/test_ripple.py``.
 
+With --train it trains such networks anew, alike but for one thing: freely, held there all the while, and with filters
+that come flipped, which holds them there for x2. Their teacher is the float fast-xl of their scale.
+
 usage (in the repository's root, EDGE_SRCNN_DATA names the folder of pictures):
     python -m tests.rigs.even_phases [fast-s-x2 fast-m-x2 ...]
+    python -m tests.rigs.even_phases --train 12000 [--ways freely even flips square] [fast-s-x2 fast-m-x2 ...]
 """
 
+import argparse
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -20,16 +28,27 @@ from numpy.typing import NDArray
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.imaging.bicubic import upscale_bicubic
 from edge_srcnn.models.file import read_model
-from export.architectures import Layer
+from export.architectures import Architecture, Layer, find_architecture
 from export.data.degradation import degrade
+from export.data.pairs import load_split
+from export.data.patch_spec import patch_spec
 from export.evaluation.evaluate import evaluate, read_ground_truths
+from export.int8.flat import centre_flat_fields
 from export.int8.gptq import DAMPING, convolve
+from export.training.expansion import ExpandedConvolution
+from export.training.network import layers_of
+from export.training.plan import TrainingPlan, usual_rate
 from export.training.start_from import layers_of_graph
+from export.training.teacher import read_teachers, teach
+from export.training.train import train
 from tests.export import test_ripple as ripple
 from tests.rigs.temporal_scenes import data_folder
 
 Plane = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
+PHOTOGRAPHS = ("cid22", "clic", "cc0")
+WAYS = ("freely", "even", "flips", "square")
+HEADER = "| | Set5 | Set14 | beside edges | along edges |\n|---|---|---|---|---|\n"
 ROWS, PICTURES = 1500, 40
 """Places of each picture, and pictures, whose features say what a change of the last layer does."""
 
@@ -104,19 +123,76 @@ def figures(network: Floating, sets: dict[str, list[Plane]]) -> list[float]:
     return [*found, *(float(np.mean([*kind(seen)])) for kind in (ripple.beside_edges, ripple.along_edges))]
 
 
+class EvenConvolution(ExpandedConvolution):
+    """Convolve with an even kernel, where no ReLU follows: that is the last layer."""
+
+    @property
+    def kernel(self) -> Any:
+        """Move the product to the nearest even kernel."""
+        product = super().kernel
+        if self.activation is not keras.activations.linear:
+            return product
+        *shape, outputs = product.shape
+        scale = round(outputs**0.5)
+        kernels = keras.ops.reshape(product, (*shape, scale, scale))
+        for along, sub_pixels in ((0, 3), (1, 4)):
+            means = keras.ops.mean(kernels, axis=along, keepdims=True)
+            kernels = kernels - means + keras.ops.mean(means, axis=sub_pixels, keepdims=True)
+        return keras.ops.reshape(kernels, product.shape)
+
+
+def trained(name: str, way: str, steps: int, data: Path) -> Floating:
+    """Train a network in one of ``WAYS``; the biases of an even one are averaged at the end."""
+    arch, _, scale = name.rpartition("-x")
+    architecture: Architecture = find_architecture(arch, int(scale))
+    symmetry = way if way in ("flips", "square") else "none"
+    plan = TrainingPlan(
+        steps=steps,
+        learning_rate=usual_rate("muon", architecture),
+        precision="mixed_bfloat16",
+        symmetry=symmetry,
+        expand=architecture.expand if symmetry == "none" else 0,
+    )
+    spec = patch_spec(architecture)
+    split = load_split([data / "train" / folder for folder in PHOTOGRAPHS], spec)
+    teachers = read_teachers([Path(f"docs/models/fast-xl-x{scale}-float32.tflite")], architecture)
+    with tempfile.TemporaryDirectory() as folder:
+        taught = teach(split, teachers, Path(folder))
+        convolution = EvenConvolution if way == "even" else ExpandedConvolution
+        with patch("export.training.network.ExpandedConvolution", convolution):
+            model = train(architecture, spec, taught, plan, Path(folder)).model
+    *inner, last = centre_flat_fields(layers_of(model), architecture)
+    bias = np.full_like(last.bias, last.bias.mean()) if way == "even" else last.bias
+    return Floating((*inner, Layer(last.kernel, bias)), architecture.scale)
+
+
+def moved(name: str, data: Path) -> dict[str, Floating]:
+    """Read a network, and move its last layer."""
+    model = read_model(Path(f"docs/models/{name}-float32.tflite"))
+    network = Floating(layers_of_graph(read_graph(model.graph)), model.spec.scale)
+    seen = [plane for plane in read_ground_truths(data / "train/t91", network.scale) if min(plane.shape) >= 96]
+    inputs = covariance(network, [degrade("bicubic", plane, network.scale, 0) for plane in seen[:PICTURES]])
+    even = Floating((*network.layers[:-1], even_out(network.layers[-1], inputs, network.scale)), network.scale)
+    return {"": network, ", made even": even}
+
+
 def main() -> None:
     """Measure the networks that are named."""
-    data = data_folder()
-    sys.stdout.write("| | Set5 | Set14 | beside edges | along edges |\n|---|---|---|---|---|\n")
-    for name in sys.argv[1:] or ["fast-s-x2", "fast-m-x2", "fast-l-x2", "fast-xl-x2"]:
-        model = read_model(Path(f"docs/models/{name}-float32.tflite"))
-        network = Floating(layers_of_graph(read_graph(model.graph)), model.spec.scale)
-        sets = {kind: read_ground_truths(data / "eval" / kind, network.scale) for kind in ("set5", "set14")}
-        seen = [plane for plane in read_ground_truths(data / "train/t91", network.scale) if min(plane.shape) >= 96]
-        inputs = covariance(network, [degrade("bicubic", plane, network.scale, 0) for plane in seen[:PICTURES]])
-        even = Floating((*network.layers[:-1], even_out(network.layers[-1], inputs, network.scale)), network.scale)
-        for what, each in (("", network), (", made even", even)):
-            first, second, beside, along = figures(each, sets)
+    parser = argparse.ArgumentParser(prog="even_phases", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", nargs="*", default=["fast-s-x2", "fast-m-x2", "fast-l-x2", "fast-xl-x2"])
+    parser.add_argument("--train", type=int, metavar="STEPS")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    options, data = parser.parse_args(), data_folder()
+    sys.stdout.write(HEADER)
+    for name in options.names:
+        ways = (
+            ((f", {way}", trained(name, way, options.train, data)) for way in options.ways)
+            if options.train
+            else moved(name, data).items()
+        )
+        for what, network in ways:
+            sets = {kind: read_ground_truths(data / "eval" / kind, network.scale) for kind in ("set5", "set14")}
+            first, second, beside, along = figures(network, sets)
             sys.stdout.write(f"| `{name}`{what} | {first:.3f} | {second:.3f} | {beside:.3f} | {along:.3f} |\n")
             sys.stdout.flush()
 
