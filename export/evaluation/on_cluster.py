@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from edge_srcnn.batch.cluster.connection import RETRIES, Cluster, host_of, mapped
+from edge_srcnn.batch.cluster.connection import GONE, RETRIES, Cluster, host_of, mapped
 from edge_srcnn.batch.cluster.crew import Crew
 from edge_srcnn.batch.cluster.engines import Engines, Recipe
 from edge_srcnn.imaging.luma import UInt8Array
@@ -103,7 +103,7 @@ def evaluate_on(
 
     crew = Crew(cluster)
     client, rows = cluster.client, dict[tuple[str, str, int], dict[str, list[float]]]()
-    with mapped(cluster.name):
+    with mapped(cluster.name, lost=GONE):
         common = {method: replace(recipe, host_threads=crew.host_threads) for method, recipe in recipes.items()}
         engines = client.submit(open_all, common, pure=False, retries=RETRIES)
         planes = {

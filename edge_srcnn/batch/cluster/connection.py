@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
@@ -20,6 +21,8 @@ T = TypeVar("T")
 LOCAL = "local"
 RETRIES = 2
 """Of a task whose worker failed in a way that nobody foresaw; Dask counts workers that died by itself."""
+
+GONE = "the scheduler is gone"
 
 CONNECT_S = 10.0
 ANSWER_S = 15.0
@@ -116,7 +119,7 @@ class Cluster(AbstractContextManager["Cluster"]):
 
         def call() -> None:
             try:
-                with mapped(self.name):
+                with mapped(self.name, lost=GONE):
                     answers.append(question())
             except BaseException as error:
                 failures.append(error)
@@ -144,23 +147,35 @@ def host_of(address: str) -> str:
 
 
 @contextmanager
-def mapped(name: str) -> Iterator[None]:
-    """Turn what Dask raises into ``Unavailable``; ``name`` is the cluster's."""
+def mapped(name: str, *, lost: str | None = None) -> Iterator[None]:
+    """Turn what Dask raises into ``Unavailable``.
+
+    Parameters
+    ----------
+    name
+        The cluster's.
+    lost
+        What it means that nobody is there any more; None: nobody was there yet.
+    """
     try:
         yield
     except EdgeSrcnnError:
         raise
     except Exception as error:  # its own, asyncio's, and those of sockets, TLS and JSON
-        raise Unavailable(f"--dask {name}: {_told(error)}") from error
+        raise Unavailable(f"--dask {name}: {_told(error, lost)}") from error
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, lost: str | None) -> str:
     causes: list[BaseException] = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
         causes.append(cause)
-    if any("refused" in str(cause) for cause in causes):  # Dask tells it in a text only
+    refused = any("refused" in str(cause) for cause in causes)  # Dask tells it in a text only
+    slow = isinstance(error, TimeoutError) and not refused
+    if lost and not slow and (refused or isinstance(error, OSError | CancelledError)):
+        return lost
+    if refused:
         return "nobody listens there; start one with: dask scheduler"
-    if isinstance(error, TimeoutError):
+    if slow:
         return f"no scheduler answers within {CONNECT_S:g} s"
     if isinstance(error, OSError):
         return f"no scheduler can be reached there ({reason(next(c for c in reversed(causes) if str(c)))})"

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from edge_srcnn.batch.cluster.connection import RETRIES, Cluster, mapped
+from edge_srcnn.batch.cluster.connection import GONE, RETRIES, Cluster, mapped
 from edge_srcnn.batch.cluster.crew import Crew
 from edge_srcnn.batch.cluster.engines import Engines, Recipe
 from edge_srcnn.batch.cluster.files import read_source
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _MOST_IN_FLIGHT = 1 << 29
 """Bytes of sources that travel, unless it is a single one."""
+
+_LOST = f"{GONE}; what is done is kept, and --skip-existing goes on"
 
 _POLL_S = 0.5
 
@@ -74,7 +76,7 @@ class Window:
         self._arrived: SimpleQueue[Any] = SimpleQueue()
         self._in_flight: dict[Future[Any], Unit] = {}
         self._sent_videos: dict[int, Future[Carried]] = {}
-        with mapped(cluster.name):
+        with mapped(cluster.name, lost=_LOST):
             self._engines = self._client.submit(Engines, recipe, key=f"engines-{name}", retries=RETRIES)
             self._client.subscribe_topic(name, lambda event: self._arrived.put(event[1]))
 
@@ -98,7 +100,7 @@ class Window:
     def send(self, unit: Unit, carried: "Carried | Future[Carried] | None") -> None:
         """Send a task, with its source as ``pack`` gave it."""
         task, fit = unit.task, self._crew.fit
-        with mapped(self._cluster.name):
+        with mapped(self._cluster.name, lost=_LOST):
             future = self._client.submit(
                 *(work, self._engines, task, carried),
                 key=f"{'video' if task.job.is_video else 'picture'}-{self._name}-{task.number}-{token_hex(4)}",
@@ -121,7 +123,7 @@ class Window:
         futures = [future for future, unit in self._in_flight.items() if unit.video is video]
         for future in futures:
             del self._in_flight[future]
-        with mapped(self._cluster.name):
+        with mapped(self._cluster.name, lost=_LOST):
             self._client.cancel(futures, force=True)
         self._sent_videos.pop(number, None)
 
@@ -144,7 +146,7 @@ class Window:
         if unit.video is None:
             return Carried(job.source.name, data)
         key = f"source-{self._name}-{number}"
-        with mapped(self._cluster.name):
+        with mapped(self._cluster.name, lost=_LOST):
             sent = self._client.submit(Carried, job.source.name, data, key=key, retries=RETRIES)
         self._sent_videos[number] = sent
         return sent
@@ -169,21 +171,19 @@ class Window:
         if future.status == "cancelled":
             raise self._gone()
         source = unit.task.job.source
-        with mapped(self._cluster.name):
+        with mapped(self._cluster.name, lost=_LOST):
             error = future.exception() if future.status == "error" else None
         if isinstance(error, KilledWorker):
             return Unavailable(f"{source}: several workers died while they had it; is it too large for their memory?")
         if error is not None:
             self._cluster.check_versions()  # a worker with another version may fail at anything
             return InternalError.of(_as_exception(error), str(source))
-        with mapped(self._cluster.name):
+        with mapped(self._cluster.name, lost=_LOST):
             done: Done = future.result()
         return done
 
     def _gone(self) -> Unavailable:
-        return Unavailable(
-            f"--dask {self._cluster.name}: the scheduler is gone; what is done is kept, and --skip-existing goes on"
-        )
+        return Unavailable(f"--dask {self._cluster.name}: {_LOST}")
 
 
 def _as_exception(error: BaseException) -> Exception:

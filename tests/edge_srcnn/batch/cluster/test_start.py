@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import CancelledError
 
 import cv2
 import pytest
@@ -56,6 +57,26 @@ def test_somebody_who_says_nothing_is_no_scheduler(monkeypatch):
         pytest.raises(Unavailable, match="no scheduler answers within 1 s"),
     ):
         open_cluster(f"tcp://127.0.0.1:{listener.getsockname()[1]}")
+
+
+@pytest.mark.parametrize(
+    ("error", "at_first", "later"),
+    [
+        (ConnectionResetError(104, "Connection reset by peer"), "no scheduler can be reached there", connection.GONE),
+        (BrokenPipeError(32, "Broken pipe"), "no scheduler can be reached there", connection.GONE),
+        (OSError("Stream is closed"), "no scheduler can be reached there", connection.GONE),
+        (OSError("Timed out: [Errno 111] Connection refused"), "nobody listens there", connection.GONE),
+        (TimeoutError("connect: refused"), "nobody listens there", connection.GONE),
+        (CancelledError("scheduler-connection-lost"), "scheduler-connection-lost", connection.GONE),
+        (TimeoutError(), "no scheduler answers within 10 s", "no scheduler answers within 10 s"),
+        (ValueError("odd"), "odd", "odd"),
+    ],
+)
+def test_whoever_was_there_is_gone(error: Exception, at_first: str, later: str) -> None:
+    for lost, expected in ((None, at_first), (connection.GONE, later)):
+        with pytest.raises(Unavailable) as raised, connection.mapped("tcp://host:1", lost=lost):
+            raise error
+        assert str(raised.value).startswith(f"--dask tcp://host:1: {expected}")
 
 
 def test_a_worker_is_no_scheduler(processes):
