@@ -4,8 +4,8 @@ Where nothing changes downwards, neither may the result: then the last layer's k
 for every row of sub-pixels; across likewise. The rig moves the last layer of a float network there by the least change
 of its outputs, and measures it before and after: PSNR in dB, and the energies of ``tests/export/test_ripple.py``.
 
-With --train it trains such networks anew, alike but for one thing: freely, held there all the while, and with filters
-that come flipped, which holds them there for x2. Their teacher is the float fast-xl of their scale.
+With --train it trains such networks anew: freely, held there all the while, and with filters that come flipped, which
+holds them there for x2 (these without the products of --expand). Their teacher is the float fast-xl of their scale.
 
 usage (in the repository's root, EDGE_SRCNN_DATA names the folder of pictures):
     python -m tests.rigs.even_phases [fast-s-x2 fast-m-x2 ...]
