@@ -13,7 +13,7 @@ from export.data.plane_cache import PlaneCache
 from export.edgetpu.compiler import find_compiler
 from export.edgetpu.form import TpuFiles
 from export.packaging import model_name
-from export.training.plan import SYMMETRIES, TrainingPlan, check_filters, is_short
+from export.training.plan import SYMMETRIES, TrainingPlan, check_edges, check_filters, is_short
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ class ExportJob:
             raise UsageError("--weights are packaged as they are: nothing is left to teach; drop --teacher")
         check_degradation("--degradation", self.degradation, self.architecture.scale, self.degradation)
         check_filters(SYMMETRIES[self.plan.symmetry], self.architecture)
+        check_edges(self.plan.edges, self.architecture, self.degradation)
         for option, path in (("--start-from", self.start_from), ("--weights", self.weights)):
             if self.restart and path is not None and self.training_folder.resolve() in path.resolve().parents:
                 raise UsageError(f"{option} {path}: --restart would drop it; give another -o")

@@ -229,7 +229,8 @@ def _quantize(
     """Bring the weights onto their int8 grids, and train them on there where the job wants it."""
     architecture, seed = job.architecture, job.plan.seed
     balanced = balance_layers(layers, representative) if architecture.balanced else layers
-    quantized = round_layers(balanced, representative, range_share=architecture.range_share, seed=seed)
+    share, even = architecture.range_share, architecture.even
+    quantized = round_layers(balanced, representative, range_share=share, even=even, seed=seed)
     if not job.qat_steps:
         return quantized
     on_stage("training, quantized")

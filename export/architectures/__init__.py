@@ -46,6 +46,9 @@ class Architecture:
         (depth-to-space).
     residual
         True: the network puts out what is to be added to the bicubic picture. False: it puts out the picture.
+    even
+        Its sub-pixels are alike along edges: the last kernels, summed downwards, are the same for every row of them
+        and, summed across, for every column; the last biases are all the same.
     muon_rate
         Peak of Muon's learning rate that suits the network.
     symmetry
@@ -71,6 +74,7 @@ class Architecture:
     unshuffle: int = 1
     shuffle: int = 1
     residual: bool = True
+    even: bool = False
     muon_rate: float = 1e-2
     symmetry: str = "none"
     expand: int = 0

@@ -97,6 +97,7 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
         plane=LUMA_PLANE,
         unshuffle=block,
         shuffle=shuffle,
+        even=shuffle > 1,
         muon_rate=_muon_rate(width, depth),
         expand=EXPANSION * width,
         patch_px=PATCH_PX,

@@ -10,6 +10,9 @@ from edge_srcnn.imaging.luma import UInt8Array
 GREY_LEVEL = 64
 """Goals count in 64ths of a grey level: what teachers put out is no whole number."""
 
+UNCOUNTED = np.iinfo(np.int16).min
+"""A residual that may be anything: a loss passes over it."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -25,7 +28,8 @@ class Pair:
         The bicubic picture, uint8, as large as the ground truth; the plane itself, where the network reads that, and at
         scale 1.
     residual
-        What teachers add to the base, int16 in 64ths of a grey level; None: the ground truth is the goal.
+        What teachers add to the base, int16 in 64ths of a grey level, ``UNCOUNTED`` where anything is right; None: the
+        ground truth is the goal.
     """
 
     plane: UInt8Array

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge_srcnn.errors import BadData
 from edge_srcnn.models.spec import LUMA_PLANE
-from export.data.pair import GREY_LEVEL, Pair
+from export.data.pair import GREY_LEVEL, UNCOUNTED, Pair
 from export.data.pairs import Float32Array
 from export.data.patch_spec import PatchSpec
 
@@ -16,10 +16,36 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class PatchSampler:
-    """Draw batches of textured patches; batch ``n`` of a seed is always the same."""
+    """Draw batches of textured patches; batch ``n`` of a seed is always the same.
 
-    def __init__(self, pairs: tuple[Pair, ...], spec: PatchSpec, *, batch: int = 64, seed: int = 0) -> None:
-        self._pairs, self._spec, self._batch, self._seed = pairs, spec, batch, seed
+    Parameters
+    ----------
+    pairs
+        Pictures to cut patches from.
+    spec
+        How they are cut.
+    batch
+        Patches of a batch.
+    seed
+        Draws places, rotations and flips.
+    edges
+        Drawings, as ``draw_edges`` makes them.
+    n_edges
+        The last so many patches of each batch are of ``edges``.
+    """
+
+    def __init__(
+        self,
+        pairs: tuple[Pair, ...],
+        spec: PatchSpec,
+        *,
+        batch: int = 64,
+        seed: int = 0,
+        edges: tuple[Pair, ...] = (),
+        n_edges: int = 0,
+    ) -> None:
+        self._pairs, self._spec, self._batch, self._seed = (*pairs, *edges), spec, batch, seed
+        self._edges, self._n_edges = np.arange(len(pairs), len(self._pairs)), n_edges
         self._corners = np.concatenate([_textured_corners(i, p, spec) for i, p in enumerate(pairs)])
         if len(self._corners) == 0:
             raise BadData(f"no patch has a standard deviation of {spec.min_std:g} or more: the pictures are flat")
@@ -31,14 +57,17 @@ class PatchSampler:
     def batch(self, n: int, rows: slice = slice(None)) -> tuple[Float32Array, Float32Array]:
         """Cut a batch: planes 0..1 ``[batch, size, size, 1]``, and goals ``[batch, side, side, 1]``.
 
-        Goals are the ground truth in 0..1 or, beside luma planes, the residual in the same unit. ``rows`` are those of
-        the batch that are wanted; they are what they are in the whole of it.
+        Goals are the ground truth in 0..1 or, beside luma planes, the residual in the same unit, NaN where anything is
+        right. ``rows`` are those of the batch that are wanted; they are what they are in the whole of it.
         """
         spec = self._spec
         rng = np.random.default_rng((self._seed, n))
         chosen = self._corners[rng.integers(len(self._corners), size=self._batch)]
         jitter = rng.integers(0, spec.patch_px // 4, size=(self._batch, 2))
         symmetry = rng.integers(8, size=self._batch)
+        if self._n_edges:
+            chosen[-self._n_edges :] = 0
+            chosen[-self._n_edges :, 0] = rng.choice(self._edges, self._n_edges)
         chosen, jitter, symmetry = chosen[rows], jitter[rows], symmetry[rows]
         side = spec.patch_px * spec.upsampling
         x = np.empty((len(chosen), spec.size_px, spec.size_px), np.uint8)
@@ -48,7 +77,10 @@ class PatchSampler:
             top, left = (min(at, side - spec.size_px) for at, side in zip(corner, pair.plane.shape, strict=True))
             x[i] = pair.plane[spec.window(top, left)]
             y[i] = pair.goal(spec.goal(top, left), adds=spec.plane == LUMA_PLANE)
-        return _unit(_d4_transform_each(x, symmetry)), _unit(_d4_transform_each(y, symmetry), 255 * GREY_LEVEL)
+        goals = _d4_transform_each(y, symmetry)
+        unit_goals = _unit(goals, 255 * GREY_LEVEL)
+        unit_goals[goals == UNCOUNTED] = np.nan
+        return _unit(_d4_transform_each(x, symmetry)), unit_goals
 
 
 def centre_crops(

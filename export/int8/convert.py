@@ -15,6 +15,7 @@ from edge_srcnn.system.native_stderr import quiet_native_code
 from export.architectures import Architecture, Layer
 from export.data.pair import Pair
 from export.data.pairs import Float32Array
+from export.int8.nearest import STEPS
 from export.int8.trace import TRACE_ENGINE, trace
 
 INPUT_SCALE = 1 / 255
@@ -117,6 +118,7 @@ def convert(
     if representative is None:
         return graph
     graph = _with_ranges(graph, architecture.range_share, 0 if architecture.residual else INPUT_ZERO_POINT)
+    graph = _with_one_step(graph, layers[-1]) if architecture.even else graph
     check_full_int8(graph)
     return graph
 
@@ -142,6 +144,24 @@ def _with_ranges(graph: bytes, share: float, zero_point: int) -> bytes:
         bias.quantization.scale = [float(finer * np.float32(scale)) for scale in weights.quantization.scale]
     quantization = subgraph.tensors[subgraph.outputs[0]].quantization
     quantization.scale, quantization.zeroPoint = [OUTPUT_SCALE], [zero_point]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _with_one_step(graph: bytes, layer: Layer) -> bytes:
+    """Give all channels of the last layer one step, that of the largest weight: kernels whose sums agree stay so."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(graph))
+    subgraph = model.subgraphs[0]
+    source, weights, bias = (subgraph.tensors[number] for number in subgraph.operators[-1].inputs)
+    step = np.abs(layer.kernel).max() / np.float32(STEPS)
+    for tensor, values, unit, kind in (
+        (weights, layer.kernel.transpose(3, 0, 1, 2), step, np.int8),
+        (bias, layer.bias, np.float32(source.quantization.scale[0]) * step, np.int32),
+    ):
+        counts = np.rint(values / np.float64(unit)).astype(kind)
+        model.buffers[tensor.buffer].data = np.frombuffer(counts.tobytes(), np.uint8)
+        tensor.quantization.scale = [float(unit)] * len(layer.bias)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 

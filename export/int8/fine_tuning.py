@@ -34,7 +34,10 @@ class FakeQuantConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has n
     """Convolve with weights per channel, and an output, of 8 bits.
 
     ``step`` is the distance of two output values; 0 leaves the output as it is, while its range is being measured.
+    ``one_step``: all channels of the kernel have the grid of its largest weight.
     """
+
+    one_step = False
 
     def build(self, input_shape: Any) -> None:
         """Make kernel, bias, and the step of the output."""
@@ -53,7 +56,8 @@ class FakeQuantConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has n
 
     def quantized_kernel(self) -> Any:
         """Round the kernel as the converter does, with the gradient of the real one."""
-        largest = keras.ops.max(keras.ops.abs(self.kernel), axis=(0, 1, 2), keepdims=True)
+        channel = (0, 1, 2, 3) if self.one_step else (0, 1, 2)
+        largest = keras.ops.max(keras.ops.abs(self.kernel), axis=channel, keepdims=True)
         step = keras.ops.maximum(keras.ops.stop_gradient(largest) / WEIGHT_STEPS, 1e-12)
         return _straight_through(self.kernel, keras.ops.round(self.kernel / step) * step)
 
@@ -67,9 +71,14 @@ class FakeQuantConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has n
 
 
 def build_fake_quantized(architecture: Architecture, layers: tuple[Layer, ...]) -> keras.Model:
-    """Build the network of ``build_model`` with fake-quantized convolutions and the weights of a trained one."""
+    """Build the network of ``build_model`` with fake-quantized convolutions and the weights of a trained one.
+
+    An even last layer is not trained on: no gradient leads from one even kernel on the grid to another.
+    """
     model = build_model(architecture, FakeQuantConv2D)
     set_layers(model, layers)
+    last = convolutions_of(model)[-1]
+    last.one_step, last.trainable = architecture.even, not architecture.even
     return model
 
 

@@ -10,15 +10,11 @@ step of its own grid, and rounds nothing any more.
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from export.architectures import Layer
 from export.data.pairs import Float32Array
-
-Float64Array = NDArray[np.float64]
-
-STEPS = 127
-"""The largest weight of a channel is this many steps."""
+from export.int8.even import round_even
+from export.int8.nearest import STEPS, Float64Array, nearest_integers
 
 N_ROWS = 24_000
 DAMPING = 1e-4
@@ -27,7 +23,12 @@ _ACTIVATION_STEPS = 255
 
 
 def round_layers(
-    layers: tuple[Layer, ...], samples: list[Float32Array], *, range_share: float = 1.0, seed: int = 0
+    layers: tuple[Layer, ...],
+    samples: list[Float32Array],
+    *,
+    range_share: float = 1.0,
+    even: bool = False,
+    seed: int = 0,
 ) -> tuple[Layer, ...]:
     """Round all weights to their int8 grids, layer by layer.
 
@@ -39,12 +40,15 @@ def round_layers(
         Inputs, float32 ``[1, h, w, u * u]`` in 0..1, all of one size: the representative dataset.
     range_share
         Where the int8 range of a hidden layer ends, as a share of its largest value.
+    even
+        The last layer is to stay even, see ``export.int8.even``.
     seed
         Chooses the places of the samples by which the layers are fitted.
 
     Returns
     -------
-    Layers of the same shapes whose kernels are whole multiples of (largest magnitude / 127) in each channel.
+    Layers of the same shapes whose kernels are whole multiples of (largest magnitude / 127) in each channel; all
+    channels of an even layer have the largest one's.
     """
     rng = np.random.default_rng(seed)
     exact = [sample[0].astype(np.float32) for sample in samples]
@@ -53,7 +57,7 @@ def round_layers(
     for number, layer in enumerate(layers):
         last = number == len(layers) - 1
         x_exact, x_quantized = _rows(exact, quantized, layer.kernel.shape[0], rng)
-        found.append(_round_layer(layer, x_exact, x_quantized))
+        found.append(_round_layer(layer, x_exact, x_quantized, even=even and last))
         if not last:
             exact = [np.maximum(convolve(plane, layer), 0) for plane in exact]
             outputs = [np.maximum(convolve(plane, found[-1]), 0) for plane in quantized]
@@ -61,7 +65,7 @@ def round_layers(
     return tuple(found)
 
 
-def _round_layer(layer: Layer, x_exact: Float64Array, x_quantized: Float64Array) -> Layer:
+def _round_layer(layer: Layer, x_exact: Float64Array, x_quantized: Float64Array, *, even: bool) -> Layer:
     """Fit the layer to its quantized inputs, then round it; rows are inputs ``[n, taps]``."""
     taps = x_exact.shape[1]
     kernel = layer.kernel.reshape(taps, -1).astype(np.float64)
@@ -72,8 +76,12 @@ def _round_layer(layer: Layer, x_exact: Float64Array, x_quantized: Float64Array)
     # the least change of the kernel that maps the quantized inputs to the exact outputs
     missed = centred.T @ ((x_exact - mean_exact - centred) @ kernel) / len(centred)
     fitted = kernel + np.linalg.solve(hessian, missed)
-    on_grid = np.stack([_round_channel(column, hessian) for column in fitted.T], axis=1)
+    if even:
+        on_grid = round_even(fitted, hessian, layer.kernel.shape[0])
+    else:
+        on_grid = np.stack([_round_channel(column, hessian) for column in fitted.T], axis=1)
     bias = layer.bias + mean_exact @ kernel - mean_quantized @ on_grid
+    bias = np.full_like(bias, bias.mean()) if even else bias
     return Layer(on_grid.reshape(layer.kernel.shape).astype(np.float32), bias.astype(np.float32))
 
 
@@ -83,19 +91,7 @@ def _round_channel(weights: Float64Array, hessian: Float64Array) -> Float64Array
     step = abs(weights[largest]) / STEPS
     if step == 0.0:
         return weights
-    order = np.argsort(-np.diag(hessian), kind="stable")
-    order = np.concatenate(([largest], order[order != largest]))
-    inverse = np.linalg.inv(hessian[np.ix_(order, order)])
-    upper = np.linalg.cholesky(inverse).T
-    rest = weights[order].copy()
-    out = np.empty_like(rest)
-    for i in range(len(rest)):
-        out[i] = step * np.clip(np.rint(rest[i] / step), -STEPS, STEPS)
-        error = (rest[i] - out[i]) / upper[i, i]
-        rest[i:] -= error * upper[i, i:]
-    restored = np.empty_like(out)
-    restored[order] = out
-    return restored
+    return np.asarray(step * nearest_integers(weights / step, hessian, first=largest, most=STEPS))
 
 
 def _rows(

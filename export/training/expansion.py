@@ -42,7 +42,9 @@ class ExpandedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras h
         self.narrow = self.add_weight(
             name="narrow", shape=(self.expand, self.filters), initializer=narrow, autocast=False
         )
-        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        self.bias = self.add_weight(
+            name="bias", shape=(self.filters,), initializer="zeros", constraint=self.bias_constraint
+        )
         self.identity = np.zeros((*self.kernel_size, inputs, self.filters), np.float32)
         if self.skip:
             for channel in range(min(inputs, self.filters)):
@@ -51,11 +53,12 @@ class ExpandedConvolution(keras.layers.Conv2D):  # type: ignore[misc]  # Keras h
 
     @property
     def kernel(self) -> Any:
-        """Multiply the two kernels: float32 ``[k, k, inputs, filters]``."""
-        return keras.ops.matmul(self.wide, self.narrow) + self.identity
+        """Multiply the two kernels, and constrain the product: float32 ``[k, k, inputs, filters]``."""
+        product = keras.ops.matmul(self.wide, self.narrow) + self.identity
+        return self.kernel_constraint(product) if self.kernel_constraint else product
 
     def assign_kernel(self, kernel: Any) -> None:
-        """Move the wide kernel by the least that makes the product ``kernel``, exact but for float32."""
+        """Move the wide kernel by the least that makes the product ``kernel``, exact but for float32 and constraint."""
         missing = np.asarray(kernel, np.float64) - keras.ops.convert_to_numpy(self.kernel)
         inverse = np.linalg.pinv(keras.ops.convert_to_numpy(self.narrow).astype(np.float64))
         self.wide.assign_add((missing @ inverse).astype(np.float32))

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_srcnn.models.spec import BICUBIC_PLANE
 from export.architectures import Architecture, Layer
+from export.training.even import EvenBias, EvenKernel
 from export.training.expansion import ExpandedConvolution
 
 LUMA_CENTRE = 0.5
@@ -52,6 +53,9 @@ def build_stack(
     luma = keras.Input((None, None, architecture.unshuffle**2), name="luma")
     x = keras.layers.Rescaling(1.0, -LUMA_CENTRE, dtype="float32", name="centre")(luma)
     last = len(architecture.layers)
+    kept: dict[str, Any] = {}
+    if architecture.even:
+        kept = {"kernel_constraint": EvenKernel(architecture.shuffle), "bias_constraint": EvenBias()}
     for number, (name, (side, outputs)) in enumerate(
         zip(architecture.layer_names, architecture.layers, strict=True), 1
     ):
@@ -61,7 +65,7 @@ def build_stack(
             x = made(outputs, side, activation="relu", kernel_initializer=he, name=name)(x)
         else:
             small = keras.initializers.RandomNormal(stddev=1e-3, seed=number)
-            x = made(outputs, side, kernel_initializer=small, name=name, dtype="float32")(x)
+            x = made(outputs, side, kernel_initializer=small, name=name, dtype="float32", **kept)(x)
     return keras.Model(luma, x, name=architecture.family)
 
 

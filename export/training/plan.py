@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from edge_srcnn.errors import UsageError
 from export.architectures import Architecture
+from export.data.degradation import RANDOM
 
 OPTIMIZERS = ("muon", "adam")
 ADAM_RATE = 2e-3
@@ -21,6 +22,22 @@ def is_short(steps: int, *, begun: bool) -> bool:
 def usual_rate(optimizer: str, architecture: Architecture) -> float:
     """Give the peak of the learning rate that suits an optimizer and a network."""
     return ADAM_RATE if optimizer == "adam" else architecture.muon_rate
+
+
+EDGES = 0.08
+
+
+def usual_edges(architecture: Architecture, degradation: str) -> float:
+    """Give the share of drawn edges that suits a network: noise would hide what is to be seen beside them."""
+    return EDGES if architecture.even and degradation not in RANDOM else 0.0
+
+
+def check_edges(edges: float, architecture: Architecture, degradation: str) -> None:
+    """Raise UsageError where drawn edges cannot show a pattern of sub-pixels."""
+    if edges and usual_edges(architecture, degradation) == 0.0:
+        raise UsageError(
+            f"--edges {edges:g}: is for fast networks, x2 to x4, and pictures without noise; leave it out here"
+        )
 
 
 SQUARE = tuple(range(8))
@@ -80,6 +97,8 @@ class TrainingPlan:
     expand
         Channels between the two kernels whose product each kernel is in training, see
         ``export.training.expansion``; 0: none.
+    edges
+        Share of each batch that is drawn edges, see ``export.data.edges``.
     precision
         Keras dtype policy: ``float32``, or ``mixed_bfloat16``, twice as fast on processors with bfloat16 units.
     """
@@ -96,6 +115,7 @@ class TrainingPlan:
     seed: int = 0
     symmetry: str = "none"
     expand: int = 0
+    edges: float = 0.0
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
@@ -104,6 +124,13 @@ class TrainingPlan:
             raise UsageError("--steps and --minutes must be more than 0")
         if self.expand and self.symmetry != "none":
             raise UsageError(f"--symmetry {self.symmetry} trains kernels as they are: give --expand 0")
+        if not 0 <= self.edges < 1:  # nan, too
+            raise UsageError(f"--edges {self.edges:g}: give a share of each batch, from 0 to less than 1")
+
+    @property
+    def n_edges(self) -> int:
+        """Count the drawn edges of a batch."""
+        return max(1, round(self.edges * self.batch)) if self.edges else 0
 
     def progress(self, step: int, seconds: float) -> float:
         """Compute the share of the training that is done, 0..1."""

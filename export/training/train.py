@@ -11,13 +11,14 @@ from typing import Any
 import keras
 
 from export.architectures import Architecture
+from export.data.edges import draw_edges
 from export.data.pair import Pair
 from export.data.pairs import Float32Array, Split
 from export.data.patch_spec import PatchSpec
 from export.data.patches import PatchSampler
 from export.training.checkpoints import Checkpoints, TrainingState
 from export.training.devices import ONE_DEVICE, Devices, agree, agree_on_weights, check_batch, check_same, rows_of
-from export.training.losses import mse, taught_psnr
+from export.training.losses import Loss, beside_edges, counted_mse, mse, taught_psnr
 from export.training.losses import psnr as psnr_loss
 from export.training.network import build_model
 from export.training.optimizer import make_optimizer
@@ -153,7 +154,8 @@ def fit(
     The network with the weights that were best on the held-out pictures.
     """
     optimizer = make_optimizer(plan)
-    sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed)
+    edges = draw_edges(spec, plan.seed) if plan.n_edges else ()
+    sampler = PatchSampler(split.train, spec, batch=plan.batch, seed=plan.seed, edges=edges, n_edges=plan.n_edges)
     held_out = HeldOut(split.held_out, spec)
     model.compile(optimizer=optimizer)
     agree_on_weights(model, devices)
@@ -167,12 +169,14 @@ def fit(
         psnr = agree(held_out.psnr(model), devices)
         state = replace(state, best_psnr=psnr, best_step=0, history=((0, psnr, math.nan),))
         checkpoints.save(model, state)
-    taught = any(pair.residual is not None for pair in split.train)
+    loss: Loss = taught_psnr if any(pair.residual is not None for pair in split.train) else psnr_loss
+    if edges:
+        loss = beside_edges(loss, spec.upsampling * spec.block_px)
     if plan.progress(state.step, state.seconds) < 1.0:
         model.compile(
             optimizer=optimizer,
-            loss=taught_psnr if taught else psnr_loss,
-            metrics=[mse],
+            loss=loss,
+            metrics=[counted_mse if edges else mse],
             jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
         )
         schedule = Schedule(plan, state, held_out, checkpoints, on_progress, before_epoch, devices)

@@ -6,18 +6,23 @@ import keras
 import numpy as np
 
 from export.architectures import Architecture, Layer
+from export.training.even import EvenBias, EvenKernel
 
 
 def random_layers(architecture: Architecture) -> tuple[Layer, ...]:
-    """Layers of random weights that neither fade nor explode."""
+    """Layers of random weights that neither fade nor explode; the last one is even where it has to be."""
     rng = np.random.default_rng(11)
-    return tuple(
+    *inner, last = (
         Layer(
             rng.normal(0, 1 / (shape[0] * np.sqrt(shape[2])), shape).astype(np.float32),
             rng.normal(0, 0.1, shape[3]).astype(np.float32),
         )
         for shape in architecture.shapes
     )
+    if architecture.even:
+        kernel, bias = EvenKernel(architecture.shuffle)(last.kernel), EvenBias()(last.bias)
+        last = Layer(keras.ops.convert_to_numpy(kernel), keras.ops.convert_to_numpy(bias))
+    return (*inner, last)
 
 
 def published(folder: Path) -> Path:

@@ -128,7 +128,7 @@ def test_the_goal_of_a_pair_is_the_ground_truth(draw: Any) -> None:
 def test_a_student_comes_nearer_to_its_teacher_than_the_ground_truth_lets_it(draw: Any, tmp_path: Path) -> None:
     split = Split(pairs(draw, 1, 2, 3), pairs(draw, 4), 4)
     teacher = read_model(bundled_models()["fast-m-x2"])
-    plan = TrainingPlan(steps=150, batch=8, epoch_steps=50, learning_rate=1e-2)
+    plan = TrainingPlan(steps=300, batch=8, epoch_steps=100, learning_rate=1e-2)
 
     def distance(name: str, lessons: Split) -> float:
         trained = train(FAST, SPEC, lessons, plan, tmp_path / name)
