@@ -176,7 +176,7 @@ def fit(
         model.compile(
             optimizer=optimizer,
             loss=loss,
-            metrics=[counted_mse if edges else mse],
+            metrics=[keras.metrics.MeanMetricWrapper(counted_mse, name="mse") if edges else mse],
             jit_compile=keras.backend.backend() == "jax",  # XLA's convolutions are slower on a CPU
         )
         schedule = Schedule(plan, state, held_out, checkpoints, on_progress, before_epoch, devices)
