@@ -21,6 +21,7 @@ from export.evaluation.crops import cut_crops
 from export.evaluation.evaluate import DEGRADES, Score, baselines, evaluate, method_of, read_sets
 from export.evaluation.report import HELD_OUT, Report, beside_bundled, render_report
 from export.int8.balancing import balance_layers
+from export.int8.calm import round_calmly
 from export.int8.convert import convert, representative_dataset
 from export.int8.fine_tuning import fine_tune, fine_tuning_plan
 from export.int8.flat import centre_flat_fields
@@ -229,8 +230,11 @@ def _quantize(
     """Bring the weights onto their int8 grids, and train them on there where the job wants it."""
     architecture, seed = job.architecture, job.plan.seed
     balanced = balance_layers(layers, representative) if architecture.balanced else layers
-    share, even = architecture.range_share, architecture.even
-    quantized = round_layers(balanced, representative, range_share=share, even=even, seed=seed)
+    quantized = (
+        round_calmly(balanced, architecture, representative, seed)
+        if architecture.even
+        else round_layers(balanced, representative, range_share=architecture.range_share, seed=seed)
+    )
     if not job.qat_steps:
         return quantized
     on_stage("training, quantized")

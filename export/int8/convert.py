@@ -22,6 +22,8 @@ INPUT_SCALE = 1 / 255
 INPUT_ZERO_POINT = -128
 OUTPUT_SCALE = 1 / 255
 N_REPRESENTATIVE = 256
+LEAST_STEP, MOST_BIAS_COUNTS = 1e-9, 2**30
+"""Of a last layer whose weights are next to nothing beside its bias, which counts products of steps in int32."""
 
 
 def representative_dataset(pairs: tuple[Pair, ...], architecture: Architecture, *, seed: int = 0) -> list[Float32Array]:
@@ -154,10 +156,12 @@ def _with_one_step(graph: bytes, layer: Layer) -> bytes:
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(graph))
     subgraph = model.subgraphs[0]
     source, weights, bias = (subgraph.tensors[number] for number in subgraph.operators[-1].inputs)
-    step = np.abs(layer.kernel).max() / np.float32(STEPS)
+    source_step = np.float32(source.quantization.scale[0])
+    fits = np.abs(layer.bias).max() / (source_step * np.float32(MOST_BIAS_COUNTS))
+    step = np.float32(max(np.abs(layer.kernel).max() / np.float32(STEPS), fits, LEAST_STEP))
     for tensor, values, unit, kind in (
         (weights, layer.kernel.transpose(3, 0, 1, 2), step, np.int8),
-        (bias, layer.bias, np.float32(source.quantization.scale[0]) * step, np.int32),
+        (bias, layer.bias, source_step * step, np.int32),
     ):
         counts = np.rint(values / np.float64(unit)).astype(kind)
         model.buffers[tensor.buffer].data = np.frombuffer(counts.tobytes(), np.uint8)
