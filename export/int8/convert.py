@@ -15,7 +15,7 @@ from edge_srcnn.system.native_stderr import quiet_native_code
 from export.architectures import Architecture, Layer
 from export.data.pair import Pair
 from export.data.pairs import Float32Array
-from export.int8.nearest import STEPS
+from export.int8.even import even_step
 from export.int8.trace import TRACE_ENGINE, trace
 
 INPUT_SCALE = 1 / 255
@@ -150,7 +150,7 @@ def _with_ranges(graph: bytes, share: float, zero_point: int) -> bytes:
 
 
 def _with_one_step(graph: bytes, layer: Layer) -> bytes:
-    """Give all channels of the last layer one step, that of the largest weight: kernels whose sums agree stay so."""
+    """Give all channels of the last layer one step: kernels whose sums agree stay so."""
     from tensorflow.lite.tools import flatbuffer_utils
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(graph))
@@ -158,7 +158,7 @@ def _with_one_step(graph: bytes, layer: Layer) -> bytes:
     source, weights, bias = (subgraph.tensors[number] for number in subgraph.operators[-1].inputs)
     source_step = np.float32(source.quantization.scale[0])
     fits = np.abs(layer.bias).max() / (source_step * np.float32(MOST_BIAS_COUNTS))
-    step = np.float32(max(np.abs(layer.kernel).max() / np.float32(STEPS), fits, LEAST_STEP))
+    step = np.float32(max(even_step(layer.kernel), fits, LEAST_STEP))
     for tensor, values, unit, kind in (
         (weights, layer.kernel.transpose(3, 0, 1, 2), step, np.int8),
         (bias, layer.bias, source_step * step, np.int32),

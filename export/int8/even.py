@@ -6,14 +6,16 @@ sought is near in the metric of the layer's inputs (Babai, "On Lovasz' Lattice R
 Problem" (1986), section 4), which is what GPTQ does where the lattice is all integers.
 """
 
-from itertools import count
-
 import numpy as np
+from numpy.typing import NDArray
 
 from export.int8.nearest import STEPS, Float64Array, nearest_integers
 
-STRIDE = 0.002
-"""By what share of itself the step is moved, to and fro, until the largest weight has 127 of it."""
+GROWTH = 1.002
+"""How much larger the step becomes as long as a weight does not fit into int8."""
+
+LEAST_MISS = 1e-3
+"""Of a step: what lies further from a multiple is none; float32 misses by less."""
 
 
 def even_basis(kernel_px: int, side: int, channels: int) -> Float64Array:
@@ -42,7 +44,7 @@ def round_even(weights: Float64Array, hessian: Float64Array, kernel_px: int) -> 
 
     Returns
     -------
-    Even kernels ``[taps, side * side]``, whole multiples of one step; the largest weight is 127 of them.
+    Even kernels ``[taps, side * side]``, whole multiples of one step, of which no weight has more than 127.
     """
     taps, outputs = weights.shape
     side = round(outputs**0.5)
@@ -51,13 +53,19 @@ def round_even(weights: Float64Array, hessian: Float64Array, kernel_px: int) -> 
     metric: Float64Array = np.sum([each @ vectors for each, vectors in zip(pulled, basis, strict=True)], axis=0)
     pull = np.sum([each @ column for each, column in zip(pulled, weights.T, strict=True)], axis=0)
     nearest = np.linalg.solve(metric, pull)
-    usual = np.abs(basis @ nearest).max() / STEPS
-    if usual == 0.0:
+    step = np.abs(basis @ nearest).max() / STEPS
+    if step == 0.0:
         return weights
-    steps: Float64Array = np.zeros(weights.shape)
-    for number in count():
-        step = usual * (1 + STRIDE * (-1) ** number * ((number + 1) // 2))
-        steps = (basis @ nearest_integers(nearest / step, metric)).T
-        if np.abs(steps).max() == STEPS:
-            break
+    while np.abs(steps := (basis @ nearest_integers(nearest / step, metric)).T).max() > STEPS:
+        step *= GROWTH
     return np.asarray(steps * step)
+
+
+def even_step(kernel: NDArray[np.float32]) -> float:
+    """Find the step of which all weights of a kernel are whole multiples: the largest has 127 of it, or fewer."""
+    largest = float(np.abs(kernel).max())
+    for number in range(STEPS, 0, -1):
+        steps = kernel / (largest / number) if largest else kernel
+        if np.abs(steps - np.rint(steps)).max() < LEAST_MISS:
+            return largest / number
+    return largest / STEPS

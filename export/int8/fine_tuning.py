@@ -34,10 +34,10 @@ class FakeQuantConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has n
     """Convolve with weights per channel, and an output, of 8 bits.
 
     ``step`` is the distance of two output values; 0 leaves the output as it is, while its range is being measured.
-    ``one_step``: all channels of the kernel have the grid of its largest weight.
+    ``is_even``: the kernel is on its grid already, and stays there.
     """
 
-    one_step = False
+    is_even = False
 
     def build(self, input_shape: Any) -> None:
         """Make kernel, bias, and the step of the output."""
@@ -56,8 +56,9 @@ class FakeQuantConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has n
 
     def quantized_kernel(self) -> Any:
         """Round the kernel as the converter does, with the gradient of the real one."""
-        channel = (0, 1, 2, 3) if self.one_step else (0, 1, 2)
-        largest = keras.ops.max(keras.ops.abs(self.kernel), axis=channel, keepdims=True)
+        if self.is_even:
+            return self.kernel
+        largest = keras.ops.max(keras.ops.abs(self.kernel), axis=(0, 1, 2), keepdims=True)
         step = keras.ops.maximum(keras.ops.stop_gradient(largest) / WEIGHT_STEPS, 1e-12)
         return _straight_through(self.kernel, keras.ops.round(self.kernel / step) * step)
 
@@ -78,7 +79,7 @@ def build_fake_quantized(architecture: Architecture, layers: tuple[Layer, ...]) 
     model = build_model(architecture, FakeQuantConv2D)
     set_layers(model, layers)
     last = convolutions_of(model)[-1]
-    last.one_step, last.trainable = architecture.even, not architecture.even
+    last.is_even, last.trainable = architecture.even, not architecture.even
     return model
 
 

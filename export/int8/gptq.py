@@ -47,8 +47,8 @@ def round_layers(
 
     Returns
     -------
-    Layers of the same shapes whose kernels are whole multiples of (largest magnitude / 127) in each channel; all
-    channels of an even layer have the largest one's.
+    Layers of the same shapes whose kernels are whole multiples of (largest magnitude / 127) in each channel; an even
+    layer has one step for all.
     """
     rng = np.random.default_rng(seed)
     exact = [sample[0].astype(np.float32) for sample in samples]

@@ -10,7 +10,7 @@ from edge_srcnn.engine.interpreter import open_interpreter
 from export.architectures import Architecture, Layer, find_architecture
 from export.data.pair import Pair
 from export.int8.convert import convert, representative_dataset
-from export.int8.even import even_basis, round_even
+from export.int8.even import even_basis, even_step, round_even
 from export.int8.fine_tuning import build_fake_quantized, quantized_layers
 from export.int8.gptq import round_layers
 from export.int8.nearest import STEPS, nearest_integers
@@ -45,13 +45,25 @@ def test_sums_of_the_basis_are_even_and_all_even_kernels_are_sums(side: int) -> 
 
 
 @pytest.mark.parametrize("side", [2, 3, 4])
-def test_rounded_kernels_are_even_in_steps_of_which_the_largest_has_127(side: int) -> None:
-    hessian = metric(9 * 4)
-    weights = np.random.default_rng(side).normal(size=(9 * 4, side**2))
+@pytest.mark.parametrize("seed", range(5))
+def test_rounded_kernels_are_even_in_steps_of_which_none_has_more_than_127(side: int, seed: int) -> None:
+    hessian = metric(9 * 4, seed)
+    weights = np.random.default_rng(seed).normal(size=(9 * 4, side**2))
     rounded = round_even(weights, hessian, 3)
-    steps = rounded / (np.abs(rounded).max() / STEPS)
-    assert np.abs(steps - np.rint(steps)).max() < 1e-9
+    steps = rounded / even_step(rounded.astype(np.float32))
+    assert np.abs(steps - np.rint(steps)).max() < 1e-4
+    assert STEPS * 0.9 < np.abs(steps).max() < STEPS + 0.5
     assert unevenness(np.rint(steps).reshape(3, 3, 4, -1)) == 0
+
+
+def test_the_step_of_a_kernel_is_found_whatever_its_largest_weight() -> None:
+    random = np.random.default_rng(0)
+    for largest in (127, 126, 119, 64):
+        steps = random.integers(-largest, largest + 1, 200)
+        steps[:2] = largest, 1
+        assert even_step((steps * 0.013).astype(np.float32)) == pytest.approx(0.013, rel=1e-5)
+    assert even_step(np.zeros(4, np.float32)) == 0
+    assert even_step(random.normal(size=200).astype(np.float32)) > 0, "on no grid: as any other kernel"
 
 
 @pytest.mark.parametrize("side", [2, 4])
@@ -62,7 +74,7 @@ def test_rounding_costs_little_beside_what_evenness_does(side: int) -> None:
     rounded = round_even(weights, hessian, 3)
     assert cost(rounded - weights, hessian) < cost(nearest - weights, hessian), "it is nearest in the metric of inputs"
     by_itself = round_even(nearest, hessian, 3)
-    step = np.abs(by_itself).max() / STEPS
+    step = even_step(by_itself.astype(np.float32))
     naive = np.rint(nearest / step) * step  # which is even no more
     assert cost(by_itself - nearest, hessian) < cost(naive - nearest, hessian)
 

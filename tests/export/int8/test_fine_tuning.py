@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from export.int8.convert import convert
+from export.int8.even import even_step
 from export.int8.fine_tuning import (
     RATE,
     WEIGHT_STEPS,
@@ -75,8 +76,9 @@ def test_a_fast_network_is_fine_tuned_too(fast: Any, tmp_path: Path) -> None:
     plan = fine_tuning_plan(TrainingPlan(steps=9, batch=8), 4)
     tuned = fine_tune(rounded, fast.architecture, fast.spec, fast.split, plan, fast.representative, tmp_path)
     for layer in tuned:
-        channel = (0, 1, 2) if layer is not tuned[-1] else None  # an even layer has one step
-        steps = layer.kernel / (np.abs(layer.kernel).max(axis=channel) / WEIGHT_STEPS)
+        even = layer is tuned[-1]
+        step = even_step(layer.kernel) if even else np.abs(layer.kernel).max(axis=(0, 1, 2)) / WEIGHT_STEPS
+        steps = layer.kernel / step
         assert np.abs(steps - np.rint(steps)).max() < 1e-3
 
 
