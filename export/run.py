@@ -229,7 +229,7 @@ def _quantize(
 ) -> tuple[Layer, ...]:
     """Bring the weights onto their int8 grids, and train them on there where the job wants it."""
     architecture, seed = job.architecture, job.plan.seed
-    balanced = balance_layers(layers, representative) if architecture.balanced else layers
+    balanced = balance_layers(layers, representative, architecture.balance) if architecture.balance > 1 else layers
     quantized = (
         round_calmly(balanced, architecture, representative, seed)
         if architecture.even

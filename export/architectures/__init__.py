@@ -57,8 +57,9 @@ class Architecture:
         Channels between the two kernels whose product each kernel is in training; 0: no such thing.
     patch_px
         Side of a training patch that suits the network, in pixels of the plane.
-    balanced
-        Whether hidden channels are balanced before they are rounded to int8, see ``export.int8.balancing``.
+    balance
+        How many times larger a hidden channel is made before it is rounded to int8, at most, see
+        ``export.int8.balancing``; 1: none is.
     range_share
         Where the int8 range of a hidden layer ends, as a share of the largest value that the representative dataset
         brings out: few values are cut off, and all others are rounded more finely.
@@ -79,7 +80,7 @@ class Architecture:
     symmetry: str = "none"
     expand: int = 0
     patch_px: int = 32
-    balanced: bool = False
+    balance: float = 1.0
     range_share: float = 1.0
 
     @property

@@ -7,6 +7,7 @@ layers between. The bicubic picture stands beside the network, not in it, so tha
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_srcnn.errors import UsageError
 from edge_srcnn.imaging.bicubic import base_name
@@ -28,8 +29,22 @@ WIDTHS, DEPTHS, FIRST_KERNELS, BLOCKS = range(1, 129), range(1, 25), (3, 5, 7), 
 KERNEL = 3
 PATCH_PX = 24
 EXPANSION = 4
-RANGE_SHARE, DEEP_RANGE_SHARE = 0.8, 0.6
+EVEN_SCALES = (1, 2)
+"""At x3 and x4 evenness costs 0.1 dB (``docs/numbers.md``)."""
+
 DEEP = 6
+
+
+class Int8(NamedTuple):
+    """Hold what suits the rounding to int8, see ``Architecture``."""
+
+    balance: float
+    range_share: float
+    deep_range_share: float
+
+
+INT8, EVEN_INT8 = Int8(8.0, 0.8, 0.7), Int8(1.5, 0.7, 0.65)
+"""Even networks have one step for all sub-pixels: smaller ranges make up for that."""
 
 _GRAMMAR = re.compile(
     r"fast-c(?P<width>\d{1,4})d(?P<depth>\d{1,4})(?:k(?P<kernel>\d{1,4}))?(?:b(?P<block>\d{1,4}))?", re.ASCII
@@ -87,6 +102,8 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
     spelling += f"k{kernel}" if kernel != usual_kernel else ""
     spelling += f"b{block}" if block != 1 else ""
     shuffle = block * scale
+    is_even = shuffle > 1 and scale in EVEN_SCALES
+    int8 = EVEN_INT8 if is_even else INT8
     return Architecture(
         family="fast",
         name=name if name in LADDER else spelling,
@@ -97,12 +114,12 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
         plane=LUMA_PLANE,
         unshuffle=block,
         shuffle=shuffle,
-        even=shuffle > 1,
+        even=is_even,
         muon_rate=_muon_rate(width, depth),
         expand=EXPANSION * width,
         patch_px=PATCH_PX,
-        balanced=True,
-        range_share=DEEP_RANGE_SHARE if depth >= DEEP else RANGE_SHARE,
+        balance=int8.balance,
+        range_share=int8.deep_range_share if depth >= DEEP else int8.range_share,
     )
 
 

@@ -12,6 +12,7 @@ from edge_srcnn.exchange.importing import FAMILY, Foreign, describe, read_model_
 from export.architectures import Architecture, Layer
 
 EXAMPLES = ()
+BALANCE = 8.0
 SUFFIXES = (".onnx", ".tflite")
 """Files that are read so; all others hold published Keras weights."""
 
@@ -57,7 +58,7 @@ def of_file(path: Path, scale: int | None) -> Architecture:
         unshuffle=network.unshuffle,
         shuffle=network.shuffle,
         residual=network.residual,
-        balanced=True,
+        balance=BALANCE,
     )
 
 

@@ -159,7 +159,7 @@ def export(
         typer.Option(
             "--edges",
             help="Share of each batch that is drawn edges, so that no pattern shows beside them. (default: fast"
-            " networks 0.08, where the pictures have no noise)",
+            " networks for x2 0.08, where the pictures have no noise)",
             **RARE,
         ),
     ] = None,

@@ -12,13 +12,10 @@ from export.architectures import Layer
 from export.data.pairs import Float32Array
 from export.int8.gptq import convolve
 
-MOST = 8.0
-"""A channel is made larger at most so many times: noise of one that is hardly ever active need not be seen."""
-
 N_SAMPLES = 64
 
 
-def balance_layers(layers: tuple[Layer, ...], samples: list[Float32Array]) -> tuple[Layer, ...]:
+def balance_layers(layers: tuple[Layer, ...], samples: list[Float32Array], most: float) -> tuple[Layer, ...]:
     """Scale the hidden channels so that each one's largest value is that of its layer.
 
     Parameters
@@ -27,6 +24,8 @@ def balance_layers(layers: tuple[Layer, ...], samples: list[Float32Array]) -> tu
         The float network.
     samples
         Inputs, float32 ``[1, h, w, channels]``: the representative dataset, of which some and the last are taken.
+    most
+        How many times larger a channel is made at most: noise of one that is hardly ever active need not be seen.
 
     Returns
     -------
@@ -38,7 +37,7 @@ def balance_layers(layers: tuple[Layer, ...], samples: list[Float32Array]) -> tu
         planes = [np.maximum(convolve(plane, layer), 0) for plane in planes]
         largest = np.max([plane.max(axis=(0, 1)) for plane in planes], axis=0)
         idle = largest <= 0
-        factors = np.clip(largest.max() / np.where(idle, 1, largest), 1, MOST)
+        factors = np.clip(largest.max() / np.where(idle, 1, largest), 1, most)
         factors = np.where(idle, 1, factors).astype(np.float32)
         this, following = balanced[number], balanced[number + 1]
         balanced[number] = Layer(this.kernel * factors, this.bias * factors)

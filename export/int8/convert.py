@@ -169,6 +169,16 @@ def _with_one_step(graph: bytes, layer: Layer) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
+def with_output_scale(graph: bytes, scale: float) -> bytes:
+    """Let the output of an int8 graph count other steps: finer ones show what rounding hides."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(graph))
+    subgraph = model.subgraphs[0]
+    subgraph.tensors[subgraph.outputs[0]].quantization.scale = [scale]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
 def check_full_int8(graph: bytes) -> None:
     """Raise EdgeSrcnnError for a graph in which any tensor stayed float, or whose input is not uint8 XOR 0x80."""
     network = open_interpreter(TRACE_ENGINE, graph, 1)

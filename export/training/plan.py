@@ -36,7 +36,7 @@ def check_edges(edges: float, architecture: Architecture, degradation: str) -> N
     """Raise UsageError where drawn edges cannot show a pattern of sub-pixels."""
     if edges and usual_edges(architecture, degradation) == 0.0:
         raise UsageError(
-            f"--edges {edges:g}: is for fast networks, x2 to x4, and pictures without noise; leave it out here"
+            f"--edges {edges:g}: is for fast networks for x2 and pictures without noise; leave it out here"
         )
 
 

@@ -1,6 +1,7 @@
 """Networks whose outputs are sub-pixels leave no pattern of that grid: on flat fields, ramps, and at edges."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -16,10 +17,14 @@ from export.data.degradation import imresize
 SIDE = 32  # pixels of the camera's picture
 MARGIN = 8  # of these, at each border, which do not count
 ROUNDING = 1 / 4
-"""Energy of pixels that are, half of them, a level off: what rounding two neighbours to either side of a half makes."""
+"""Energy of pixels that are, half of them, a level off: what rounding two neighbours to either side of a half makes.
+
+Networks for noisy pictures are held to that, on flat fields.
+"""
 
 NETWORKS = [name for name, path in bundled_models().items() if read_model(path).spec.plane == LUMA_PLANE]
 CLEAN = [name for name in NETWORKS if read_model(bundled_models()[name]).spec.degradation == BICUBIC]
+EVEN = [name for name in CLEAN if read_model(bundled_models()[name]).spec.scale == 2]
 EDGES = ((20, 220), (60, 120), (100, 130), (220, 20), (120, 60), (0, 255))
 
 
@@ -107,9 +112,29 @@ def test_flat_fields_stay_flat(name: str) -> None:
         assert np.mean(list(flat_fields(upscaler))) < ROUNDING / 10
 
 
+@cache
+def of_srcnn(kind: Callable[[Upscaler], Iterator[float]], scale: int) -> float:
+    """What SRCNN leaves, which computes every pixel of the result alike."""
+    with load_model(f"srcnn-915-x{scale}", engine="litert") as upscaler:
+        return float(np.mean(list(kind(upscaler))))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "kind"), [*product(CLEAN, [ramps, beside_edges, along_edges])])
-def test_no_more_energy_has_the_grids_period_than_rounding_makes(
+@pytest.mark.parametrize(
+    ("name", "kind"), [*product(CLEAN, [flat_fields, ramps]), *product(EVEN, [beside_edges, along_edges])]
+)
+def test_no_more_energy_has_the_grids_period_than_srcnn_leaves(
+    name: str, kind: Callable[[Upscaler], Iterator[float]]
+) -> None:
+    with load_model(name, engine="litert") as upscaler:
+        assert np.mean(list(kind(upscaler))) <= of_srcnn(kind, upscaler.scale)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "kind"), [*product([name for name in CLEAN if name not in EVEN], [beside_edges, along_edges])]
+)
+def test_at_x3_and_x4_edges_have_no_more_than_rounding_makes(
     name: str, kind: Callable[[Upscaler], Iterator[float]]
 ) -> None:
     with load_model(name, engine="litert") as upscaler:

@@ -51,10 +51,10 @@ def test_a_missing_folder_ends_with_66_and_one_line(tmp_path: Path) -> None:
         (["--precision", "int4"], "--precision 'int4': use one of float32, mixed_bfloat16"),
         (["--symmetry", "round"], "--symmetry 'round': use one of none, flips, square"),
         (["--symmetry", "flips", "--filters", "12,6"], "--symmetry flips: filters come in sets of 4, not 12,6; give "),
-        (["--edges", "0.1"], "--edges 0.1: is for fast networks, x2 to x4, and pictures without noise; leave it out"),
+        (["--edges", "0.1"], "--edges 0.1: is for fast networks for x2 and pictures without noise; leave it out"),
         (
             ["--arch", "fast-s", "--edges", "0.1", "--degradation", "camera"],
-            "--edges 0.1: is for fast networks, x2 to x4, and pictures without noise; leave it out",
+            "--edges 0.1: is for fast networks for x2 and pictures without noise; leave it out",
         ),
         (["--arch", "fast-s", "--edges", "1"], "--edges 1: give a share of each batch, from 0 to less than 1"),
         (["--backend", "abacus"], "--backend 'abacus': use one of tensorflow, jax, torch"),

@@ -87,8 +87,8 @@ def test_other_shares_are_refused(share: float) -> None:
     ("name", "scale", "degradation", "edges"),
     [
         ("fast-m", 2, "bicubic", EDGES),
-        ("fast-c8d2b2", 3, "bicubic", EDGES),
-        ("fast-s", 4, "cv2", EDGES),
+        ("fast-c8d2b2", 2, "cv2", EDGES),
+        ("fast-m", 3, "bicubic", 0.0),
         ("fast-m", 2, "camera", 0.0),
         ("fast-m", 1, "bicubic", 0.0),
         ("srcnn-915", 2, "bicubic", 0.0),
@@ -104,7 +104,5 @@ def test_networks_of_sub_pixels_and_clean_pictures_have_them(
         check_edges(0.3, architecture, degradation)
         assert patch_spec(architecture).plane == LUMA_PLANE
     else:
-        with pytest.raises(
-            UsageError, match=r"--edges 0.3: is for fast networks, x2 to x4, and pictures without noise"
-        ):
+        with pytest.raises(UsageError, match=r"--edges 0.3: is for fast networks for x2 and pictures without noise"):
             check_edges(0.3, architecture, degradation)

@@ -8,7 +8,7 @@ import pytest
 from edge_srcnn.engine.interpreter import open_interpreter
 from edge_srcnn.engine.tflite_reader import read_graph
 from export.architectures import Layer, find_architecture
-from export.int8.balancing import MOST, balance_layers
+from export.int8.balancing import balance_layers
 from export.int8.convert import convert
 from export.int8.gptq import convolve
 from tests.export.layers import random_layers
@@ -35,7 +35,7 @@ def activations(layers: tuple[Layer, ...], sample: np.ndarray) -> list[np.ndarra
 
 def test_the_network_stays_the_same_and_its_channels_become_as_large_as_the_largest() -> None:
     layers, inputs = random_layers(ARCHITECTURE), samples()
-    balanced = balance_layers(layers, inputs)
+    balanced = balance_layers(layers, inputs, 8)
     for sample in inputs:
         exact, found = activations(layers, sample)[-1], activations(balanced, sample)[-1]
         np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
@@ -45,7 +45,7 @@ def test_the_network_stays_the_same_and_its_channels_become_as_large_as_the_larg
         strict=True,
     ):
         was, now = (np.max([plane.max(axis=(0, 1)) for plane in planes], axis=0) for planes in (before, after))
-        reachable = was * MOST >= was.max()
+        reachable = was * 8 >= was.max()
         assert now[reachable & (was > 0)] == pytest.approx(was.max(), rel=1e-4)
         assert np.all(now <= was.max() * (1 + 1e-4)), "no channel exceeds the layer's range"
 
@@ -54,7 +54,7 @@ def test_a_channel_that_is_never_active_is_left_alone() -> None:
     first, *rest = random_layers(ARCHITECTURE)
     alive = np.arange(8) > 0
     dead = Layer(first.kernel * alive.astype(np.float32), np.where(alive, first.bias, -1).astype(np.float32))
-    balanced = balance_layers((dead, *rest), samples())
+    balanced = balance_layers((dead, *rest), samples(), 8)
     assert all(np.isfinite(layer.kernel).all() and np.isfinite(layer.bias).all() for layer in balanced)
     assert not balanced[0].kernel[..., 0].any()
 

@@ -112,7 +112,7 @@ def edged(architecture: Architecture) -> tuple[tuple[Layer, ...], list[np.ndarra
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "scale"), [("fast-c8d2", 2), ("fast-c8d2", 3), ("fast-c4d2", 4), ("fast-c8d2b2", 2)])
+@pytest.mark.parametrize(("name", "scale"), [("fast-c8d2", 2), ("fast-c8d2b2", 2), ("fast-c8d2b2", 1)])
 def test_the_int8_model_leaves_nothing_along_an_edge(name: str, scale: int) -> None:
     architecture = find_architecture(name, scale)
     layers, samples, stripes = edged(architecture)

@@ -10,7 +10,9 @@ from export.training.expansion import ExpandedConvolution
 from export.training.network import build_model, convolutions_of, layers_of
 from tests.export.layers import random_layers
 
-NAMES = [("fast-c8d2", 2), ("fast-c8d2", 3), ("fast-c8d2", 4), ("fast-c8d2b2", 2), ("fast-c8d2b2", 1)]
+NAMES = [("fast-c8d2", 2), ("fast-c8d2b2", 2), ("fast-c8d2b2", 1)]
+
+OTHERS = [("fast-m", 1), ("fast-m", 3), ("fast-m", 4), ("srcnn-915", 2)]
 
 
 def unevenness(kernel: np.ndarray) -> float:
@@ -67,12 +69,9 @@ def test_nothing_lies_along_an_edge(name: str, scale: int) -> None:
         assert np.ptp(across, axis=1).max() > 0.1, "it does change where the picture does"
 
 
-def test_every_network_of_sub_pixels_is_even_and_no_other() -> None:
-    found = {
-        (name, scale): find_architecture(name, scale).even
-        for name, scale in (*NAMES, ("fast-m", 2), ("fast-m", 1), ("srcnn-915", 2))
-    }
-    assert found == dict.fromkeys((*NAMES, ("fast-m", 2)), True) | {("fast-m", 1): False, ("srcnn-915", 2): False}
+def test_every_network_of_sub_pixels_for_x2_is_even_and_no_other() -> None:
+    found = {(name, scale): find_architecture(name, scale).even for name, scale in (*NAMES, ("fast-m", 2), *OTHERS)}
+    assert found == dict.fromkeys((*NAMES, ("fast-m", 2)), True) | dict.fromkeys(OTHERS, False)
 
 
 def test_a_kernel_that_is_given_is_made_even() -> None:
