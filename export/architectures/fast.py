@@ -40,11 +40,15 @@ class Int8(NamedTuple):
 
     balance: float
     range_share: float
-    deep_range_share: float
 
 
-INT8, EVEN_INT8 = Int8(8.0, 0.8, 0.7), Int8(1.5, 0.7, 0.65)
-"""Even networks have one step for all sub-pixels: smaller ranges make up for that."""
+INT8 = {
+    (False, False): Int8(8.0, 0.8),
+    (False, True): Int8(8.0, 0.7),
+    (True, False): Int8(2.0, 0.7),
+    (True, True): Int8(1.5, 0.65),
+}
+"""By whether a network is even, and deep. Even ones have one step for all sub-pixels: finer ranges make up for that."""
 
 _GRAMMAR = re.compile(
     r"fast-c(?P<width>\d{1,4})d(?P<depth>\d{1,4})(?:k(?P<kernel>\d{1,4}))?(?:b(?P<block>\d{1,4}))?", re.ASCII
@@ -103,7 +107,7 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
     spelling += f"b{block}" if block != 1 else ""
     shuffle = block * scale
     is_even = shuffle > 1 and scale in EVEN_SCALES
-    int8 = EVEN_INT8 if is_even else INT8
+    int8 = INT8[is_even, depth >= DEEP]
     return Architecture(
         family="fast",
         name=name if name in LADDER else spelling,
@@ -119,7 +123,7 @@ def find(name: str, scale: int, *, filters: tuple[int, int] | None = None, resid
         expand=EXPANSION * width,
         patch_px=PATCH_PX,
         balance=int8.balance,
-        range_share=int8.deep_range_share if depth >= DEEP else int8.range_share,
+        range_share=int8.range_share,
     )
 
 

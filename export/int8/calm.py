@@ -22,7 +22,7 @@ from export.int8.convert import convert, with_output_scale
 from export.int8.gptq import round_layers
 from export.int8.trace import TRACE_ENGINE
 
-DRAWS = 6
+DRAWS = 16
 STEEPEST = 4
 """Grey levels from a pixel to the next, down and across together."""
 
