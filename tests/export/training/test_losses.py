@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from export.training.losses import PATTERN_FLOOR, PSNR_FLOOR, beside_edges, counted_mse, mse, psnr
+from export.training.losses import PATTERN_FLOOR, PSNR_FLOOR, TOLERANCE, beside_edges, counted_mse, mse, psnr
 
 HR = np.zeros((2, 2, 2, 1), np.float32)
 
@@ -47,7 +47,13 @@ def test_of_a_drawing_counts_what_differs_between_places_of_the_grid() -> None:
     loss = beside_edges(psnr, 2)
     goal = np.zeros((1, 4, 4, 1), np.float32)
     goal[:, :, 3] = np.nan  # of each odd column, half is left
-    for means, variance in (((0.1, 0.1, 0.1, 0.1), 0.0), ((0.3, 0.1, 0.3, 0.1), 0.01), ((0.2, 0, 0, 0), 0.0075)):
+    alone = (0.2 - TOLERANCE) ** 2 * (1 / 4 - 1 / 16)
+    for means, variance in (
+        ((0.1, 0.1, 0.1, 0.1), 0.0),
+        ((0.3, 0.1, 0.3, 0.1), 0.01),
+        ((0.2, 0, 0, 0), alone),
+        ((0.99 * TOLERANCE, 0, -0.99 * TOLERANCE, 0), 0.0),
+    ):
         output = drawing(*means)
         output[:, :, 3] = 99
         assert of_both(loss(goal, output)) == pytest.approx([np.log(variance + PATTERN_FLOOR)], abs=1e-3)
