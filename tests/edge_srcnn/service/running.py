@@ -55,6 +55,12 @@ class Systemd:
         told = self.said("STATUS")
         return told[-1][1]["STATUS"] if told else ""
 
+    def shows(self, text: str, limit_s: float = START_S) -> bool:
+        """Wait until systemctl would show this text: a page may tell of a phase before systemd hears of it."""
+        with suppress(AssertionError):
+            wait_until(lambda: text in self.status, limit_s)
+        return text in self.status
+
     def close(self) -> None:
         self._socket.close()
 

@@ -37,7 +37,7 @@ def test_a_folder_without_a_picture_is_ready_and_waits(tmp_path):
         service.systemd.hear("WATCHDOG")
         Image.fromarray(draw_test_card()[:48, :64]).save(incoming / "first.png")
         service.wait_for_phase("live")
-        assert service.systemd.status == "live: 64x48 to 128x96"
+        assert service.systemd.shows("live: 64x48 to 128x96"), service.systemd.status
         assert len(service.systemd.said("READY")) == 1
         service.stop()
     assert "Traceback" not in service.log
