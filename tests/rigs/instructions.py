@@ -8,6 +8,7 @@ the same.
 import argparse
 import json
 import os
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -28,7 +29,7 @@ from edge_srcnn.engine.processor import Processor
 from edge_srcnn.engine.tflite_reader import read_graph
 from edge_srcnn.engine.tflite_writer import write_graph
 from edge_srcnn.engine.tiled_graph import network_for_processor
-from edge_srcnn.errors import UsageError
+from edge_srcnn.errors import EdgeSrcnnError, NoInput
 from edge_srcnn.measure.benchmark import CEILING_SIZE, ceiling_graph
 from edge_srcnn.measure.tuning import packings
 from edge_srcnn.models.spec import BICUBIC_PLANE
@@ -93,14 +94,13 @@ def random_network(name: str, scale: int) -> Network:
 
 def find_network(name: str, scale: int) -> tuple[Network, int]:
     """Give the network of a model file, a bundled model or an architecture, and its scale."""
-    if name.endswith(".tflite"):
-        model = read_named(name, scale)
-        return network_of(model), model.spec.scale
     try:
-        return random_network(name, scale), scale
-    except UsageError:
         model = read_named(name, scale)
-        return network_of(model), model.spec.scale
+    except NoInput:
+        if name.endswith(".tflite"):
+            raise
+        return random_network(name, scale), scale
+    return network_of(model), model.spec.scale
 
 
 def prepare(work: Path, wanted: argparse.Namespace) -> None:
@@ -283,7 +283,10 @@ def main() -> None:
         count(wanted.work, wanted.network[0])
         return
     wanted.cpu = wanted.cpu or list(PROCESSORS)
-    (prepare if wanted.step == "prepare" else show)(wanted.work, wanted)
+    try:
+        (prepare if wanted.step == "prepare" else show)(wanted.work, wanted)
+    except EdgeSrcnnError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
