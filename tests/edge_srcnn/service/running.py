@@ -51,15 +51,9 @@ class Systemd:
 
     @property
     def status(self) -> str:
-        """What systemctl would show."""
+        """What systemctl would show; to be waited for, since a page may tell of a phase before systemd hears of it."""
         told = self.said("STATUS")
         return told[-1][1]["STATUS"] if told else ""
-
-    def shows(self, text: str, limit_s: float = START_S) -> bool:
-        """Wait until systemctl would show this text: a page may tell of a phase before systemd hears of it."""
-        with suppress(AssertionError):
-            wait_until(lambda: text in self.status, limit_s)
-        return text in self.status
 
     def close(self) -> None:
         self._socket.close()

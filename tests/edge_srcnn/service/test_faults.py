@@ -110,7 +110,7 @@ def test_a_camera_that_is_absent_at_the_start_is_waited_for(tmp_path, record_pro
             served_s = viewer.sees(live=True, since_s=camera.since_s, size=(128, 96)) - camera.since_s
             service.wait_for(is_live)
             assert viewer.broken is None
-        assert service.systemd.shows("live: 64x48 to 128x96"), service.systemd.status
+        wait_until(lambda: service.systemd.status == "live: 64x48 to 128x96")
         lost = lost_since(service, camera, (0, 0))
         assert len(service.systemd.said("READY")) == 1
     assert "Traceback" not in service.log

@@ -155,7 +155,7 @@ def test_nobody_computes_what_nobody_takes_and_the_first_viewer_sees_the_present
     assert state["dropped"] + state["idle_frames"] <= state["frames_in"]
     assert metric(service, "edge_srcnn_idle") == 1
     assert metric(service, "edge_srcnn_frames_idle_total") > 3
-    assert service.systemd.shows("idle: nobody looks, and nothing is recorded"), service.systemd.status
+    wait_until(lambda: service.systemd.status == "idle: nobody looks, and nothing is recorded")
     assert get(service, "/healthz").status == 200
 
     asked_s = monotonic()

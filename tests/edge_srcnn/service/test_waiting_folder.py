@@ -13,7 +13,7 @@ pytest.importorskip("prometheus_client")
 
 from edge_srcnn.sources.testcard import draw_test_card
 from tests.edge_srcnn.service.running import config, note, running
-from tests.edge_srcnn.web.serving import get
+from tests.edge_srcnn.web.serving import get, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ def test_a_folder_without_a_picture_is_ready_and_waits(tmp_path):
         service.systemd.hear("WATCHDOG")
         Image.fromarray(draw_test_card()[:48, :64]).save(incoming / "first.png")
         service.wait_for_phase("live")
-        assert service.systemd.shows("live: 64x48 to 128x96"), service.systemd.status
+        wait_until(lambda: service.systemd.status == "live: 64x48 to 128x96")
         assert len(service.systemd.said("READY")) == 1
         service.stop()
     assert "Traceback" not in service.log
